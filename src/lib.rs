@@ -1,0 +1,4 @@
+//! The Windows Synchronization Manager contract as portable Rust traits, with an in-memory host.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
