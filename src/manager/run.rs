@@ -10,7 +10,7 @@ use super::{Fault, HandlerReport, RunOptions};
 use crate::session::{HostEvent, Phase, Session};
 use crate::{
     CallbackError, ErrorId, HResult, HandlerError, HandlerInfo, ItemId, ItemList, ItemStatus,
-    LogLevel, LogRecord, Participation, SyncCallback, SyncFlags, SyncHandler, SyncItem,
+    LogLevel, LogRecord, Participation, Prepared, SyncCallback, SyncFlags, SyncHandler, SyncItem,
 };
 
 /// Takes one handler through its whole life, on this thread: initialize, list, prepare, synchronize, errors and retries,
@@ -388,18 +388,15 @@ impl Run<'_> {
     }
 
     fn prepare(&mut self, items: &[ItemId]) -> Result<(), End> {
-        let answer = self
-            .call("prepare_for_sync", |handler| {
-                handler.prepare_for_sync(items)
-            })
-            .map(|answer| (answer.as_ref().err().map(End::failed), answer))
-            .map_err(|end| self.complete(Step::Prepare, end))?;
-        let code = match &answer.1 {
-            Ok(prepared) => HResult::from(*prepared),
-            Err(error) => error.hresult(),
-        };
-        if code != HResult::S_OK {
-            let end = answer.0.unwrap_or(End::of(code));
+        let answer = self.call("prepare_for_sync", |handler| {
+            handler.prepare_for_sync(items)
+        });
+        let started = answer.and_then(|answer| match answer {
+            Ok(Prepared::Started) => Ok(()),
+            Ok(Prepared::NeedsUser) => Err(End::of(HResult::S_FALSE)),
+            Err(error) => self.only_s_ok(&error),
+        });
+        if let Err(end) = started {
             return Err(self.complete(Step::Prepare, end));
         }
         match self.wait(Step::Prepare)? {
@@ -410,34 +407,43 @@ impl Run<'_> {
 
     fn synchronize(&mut self) -> Result<HResult, End> {
         self.session.begin_synchronize().map_err(refused)?;
-        let answer = self
-            .call("synchronize", |handler| handler.synchronize())
-            .map_err(|end| self.complete(Step::Synchronize, end))?;
-        match answer {
-            Err(error) if error.hresult() != HResult::S_OK => {
-                Err(self.complete(Step::Synchronize, End::failed(&error)))
-            }
-            _ => self.wait(Step::Synchronize).map(|(result, _)| result),
+        let answer = self.call("synchronize", |handler| handler.synchronize());
+        let started = answer.and_then(|answer| match answer {
+            Ok(()) => Ok(()),
+            Err(error) => self.only_s_ok(&error),
+        });
+        if let Err(end) = started {
+            return Err(self.complete(Step::Synchronize, end));
         }
+        self.wait(Step::Synchronize).map(|(result, _)| result)
+    }
+
+    /// Goes on where the code is `S_OK`, and ends the run with any other; what it says is logged.
+    fn only_s_ok(&self, error: &HandlerError) -> Result<(), End> {
+        if error.hresult() == HResult::S_OK {
+            return Ok(());
+        }
+        let end = End::failed(error);
+        if let Some(text) = &end.error {
+            log(Some(self.session), LogLevel::Error, text);
+        }
+        Err(end)
     }
 
     /// A call that did not answer `S_OK` is not completed by the handler, so the driver does it. A handler that did it
     /// all the same is at fault, and the answer of its call counts.
     fn complete(&mut self, step: Step, end: End) -> End {
-        if Some(self.session.phase()) == step.window() {
+        let phase = self.session.phase();
+        if step.window() == Some(phase) {
+            // Refused only if the handler completes at this very moment; the report then says so.
             let _ = match step {
                 Step::Prepare => self.session.prepare_for_sync_completed(end.result),
                 _ => self.session.synchronize_completed(end.result),
             };
-        } else if self.session.phase() != Phase::Released {
+        } else if phase != Phase::Released {
             self.faults.push(Fault::UnexpectedCompletion {
                 call: step.completion(),
             });
-        }
-        if let Some(text) = &end.error {
-            if !matches!(self.faults.last(), Some(Fault::Panicked { .. })) {
-                log(Some(self.session), LogLevel::Error, text);
-            }
         }
         end
     }
