@@ -1,0 +1,53 @@
+//! Faults around a session: cancels that must not be lost, user code that panics in a drop, callbacks that come late.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use syncmgr::{
+    HResult, ItemId, ItemName, ProgressUpdate, Session, SyncCallback, SyncItem, Verdict,
+};
+
+const A: ItemId = ItemId::from_u128(1);
+const B: ItemId = ItemId::from_u128(2);
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn item(id: ItemId) -> Result<SyncItem, Box<dyn Error>> {
+    Ok(SyncItem::new(id, ItemName::try_from("an item")?))
+}
+
+fn driven(ids: &[ItemId]) -> Result<Arc<Session>, Box<dyn Error>> {
+    let mut builder = Session::builder().driven();
+    for id in ids {
+        builder = builder.item(item(*id)?);
+    }
+    Ok(builder.build()?)
+}
+
+#[test]
+fn a_cancel_of_an_item_outside_the_round_holds_when_the_handler_adds_it() -> Outcome {
+    let session = driven(&[A, B])?;
+    session.cancel_item(B)?;
+    session.begin_prepare(&[A])?;
+    session.add_item(item(B)?)?;
+    assert_eq!(
+        session.progress(B, &ProgressUpdate::new().value(1))?,
+        Verdict::CancelItem
+    );
+    Ok(())
+}
+
+#[test]
+fn a_cancel_from_an_earlier_round_holds_until_a_retry_names_the_item() -> Outcome {
+    let session = driven(&[A, B])?;
+    session.begin_prepare(&[A, B])?;
+    session.cancel_item(B)?;
+    session.prepare_for_sync_completed(HResult::E_FAIL)?;
+    session.begin_prepare(&[A])?;
+    session.add_item(item(B)?)?;
+    assert_eq!(session.can_continue(Some(B))?, Verdict::CancelItem);
+    session.prepare_for_sync_completed(HResult::E_FAIL)?;
+    session.begin_prepare(&[B])?;
+    assert_eq!(session.can_continue(Some(B))?, Verdict::Continue);
+    Ok(())
+}
