@@ -51,3 +51,15 @@ fn a_cancel_from_an_earlier_round_holds_until_a_retry_names_the_item() -> Outcom
     assert_eq!(session.can_continue(Some(B))?, Verdict::Continue);
     Ok(())
 }
+
+#[test]
+fn changes_list_the_items_that_the_first_prepare_leaves_out() -> Outcome {
+    let session = driven(&[A, B])?;
+    let snapshot = session.snapshot();
+    assert!(snapshot.items.iter().all(|view| view.selected));
+    session.begin_prepare(&[A])?;
+    let changes = session.changes(snapshot.cursor);
+    let left = changes.items().iter().find(|view| view.id == B);
+    assert_eq!(left.map(|view| view.selected), Some(false));
+    Ok(())
+}

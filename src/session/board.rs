@@ -23,7 +23,7 @@ use crate::{CallbackError, HandlerId, LogRecord, LogSelector};
 /// What happened, as far as the journal says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Note {
-    /// The item with this number changed its status or its verdict, or was added.
+    /// The item with this number changed its status, its verdict or its part in the run, or was added.
     Item(u32),
     /// Everything was cancelled.
     CancelAll,

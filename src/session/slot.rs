@@ -94,6 +94,11 @@ pub(super) const fn with_status(flags: u32, status: ItemStatus) -> u32 {
     (flags & !STATUS_MASK) | (place << STATUS_SHIFT)
 }
 
+/// Whether the item takes part, or took part in an earlier round.
+pub(super) const fn is_selected(flags: u32) -> bool {
+    flags & (MEMBER | JOINED) != 0
+}
+
 /// The answer that a flags word gives to a report that is taken.
 pub(super) const fn verdict(flags: u32) -> Verdict {
     if flags & CANCEL_ALL != 0 {
@@ -184,9 +189,10 @@ impl Change {
         self.before & bit != 0 && self.after & bit == 0
     }
 
-    /// The status or a cancel changed: something that observers are told.
+    /// The status, a cancel or whether the item takes part changed: something that observers are told.
     pub(super) const fn is_news(self) -> bool {
         (self.before ^ self.after) & (STATUS_MASK | FINISHED | CANCEL_ITEM) != 0
+            || is_selected(self.before) != is_selected(self.after)
     }
 }
 
