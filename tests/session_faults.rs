@@ -3,13 +3,21 @@
 use std::any::Any;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::task::{Wake, Waker};
+use std::thread;
+use std::time::Duration;
 
 use syncmgr::{
-    HResult, ItemId, ItemName, ProgressUpdate, Session, SyncCallback, SyncItem, Verdict,
+    CallbackError, Dialog, ErrorOutcome, HResult, ItemId, ItemName, ItemReporter, ItemStatus,
+    LogRecord, LogSelector, ProgressUpdate, PropertiesOutcome, Session, SyncCallback, SyncItem,
+    Verdict,
 };
+
+/// Only a failure waits so long.
+const LIMIT: Duration = Duration::from_secs(20);
 
 const A: ItemId = ItemId::from_u128(1);
 const B: ItemId = ItemId::from_u128(2);
@@ -98,5 +106,122 @@ fn a_connection_that_panics_when_it_closes_keeps_nobody_from_being_woken() -> Ou
     let released = catch_unwind(AssertUnwindSafe(|| session.release()));
     assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "the waiter sleeps on");
     assert!(released.is_ok(), "the panic of a drop is nobody's here");
+    Ok(())
+}
+
+/// A host of somebody else: it forwards to a session, and can hold up or panic in `progress`.
+struct Wrapper {
+    inner: Arc<Session>,
+    /// The first report waits here until it is let go.
+    gate: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+    reports: AtomicU64,
+    brittle: bool,
+}
+
+impl Wrapper {
+    fn new(inner: &Arc<Session>) -> Self {
+        Self {
+            inner: inner.clone(),
+            gate: Mutex::new(None),
+            reports: AtomicU64::new(0),
+            brittle: false,
+        }
+    }
+}
+
+impl SyncCallback for Wrapper {
+    fn progress(
+        &self,
+        item: ItemId,
+        update: &ProgressUpdate<'_>,
+    ) -> Result<Verdict, CallbackError> {
+        assert!(!self.brittle, "the wrapper is broken");
+        self.reports.fetch_add(1, Ordering::SeqCst);
+        let gate = self.gate.lock().ok().and_then(|mut gate| gate.take());
+        if let Some((here, go)) = gate {
+            let _ = here.send(());
+            go.recv_timeout(LIMIT).expect("the test lets it go");
+        }
+        self.inner.progress(item, update)
+    }
+    fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+        self.inner.log_error(record)
+    }
+    fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
+        self.inner.delete_log_error(which)
+    }
+    fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError> {
+        self.inner.prepare_for_sync_completed(result)
+    }
+    fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError> {
+        self.inner.synchronize_completed(result)
+    }
+    fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
+        self.inner.show_error_completed(outcome)
+    }
+    fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError> {
+        self.inner.show_properties_completed(outcome)
+    }
+    fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
+        self.inner.enable_modeless(enable)
+    }
+    fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {
+        self.inner.establish_connection(connection)
+    }
+}
+
+#[test]
+fn two_threads_that_advance_through_a_wrapper_lose_no_step() -> Outcome {
+    let session = Session::builder().item(item(A)?).build()?;
+    let (here, arrived) = mpsc::channel();
+    let (go, wait) = mpsc::channel();
+    let wrapper = Wrapper::new(&session);
+    *wrapper.gate.lock().map_err(|_| "poisoned")? = Some((here, wait));
+    let callback: Arc<dyn SyncCallback> = Arc::new(wrapper);
+    let reporter = Arc::new(ItemReporter::new(&callback, A)?);
+    let slow = thread::spawn({
+        let reporter = reporter.clone();
+        move || reporter.advance(1)
+    });
+    arrived.recv_timeout(LIMIT)?; // its total of 1 is on the way
+    assert_eq!(reporter.advance(10)?, Verdict::Continue); // and is overtaken by 11
+    go.send(())?;
+    assert_eq!(
+        slow.join().map_err(|_| "the worker panicked")??,
+        Verdict::Continue
+    );
+    assert_eq!(session.item(A).map(|view| view.value), Some(11));
+    Ok(())
+}
+
+#[test]
+fn a_reporter_dropped_in_a_panic_does_not_undo_the_end_of_its_item_through_a_wrapper() -> Outcome {
+    let session = Session::builder().item(item(A)?).build()?;
+    let callback: Arc<dyn SyncCallback> = Arc::new(Wrapper::new(&session));
+    let worker = thread::spawn(move || {
+        let _reporter = ItemReporter::new(&callback, A);
+        let ended = callback.progress(A, &ProgressUpdate::new().status(ItemStatus::Succeeded));
+        assert_eq!(ended, Ok(Verdict::Continue));
+        panic!("after the end of the item");
+    });
+    assert!(worker.join().is_err());
+    assert_eq!(
+        session.item(A).map(|view| view.status),
+        Some(ItemStatus::Succeeded)
+    );
+    Ok(())
+}
+
+#[test]
+fn a_reporter_dropped_in_a_panic_survives_a_wrapper_that_panics() -> Outcome {
+    let session = Session::builder().item(item(A)?).build()?;
+    let mut wrapper = Wrapper::new(&session);
+    wrapper.brittle = true;
+    let callback: Arc<dyn SyncCallback> = Arc::new(wrapper);
+    let worker = thread::spawn(move || {
+        let _reporter = ItemReporter::new(&callback, A);
+        panic!("a worker panics");
+    });
+    assert!(worker.join().is_err()); // a second panic in the drop would end the process
     Ok(())
 }

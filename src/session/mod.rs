@@ -6,7 +6,7 @@
 //! | `callback` | the handler's side: [`SyncCallback`](crate::SyncCallback) |
 //! | `host` | the host's side: cancels, phases, events |
 //! | `observe` | the observer's side: looks, snapshots, changes |
-//! | `reporter` | the fast handle on one item |
+//! | `reporter`, `calls` | the fast handle on one item, and its way to a callback that is not a session |
 //! | `slot`, `table` | the items' state, and how it is found |
 //! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
 //! | `dialogs`, `connections` | what several sessions can share |
@@ -16,6 +16,7 @@
 mod board;
 mod builder;
 mod callback;
+mod calls;
 mod connections;
 mod dialogs;
 mod host;

@@ -18,6 +18,7 @@ mod release;
 mod rounds;
 mod values;
 mod wakers;
+mod wrapper;
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};

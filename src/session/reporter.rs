@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::calls::Calls;
 use super::slot::{self, Slot};
-use super::sync::{AtomicU64, Ordering};
 use super::table::Chunk;
 use crate::{
     CallbackError, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SyncCallback, Verdict,
@@ -66,12 +67,6 @@ enum Way {
     Calls(Calls),
 }
 
-struct Calls {
-    callback: Arc<dyn SyncCallback>,
-    /// What was reported so far, for `advance`. `Relaxed`: it guards nothing, and each add is one step.
-    total: AtomicU64,
-}
-
 impl ItemReporter {
     /// A reporter of this item on any callback. It makes no call: an id that the callback does not know may show only at
     /// the first report.
@@ -88,10 +83,7 @@ impl ItemReporter {
             Some((chunk, number)) => Self::on_slot(item, chunk, number),
             None => Self {
                 item,
-                way: Way::Calls(Calls {
-                    callback: Arc::clone(callback),
-                    total: AtomicU64::new(0),
-                }),
+                way: Way::Calls(Calls::new(callback)),
                 done: false,
             },
         })
@@ -131,10 +123,7 @@ impl ItemReporter {
                     slow(chunk, slot, &ProgressUpdate::new().value(value), None)
                 }
             }
-            Way::Calls(calls) => {
-                calls.total.store(value, Ordering::Relaxed);
-                calls.report(self.item, &ProgressUpdate::new().value(value))
-            }
+            Way::Calls(calls) => calls.report(self.item, &ProgressUpdate::new().value(value)),
         }
     }
 
@@ -156,11 +145,7 @@ impl ItemReporter {
                     slow(chunk, slot, &ProgressUpdate::CHECK, Some(amount))
                 }
             }
-            Way::Calls(calls) => {
-                let before = calls.total.fetch_add(amount, Ordering::Relaxed);
-                let update = ProgressUpdate::new().value(before.wrapping_add(amount));
-                calls.report(self.item, &update)
-            }
+            Way::Calls(calls) => calls.advance(self.item, amount),
         }
     }
 
@@ -193,12 +178,7 @@ impl ItemReporter {
     pub fn report(&self, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
         match &self.way {
             Way::Slot(chunk, number) => slow(chunk, chunk.slot(*number), update, None),
-            Way::Calls(calls) => {
-                if let Some(value) = update.value {
-                    calls.total.store(value, Ordering::Relaxed);
-                }
-                calls.report(self.item, update)
-            }
+            Way::Calls(calls) => calls.report(self.item, update),
         }
     }
 
@@ -255,17 +235,11 @@ impl ItemReporter {
                     .owner()
                     .ok_or(CallbackError::Released)
                     .and_then(|session| session.log_error(&record)),
-                Way::Calls(calls) => calls.callback.log_error(&record),
+                Way::Calls(calls) => calls.log_error(&record),
             };
             update = update.text(text);
         }
         self.report(&update).map(|_| ())
-    }
-}
-
-impl Calls {
-    fn report(&self, item: ItemId, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
-        self.callback.progress(item, update)
     }
 }
 
@@ -304,13 +278,16 @@ impl Drop for ItemReporter {
         if self.done || !std::thread::panicking() {
             return;
         }
-        let ended = match &self.way {
-            Way::Slot(chunk, number) => chunk.slot(*number).flags() & slot::FINISHED != 0,
-            Way::Calls(_) => false,
-        };
-        if !ended {
-            let _ = self.finish(ItemStatus::Failed, Some("worker panicked"));
-        }
+        // A second panic, in somebody else's callback or in what hangs on a session that ends here, would end the process.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let ended = match &self.way {
+                Way::Slot(chunk, number) => chunk.slot(*number).flags() & slot::FINISHED != 0,
+                Way::Calls(_) => self.check() == Err(CallbackError::ItemFinished),
+            };
+            if !ended {
+                let _ = self.finish(ItemStatus::Failed, Some("worker panicked"));
+            }
+        }));
     }
 }
 
