@@ -156,17 +156,21 @@ impl End {
         }
     }
 
-    /// An error that a call answered. One that carries a success code where there is nothing to go on with is still none.
-    fn failed(error: &HandlerError) -> Self {
-        let code = error.hresult();
+    /// An error that a call answered, as it is.
+    fn answered(error: &HandlerError) -> Self {
         Self {
-            result: if code == HResult::S_OK {
-                HResult::E_UNEXPECTED
-            } else {
-                code
-            },
+            result: error.hresult(),
             error: Some(error.to_string()),
         }
+    }
+
+    /// Where there is nothing to go on with, an error that carries `S_OK` is still none.
+    fn failed(self) -> Self {
+        let result = match self.result {
+            HResult::S_OK => HResult::E_UNEXPECTED,
+            code => code,
+        };
+        Self { result, ..self }
     }
 }
 
@@ -176,15 +180,17 @@ struct Ended {
     open: Vec<ItemId>,
 }
 
-/// Calls a method of the handler; a panic ends the run.
+/// Calls a method of the handler; a panic ends the run. An error is put into words here, since that is the handler's code
+/// too, and so is its drop.
 fn call<R>(
     handler: &Arc<dyn SyncHandler>,
     session: Option<&Session>,
     faults: &mut Vec<Fault>,
     name: &'static str,
-    method: impl FnOnce(Arc<dyn SyncHandler>) -> R,
-) -> Result<R, End> {
-    catch_unwind(AssertUnwindSafe(|| method(Arc::clone(handler)))).map_err(|payload| {
+    method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
+) -> Result<Result<R, End>, End> {
+    let called = || method(Arc::clone(handler)).map_err(|error| End::answered(&error));
+    catch_unwind(AssertUnwindSafe(called)).map_err(|payload| {
         let fault = Fault::Panicked {
             call: name,
             message: panic_text(payload),
@@ -237,7 +243,7 @@ impl Start<'_> {
         &mut self,
         name: &'static str,
         method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
-    ) -> Result<Result<R, HandlerError>, End> {
+    ) -> Result<Result<R, End>, End> {
         call(self.handler, None, &mut self.faults, name, method)
     }
 
@@ -277,15 +283,13 @@ impl Start<'_> {
         match self.call("initialize", |handler| handler.initialize(flags, None))? {
             Ok(Participation::Joins) => {}
             Ok(Participation::Declines) => return Err(End::of(HResult::S_FALSE)),
-            Err(error) if error.hresult() == HResult::S_OK => {}
-            Err(error) => return Err(End::failed(&error)),
+            Err(error) if error.result == HResult::S_OK => {}
+            Err(error) => return Err(error),
         }
         let info = self.call("info", |handler| handler.info())?;
-        self.info = Some(info.map_err(|error| End::failed(&error))?);
+        self.info = Some(info.map_err(End::failed)?);
         let items = self.call("items", |handler| handler.items())?;
-        items
-            .map(ItemList::into_items)
-            .map_err(|error| End::failed(&error))
+        items.map(ItemList::into_items).map_err(End::failed)
     }
 }
 
@@ -354,8 +358,8 @@ impl Run<'_> {
     fn call<R>(
         &mut self,
         name: &'static str,
-        method: impl FnOnce(Arc<dyn SyncHandler>) -> R,
-    ) -> Result<R, End> {
+        method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
+    ) -> Result<Result<R, End>, End> {
         call(
             self.handler,
             Some(self.session),
@@ -371,7 +375,7 @@ impl Run<'_> {
             handler.set_progress_callback(Some(callback))
         })?;
         match set {
-            Err(error) if error.hresult().is_failure() => return Err(End::failed(&error)),
+            Err(error) if error.result.is_failure() => return Err(error),
             _ => {}
         }
         // The first round cannot be refused: the items are the session's own, and nothing was begun.
@@ -394,7 +398,7 @@ impl Run<'_> {
         let started = answer.and_then(|answer| match answer {
             Ok(Prepared::Started) => Ok(()),
             Ok(Prepared::NeedsUser) => Err(End::of(HResult::S_FALSE)),
-            Err(error) => self.only_s_ok(&error),
+            Err(error) => self.only_s_ok(error),
         });
         if let Err(end) = started {
             return Err(self.complete(Step::Prepare, end));
@@ -410,7 +414,7 @@ impl Run<'_> {
         let answer = self.call("synchronize", |handler| handler.synchronize());
         let started = answer.and_then(|answer| match answer {
             Ok(()) => Ok(()),
-            Err(error) => self.only_s_ok(&error),
+            Err(error) => self.only_s_ok(error),
         });
         if let Err(end) = started {
             return Err(self.complete(Step::Synchronize, end));
@@ -419,15 +423,14 @@ impl Run<'_> {
     }
 
     /// Goes on where the code is `S_OK`, and ends the run with any other; what it says is logged.
-    fn only_s_ok(&self, error: &HandlerError) -> Result<(), End> {
-        if error.hresult() == HResult::S_OK {
+    fn only_s_ok(&self, error: End) -> Result<(), End> {
+        if error.result == HResult::S_OK {
             return Ok(());
         }
-        let end = End::failed(error);
-        if let Some(text) = &end.error {
+        if let Some(text) = &error.error {
             log(Some(self.session), LogLevel::Error, text);
         }
-        Err(end)
+        Err(error)
     }
 
     /// A call that did not answer `S_OK` is not completed by the handler, so the driver does it. A handler that did it
@@ -467,7 +470,7 @@ impl Run<'_> {
             }
             self.discard_events();
             let answer = self.call("show_error", |handler| handler.show_error(error))?;
-            if answer.is_err_and(|error| error.hresult().is_failure()) {
+            if answer.is_err_and(|error| error.result.is_failure()) {
                 continue;
             }
             let (result, items) = self.wait(Step::ShowError)?;
