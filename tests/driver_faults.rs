@@ -149,6 +149,75 @@ fn user(session: &Mutex<Option<Arc<Session>>>) -> Arc<Session> {
     lock(session).clone().expect("on_session came first")
 }
 
+/// The user skips A so late in the first round that the handler cannot be told, and B in the second round, which has
+/// these items. Answers the items that the handler was told to skip.
+fn told_after_a_late_skip(second: &'static [ItemId]) -> Vec<ItemId> {
+    let (session, options) = kept();
+    let mut script = Script::new();
+    script.synchronize = Box::new({
+        let session = session.clone();
+        move |script, callback| {
+            if lock(&script.rounds).len() > 1 {
+                user(&session).skip_item(B)?;
+                return Ok(()); // completed when B is told, see below
+            }
+            user(&session).skip_item(A)?;
+            let record = LogRecord::new(LogLevel::Error, "again?").jump_text(ERROR);
+            callback.log_error(&record)?;
+            script.finish(callback)?;
+            callback.synchronize_completed(HResult::S_OK)?;
+            Ok(())
+        }
+    });
+    script.skip = Box::new(|script, callback| {
+        if lock(&script.skipped).last() == Some(&B) {
+            script.finish(callback)?;
+            callback.synchronize_completed(HResult::S_OK)?;
+        }
+        Ok(())
+    });
+    script.show_error = Box::new(move |_, callback| {
+        callback.show_error_completed(ErrorOutcome::Retry(second))?;
+        Ok(())
+    });
+    let script = Arc::new(script);
+    let report = run(&script, options.show_error_if(|_| true).max_retries(1));
+    assert_eq!(report.faults, []);
+    assert_eq!(*lock(&script.rounds), [vec![A, B], second.to_vec()]);
+    lock(&script.skipped).clone()
+}
+
+#[test]
+fn a_skip_of_an_earlier_round_is_not_told_after_the_retry_took_it_back() {
+    assert_eq!(told_after_a_late_skip(&[A, B]), [B]);
+}
+
+#[test]
+fn a_skip_of_an_earlier_round_is_not_told_in_a_round_without_the_item() {
+    assert_eq!(told_after_a_late_skip(&[B]), [B]);
+}
+
+#[test]
+fn a_skip_of_an_item_that_is_not_selected_is_not_told() {
+    let mut script = Script::new();
+    script.synchronize = Box::new(|_, _| Ok(())); // completed when B is told
+    script.skip = Box::new(|script, callback| {
+        if lock(&script.skipped).last() == Some(&B) {
+            script.finish(callback)?;
+            callback.synchronize_completed(HResult::S_OK)?;
+        }
+        Ok(())
+    });
+    let script = Arc::new(script);
+    let options = RunOptions::new().select([B]).on_session(|session| {
+        assert_eq!(session.skip_item(A), Ok(()));
+        assert_eq!(session.skip_item(B), Ok(()));
+    });
+    let report = run(&script, options);
+    assert!(report.is_success(), "{report:?}");
+    assert_eq!(*lock(&script.skipped), [B]);
+}
+
 /// An error that cannot even say what it is.
 #[derive(Debug)]
 struct Speechless;

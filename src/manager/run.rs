@@ -500,6 +500,9 @@ impl Run<'_> {
             log(Some(self.session), LogLevel::Warning, &text);
             return None;
         }
+        // Skips from before belong to the round that is over.
+        self.discard_events();
+        self.skips.clear();
         match self.session.begin_prepare(&items) {
             Ok(()) => Some(items),
             // Everything was cancelled meanwhile: nobody's fault.
@@ -511,7 +514,7 @@ impl Run<'_> {
         }
     }
 
-    /// Before a show-error: a completion that is there already belongs to nothing.
+    /// Before a show-error and a retry, and in the end: a completion that is there already belongs to nothing.
     fn discard_events(&mut self) {
         while let Some(event) = self.session.host_event(Duration::ZERO) {
             self.unexpected(&event);
@@ -573,6 +576,9 @@ impl Run<'_> {
             let Some(item) = self.skips.pop_front() else {
                 break;
             };
+            if !self.session.is_skipped(item) {
+                continue; // a retry took it back, or the item is not in the round
+            }
             // Its answer changes nothing: the item is cancelled, and a handler that does not skip hears it there.
             let _ = self.call("set_item_status", |handler| {
                 handler.set_item_status(item, ItemStatus::Skipped)

@@ -294,6 +294,17 @@ impl Session {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(connections)));
     }
 
+    /// Whether a [`skip_item`](Self::skip_item) of this item holds in the current round: what a driver asks before it tells
+    /// the handler of a [`HostEvent::Skip`], since a retry may have come between, which takes a skip back or leaves the
+    /// item out.
+    #[must_use]
+    pub fn is_skipped(&self, item: ItemId) -> bool {
+        const SKIPPED: u32 = slot::MEMBER | slot::SKIP;
+        self.table
+            .find(item)
+            .is_some_and(|slot| slot.flags() & SKIPPED == SKIPPED)
+    }
+
     /// The items of the current round that have no final status, in the order of the prepare, then as they were added.
     /// In an open session, and before the first prepare, that is every unfinished item.
     #[must_use]
