@@ -218,6 +218,16 @@ fn a_skip_of_an_item_that_is_not_selected_is_not_told() {
     assert_eq!(*lock(&script.skipped), [B]);
 }
 
+#[test]
+fn a_panic_in_on_session_releases_the_session() {
+    let (session, options) = kept();
+    let options = options.on_session(|_| panic!("the host's own code"));
+    let handler: Arc<dyn SyncHandler> = Arc::new(Script::new());
+    let ended = catch_unwind(AssertUnwindSafe(|| run_handler(handler, options)));
+    assert!(ended.is_err(), "the host's own panic goes on to the host");
+    assert_eq!(user(&session).phase(), Phase::Released); // so whoever follows it stops
+}
+
 /// An error that cannot even say what it is.
 #[derive(Debug)]
 struct Speechless;

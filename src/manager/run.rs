@@ -267,7 +267,11 @@ impl Start<'_> {
             }
         };
         for on_session in options.on_session.drain(..) {
-            on_session(Arc::clone(&session));
+            let given = Arc::clone(&session);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| on_session(given))) {
+                session.release(); // whoever follows it already is to stop
+                resume_unwind(panic);
+            }
         }
         let items = match options.select.take() {
             None => checked,
