@@ -262,6 +262,20 @@ fn an_error_whose_text_panics_ends_the_run_as_a_panic_of_the_method() {
 }
 
 #[test]
+fn a_completion_that_comes_while_the_callback_is_taken_away_is_a_fault() {
+    let mut script = Script::new();
+    script.clear = Box::new(|_, callback| {
+        callback.show_error_completed(ErrorOutcome::Done)?;
+        Ok(())
+    });
+    let report = run(&Arc::new(script), RunOptions::new());
+    let fault = Fault::UnexpectedCompletion {
+        call: "show_error_completed",
+    };
+    assert_eq!(report.faults, [fault]);
+}
+
+#[test]
 fn a_session_that_the_user_releases_ends_the_run_wherever_it_is() {
     // In on_session.
     let script = Arc::new(Script::new());

@@ -621,11 +621,11 @@ impl Run<'_> {
         } else {
             Vec::new()
         };
-        self.discard_events();
         let let_go = self.call("set_progress_callback", |handler| {
             handler.set_progress_callback(None)
         });
         self.session.release();
+        self.discard_events(); // after the release, when no more can come
         let refused = self.session.refused_completions();
         self.faults
             .extend(refused.into_iter().map(Fault::RefusedCompletion));
