@@ -5,9 +5,10 @@
 //! RUSTFLAGS="--cfg loom" cargo test --release --lib model
 //! ```
 //!
-//! A `CARGO_TARGET_DIR` of its own keeps the flag from rebuilding everything else. The models are small, so all
-//! interleavings are tried, which takes some seconds; `LOOM_MAX_PREEMPTIONS=3` tries only those with at most so many
-//! involuntary switches of thread. `LOOM_LOG=1` with one test's name shows what led to a failure.
+//! A `CARGO_TARGET_DIR` of its own keeps the flag from rebuilding everything else. Models of two threads are small, so all
+//! their interleavings are tried; those of three are bounded. `LOOM_MAX_PREEMPTIONS=3` tries, for all of them, only the
+//! interleavings with at most so many involuntary switches of thread. `LOOM_LOG=1` with one test's name shows what led to
+//! a failure.
 //!
 //! What these models cannot show: that a cancel has left the core when its call returns (`slot` says why a
 //! read-modify-write does that), and anything about time, since loom has none.
@@ -38,7 +39,17 @@ const B: ItemId = ItemId::from_u128(2);
 
 /// Tries every interleaving of the model.
 fn check(model: impl Fn() + Send + Sync + 'static) {
+    explore(None, model);
+}
+
+/// Tries the interleavings with at most so many involuntary switches of thread: for models of three threads.
+fn check_bounded(switches: usize, model: impl Fn() + Send + Sync + 'static) {
+    explore(Some(switches), model);
+}
+
+fn explore(switches: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(switches);
     builder.max_branches = 20_000;
     builder.check(model);
 }

@@ -11,7 +11,13 @@ fn follow(session: &Session) -> Option<(ItemStatus, u64, u64)> {
         assert!(changes.is_complete());
         assert!(changes.cursor() >= cursor, "went back");
         cursor = changes.cursor();
-        if let Some(view) = changes.items().iter().find(|view| view.id == A) {
+        let view = changes.items().iter().find(|view| view.id == A);
+        let in_work = last.is_some_and(|(status, _, _): (ItemStatus, u64, u64)| !status.is_final());
+        assert!(
+            view.is_some() || !in_work || changes.is_over(),
+            "an item in work is listed by every call"
+        );
+        if let Some(view) = view {
             last = Some((view.status, view.value, view.max));
         }
         if changes.is_over() {
@@ -49,6 +55,27 @@ fn an_observer_by_changes_sees_the_last_value_of_an_item_that_is_left_open() {
         let last = follow(&session);
         assert_eq!(last, Some((ItemStatus::Updating, 2, 4)));
         join(worker);
+    });
+}
+
+/// Worker, user and observer at once.
+#[test]
+fn an_observer_by_changes_sees_how_a_cancelled_item_ends() {
+    check_bounded(2, || {
+        let session = open(&[A]);
+        let reporter = begun(&session, A);
+        let user = spawn(&session, |session| session.cancel_item(A));
+        let worker = spawn(&session, |session| {
+            let verdict = reporter.set(2).expect("in work");
+            assert_eq!(reporter.stop(), Ok(()));
+            session.synchronize_completed(HResult::S_OK).expect("open");
+            verdict
+        });
+        assert_eq!(follow(&session), Some((ItemStatus::Stopped, 2, 0)));
+        let verdict = join(worker);
+        assert_eq!(join(user), Ok(()));
+        let view = session.item(A).expect("known");
+        assert!(verdict == Verdict::Continue || view.verdict == verdict);
     });
 }
 
