@@ -126,7 +126,6 @@ impl SyncCallback for Session {
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        self.called();
         if record.error_id.is_some_and(|id| id.is_nil()) {
             // It could not be deleted alone: the nil id means all of them there.
             return Err(match self.unknown() {
