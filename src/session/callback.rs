@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::slot::{self, Change, Slot};
-use super::sync::{MutexGuard, Ordering};
+use super::slot::{self, Change, Slot, Tools};
+use super::sync::{LAST_SLOT, MutexGuard, Ordering};
 use super::wakers::{WHOLE, wake};
 use super::{Completion, HostEvent, Phase, Session, Stage};
 use crate::{
@@ -18,20 +18,30 @@ impl Session {
     /// reported before. The slot may be retired; then it is not live either.
     #[inline]
     fn frozen_slot(&self, item: ItemId) -> Option<&Slot> {
-        thread_local! {
-            /// The number of the slot that this thread found last, in whichever session. It is a guess, proved right
-            /// by the id that the slot holds, so it may be of any session and any age.
-            static LAST: Cell<u32> = const { Cell::new(0) };
-        }
-        if let Ok(guess) = LAST.try_with(Cell::get) {
+        if let Ok(guess) = LAST_SLOT.try_with(Cell::get) {
             if let Some(slot) = self.table.guess(guess, item) {
                 return Some(slot);
             }
         }
         let (chunk, number) = self.table.frozen(item)?;
         // Where the thread is ending and has no such variable any more, there is no guess next time.
-        let _ = LAST.try_with(|last| last.set(number));
+        let _ = LAST_SLOT.try_with(|last| last.set(number));
         Some(chunk.slot(number))
+    }
+
+    /// Calls `with` with the current slot of an item, and again if a retry gave the item another slot meanwhile.
+    fn on_slot<R>(
+        &self,
+        item: ItemId,
+        mut with: impl FnMut(&Slot) -> Result<R, CallbackError>,
+    ) -> Result<R, CallbackError> {
+        loop {
+            let slot = self.table.find(item).ok_or_else(|| self.unknown())?;
+            match with(&slot) {
+                Err(CallbackError::Released) if slot.flags() & slot::RETIRED != 0 => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Takes a report that the fast path did not: the item's state is changed, then whoever must know is told.
@@ -119,10 +129,7 @@ impl SyncCallback for Session {
                 }
             }
         }
-        match self.table.find(item) {
-            Some(slot) => self.report(&slot, update, None),
-            None => Err(self.unknown()),
-        }
+        self.on_slot(item, |slot| self.report(slot, update, None))
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
@@ -224,12 +231,10 @@ impl SyncCallback for Session {
             drop(replaced);
             return Ok(());
         };
-        let slot = self.table.find(item).ok_or_else(|| self.unknown())?;
-        let home = slot.home();
         let mut waker = Some(waker);
         let mut replaced = None;
-        slot.change(
-            |_, flags| {
+        self.on_slot(item, |slot| {
+            let edit = |_: &mut Tools<'_>, flags| {
                 const OVER: u32 = slot::CANCEL_ITEM | slot::CANCEL_ALL | slot::FROZEN;
                 if flags & (slot::RELEASED | slot::RETIRED) != 0 {
                     Err(CallbackError::Released)
@@ -239,12 +244,13 @@ impl SyncCallback for Session {
                     Ok(flags)
                 } else {
                     // With the slot locked, so that a cancel finds both the bit and the waker, or comes before both.
-                    replaced = waker.take().and_then(|waker| self.wakers.keep(home, waker));
+                    let new = waker.take();
+                    replaced = new.and_then(|waker| self.wakers.keep(slot.home(), waker));
                     Ok(flags | slot::WAITED)
                 }
-            },
-            |_| {},
-        )?;
+            };
+            slot.change(edit, |_| {})
+        })?;
         drop(replaced);
         wake(waker.into_iter().collect());
         Ok(())

@@ -78,13 +78,13 @@ impl Session {
     }
 
     fn cancel(&self, item: ItemId, skip: u32) -> Result<(), CallbackError> {
-        let found = self.table.find(item).ok_or_else(|| self.unknown())?;
+        // With the stage locked, a cancel comes before a retry, which clears it, or after it.
+        let (stage, _) = self.stage()?;
+        let found = self.table.find(item).ok_or(CallbackError::UnknownItem)?;
         let home = found.home();
         let change = found.change(
             |_, flags| {
-                if flags & (slot::RELEASED | slot::RETIRED) != 0 {
-                    Err(CallbackError::Released)
-                } else if flags & slot::MEMBER == 0 {
+                if flags & slot::MEMBER == 0 {
                     Err(CallbackError::UnknownItem)
                 } else if flags & slot::FINISHED != 0 {
                     Ok(flags)
@@ -99,6 +99,7 @@ impl Session {
                 }
             },
         )?;
+        drop(stage);
         if change.clears(slot::WAITED) {
             wake(self.wakers.take(home));
         }

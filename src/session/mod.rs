@@ -11,6 +11,7 @@
 //! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
 //! | `dialogs`, `connections` | what several sessions can share |
 //! | `sync` | every lock and atomic, and the lock order |
+//! | `model` | the model checks, under `cfg(loom)` only |
 
 mod board;
 mod builder;
@@ -19,6 +20,8 @@ mod connections;
 mod dialogs;
 mod host;
 mod mailbox;
+#[cfg(all(test, loom))]
+mod model;
 mod observe;
 mod phase;
 mod reporter;

@@ -26,10 +26,10 @@ use super::sync::RwLock;
 use crate::{CallbackError, ItemId, SyncItem};
 
 /// How many slots share an `Arc`. As fast as one `Arc` a slot, and half the memory.
-#[cfg(not(loom))]
+#[cfg(not(all(test, loom)))]
 pub(super) const CHUNK: usize = 64;
 /// The model checker pays for every object it knows.
-#[cfg(loom)]
+#[cfg(all(test, loom))]
 pub(super) const CHUNK: usize = 2;
 
 /// Some slots, and the session they belong to.
