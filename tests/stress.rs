@@ -12,6 +12,8 @@ use syncmgr::{Cursor, ItemId, ItemName, ItemStatus, Session, SyncItem, Verdict};
 
 const WRITERS: u128 = 4;
 const REPORTS: u64 = 10_000_000;
+/// At least so many cancels of each writer.
+const ROUNDS: u64 = 200;
 /// How many reports a writer makes after it was told of the cancel: each must be told again.
 const AFTER: u64 = 500;
 
@@ -28,7 +30,7 @@ fn session() -> Arc<Session> {
 #[test]
 fn ten_million_reports_lose_no_last_value_and_miss_no_cancel() {
     let (mut reports, mut round) = (0, 0_u64);
-    while reports < REPORTS {
+    while reports < REPORTS || round < ROUNDS {
         round += 1;
         let session = session();
         // A writer tells how far it is, so that cancels come at all points of the round.
