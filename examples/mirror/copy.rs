@@ -102,7 +102,11 @@ impl<'a> Copier<'a> {
                 }
                 if found.same_content(listed) && keep_mode(place, &found, listed) {
                     let go_on = watcher.advance(listed.size);
-                    return Ok(if go_on { Copied::Unchanged } else { Copied::Stopped });
+                    return Ok(if go_on {
+                        Copied::Unchanged
+                    } else {
+                        Copied::Stopped
+                    });
                 }
             }
         }
@@ -196,7 +200,10 @@ impl<'a> Copier<'a> {
                 read as u64
             } else {
                 // On Linux the system copies without a detour through this process, or shares the blocks.
-                at(Step::Copy, io::copy(&mut source.take(CHUNK as u64), &mut dest))?
+                at(
+                    Step::Copy,
+                    io::copy(&mut source.take(CHUNK as u64), &mut dest),
+                )?
             };
             // The end is seen only by reading past it: some file systems tell no size, or a wrong one.
             done += copied;

@@ -32,7 +32,7 @@ impl Crew {
         self: &Arc<Self>,
         threads: usize,
         work: impl Fn() + Send + Sync + 'static,
-        done: impl FnOnce() + Send + 'static,
+        done: impl FnOnce() + Send + Sync + 'static,
     ) -> io::Result<()> {
         let mine = Turn::new(self);
         // Whoever gives back the last reference to this is the last one.

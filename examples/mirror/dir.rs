@@ -19,7 +19,7 @@ mod system;
 #[path = "dir/portable.rs"]
 mod system;
 
-pub use system::{Dir, keep, meta};
+pub use system::{Dir, follow, keep, meta};
 
 /// What stands at a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

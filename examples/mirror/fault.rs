@@ -84,7 +84,9 @@ impl fmt::Display for Problem {
                 f.write_str("the destination has a file or link in place of this directory")
             }
             Self::Loop => f.write_str("this directory is the destination itself"),
-            Self::NotOurs => f.write_str("cannot remove it: it is another file system or the source"),
+            Self::NotOurs => {
+                f.write_str("cannot remove it: it is another file system or the source")
+            }
             Self::Panicked => f.write_str("the mirror's own code panicked"),
         }
     }
@@ -111,7 +113,10 @@ impl Fault {
         use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         match &self.problem {
             Problem::Io(_, error) => {
-                matches!(error.kind(), QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+                matches!(
+                    error.kind(),
+                    QuotaExceeded | ReadOnlyFilesystem | StorageFull
+                )
             }
             _ => false,
         }

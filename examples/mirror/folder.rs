@@ -47,17 +47,22 @@ impl Folder {
         forbidden: &Meta,
     ) -> Result<Self, Problem> {
         let source = match self.source.sub(name) {
-            Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(Problem::Replaced),
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                return Err(Problem::Replaced);
+            }
             opened => opened.map_err(|error| Problem::Io(Step::Open, error))?,
         };
-        let meta = source.meta().map_err(|error| Problem::Io(Step::Look, error))?;
+        let meta = source
+            .meta()
+            .map_err(|error| Problem::Io(Step::Look, error))?;
         if meta.id == forbidden.id && meta.id != (0, 0) {
             return Err(Problem::Loop);
         }
         let (dest, fresh) = self.counterpart(name, taken)?;
         // Other mirrors see that this one is at work here.
         dest.lock(false);
-        dest.unlock_mode().map_err(|error| Problem::Io(Step::Keep, error))?;
+        dest.unlock_mode()
+            .map_err(|error| Problem::Io(Step::Keep, error))?;
         Ok(Self {
             source: Arc::new(source),
             dest: Arc::new(dest),
@@ -114,7 +119,13 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let Some(Inner { job, parent, name, meta }) = &self.inner {
+        if let Some(Inner {
+            job,
+            parent,
+            name,
+            meta,
+        }) = &self.inner
+        {
             if let Err(error) = self.dest.keep(meta) {
                 job.fault(&parent.fault(name, Problem::Io(Step::Keep, error)));
             }
@@ -134,7 +145,10 @@ pub fn remove_leftovers(dest: &Dir, names: &[OsString], log: impl Fn(LogLevel, &
         for name in names {
             if let Err(error) = remove_leftover(dest, name) {
                 let name = crate::show::escaped(name);
-                log(LogLevel::Warning, &format!("cannot remove the leftover {name}: {error}"));
+                log(
+                    LogLevel::Warning,
+                    &format!("cannot remove the leftover {name}: {error}"),
+                );
             }
         }
     } else {
@@ -143,7 +157,10 @@ pub fn remove_leftovers(dest: &Dir, names: &[OsString], log: impl Fn(LogLevel, &
             _ => "the file system has no locks that tell whether they are in use",
         };
         let first = crate::show::escaped(&names[0]);
-        let text = format!("{} left alone, such as {first}: {why}", crate::show::count(names.len() as u64, "leftover"));
+        let text = format!(
+            "{} left alone, such as {first}: {why}",
+            crate::show::count(names.len() as u64, "leftover")
+        );
         log(LogLevel::Warning, &text);
     }
     dest.lock(false);

@@ -141,13 +141,17 @@ impl Job {
 
     /// Prepare found so many bytes.
     pub fn plan(&self, bytes: u64) {
-        self.planned.lock().unwrap_or_else(PoisonError::into_inner).max = bytes;
+        self.planned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .max = bytes;
         self.report(&ProgressUpdate::new().max(bytes));
     }
 
     /// Begins the item, if it may begin: asks for the verdict first, then makes sure that it was not dropped meanwhile.
     pub fn begin(&self) -> bool {
-        let may_begin = self.check()
+        let may_begin = self.state.load(Relaxed) == WAITING
+            && self.check()
             && (self.state)
                 .compare_exchange(WAITING, WORKING, Relaxed, Relaxed)
                 .is_ok();
@@ -230,9 +234,11 @@ impl Job {
         let nothing = counts.copied + counts.unchanged + counts.removed == 0;
         let status = if counts.faults > 0 {
             ItemStatus::Failed
+        } else if self.state.load(Relaxed) == DROPPED {
+            ItemStatus::Skipped
         } else if !self.goes_on() {
             ItemStatus::Stopped
-        } else if self.state.load(Relaxed) == DROPPED || (nothing && counts.left_out > 0) {
+        } else if nothing && counts.left_out > 0 {
             ItemStatus::Skipped
         } else {
             ItemStatus::Succeeded
@@ -240,7 +246,11 @@ impl Job {
         let text = counts.to_string();
         let mut update = ProgressUpdate::new().status(status).text(&text);
         if status == ItemStatus::Succeeded {
-            let max = self.planned.lock().unwrap_or_else(PoisonError::into_inner).max;
+            let max = self
+                .planned
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .max;
             update = update.value(max);
         }
         // The answer changes nothing any more.
@@ -268,10 +278,7 @@ impl Watcher for Job {
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} copied, {} unchanged", self.copied, self.unchanged)?;
-        for (number, what) in [
-            (self.removed, "removed"),
-            (self.left_out, "left out"),
-        ] {
+        for (number, what) in [(self.removed, "removed"), (self.left_out, "left out")] {
             if number > 0 {
                 write!(f, ", {number} {what}")?;
             }

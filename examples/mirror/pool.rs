@@ -56,7 +56,8 @@ impl<T> Pool<T> {
     pub fn next(&self, last: Option<&Arc<Job>>) -> Option<Turn<T>> {
         let mut state = self.lock();
         loop {
-            let own = |active: &&mut Active<T>| last.is_some_and(|last| Arc::ptr_eq(last, &active.job));
+            let own =
+                |active: &&mut Active<T>| last.is_some_and(|last| Arc::ptr_eq(last, &active.job));
             if let Some(turn) = state.active.iter_mut().find(own).and_then(Active::pop) {
                 return Some(turn);
             }

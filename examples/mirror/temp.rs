@@ -59,7 +59,10 @@ pub fn is_ours(name: &OsStr) -> bool {
         let (rest, digits) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
         let stem = rest.strip_suffix(MARK.as_bytes())?;
         // `from_str_radix` would take a sign and capital letters.
-        if !digits.iter().all(|d| matches!(d, b'0'..=b'9' | b'a'..=b'f')) {
+        if !digits
+            .iter()
+            .all(|d| matches!(d, b'0'..=b'9' | b'a'..=b'f'))
+        {
             return None;
         }
         let (random, sum) = std::str::from_utf8(digits).ok()?.split_at(DIGITS / 2);
@@ -102,5 +105,9 @@ fn cut(name: &OsStr, most: usize) -> &OsStr {
 /// Elsewhere the bytes of a name cannot be cut without unsafe code: a name too long gets none of its own.
 #[cfg(not(unix))]
 fn cut(name: &OsStr, most: usize) -> &OsStr {
-    if name.len() <= most { name } else { OsStr::new("long") }
+    if name.len() <= most {
+        name
+    } else {
+        OsStr::new("long")
+    }
 }

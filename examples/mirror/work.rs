@@ -106,7 +106,10 @@ impl Work {
                 remove_leftovers(&self.top.dest, &leftovers, log);
             }
             (Err(error), _) | (_, Err(error)) => {
-                log(LogLevel::Warning, &format!("cannot look for leftovers: {error}"));
+                log(
+                    LogLevel::Warning,
+                    &format!("cannot look for leftovers: {error}"),
+                );
             }
         }
     }
@@ -173,7 +176,8 @@ impl Work {
                     // Temporary names may be in use by the other items.
                     let extra = |name: &OsString| !here.contains(name) && !temp::is_ours(name);
                     let extras: Vec<_> = there.into_iter().filter(extra).collect();
-                    self.pool.push(job, vec![Task::Remove(Arc::clone(top), extras)]);
+                    self.pool
+                        .push(job, vec![Task::Remove(Arc::clone(top), extras)]);
                 }
                 (Err(error), _) | (_, Err(error)) => {
                     job.fault(&top.fault(".".as_ref(), Problem::Io(Step::List, error)));
@@ -212,7 +216,10 @@ impl Work {
         let (leftovers, extras): (Vec<_>, Vec<_>) =
             there.into_iter().partition(|name| temp::is_ours(name));
         remove_leftovers(&folder.dest, &leftovers, |level, text| {
-            job.log(level, &format!("{}: {text}", escaped(folder.path("".as_ref()))));
+            job.log(
+                level,
+                &format!("{}: {text}", escaped(folder.path("".as_ref()))),
+            );
         });
         let mut all = Vec::new();
         if self.delete && !extras.is_empty() {

@@ -128,6 +128,11 @@ impl Dir {
     }
 }
 
+/// What a path that the user gave leads to; links are followed.
+pub fn follow(path: &Path) -> io::Result<Meta> {
+    Ok(meta_of(&fs::metadata(path)?))
+}
+
 /// What an open file is.
 pub fn meta(file: &File) -> io::Result<Meta> {
     Ok(meta_of(&file.metadata()?))

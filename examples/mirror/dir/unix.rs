@@ -9,14 +9,16 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 /// An open directory.
 #[derive(Debug)]
 pub struct Dir(OwnedFd);
 
-const DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const DIR: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 
 impl Dir {
     /// Opens the directory of a path that the user gave; this one follows links.
@@ -142,6 +144,11 @@ impl Dir {
             Err(_) => Lock::Unknown,
         }
     }
+}
+
+/// What a path that the user gave leads to; links are followed.
+pub fn follow(path: &Path) -> io::Result<Meta> {
+    Ok(meta_of(&rustix::fs::stat(path)?))
 }
 
 /// What an open file is.
