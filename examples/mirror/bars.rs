@@ -51,7 +51,7 @@ impl Layout {
         let numbers = match (self.columns, total) {
             (..44, _) => "{percent:>3} %",
             (..72, _) => "{binary_bytes:>10} {percent:>3} %",
-            (_, false) => "{binary_bytes:>10} of {binary_total_bytes:<10} {percent:>3} %",
+            (_, false) => "{binary_bytes:>10} of {binary_total_bytes:<10} {percent:>3} %     ",
             (_, true) => "{binary_bytes:>10} of {binary_total_bytes:<10} {percent:>3} % {eta:>4}",
         };
         ProgressStyle::with_template(&format!("{{prefix}} {{msg}} {{wide_bar}} {numbers}"))
@@ -145,13 +145,18 @@ impl Screen for Bars {
             self.lay_out();
         }
         let room = layout.name();
-        let count = format!("{} of {} items", sums.finished, self.numbers.len());
+        let count = format!("{}/{} items", sums.finished, self.numbers.len());
         self.total.set_prefix(" ".repeat(self.number_width()));
         self.total
             .set_message(padded(&shortened(&count, room), room));
         self.total.set_length(sums.max);
         self.total.set_position(sums.value);
-        let prompt = format!("{} {typed}", self.hint);
+        let hint = if layout.columns < 60 {
+            "Cancel item:"
+        } else {
+            self.hint
+        };
+        let prompt = format!("{hint} {typed}");
         self.prompt
             .set_message(shortened(&prompt, layout.columns.saturating_sub(1)));
         self.prompt.tick();

@@ -137,17 +137,18 @@ impl<'a> Copier<'a> {
     pub fn link(&mut self, place: Place<'_>, listed: &Meta) -> Result<Copied, Problem> {
         let target = at(Step::Read, place.source.link_target(place.name))?;
         if place.taken {
-            match look(place.dest, place.name)? {
-                Some(found) if found.kind == Kind::Dir => return Err(Problem::DirInTheWay),
-                Some(found) if found.kind == Kind::Link => {
-                    if at(Step::Look, place.dest.link_target(place.name))? == target {
-                        if found.modified != listed.modified {
-                            at(Step::Keep, place.dest.keep_link_times(place.name, listed))?;
-                        }
-                        return Ok(Copied::Unchanged);
+            let found = look(place.dest, place.name)?;
+            if found.is_some_and(|found| found.kind == Kind::Dir) {
+                return Err(Problem::DirInTheWay);
+            }
+            if let Some(found) = found.filter(|found| found.kind == Kind::Link) {
+                if at(Step::Look, place.dest.link_target(place.name))? == target {
+                    if found.modified != listed.modified {
+                        let kept = place.dest.keep_link_times(place.name, listed);
+                        at(Step::Keep, kept)?;
                     }
+                    return Ok(Copied::Unchanged);
                 }
-                _ => {}
             }
         }
         let ((), part) = self.fresh(place.dest, place.name, |part| {

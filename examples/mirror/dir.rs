@@ -9,8 +9,6 @@
 //! Elsewhere (`dir/portable.rs`) the handle is a path, checked before each step: a swap between check and step
 //! goes unseen, and there are no locks.
 
-use std::time::{Duration, SystemTime};
-
 #[cfg(unix)]
 #[path = "dir/unix.rs"]
 mod system;
@@ -58,19 +56,6 @@ impl Meta {
     /// Whether two looks at a file show the same content, as far as size and time tell.
     pub fn same_content(&self, other: &Self) -> bool {
         self.kind == other.kind && self.size == other.size && self.modified == other.modified
-    }
-}
-
-impl Stamp {
-    /// As the standard library has it; `None` for a time that it cannot hold.
-    pub fn system(self) -> Option<SystemTime> {
-        let whole = Duration::from_secs(self.seconds.unsigned_abs());
-        let base = if self.seconds < 0 {
-            SystemTime::UNIX_EPOCH.checked_sub(whole)
-        } else {
-            SystemTime::UNIX_EPOCH.checked_add(whole)
-        };
-        base?.checked_add(Duration::from_nanos(self.nanos.into()))
     }
 }
 

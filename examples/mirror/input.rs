@@ -64,7 +64,7 @@ impl Input {
     }
 }
 
-/// Cancels the item of that number; answers what to tell the user, if it cannot be seen otherwise.
+/// Cancels the item of that number; answers what to tell the user.
 fn cancel(session: &Session, numbers: &Numbers, typed: &str) -> Option<String> {
     if typed.is_empty() {
         return None;
@@ -77,7 +77,8 @@ fn cancel(session: &Session, numbers: &Numbers, typed: &str) -> Option<String> {
         return Some(format!("item {typed} has ended already"));
     }
     match session.cancel_item(item) {
-        Ok(()) | Err(CallbackError::Released) => None,
+        Ok(()) => Some(format!("cancelling item {typed}")),
+        Err(CallbackError::Released) => None,
         Err(error) => Some(format!("cannot cancel item {typed}: {error}")),
     }
 }

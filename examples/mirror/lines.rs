@@ -11,18 +11,12 @@ use syncmgr::{ItemId, ItemStatus, ItemView};
 /// While nothing else is to be said, the sums are, this often.
 const SUMS_EVERY: Duration = Duration::from_secs(10);
 
-/// A line when an item begins, is cancelled, and ends.
+/// A line when an item begins, and when it ends.
 pub struct Lines {
     numbers: Arc<Numbers>,
-    seen: HashMap<ItemId, Seen>,
+    /// Whether an item that has begun has ended too.
+    seen: HashMap<ItemId, bool>,
     sums_at: Instant,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Seen {
-    Begun,
-    Cancelled,
-    Ended,
 }
 
 impl Lines {
@@ -56,23 +50,17 @@ pub fn print(text: &str) {
 impl Screen for Lines {
     fn items(&mut self, views: &[ItemView]) {
         for view in views {
-            let now = if view.is_finished() {
-                Seen::Ended
-            } else if !view.verdict.is_continue() {
-                Seen::Cancelled
-            } else if view.status == ItemStatus::Pending {
-                continue;
-            } else {
-                Seen::Begun
-            };
-            if self.seen.get(&view.id).is_some_and(|seen| *seen >= now) {
+            let ended = view.is_finished();
+            let begun = ended || view.status != ItemStatus::Pending;
+            let news = self.seen.get(&view.id).is_none_or(|seen| ended && !seen);
+            if !begun || !news {
                 continue;
             }
-            self.seen.insert(view.id, now);
-            let what = match now {
-                Seen::Begun => format!("begun, {}", show::bytes(view.max)),
-                Seen::Cancelled => "to be cancelled".into(),
-                Seen::Ended => format!("{}, {}", word(view.status), view.text),
+            self.seen.insert(view.id, ended);
+            let what = if ended {
+                format!("{}, {}", word(view.status), view.text)
+            } else {
+                format!("begun, {}", show::bytes(view.max))
             };
             let number = self.numbers.of(view.id);
             print(&format!("[{number}] {}: {what}", view.name));

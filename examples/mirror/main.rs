@@ -130,9 +130,10 @@ fn mirror(places: Places, options: &Options) -> Result<u8, Box<dyn Error>> {
         "{title}, {}",
         show::count(numbers.len() as u64, "item")
     ));
-    let interrupt = Interrupt::install()?;
+    let talk = Arc::new(Mutex::new(Talk::default()));
+    let interrupt = Interrupt::install(Arc::clone(&talk))?;
     let begun = Instant::now();
-    let report = run_watched(&handler, &numbers, &interrupt, live);
+    let report = run_watched(&handler, &numbers, &interrupt, &talk, live);
     let took = begun.elapsed();
     let mut failed = !report.is_success();
     if let Some(session) = &report.session {
@@ -167,13 +168,13 @@ fn run_watched(
     handler: &Arc<Mirror>,
     numbers: &Arc<Numbers>,
     interrupt: &Arc<Interrupt>,
+    talk: &Arc<Mutex<Talk>>,
     live: bool,
 ) -> HandlerReport {
-    let talk = Arc::new(Mutex::new(Talk::default()));
     let input = Input::new(live);
     let (to_watcher, sessions) = mpsc::channel::<Arc<Session>>();
     std::thread::scope(|scope| {
-        let (talk, input) = (&talk, &input);
+        let input = &input;
         scope.spawn(move || {
             if let Ok(session) = sessions.recv() {
                 let (mine, theirs) = (Arc::clone(&session), Arc::clone(numbers));
@@ -191,15 +192,19 @@ fn run_watched(
 }
 
 /// Ctrl-C, or another request to end: cancels everything, the second time without waiting.
-#[derive(Default)]
 struct Interrupt {
     happened: AtomicBool,
     session: Mutex<Option<Arc<Session>>>,
+    talk: Arc<Mutex<Talk>>,
 }
 
 impl Interrupt {
-    fn install() -> Result<Arc<Self>, ctrlc::Error> {
-        let this = Arc::new(Self::default());
+    fn install(talk: Arc<Mutex<Talk>>) -> Result<Arc<Self>, ctrlc::Error> {
+        let this = Arc::new(Self {
+            happened: AtomicBool::new(false),
+            session: Mutex::default(),
+            talk,
+        });
         let other = Arc::clone(&this);
         ctrlc::set_handler(move || other.happen())?;
         Ok(this)
@@ -211,6 +216,13 @@ impl Interrupt {
             input::restore();
             std::process::exit(INTERRUPTED.into());
         }
+        let told = "cancelling everything; Ctrl-C again ends at once".to_owned();
+        (self
+            .talk
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .told)
+            .push(told);
         self.cancel();
     }
 

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// A directory that was one when it was opened.
 #[derive(Debug)]
@@ -184,5 +184,18 @@ fn meta_of(found: &Metadata) -> Meta {
         mode: u32::from(!found.permissions().readonly()),
         owner: (0, 0),
         id: (0, 0),
+    }
+}
+
+impl Stamp {
+    /// As the standard library has it; `None` for a time that it cannot hold.
+    fn system(self) -> Option<SystemTime> {
+        let whole = Duration::from_secs(self.seconds.unsigned_abs());
+        let base = if self.seconds < 0 {
+            SystemTime::UNIX_EPOCH.checked_sub(whole)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(whole)
+        };
+        base?.checked_add(Duration::from_nanos(self.nanos.into()))
     }
 }
