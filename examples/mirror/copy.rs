@@ -122,8 +122,9 @@ impl<'a> Copier<'a> {
         let Some(bytes) = self.content(&source, &dest, before.size, watcher)? else {
             return Ok(Copied::Stopped);
         };
-        let after = at(Step::Look, dir::meta(&source))?;
-        if bytes != before.size || !after.same_content(&before) {
+        // By its name, not by its handle: a file that was removed or replaced meanwhile shows only there.
+        let after = at(Step::Look, place.source.look(place.name))?;
+        if bytes != before.size || after.id != before.id || !after.same_content(&before) {
             return Err(Problem::Changed);
         }
         at(Step::Keep, dir::keep(&dest, &before))?;

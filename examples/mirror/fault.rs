@@ -74,7 +74,7 @@ impl fmt::Display for Problem {
             Self::Io(Step::Open | Step::Look | Step::List, error)
                 if error.kind() == io::ErrorKind::NotFound =>
             {
-                f.write_str("it vanished before it was copied")
+                f.write_str("it vanished")
             }
             Self::Io(step, error) => write!(f, "{}: {error}", step.text()),
             Self::Changed => f.write_str("it changed while it was copied"),
