@@ -118,14 +118,21 @@ impl SyncCallback for Session {
         item: ItemId,
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
-        if let (None, None, None) = (update.text, update.status, update.max) {
-            if let Some(slot) = self.frozen_slot(item) {
-                let taken = match update.value {
+        if let Some(slot) = self.frozen_slot(item) {
+            let plain = update.text.is_none() && update.status.is_none() && update.max.is_none();
+            let taken = plain
+                && match update.value {
                     Some(value) => slot.set_if_live(value),
                     None => slot.check_if_live(),
                 };
-                if taken {
-                    return Ok(Verdict::Continue);
+            if taken {
+                return Ok(Verdict::Continue);
+            }
+            if slot.flags() & slot::RETIRED == 0 {
+                match self.report(slot, update, None) {
+                    // Unless a retry has moved the item this moment.
+                    Err(CallbackError::Released) if slot.flags() & slot::RETIRED != 0 => {}
+                    answer => return answer,
                 }
             }
         }
@@ -133,7 +140,6 @@ impl SyncCallback for Session {
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        self.called();
         if record.error_id.is_some_and(|id| id.is_nil()) {
             // It could not be deleted alone: the nil id means all of them there.
             return Err(match self.unknown() {

@@ -334,7 +334,8 @@ impl Session {
     pub fn take_activity(&self) -> bool {
         let mut touched = false;
         let mut values = 0_u64;
-        for home in self.board.active() {
+        let (active, log_calls) = self.board.activity();
+        for home in active {
             let Some(slot) = self.table.by_home(home) else {
                 continue;
             };
@@ -346,7 +347,7 @@ impl Session {
                 self.change(home, |flags| flags & !slot::TOUCHED);
             }
         }
-        let calls = self.calls.load(Ordering::Relaxed);
+        let calls = self.calls.load(Ordering::Relaxed).wrapping_add(log_calls);
         let mut last = self.activity.lock();
         touched |= last.calls != calls || last.values != values;
         last.calls = calls;

@@ -1,0 +1,88 @@
+//! Plain lines, for a pipe, a log file, or whoever wants them.
+
+use crate::show;
+use crate::watch::{Numbers, Screen, Sums};
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use syncmgr::{ItemId, ItemStatus, ItemView};
+
+/// While nothing else is to be said, the sums are, this often.
+const SUMS_EVERY: Duration = Duration::from_secs(10);
+
+/// A line when an item begins, and when it ends.
+pub struct Lines {
+    numbers: Arc<Numbers>,
+    /// Whether an item that has begun has ended too.
+    seen: HashMap<ItemId, bool>,
+    sums_at: Instant,
+}
+
+impl Lines {
+    pub fn new(numbers: Arc<Numbers>) -> Self {
+        Self {
+            numbers,
+            seen: HashMap::new(),
+            sums_at: Instant::now(),
+        }
+    }
+}
+
+/// The word for a status in lines and in the table.
+pub fn word(status: ItemStatus) -> &'static str {
+    match status {
+        ItemStatus::Succeeded => "done",
+        ItemStatus::Failed => "failed",
+        ItemStatus::Stopped => "cancelled",
+        ItemStatus::Skipped => "left out",
+        ItemStatus::Pending => "not begun",
+        _ => "in work",
+    }
+}
+
+/// Writes to standard output. Whoever closed it does not want to know.
+pub fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+impl Screen for Lines {
+    fn items(&mut self, views: &[ItemView]) {
+        for view in views {
+            let ended = view.is_finished();
+            let begun = ended || view.status != ItemStatus::Pending;
+            let news = self.seen.get(&view.id).is_none_or(|seen| ended && !seen);
+            if !begun || !news {
+                continue;
+            }
+            self.seen.insert(view.id, ended);
+            let what = if ended {
+                format!("{}, {}", word(view.status), view.text)
+            } else {
+                format!("begun, {}", show::bytes(view.max))
+            };
+            let number = self.numbers.of(view.id);
+            print(&format!("[{number}] {}: {what}", view.name));
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        print(text);
+    }
+
+    fn frame(&mut self, sums: &Sums, _typed: &str) {
+        if self.sums_at.elapsed() >= SUMS_EVERY {
+            self.sums_at = Instant::now();
+            print(&format!(
+                "{} of {} items, {} of {}",
+                sums.finished,
+                self.numbers.len(),
+                show::bytes(sums.value),
+                show::bytes(sums.max)
+            ));
+        }
+    }
+
+    fn end(&mut self) {}
+}

@@ -1,0 +1,246 @@
+//! A directory mirror: the crate's main job on real files, and a model of how to write a sync handler.
+//!
+//! ```text
+//! cargo run --release --example mirror -- [--delete] [--jobs N] [SOURCE DEST]
+//! ```
+//!
+//! It makes DEST a copy of SOURCE, one way. Each top-level entry of SOURCE is an item of a
+//! [`SyncHandler`](syncmgr::SyncHandler); [`run_handler`] takes the handler through its life; progress, in bytes, and
+//! errors lie in the [`Session`]; one thread watches that session and draws; another reads which item to cancel.
+//!
+//! Where to look:
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `handler.rs` | the handler's side of the contract: two-step completion, skip, the callback's life |
+//! | `job.rs` | one item: verdicts, one flag for all of its threads, one final status |
+//! | `crew.rs`, `pool.rs` | threads of which the last one completes; several items at once |
+//! | `watch.rs`, `bars.rs`, `lines.rs`, `table.rs`, `input.rs` | the other side: who looks at a session and who cancels |
+//! | `scan.rs`, `work.rs`, `folder.rs`, `copy.rs`, `remove.rs` | the work itself: count, list, copy, remove |
+//! | `dir.rs`, `temp.rs`, `place.rs`, `fault.rs`, `show.rs`, `args.rs` | what it stands on |
+//!
+//! # What it does and does not do
+//!
+//! - A file whose size and modification time are those of the source is left as it is. Times and permissions are kept,
+//!   owners, hard links, extended attributes and holes are not; a set-user-id bit is kept only where the owner is the same.
+//! - Links are made anew as links and never followed, in the source or in the destination: see `dir.rs`. SOURCE and DEST
+//!   themselves may be links. Pipes, sockets and devices are left out, with a warning.
+//! - A file appears whole or not at all: it is written under a temporary name beside its place, then renamed. A file
+//!   or link in its place is replaced; a directory never is. A file or link never makes room for a directory. These fail the
+//!   item, with or without `--delete`.
+//! - The next run removes temporary files that a killed one left in the directories that it visits. `temp.rs` tells how they
+//!   are known, and `Dir::lock` how those of a mirror that still runs are spared.
+//! - `--delete` removes from DEST what is not in SOURCE: below an item it is a part of that item, and what stands beside
+//!   the items is one more item, the last. Other file systems mounted there are left alone.
+//! - It calls no `fsync`. After a power cut a file that was in its place may be empty or hold old data, and its size and time may
+//!   look right all the same: then remove it, or touch its source, and run the mirror again.
+//! - A file that changes while it is copied fails its item, as far as size and modification time show it.
+
+mod args;
+mod bars;
+mod copy;
+mod crew;
+mod dir;
+mod fault;
+mod folder;
+mod handler;
+mod input;
+mod job;
+mod lines;
+mod place;
+mod pool;
+mod remove;
+mod scan;
+mod show;
+mod table;
+mod temp;
+mod watch;
+mod work;
+
+use args::{Command, Options};
+use handler::Mirror;
+use input::Input;
+use place::Places;
+use show::escaped;
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Instant;
+use syncmgr::{HandlerReport, RunOptions, Session, run_handler};
+use watch::{Numbers, Talk};
+
+const FAILED: u8 = 1;
+const BAD_ARGUMENTS: u8 = 2;
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let options = match args::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Help) => {
+            lines::print(args::HELP.trim_end());
+            return ExitCode::SUCCESS;
+        }
+        Ok(Command::Run(options)) => options,
+        Err(error) => return bad_arguments(&error),
+    };
+    let opened = match &options.paths {
+        Some((source, dest)) => Places::open(source, dest).map_err(Into::into),
+        None => own_tree(),
+    };
+    let places = match opened {
+        Ok(places) => places,
+        Err(error) => return bad_arguments(error.as_ref()),
+    };
+    match mirror(places, &options) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            eprintln!("mirror: {error}");
+            FAILED.into()
+        }
+    }
+}
+
+fn bad_arguments(error: &dyn Error) -> ExitCode {
+    eprintln!("mirror: {error}\nTry 'mirror --help'.");
+    BAD_ARGUMENTS.into()
+}
+
+/// This crate's own tree, into a new temporary directory that stays.
+fn own_tree() -> Result<Places, Box<dyn Error>> {
+    let dest: PathBuf = tempfile::Builder::new()
+        .prefix("syncmgr-mirror-")
+        .tempdir()?
+        .keep();
+    Ok(Places::open(Path::new(env!("CARGO_MANIFEST_DIR")), &dest)?)
+}
+
+/// Mirrors, and answers the exit status.
+fn mirror(places: Places, options: &Options) -> Result<u8, Box<dyn Error>> {
+    let without: &[&str] = match options.paths {
+        Some(_) => &[],
+        None => &["target", ".git"],
+    };
+    let title = format!("{} -> {}", escaped(&places.source), escaped(&places.dest));
+    let live = !options.plain && std::io::stderr().is_terminal();
+    let handler = Mirror::new(places, options.delete, options.jobs, without)?;
+    let numbers = Arc::new(Numbers::new(handler.subjects()));
+    lines::print(&format!(
+        "{title}, {}",
+        show::count(numbers.len() as u64, "item")
+    ));
+    let talk = Arc::new(Mutex::new(Talk::default()));
+    let interrupt = Interrupt::install(Arc::clone(&talk))?;
+    let begun = Instant::now();
+    let report = run_watched(&handler, &numbers, &interrupt, &talk, live);
+    let took = begun.elapsed();
+    let mut failed = !report.is_success();
+    if let Some(session) = &report.session {
+        if report.rounds == 0 && report.is_success() {
+            // No items, so nobody called `synchronize`.
+            handler.keep_top()?;
+        }
+        let columns = console::Term::stdout()
+            .size_checked()
+            .map_or(120, |size| size.1);
+        let columns = columns.into();
+        let text = table::table(&handler, session, &numbers, columns, took, options.delete);
+        lines::print(text.trim_end());
+    }
+    if report.result.is_failure() {
+        let why = report.error.as_deref().unwrap_or("see above");
+        eprintln!("mirror: the run ended with {}: {why}", report.result);
+    }
+    for fault in &report.faults {
+        failed = true;
+        eprintln!("mirror: {fault}");
+    }
+    if interrupt.happened() {
+        lines::print("Cancelled. Run it again to finish the job.");
+        return Ok(INTERRUPTED);
+    }
+    Ok(if failed { FAILED } else { 0 })
+}
+
+/// Runs the handler on this thread; others watch the session, cancel in it, and read what is typed.
+fn run_watched(
+    handler: &Arc<Mirror>,
+    numbers: &Arc<Numbers>,
+    interrupt: &Arc<Interrupt>,
+    talk: &Arc<Mutex<Talk>>,
+    live: bool,
+) -> HandlerReport {
+    let input = Input::new(live);
+    let (to_watcher, sessions) = mpsc::channel::<Arc<Session>>();
+    std::thread::scope(|scope| {
+        let input = &input;
+        scope.spawn(move || {
+            if let Ok(session) = sessions.recv() {
+                let (mine, theirs) = (Arc::clone(&session), Arc::clone(numbers));
+                input.start(mine, theirs, Arc::clone(talk));
+                watch::watch(&session, numbers, talk, input, live);
+            }
+        });
+        let interrupt = Arc::clone(interrupt);
+        let options = RunOptions::new().on_session(move |session| {
+            interrupt.set_session(Arc::clone(&session));
+            _ = to_watcher.send(session);
+        });
+        run_handler(Arc::clone(handler) as _, options)
+    })
+}
+
+/// Ctrl-C, or another request to end: cancels everything, the second time without waiting.
+struct Interrupt {
+    happened: AtomicBool,
+    session: Mutex<Option<Arc<Session>>>,
+    talk: Arc<Mutex<Talk>>,
+}
+
+impl Interrupt {
+    fn install(talk: Arc<Mutex<Talk>>) -> Result<Arc<Self>, ctrlc::Error> {
+        let this = Arc::new(Self {
+            happened: AtomicBool::new(false),
+            session: Mutex::default(),
+            talk,
+        });
+        let other = Arc::clone(&this);
+        ctrlc::set_handler(move || other.happen())?;
+        Ok(this)
+    }
+
+    fn happen(&self) {
+        // SeqCst: either this sees the session, or `set_session` sees the flag.
+        if self.happened.swap(true, Ordering::SeqCst) {
+            input::restore();
+            std::process::exit(INTERRUPTED.into());
+        }
+        let told = "cancelling everything; Ctrl-C again ends at once".to_owned();
+        (self
+            .talk
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .told)
+            .push(told);
+        self.cancel();
+    }
+
+    fn happened(&self) -> bool {
+        self.happened.load(Ordering::SeqCst)
+    }
+
+    fn set_session(&self, session: Arc<Session>) {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+        if self.happened() {
+            self.cancel();
+        }
+    }
+
+    fn cancel(&self) {
+        let session = (self.session.lock().unwrap_or_else(PoisonError::into_inner)).clone();
+        if let Some(session) = session {
+            session.cancel_all();
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! One item cancelled by its number, all by Ctrl-C; then run again.
+
+use std::fs;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::run::{Running, command, mirror};
+use crate::tree::{Place, assert_no_parts, assert_same, assert_whole, grow, shrink};
+
+/// With one thread, so that the items come one after the other.
+fn start(place: &Place) -> Running {
+    let (source, dest) = (place.source(), place.dest());
+    Running::start(&mut command([Path::new("-j1"), &source, &dest]))
+}
+
+#[test]
+fn numbers_cancel_an_item_in_work_and_one_that_waits() {
+    let place = Place::new();
+    grow(&place.source(), 20, 250, 4);
+    // The first item is in work until it is cancelled.
+    let large = place.large_file("a-large/file");
+    let mut running = start(&place);
+    place.wait_for_part("a-large");
+    running.type_line("nonsense");
+    running.type_line("22");
+    running.wait_for("there is no item 22");
+    running.type_line("21");
+    running.wait_for("cancelling item 21");
+    running.type_line(" 1 ");
+    running.wait_for("[1] a-large: cancelled");
+    let done = running
+        .end()
+        .expect_code(0)
+        .expect("21 items: 2 cancelled, 19 done.");
+    assert!(done.out.contains("[21] item19: cancelled"), "{}", done.out);
+    assert!(!place.dest().join("a-large/file").exists());
+    assert!(!place.dest().join("item19").exists());
+    assert_no_parts(&place.dest());
+    assert_same(&place.source().join("item07"), &place.dest().join("item07"));
+
+    shrink(&large);
+    mirror(&place.source(), &place.dest()).expect_code(0);
+    assert_same(&place.source(), &place.dest());
+}
+
+#[test]
+fn an_item_that_has_ended_cannot_be_cancelled() {
+    let place = Place::new();
+    place.file("a", "a");
+    let large = place.large_file("b/large");
+    let mut running = start(&place);
+    running.wait_for("[1] a: done");
+    running.type_line("1");
+    running.wait_for("item 1 has ended already");
+    running.type_line("2");
+    running
+        .end()
+        .expect_code(0)
+        .expect("2 items: 1 done, 1 cancelled.");
+    shrink(&large);
+}
+
+#[test]
+fn ctrl_c_in_the_middle_stops_all_cleanly() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let place = Place::new();
+        grow(&place.source(), 20, 20, 5);
+        let large = place.large_file("item10/large");
+        let mut running = start(&place);
+        place.wait_for_part("item10");
+        running.signal(signal);
+        running.wait_for("cancelling everything");
+        let done = running
+            .end()
+            .expect_code(130)
+            .expect("Cancelled. Run it again");
+        assert!(
+            done.out.contains("20 items: 10 done, 10 cancelled."),
+            "{}",
+            done.out
+        );
+        assert_whole(&place.source(), &place.dest());
+        assert_no_parts(&place.dest());
+
+        shrink(&large);
+        mirror(&place.source(), &place.dest()).expect_code(0);
+        assert_same(&place.source(), &place.dest());
+    }
+}
+
+#[test]
+fn the_end_of_the_input_cancels_nothing() {
+    let place = Place::new();
+    grow(&place.source(), 2, 10, 6);
+    start(&place).end().expect_code(0);
+    assert_same(&place.source(), &place.dest());
+}
+
+#[test]
+fn a_read_only_directory_stays_so_when_its_item_is_cancelled() {
+    let place = Place::new();
+    place.large_file("item/dir/large");
+    crate::tree::mode(&place.source().join("item/dir"), 0o555);
+    let mut running = start(&place);
+    place.wait_for_part("item/dir");
+    running.type_line("1");
+    running.end().expect_code(0);
+    let meta = fs::metadata(place.dest().join("item/dir")).expect("it was made");
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o777,
+        0o555
+    );
+}

@@ -1,0 +1,210 @@
+//! Runs the example.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Only a failure takes this long.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The example's program, beside the directory of this test's program.
+pub fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("the test has a path");
+    let profile = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/<profile>/deps/<test>");
+    let program = profile.join("examples").join("mirror");
+    assert!(
+        program.exists(),
+        "{} is missing: run `cargo build --example mirror` first, or a whole `cargo test`",
+        program.display()
+    );
+    program
+}
+
+/// The example with these arguments, without input.
+pub fn command<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(program());
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// What a run of the example came to.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout)
+                .expect("the output is UTF-8 whatever the names are"),
+            err: String::from_utf8(output.stderr).expect("so are the messages"),
+        }
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "out:\n{}\nerr:\n{}",
+            self.out,
+            self.err
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn expect(self, text: &str) -> Self {
+        assert!(self.out.contains(text), "no {text:?} in:\n{}", self.out);
+        self
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Ended {
+    command.output().expect("the program starts").into()
+}
+
+/// Mirrors from one directory to another.
+pub fn mirror(source: &Path, dest: &Path) -> Ended {
+    run(&mut command([source, dest]))
+}
+
+/// Mirrors with `--delete`.
+pub fn mirror_delete(source: &Path, dest: &Path) -> Ended {
+    run(&mut command([
+        OsStr::new("--delete"),
+        source.as_os_str(),
+        dest.as_os_str(),
+    ]))
+}
+
+/// A run of the example that is watched line by line.
+pub struct Running {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    seen: String,
+}
+
+impl Running {
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let (sender, lines) = channel();
+        let out = BufReader::new(child.stdout.take().expect("it is piped"));
+        thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            stdin: child.stdin.take(),
+            child,
+            lines,
+            seen: String::new(),
+        }
+    }
+
+    /// Waits for a line that contains this text.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(DEADLINE) else {
+                panic!("no {text:?} in:\n{}", self.seen);
+            };
+            self.seen += &line;
+            self.seen.push('\n');
+            if line.contains(text) {
+                return;
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        // It may have ended just now.
+        _ = kill_process(pid, signal);
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
+    }
+
+    /// Types a line.
+    pub fn type_line(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("it is piped");
+        writeln!(stdin, "{line}").expect("the program reads what is typed");
+    }
+
+    pub fn end(mut self) -> Ended {
+        let status = self.child.wait().expect("it is our child");
+        for line in self.lines {
+            self.seen += &line;
+            self.seen.push('\n');
+        }
+        Ended {
+            code: status.code(),
+            out: self.seen,
+            err: String::new(),
+        }
+    }
+}
+
+/// Waits for something outside of this process.
+#[track_caller]
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !happened() {
+        assert!(
+            begun.elapsed() < DEADLINE,
+            "{what} did not happen in {DEADLINE:?}"
+        );
+        // Not to hit a moment, but to leave the processor to who makes it happen.
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The example as a user whom permissions bind: root runs it as nobody, from a copy that nobody may run, in `place`.
+pub fn bound_by_permissions(place: &Path, args: &[&OsStr]) -> Command {
+    if !is_root() {
+        return command(args);
+    }
+    const NOBODY: u32 = 65534;
+    let copy = place.join("mirror-program");
+    if !copy.exists() {
+        std::fs::copy(program(), &copy).expect("the program can be copied");
+    }
+    let mut command = Command::new(copy);
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .uid(NOBODY)
+        .gid(NOBODY);
+    command
+}
