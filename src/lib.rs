@@ -2,3 +2,17 @@
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+
+mod contract;
+
+#[doc(hidden)]
+pub use contract::SlotHandle;
+pub use contract::{
+    CallbackError, Dialog, ErrorFlags, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags,
+    HandlerId, HandlerInfo, HandlerName, IdError, InvokeFlags, ItemFlags, ItemId, ItemList,
+    ItemName, ItemStatus, LogInfoMask, LogLevel, LogRecord, LogSelector, NameError, Participation,
+    Prepared, ProgressMask, ProgressUpdate, PropertiesOutcome, RegisterFlags, SyncCallback,
+    SyncEvent, SyncFlags, SyncHandler, SyncItem, UnknownValue, Verdict, from_filetime, iid,
+    scale_to_i32, to_filetime,
+};
+pub use uuid::Uuid;

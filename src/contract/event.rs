@@ -1,0 +1,42 @@
+//! The event in the low byte of `SYNCMGRFLAG`: why a synchronization takes place.
+
+use super::value::raw_values;
+
+/// Why a synchronization takes place: the low byte of `SYNCMGRFLAG` of `mobsync.h`.
+///
+/// The host tells it to [`SyncHandler::initialize`](crate::SyncHandler::initialize) within
+/// [`SyncFlags`](crate::SyncFlags).
+///
+/// ```
+/// use syncmgr::{SyncEvent, SyncFlags};
+///
+/// let flags = SyncFlags::new(SyncEvent::Scheduled) | SyncFlags::MAY_BOTHER_USER;
+/// assert_eq!(flags.event(), SyncEvent::Scheduled);
+/// assert_eq!(flags.bits(), 0x206);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SyncEvent {
+    /// 1: a network connection was made.
+    Connect = 1,
+    /// 2: a network connection is about to be closed.
+    PendingDisconnect = 2,
+    /// 3: the user asked for it. An event that is not known counts as this one.
+    Manual = 3,
+    /// 4: the machine is idle.
+    Idle = 4,
+    /// 5: a program asked for it; only then may there be a cookie (rule M06).
+    Invoke = 5,
+    /// 6: its time has come.
+    Scheduled = 6,
+}
+
+raw_values! {
+    SyncEvent is "SYNCMGRFLAG (the event in its low byte)", allowed "1 to 6" {
+        Connect => "connect",
+        PendingDisconnect => "pending disconnect",
+        Manual => "manual",
+        Idle => "idle",
+        Invoke => "invoke",
+        Scheduled => "scheduled",
+    }
+}

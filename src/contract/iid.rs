@@ -1,0 +1,30 @@
+//! Interface and class ids of `mobsync.h`, with the values of the header.
+//!
+//! This crate needs none of them itself. They are here for ports, and for
+//! [`SyncHandler::item_object`](crate::SyncHandler::item_object), which takes an interface id.
+//!
+//! ```
+//! use syncmgr::iid;
+//!
+//! assert_eq!(
+//!     iid::IID_ISYNC_MGR_SYNCHRONIZE_CALLBACK.to_string(),
+//!     "6295df41-35ee-11d1-8707-00c04fd93327",
+//! );
+//! ```
+
+use uuid::Uuid;
+
+/// `CLSID_SyncMgr`: the class of the Synchronization Manager itself.
+pub const CLSID_SYNC_MGR: Uuid = Uuid::from_u128(0x6295DF27_35EE_11D1_8707_00C04FD93327);
+/// `IID_ISyncMgrEnumItems`: the enumerator that [`ItemList`](crate::ItemList) stands for.
+pub const IID_ISYNC_MGR_ENUM_ITEMS: Uuid = Uuid::from_u128(0x6295DF2A_35EE_11D1_8707_00C04FD93327);
+/// `IID_ISyncMgrSynchronizeInvoke`: starts a synchronization from a program.
+pub const IID_ISYNC_MGR_SYNCHRONIZE_INVOKE: Uuid =
+    Uuid::from_u128(0x6295DF2C_35EE_11D1_8707_00C04FD93327);
+/// `IID_ISyncMgrSynchronize`: the handler, here [`SyncHandler`](crate::SyncHandler).
+pub const IID_ISYNC_MGR_SYNCHRONIZE: Uuid = Uuid::from_u128(0x6295DF40_35EE_11D1_8707_00C04FD93327);
+/// `IID_ISyncMgrSynchronizeCallback`: the host's side, here [`SyncCallback`](crate::SyncCallback).
+pub const IID_ISYNC_MGR_SYNCHRONIZE_CALLBACK: Uuid =
+    Uuid::from_u128(0x6295DF41_35EE_11D1_8707_00C04FD93327);
+/// `IID_ISyncMgrRegister`: registers handlers.
+pub const IID_ISYNC_MGR_REGISTER: Uuid = Uuid::from_u128(0x6295DF42_35EE_11D1_8707_00C04FD93327);

@@ -1,0 +1,169 @@
+//! Log entries: `SYNCMGRLOGLEVEL`, `SYNCMGRLOGERRORINFO`, and which of them to delete.
+
+use super::value::raw_values;
+use crate::{ErrorFlags, ErrorId, ItemId, LogInfoMask};
+
+/// How serious a log entry is: `SYNCMGRLOGLEVEL` of `mobsync.h`. Ordered by severity.
+///
+/// ```
+/// use syncmgr::LogLevel;
+///
+/// assert!(LogLevel::Error > LogLevel::Warning);
+/// assert_eq!(LogLevel::try_from(2), Ok(LogLevel::Warning));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogLevel {
+    /// 1: good to know.
+    Information = 1,
+    /// 2: the work goes on, but something is not as it should be.
+    Warning = 2,
+    /// 3: something failed.
+    Error = 3,
+}
+
+raw_values! {
+    LogLevel is "SYNCMGRLOGLEVEL", allowed "1 to 3" {
+        Information => "information",
+        Warning => "warning",
+        Error => "error",
+    }
+}
+
+/// One entry for the host's log: the arguments of `ISyncMgrSynchronizeCallback::LogError`.
+///
+/// Passed to [`SyncCallback::log_error`](crate::SyncCallback::log_error). An entry made with
+/// [`jump_text`](Self::jump_text) can be followed: the user may ask for more, and the host then calls
+/// [`SyncHandler::show_error`](crate::SyncHandler::show_error) with its error id.
+///
+/// ```
+/// use syncmgr::{ErrorFlags, ErrorId, ItemId, LogInfoMask, LogLevel, LogRecord};
+///
+/// let error = ErrorId::from_u128(7);
+/// let record = LogRecord::new(LogLevel::Error, "the disk is full")
+///     .item(ItemId::from_u128(1))
+///     .jump_text(error);
+/// assert_eq!(record.error_id, Some(error));
+/// assert!(record.flags.contains(ErrorFlags::ENABLE_JUMP_TEXT));
+/// assert_eq!(record.mask().bits(), 7);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct LogRecord<'a> {
+    /// How serious it is.
+    pub level: LogLevel,
+    /// What is to be said.
+    pub text: &'a str,
+    /// The item that it is about, if it is about one.
+    pub item: Option<ItemId>,
+    /// The handler's own id for the error, by which it can be deleted or shown.
+    pub error_id: Option<ErrorId>,
+    /// Whether the entry can be followed.
+    pub flags: ErrorFlags,
+}
+
+impl<'a> LogRecord<'a> {
+    /// Makes an entry of a level and a text alone.
+    #[must_use]
+    pub const fn new(level: LogLevel, text: &'a str) -> Self {
+        Self {
+            level,
+            text,
+            item: None,
+            error_id: None,
+            flags: ErrorFlags::empty(),
+        }
+    }
+
+    /// Names the item that the entry is about.
+    #[must_use]
+    pub const fn item(mut self, item: ItemId) -> Self {
+        self.item = Some(item);
+        self
+    }
+
+    /// Gives the entry an error id, so that it can be deleted later.
+    ///
+    /// The nil id will not do: in [`delete_log_error`](crate::SyncCallback::delete_log_error) the
+    /// header's `GUID_NULL` stands for all entries.
+    #[must_use]
+    pub const fn error_id(mut self, error: ErrorId) -> Self {
+        self.error_id = Some(error);
+        self
+    }
+
+    /// Sets the error flags, in place of any set before.
+    #[must_use]
+    pub const fn flags(mut self, flags: ErrorFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// Gives the entry an error id and lets the user follow it to
+    /// [`show_error`](crate::SyncHandler::show_error).
+    ///
+    /// Adds [`ErrorFlags::ENABLE_JUMP_TEXT`]. By rule M05 the host calls `show_error` only for
+    /// entries that have both.
+    #[must_use]
+    pub const fn jump_text(mut self, error: ErrorId) -> Self {
+        self.error_id = Some(error);
+        self.flags = self.flags.union(ErrorFlags::ENABLE_JUMP_TEXT);
+        self
+    }
+
+    /// Returns which members of `SYNCMGRLOGERRORINFO` are set, as its mask tells.
+    ///
+    /// Empty flags count as not set.
+    #[must_use]
+    pub const fn mask(&self) -> LogInfoMask {
+        let mut mask = LogInfoMask::empty();
+        if !self.flags.is_empty() {
+            mask = mask.union(LogInfoMask::ERROR_FLAGS);
+        }
+        if self.error_id.is_some() {
+            mask = mask.union(LogInfoMask::ERROR_ID);
+        }
+        if self.item.is_some() {
+            mask = mask.union(LogInfoMask::ITEM_ID);
+        }
+        mask
+    }
+}
+
+/// Which log entries to delete: the argument of `ISyncMgrSynchronizeCallback::DeleteLogError`.
+///
+/// The header has an error id there, with `GUID_NULL` for all; the conversions keep that.
+///
+/// ```
+/// use syncmgr::{ErrorId, LogSelector};
+///
+/// let error = ErrorId::from_u128(7);
+/// assert_eq!(LogSelector::from(error), LogSelector::One(error));
+/// assert_eq!(LogSelector::from(ErrorId::NIL), LogSelector::All);
+/// assert_eq!(ErrorId::from(LogSelector::All), ErrorId::NIL);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogSelector {
+    /// Every entry that this handler logged.
+    All,
+    /// The entries with this error id.
+    One(ErrorId),
+}
+
+impl From<ErrorId> for LogSelector {
+    fn from(id: ErrorId) -> Self {
+        if id.is_nil() {
+            Self::All
+        } else {
+            Self::One(id)
+        }
+    }
+}
+
+impl From<LogSelector> for ErrorId {
+    fn from(which: LogSelector) -> Self {
+        match which {
+            LogSelector::All => Self::NIL,
+            LogSelector::One(id) => id,
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Names with the length limits of the header's fixed UTF-16 buffers.
+//!
+//! The limits count UTF-16 units, of which a character outside the basic plane takes two. The
+//! buffers end with a NUL, so a name has one unit less and no NUL of its own.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::HResult;
+
+/// Stands for what was left out in front of a shortened name: one UTF-16 unit, three bytes.
+const ELLIPSIS: char = '…';
+
+/// How much of a refused text an error message repeats, in UTF-16 units.
+const EXCERPT_UNITS: usize = 256;
+
+/// The error for a text that cannot be a name.
+///
+/// It holds the text (of a very long one only the end, after `…`), so that the message can tell
+/// which of many was refused. [`ItemName::shortened`] and [`HandlerName::shortened`] never fail.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// The text has more UTF-16 units than the name may have.
+    #[error("the name {text:?} has {units} UTF-16 units; at most {limit} are allowed")]
+    #[non_exhaustive]
+    TooLong {
+        /// The text, or its end.
+        text: Box<str>,
+        /// How many UTF-16 units the whole text has.
+        units: usize,
+        /// How many the name may have.
+        limit: usize,
+    },
+    /// The text holds a NUL character, which ends a name in the header's buffers.
+    #[error(
+        "the name {text:?} holds a NUL character; up to {limit} UTF-16 units without NUL are allowed"
+    )]
+    #[non_exhaustive]
+    Nul {
+        /// The text, or its end.
+        text: Box<str>,
+        /// How many UTF-16 units the name may have.
+        limit: usize,
+    },
+}
+
+impl NameError {
+    /// Returns the text that was refused; of a very long one only the end, after `…`.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::TooLong { text, .. } | Self::Nul { text, .. } => text,
+        }
+    }
+
+    /// Returns how many UTF-16 units the name may have.
+    #[must_use]
+    pub const fn limit(&self) -> usize {
+        match self {
+            Self::TooLong { limit, .. } | Self::Nul { limit, .. } => *limit,
+        }
+    }
+
+    /// Returns [`HResult::E_INVALIDARG`].
+    #[must_use]
+    pub const fn hresult(&self) -> HResult {
+        HResult::E_INVALIDARG
+    }
+}
+
+/// Returns `text` for an error message: whole, or its end after `…`.
+pub(super) fn excerpt(text: &str) -> Box<str> {
+    match cut(text, EXCERPT_UNITS) {
+        None => text.into(),
+        Some(end) => with_ellipsis(end).into(),
+    }
+}
+
+/// Returns `None` if `text` fits, and otherwise the longest end of it that leaves one unit free.
+///
+/// Looks at no more characters than the limit, however long the text is.
+fn cut(text: &str, limit: usize) -> Option<&str> {
+    // A character has at most as many UTF-16 units as bytes.
+    if text.len() <= limit {
+        return None;
+    }
+    let room = limit.saturating_sub(ELLIPSIS.len_utf16());
+    let mut units = 0;
+    let mut end = "";
+    for (at, character) in text.char_indices().rev() {
+        units += character.len_utf16();
+        if units > limit {
+            return Some(end);
+        }
+        if units <= room {
+            end = text.get(at..).unwrap_or(end);
+        }
+    }
+    None
+}
+
+fn with_ellipsis(end: &str) -> String {
+    let mut text = String::with_capacity(ELLIPSIS.len_utf8() + end.len());
+    text.push(ELLIPSIS);
+    text.push_str(end);
+    text
+}
+
+fn check(text: &str, limit: usize) -> Result<(), NameError> {
+    if text.contains('\0') {
+        return Err(NameError::Nul {
+            text: excerpt(text),
+            limit,
+        });
+    }
+    if cut(text, limit).is_some() {
+        return Err(NameError::TooLong {
+            text: excerpt(text),
+            units: text.encode_utf16().count(),
+            limit,
+        });
+    }
+    Ok(())
+}
+
+fn shorten(text: &str, limit: usize) -> Box<str> {
+    let short = match cut(text, limit) {
+        None => text.to_owned(),
+        Some(end) => with_ellipsis(end),
+    };
+    // Both characters are one unit, so the length stays what it is.
+    if short.contains('\0') {
+        short.replace('\0', "\u{FFFD}").into()
+    } else {
+        short.into()
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $limit:literal) => {
+        $(#[$doc])*
+        // A boxed `str` and not a `String`: a host keeps a million of them, and none ever grows.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            #[doc = concat!("How many UTF-16 units a name may have: ", stringify!($limit), ".")]
+            pub const LIMIT: usize = $limit;
+
+            /// Returns the name as text.
+            #[must_use]
+            pub const fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Makes a name of any text, without failing.
+            ///
+            /// Of a text that is too long the end is kept, which in a path tells most, after a `…`
+            /// that counts as one unit. No character is split. A NUL becomes U+FFFD.
+            #[must_use]
+            pub fn shortened(text: &str) -> Self {
+                Self(shorten(text, Self::LIMIT))
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = NameError;
+
+            fn try_from(text: &str) -> Result<Self, NameError> {
+                check(text, Self::LIMIT)?;
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                check(&text, Self::LIMIT)?;
+                Ok(Self(text.into_boxed_str()))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                Self::try_from(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into_string()
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        // Eq, Ord and Hash are those of the text, as `Borrow` asks.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                *self.0 == *other
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                *self.0 == **other
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({:?})"), &*self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of an item: at most 127 UTF-16 units without NUL (`SYNCMGRITEM`, rule H21).
+    ///
+    /// ```
+    /// use syncmgr::ItemName;
+    ///
+    /// let name = ItemName::try_from("photos/2024")?;
+    /// assert_eq!(name.as_str(), "photos/2024");
+    ///
+    /// let path = "a/".repeat(100) + "report.txt";
+    /// assert!(ItemName::try_from(&*path).is_err());
+    /// assert!(ItemName::shortened(&path).as_str().starts_with('…'));
+    /// assert!(ItemName::shortened(&path).as_str().ends_with("/a/report.txt"));
+    /// # Ok::<(), syncmgr::NameError>(())
+    /// ```
+    ItemName, 127
+}
+
+name! {
+    /// The name of a handler: at most 31 UTF-16 units without NUL (`SYNCMGRHANDLERINFO`, rule H21).
+    ///
+    /// ```
+    /// use syncmgr::HandlerName;
+    ///
+    /// assert_eq!(HandlerName::try_from("Mirror")?, "Mirror");
+    /// let error = HandlerName::try_from("a name that is far too long for it").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "the name \"a name that is far too long for it\" has 34 UTF-16 units; \
+    ///      at most 31 are allowed",
+    /// );
+    /// # Ok::<(), syncmgr::NameError>(())
+    /// ```
+    HandlerName, 31
+}

@@ -1,0 +1,95 @@
+//! One progress report: `SYNCMGRPROGRESSITEM`.
+
+use crate::{ItemStatus, ProgressMask};
+
+/// One report about an item; only what is `Some` changes. `SYNCMGRPROGRESSITEM` of `mobsync.h`.
+///
+/// Passed to [`SyncCallback::progress`](crate::SyncCallback::progress). Value and maximum have no
+/// unit of their own: bytes, files, messages; [`scale_to_i32`](crate::scale_to_i32) gives the raw
+/// pair of the header.
+///
+/// ```
+/// use syncmgr::{ItemStatus, ProgressMask, ProgressUpdate};
+///
+/// let update = ProgressUpdate::new().status(ItemStatus::Updating).value(10).max(200);
+/// assert_eq!(
+///     update.mask(),
+///     ProgressMask::STATUS_TYPE | ProgressMask::PROG_VALUE | ProgressMask::MAX_VALUE,
+/// );
+/// assert!(ProgressUpdate::CHECK.mask().is_empty());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ProgressUpdate<'a> {
+    /// A line of text about what goes on (`lpcStatusText`).
+    pub text: Option<&'a str>,
+    /// The item's new status (`dwStatusType`).
+    pub status: Option<ItemStatus>,
+    /// How much is done (`iProgValue`), in the unit of `max`.
+    pub value: Option<u64>,
+    /// How much there is to do (`iMaxValue`); 0 takes back an earlier one.
+    pub max: Option<u64>,
+}
+
+impl<'a> ProgressUpdate<'a> {
+    /// The update that changes nothing and only asks for the verdict: its mask is empty.
+    pub const CHECK: Self = Self::new();
+
+    /// Makes an update that changes nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            text: None,
+            status: None,
+            value: None,
+            max: None,
+        }
+    }
+
+    /// Sets the status text.
+    #[must_use]
+    pub const fn text(mut self, text: &'a str) -> Self {
+        self.text = Some(text);
+        self
+    }
+
+    /// Sets the status.
+    #[must_use]
+    pub const fn status(mut self, status: ItemStatus) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Sets how much is done.
+    #[must_use]
+    pub const fn value(mut self, value: u64) -> Self {
+        self.value = Some(value);
+        self
+    }
+
+    /// Sets how much there is to do.
+    #[must_use]
+    pub const fn max(mut self, max: u64) -> Self {
+        self.max = Some(max);
+        self
+    }
+
+    /// Returns which members are set, as the header's mask tells.
+    #[must_use]
+    pub const fn mask(&self) -> ProgressMask {
+        let mut mask = ProgressMask::empty();
+        if self.text.is_some() {
+            mask = mask.union(ProgressMask::STATUS_TEXT);
+        }
+        if self.status.is_some() {
+            mask = mask.union(ProgressMask::STATUS_TYPE);
+        }
+        if self.value.is_some() {
+            mask = mask.union(ProgressMask::PROG_VALUE);
+        }
+        if self.max.is_some() {
+            mask = mask.union(ProgressMask::MAX_VALUE);
+        }
+        mask
+    }
+}
