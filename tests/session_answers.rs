@@ -5,7 +5,10 @@ mod support;
 
 use std::sync::Arc;
 
-use syncmgr::{CallbackError, HResult, ItemReporter, ItemStatus, ProgressUpdate, Session, SyncCallback, Verdict};
+use syncmgr::{
+    CallbackError, HResult, ItemReporter, ItemStatus, ProgressUpdate, Session, SyncCallback,
+    Verdict,
+};
 
 use support::{driven, id, open, start_round, status, synchronizing, text, value, view};
 
@@ -38,10 +41,16 @@ impl Facts {
         match self {
             Facts { released: true, .. } => Err(CallbackError::Released),
             Facts { unknown: true, .. } => Err(CallbackError::UnknownItem),
-            Facts { completed: true, .. } => Err(CallbackError::WrongPhase),
+            Facts {
+                completed: true, ..
+            } => Err(CallbackError::WrongPhase),
             Facts { finished: true, .. } => Err(CallbackError::ItemFinished),
-            Facts { cancel_all: true, .. } => Ok(Verdict::CancelAll),
-            Facts { cancel_item: true, .. } => Ok(Verdict::CancelItem),
+            Facts {
+                cancel_all: true, ..
+            } => Ok(Verdict::CancelAll),
+            Facts {
+                cancel_item: true, ..
+            } => Ok(Verdict::CancelItem),
             _ => Ok(Verdict::Continue),
         }
     }
@@ -72,17 +81,30 @@ impl Facts {
 }
 
 fn check_every_entrance(build: impl Fn() -> Arc<Session>) {
-    let asks: [ProgressUpdate<'static>; 5] =
-        [ProgressUpdate::CHECK, value(3), ProgressUpdate::new().max(9), text("words"), status(ItemStatus::Paused)];
+    let asks: [ProgressUpdate<'static>; 5] = [
+        ProgressUpdate::CHECK,
+        value(3),
+        ProgressUpdate::new().max(9),
+        text("words"),
+        status(ItemStatus::Paused),
+    ];
     for facts in Facts::all() {
         for ask in asks {
             let session = build();
             facts.bring_about(&session);
-            assert_eq!(session.progress(facts.item(), &ask), facts.expected(), "{ask:?} with {facts:?}");
+            assert_eq!(
+                session.progress(facts.item(), &ask),
+                facts.expected(),
+                "{ask:?} with {facts:?}"
+            );
         }
         let session = build();
         facts.bring_about(&session);
-        assert_eq!(session.can_continue(Some(facts.item())), facts.expected(), "can_continue with {facts:?}");
+        assert_eq!(
+            session.can_continue(Some(facts.item())),
+            facts.expected(),
+            "can_continue with {facts:?}"
+        );
     }
 }
 
@@ -100,12 +122,22 @@ fn the_first_answer_that_fits_is_given_in_a_driven_session() {
 fn a_reporter_gives_the_same_answers() {
     for facts in Facts::all().filter(|facts| !facts.unknown) {
         for session in [open(2), synchronizing(2)] {
-            let reporter = session.reporter(id(1)).expect("a known item has a reporter");
+            let reporter = session
+                .reporter(id(1))
+                .expect("a known item has a reporter");
             facts.bring_about(&session);
             assert_eq!(reporter.set(3), facts.expected(), "set with {facts:?}");
-            assert_eq!(reporter.advance(3), facts.expected(), "advance with {facts:?}");
+            assert_eq!(
+                reporter.advance(3),
+                facts.expected(),
+                "advance with {facts:?}"
+            );
             assert_eq!(reporter.check(), facts.expected(), "check with {facts:?}");
-            assert_eq!(reporter.report(&text("words")), facts.expected(), "report with {facts:?}");
+            assert_eq!(
+                reporter.report(&text("words")),
+                facts.expected(),
+                "report with {facts:?}"
+            );
         }
     }
 }
@@ -114,14 +146,20 @@ fn a_reporter_gives_the_same_answers() {
 fn a_reporter_that_reported_before_gives_the_same_answers() {
     for facts in Facts::all().filter(|facts| !facts.unknown) {
         for session in [open(2), synchronizing(2)] {
-            let reporter = session.reporter(id(1)).expect("a known item has a reporter");
+            let reporter = session
+                .reporter(id(1))
+                .expect("a known item has a reporter");
             assert_eq!(reporter.set(1), Ok(Verdict::Continue));
             assert_eq!(reporter.set(2), Ok(Verdict::Continue));
             facts.bring_about(&session);
             assert_eq!(reporter.set(3), facts.expected(), "set with {facts:?}");
             assert_eq!(reporter.check(), facts.expected(), "check with {facts:?}");
             let stored = if facts.expected().is_ok() { 3 } else { 2 };
-            assert_eq!(view(&session, 1).value, stored, "a refused value is not stored: {facts:?}");
+            assert_eq!(
+                view(&session, 1).value,
+                stored,
+                "a refused value is not stored: {facts:?}"
+            );
         }
     }
 }
@@ -132,7 +170,8 @@ fn a_callback_behind_a_pointer_gives_the_same_answers() {
         let session = synchronizing(2);
         let callback: Arc<dyn SyncCallback> = session.clone();
         facts.bring_about(&session);
-        let answer = ItemReporter::new(&callback, facts.item()).and_then(|reporter| reporter.set(3));
+        let answer =
+            ItemReporter::new(&callback, facts.item()).and_then(|reporter| reporter.set(3));
         assert_eq!(answer, facts.expected(), "{facts:?}");
     }
 }
@@ -142,8 +181,14 @@ fn idle_refuses_known_items_by_phase_and_unknown_ones_by_name() {
     let session = driven(1);
     assert_eq!(session.cancel_item(id(1)), Ok(()));
     session.cancel_all();
-    assert_eq!(session.progress(id(1), &value(1)), Err(CallbackError::WrongPhase));
-    assert_eq!(session.progress(id(9), &value(1)), Err(CallbackError::UnknownItem));
+    assert_eq!(
+        session.progress(id(1), &value(1)),
+        Err(CallbackError::WrongPhase)
+    );
+    assert_eq!(
+        session.progress(id(9), &value(1)),
+        Err(CallbackError::UnknownItem)
+    );
 }
 
 #[test]
@@ -157,11 +202,19 @@ fn a_final_status_of_a_cancelled_item_is_taken_and_answers_the_cancel() {
     ] {
         let session = synchronizing(2);
         assert_eq!(session.cancel_item(id(1)), Ok(()));
-        assert_eq!(session.progress(id(1), &status(last)), Ok(Verdict::CancelItem), "{last:?}");
+        assert_eq!(
+            session.progress(id(1), &status(last)),
+            Ok(Verdict::CancelItem),
+            "{last:?}"
+        );
         assert_eq!(view(&session, 1).status, last);
 
         session.cancel_all();
-        assert_eq!(session.progress(id(2), &status(last)), Ok(Verdict::CancelAll), "{last:?}");
+        assert_eq!(
+            session.progress(id(2), &status(last)),
+            Ok(Verdict::CancelAll),
+            "{last:?}"
+        );
         assert_eq!(view(&session, 2).status, last);
     }
 }
@@ -170,12 +223,24 @@ fn a_final_status_of_a_cancelled_item_is_taken_and_answers_the_cancel() {
 fn a_report_of_a_cancelled_item_is_stored_and_answers_the_cancel() {
     let session = synchronizing(1);
     assert_eq!(session.cancel_item(id(1)), Ok(()));
-    let update = ProgressUpdate::new().value(4).max(8).text("stopping").status(ItemStatus::Updating);
+    let update = ProgressUpdate::new()
+        .value(4)
+        .max(8)
+        .text("stopping")
+        .status(ItemStatus::Updating);
     assert_eq!(session.progress(id(1), &update), Ok(Verdict::CancelItem));
     let seen = view(&session, 1);
-    assert_eq!((seen.value, seen.max, seen.text.as_str()), (4, 8, "stopping"));
-    assert_eq!((seen.status, seen.verdict), (ItemStatus::Updating, Verdict::CancelItem));
-    let reporter = session.reporter(id(1)).expect("a cancelled item has a reporter");
+    assert_eq!(
+        (seen.value, seen.max, seen.text.as_str()),
+        (4, 8, "stopping")
+    );
+    assert_eq!(
+        (seen.status, seen.verdict),
+        (ItemStatus::Updating, Verdict::CancelItem)
+    );
+    let reporter = session
+        .reporter(id(1))
+        .expect("a cancelled item has a reporter");
     assert_eq!(reporter.set(5), Ok(Verdict::CancelItem));
     assert_eq!(reporter.advance(2), Ok(Verdict::CancelItem));
     assert_eq!(view(&session, 1).value, 7);
@@ -185,8 +250,14 @@ fn a_report_of_a_cancelled_item_is_stored_and_answers_the_cancel() {
 fn failed_after_the_final_status_of_a_cancelled_item_answers_the_cancel() {
     let session = synchronizing(1);
     assert_eq!(session.cancel_item(id(1)), Ok(()));
-    assert_eq!(session.progress(id(1), &status(ItemStatus::Stopped)), Ok(Verdict::CancelItem));
-    assert_eq!(session.progress(id(1), &status(ItemStatus::Failed)), Ok(Verdict::CancelItem));
+    assert_eq!(
+        session.progress(id(1), &status(ItemStatus::Stopped)),
+        Ok(Verdict::CancelItem)
+    );
+    assert_eq!(
+        session.progress(id(1), &status(ItemStatus::Failed)),
+        Ok(Verdict::CancelItem)
+    );
     assert_eq!(view(&session, 1).status, ItemStatus::Failed);
 }
 
@@ -205,8 +276,14 @@ fn an_item_outside_the_round_is_unknown_before_anything_else() {
     let session = driven(2);
     start_round(&session, &[id(1)]);
     session.cancel_all();
-    assert_eq!(session.progress(id(2), &status(ItemStatus::Stopped)), Err(CallbackError::UnknownItem));
-    assert_eq!(session.can_continue(Some(id(2))), Err(CallbackError::UnknownItem));
+    assert_eq!(
+        session.progress(id(2), &status(ItemStatus::Stopped)),
+        Err(CallbackError::UnknownItem)
+    );
+    assert_eq!(
+        session.can_continue(Some(id(2))),
+        Err(CallbackError::UnknownItem)
+    );
 }
 
 #[test]

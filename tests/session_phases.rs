@@ -5,13 +5,16 @@ mod support;
 use std::task::Waker;
 
 use syncmgr::{
-    CallbackError, Dialog, ErrorOutcome, HResult, LogLevel, LogRecord, LogSelector, Phase, ProgressUpdate,
-    PropertiesOutcome, Session, SyncCallback,
+    CallbackError, Dialog, ErrorOutcome, HResult, LogLevel, LogRecord, LogSelector, Phase,
+    ProgressUpdate, PropertiesOutcome, Session, SyncCallback,
 };
 
 use support::{Stage, driven, id, ids, item, open, value};
 
-use CallbackError::{InvalidArgument, NotConnected, NotImplemented, Released, UnknownErrorId, UnknownItem, WrongPhase};
+use CallbackError::{
+    InvalidArgument, NotConnected, NotImplemented, Released, UnknownErrorId, UnknownItem,
+    WrongPhase,
+};
 use Stage::{Completed, Idle, Open, OpenCompleted, Prepared, Preparing, Synchronizing};
 
 /// Everything that is expected of one call: what it answers in each stage.
@@ -48,7 +51,9 @@ const CALLBACK: [Row; 22] = [
     Row {
         name: "progress, unknown item",
         call: |s| s.progress(id(9), &value(1)).map(drop),
-        answers: [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, GONE],
+        answers: [
+            UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, GONE,
+        ],
     },
     Row {
         name: "log_error",
@@ -133,7 +138,9 @@ const CALLBACK: [Row; 22] = [
     Row {
         name: "wake_on_cancel, unknown item",
         call: |s| s.wake_on_cancel(Some(id(9)), Waker::noop()),
-        answers: [UNKNOWN, UNSAID, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNSAID, GONE],
+        answers: [
+            UNKNOWN, UNSAID, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNSAID, GONE,
+        ],
     },
     Row {
         name: "wake_on_cancel, the whole handler",
@@ -170,12 +177,23 @@ const HOST: [Row; 8] = [
     Row {
         name: "begin_prepare, no item",
         call: |s| s.begin_prepare(&[]),
-        answers: [UNSAID, UNSAID, refused(InvalidArgument), UNSAID, UNSAID, UNSAID, refused(InvalidArgument), GONE],
+        answers: [
+            UNSAID,
+            UNSAID,
+            refused(InvalidArgument),
+            UNSAID,
+            UNSAID,
+            UNSAID,
+            refused(InvalidArgument),
+            GONE,
+        ],
     },
     Row {
         name: "begin_prepare, unknown item",
         call: |s| s.begin_prepare(&[id(1), id(9)]),
-        answers: [UNSAID, UNSAID, UNKNOWN, UNSAID, UNSAID, UNSAID, UNKNOWN, GONE],
+        answers: [
+            UNSAID, UNSAID, UNKNOWN, UNSAID, UNSAID, UNSAID, UNKNOWN, GONE,
+        ],
     },
     Row {
         name: "begin_synchronize",
@@ -190,7 +208,9 @@ const HOST: [Row; 8] = [
     Row {
         name: "cancel_item, unknown item",
         call: |s| s.cancel_item(id(9)),
-        answers: [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, GONE],
+        answers: [
+            UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, GONE,
+        ],
     },
     Row {
         name: "skip_item",
@@ -200,7 +220,9 @@ const HOST: [Row; 8] = [
     Row {
         name: "skip_item, unknown item",
         call: |s| s.skip_item(id(9)),
-        answers: [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, GONE],
+        answers: [
+            UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, GONE,
+        ],
     },
 ];
 
@@ -213,7 +235,12 @@ fn check(rows: &[Row]) {
                 assert_eq!(&answer, expected, "{} in {stage:?}", row.name);
             }
             if answer.is_err() {
-                assert_eq!(session.phase(), stage.phase(), "a refused {} in {stage:?} moved the phase", row.name);
+                assert_eq!(
+                    session.phase(),
+                    stage.phase(),
+                    "a refused {} in {stage:?} moved the phase",
+                    row.name
+                );
             }
         }
     }
@@ -267,7 +294,11 @@ fn completions_lead_where_their_result_says() {
         for stage in [Open, Synchronizing] {
             let session = stage.session(1);
             assert_eq!(session.synchronize_completed(result), Ok(()));
-            assert_eq!(session.phase(), Phase::Completed, "synchronize completed with {result} in {stage:?}");
+            assert_eq!(
+                session.phase(),
+                Phase::Completed,
+                "synchronize completed with {result} in {stage:?}"
+            );
         }
     }
 }
@@ -292,7 +323,10 @@ fn the_phases_of_a_whole_life() {
 fn the_phases_of_a_tool_without_a_handler() {
     let session = open(1);
     assert_eq!(session.phase(), Phase::Open);
-    assert_eq!(session.progress(id(1), &value(1)), Ok(syncmgr::Verdict::Continue));
+    assert_eq!(
+        session.progress(id(1), &value(1)),
+        Ok(syncmgr::Verdict::Continue)
+    );
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(session.phase(), Phase::Completed);
     session.release();
@@ -315,7 +349,10 @@ fn release_may_come_in_every_phase_and_twice() {
 #[test]
 fn views_go_on_after_the_release() {
     let session = Completed.session(2);
-    assert_eq!(session.log_error(&LogRecord::new(LogLevel::Warning, "kept")), Ok(()));
+    assert_eq!(
+        session.log_error(&LogRecord::new(LogLevel::Warning, "kept")),
+        Ok(())
+    );
     session.release();
     assert_eq!(session.snapshot().items.len(), 2);
     assert_eq!(session.snapshot().phase, Phase::Released);
@@ -332,14 +369,27 @@ fn items_are_added_wherever_a_handler_may_add_them() {
         let session = stage.session(2);
         assert_eq!(session.add_item(item(8)), Ok(()), "{stage:?}");
         for (again, why) in [(item(8), "added"), (item(1), "built")] {
-            assert_eq!(session.add_item(again), Err(InvalidArgument), "{why} already, in {stage:?}");
+            assert_eq!(
+                session.add_item(again),
+                Err(InvalidArgument),
+                "{why} already, in {stage:?}"
+            );
         }
         let nil = syncmgr::SyncItem::new(syncmgr::ItemId::NIL, item(7).name);
         assert_eq!(session.add_item(nil), Err(InvalidArgument), "{stage:?}");
-        let order: Vec<_> = session.snapshot().items.iter().map(|view| view.id).collect();
+        let order: Vec<_> = session
+            .snapshot()
+            .items
+            .iter()
+            .map(|view| view.id)
+            .collect();
         assert_eq!(order, [id(1), id(2), id(8)], "{stage:?}");
         if stage != Idle {
-            assert_eq!(session.progress(id(8), &value(1)), Ok(syncmgr::Verdict::Continue), "{stage:?}");
+            assert_eq!(
+                session.progress(id(8), &value(1)),
+                Ok(syncmgr::Verdict::Continue),
+                "{stage:?}"
+            );
             assert!(support::view(&session, 8).selected, "{stage:?}");
         }
     }
@@ -356,9 +406,16 @@ fn adding_a_known_item_lets_it_join_the_round() {
     support::start_round(&session, &[id(1)]);
     assert_eq!(session.progress(id(2), &value(1)), Err(UnknownItem));
     assert_eq!(session.add_item(item(2)), Ok(()));
-    assert_eq!(session.progress(id(2), &value(1)), Ok(syncmgr::Verdict::Continue));
+    assert_eq!(
+        session.progress(id(2), &value(1)),
+        Ok(syncmgr::Verdict::Continue)
+    );
     assert!(support::view(&session, 2).selected);
-    assert_eq!(session.add_item(item(2)), Err(InvalidArgument), "now it is there");
+    assert_eq!(
+        session.add_item(item(2)),
+        Err(InvalidArgument),
+        "now it is there"
+    );
     assert_eq!(session.snapshot().items.len(), 2);
 }
 
@@ -367,9 +424,19 @@ fn many_items_can_be_added_while_it_runs() {
     let session = Synchronizing.session(1);
     for n in 2..=300 {
         assert_eq!(session.add_item(item(n)), Ok(()), "item {n}");
-        assert_eq!(session.progress(id(n), &value(n as u64)), Ok(syncmgr::Verdict::Continue), "item {n}");
-        let reporter = session.reporter(id(n)).unwrap_or_else(|error| panic!("item {n}: {error}"));
-        assert_eq!(reporter.advance(1), Ok(syncmgr::Verdict::Continue), "item {n}");
+        assert_eq!(
+            session.progress(id(n), &value(n as u64)),
+            Ok(syncmgr::Verdict::Continue),
+            "item {n}"
+        );
+        let reporter = session
+            .reporter(id(n))
+            .unwrap_or_else(|error| panic!("item {n}: {error}"));
+        assert_eq!(
+            reporter.advance(1),
+            Ok(syncmgr::Verdict::Continue),
+            "item {n}"
+        );
     }
     for n in 2..=300 {
         assert_eq!(support::view(&session, n).value, n as u64 + 1, "item {n}");

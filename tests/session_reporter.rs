@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::thread;
 
 use syncmgr::{
-    CallbackError, HResult, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate, Session, SyncCallback,
-    Verdict,
+    CallbackError, HResult, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate, Session,
+    SyncCallback, Verdict,
 };
 
 use support::{Stage, driven, id, join, open, start_round, synchronizing, value, view};
@@ -26,7 +26,9 @@ impl std::error::Error for DiskFull {}
 
 #[track_caller]
 fn reporter(session: &Arc<Session>, n: u128) -> ItemReporter {
-    session.reporter(id(n)).unwrap_or_else(|error| panic!("no reporter of item {n}: {error}"))
+    session
+        .reporter(id(n))
+        .unwrap_or_else(|error| panic!("no reporter of item {n}: {error}"))
 }
 
 #[test]
@@ -55,7 +57,11 @@ fn making_a_reporter_is_no_report() {
     assert_eq!(session.snapshot().cursor, before.cursor);
     assert_eq!(view(&session, 1).status, ItemStatus::Pending);
     drop(kept);
-    assert_eq!(session.snapshot().cursor, before.cursor, "dropping one is none either");
+    assert_eq!(
+        session.snapshot().cursor,
+        before.cursor,
+        "dropping one is none either"
+    );
     assert_eq!(view(&session, 1).status, ItemStatus::Pending);
 }
 
@@ -75,10 +81,17 @@ fn check_changes_nothing() {
 fn report_carries_every_member() {
     let session = open(1);
     let reporter = reporter(&session, 1);
-    let update = ProgressUpdate::new().text("half").status(ItemStatus::Resuming).value(5).max(10);
+    let update = ProgressUpdate::new()
+        .text("half")
+        .status(ItemStatus::Resuming)
+        .value(5)
+        .max(10);
     assert_eq!(reporter.report(&update), Ok(Verdict::Continue));
     let seen = view(&session, 1);
-    assert_eq!((seen.text.as_str(), seen.status, seen.value, seen.max), ("half", ItemStatus::Resuming, 5, 10));
+    assert_eq!(
+        (seen.text.as_str(), seen.status, seen.value, seen.max),
+        ("half", ItemStatus::Resuming, 5, 10)
+    );
 }
 
 #[test]
@@ -114,9 +127,13 @@ fn advances_of_two_threads_add_up() {
     let own = reporter(&session, 1);
     let other = {
         let shared = Arc::clone(&shared);
-        thread::spawn(move || (0..STEPS).for_each(|_| assert_eq!(shared.advance(1), Ok(Verdict::Continue))))
+        thread::spawn(move || {
+            (0..STEPS).for_each(|_| assert_eq!(shared.advance(1), Ok(Verdict::Continue)))
+        })
     };
-    let third = thread::spawn(move || (0..STEPS).for_each(|_| assert_eq!(own.advance(2), Ok(Verdict::Continue))));
+    let third = thread::spawn(move || {
+        (0..STEPS).for_each(|_| assert_eq!(own.advance(2), Ok(Verdict::Continue)))
+    });
     (0..STEPS).for_each(|_| assert_eq!(shared.advance(1), Ok(Verdict::Continue)));
     join("the second advancing thread", other);
     join("the third advancing thread", third);
@@ -140,9 +157,21 @@ fn each_ending_leaves_its_status_and_keeps_the_value() {
         assert_eq!(end(first), Ok(()), "{status:?}");
         let seen = view(&session, 1);
         assert_eq!((seen.status, seen.value), (status, 7));
-        assert_eq!(second.set(8), Err(CallbackError::ItemFinished), "{status:?}");
-        assert_eq!(second.advance(8), Err(CallbackError::ItemFinished), "{status:?}");
-        assert_eq!(second.check(), Err(CallbackError::ItemFinished), "{status:?}");
+        assert_eq!(
+            second.set(8),
+            Err(CallbackError::ItemFinished),
+            "{status:?}"
+        );
+        assert_eq!(
+            second.advance(8),
+            Err(CallbackError::ItemFinished),
+            "{status:?}"
+        );
+        assert_eq!(
+            second.check(),
+            Err(CallbackError::ItemFinished),
+            "{status:?}"
+        );
         assert_eq!(view(&session, 1), seen, "{status:?}");
     }
 }
@@ -180,13 +209,24 @@ fn fail_logs_the_error_of_its_item() {
     let log = session.log();
     assert_eq!(log.len(), 1, "{log:?}");
     assert_eq!((log[0].level, log[0].item), (LogLevel::Error, Some(id(1))));
-    assert!(log[0].text.contains("the disk is full"), "{:?}", log[0].text);
+    assert!(
+        log[0].text.contains("the disk is full"),
+        "{:?}",
+        log[0].text
+    );
 }
 
 #[test]
 fn a_full_log_does_not_keep_an_item_from_failing() {
-    let session = Session::builder().item(support::item(1)).log_capacity(1).build().expect("one item builds");
-    assert_eq!(session.log_error(&LogRecord::new(LogLevel::Warning, "the only one")), Ok(()));
+    let session = Session::builder()
+        .item(support::item(1))
+        .log_capacity(1)
+        .build()
+        .expect("one item builds");
+    assert_eq!(
+        session.log_error(&LogRecord::new(LogLevel::Warning, "the only one")),
+        Ok(())
+    );
     let _ = reporter(&session, 1).fail(&DiskFull);
     assert_eq!(view(&session, 1).status, ItemStatus::Failed);
     assert_eq!(session.log().len(), 1);
@@ -195,9 +235,18 @@ fn a_full_log_does_not_keep_an_item_from_failing() {
 
 #[test]
 fn an_unknown_item_has_no_reporter() {
-    for stage in [Stage::Open, Stage::Idle, Stage::Preparing, Stage::Synchronizing] {
+    for stage in [
+        Stage::Open,
+        Stage::Idle,
+        Stage::Preparing,
+        Stage::Synchronizing,
+    ] {
         let session = stage.session(1);
-        assert_eq!(session.reporter(id(9)).err(), Some(CallbackError::UnknownItem), "{stage:?}");
+        assert_eq!(
+            session.reporter(id(9)).err(),
+            Some(CallbackError::UnknownItem),
+            "{stage:?}"
+        );
     }
 }
 
@@ -225,11 +274,23 @@ fn a_reporter_from_before_a_retry_is_released_for_ever() {
         assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
         start_round(&session, &[id(1)]);
         assert_eq!(stale.set(6), Err(CallbackError::Released), "round {round}");
-        assert_eq!(stale.advance(6), Err(CallbackError::Released), "round {round}");
+        assert_eq!(
+            stale.advance(6),
+            Err(CallbackError::Released),
+            "round {round}"
+        );
         assert_eq!(stale.check(), Err(CallbackError::Released), "round {round}");
-        assert_eq!(stale.report(&support::text("stale")), Err(CallbackError::Released), "round {round}");
+        assert_eq!(
+            stale.report(&support::text("stale")),
+            Err(CallbackError::Released),
+            "round {round}"
+        );
         let seen = view(&session, 1);
-        assert_eq!((seen.status, seen.value, seen.text.as_str()), (ItemStatus::Pending, 0, ""), "round {round}");
+        assert_eq!(
+            (seen.status, seen.value, seen.text.as_str()),
+            (ItemStatus::Pending, 0, ""),
+            "round {round}"
+        );
         let fresh = reporter(&session, 1);
         assert_eq!(fresh.set(round), Ok(Verdict::Continue), "round {round}");
         assert_eq!(stale.set(9), Err(CallbackError::Released), "round {round}");
@@ -263,8 +324,16 @@ fn a_reporter_outlives_its_session() {
     assert_eq!(second.set(1), Ok(Verdict::Continue));
     drop(session);
     // Nobody is left to read it, so only that it answers counts.
-    let answers = [first.set(2), first.advance(1), first.check(), first.report(&support::text("on"))];
-    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    let answers = [
+        first.set(2),
+        first.advance(1),
+        first.check(),
+        first.report(&support::text("on")),
+    ];
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:?}"
+    );
     let _ = first.succeed();
 
     let session = open(1);
@@ -290,9 +359,19 @@ fn a_panic_ends_the_item_of_a_reporter_on_the_stack() {
     assert_eq!((seen.status, seen.value), (ItemStatus::Failed, 3));
     let log = session.log();
     let told = seen.text.contains("worker panicked")
-        || log.iter().any(|entry| entry.item == Some(id(1)) && entry.text.contains("worker panicked"));
-    assert!(told, "neither the text {:?} nor the log {log:?} tells it", seen.text);
-    assert_eq!(view(&session, 2).status, ItemStatus::Pending, "the other item goes on");
+        || log
+            .iter()
+            .any(|entry| entry.item == Some(id(1)) && entry.text.contains("worker panicked"));
+    assert!(
+        told,
+        "neither the text {:?} nor the log {log:?} tells it",
+        seen.text
+    );
+    assert_eq!(
+        view(&session, 2).status,
+        ItemStatus::Pending,
+        "the other item goes on"
+    );
     assert_eq!(session.progress(id(2), &value(1)), Ok(Verdict::Continue));
 }
 
@@ -346,7 +425,13 @@ fn two_sessions_of_one_id_do_not_mix() {
         assert_eq!(of_left.set(step), Ok(Verdict::CancelItem));
         assert_eq!(of_right.set(2 * step), Ok(Verdict::Continue));
         assert_eq!(left.progress(id(1), &value(step)), Ok(Verdict::CancelItem));
-        assert_eq!(right.progress(id(1), &value(2 * step)), Ok(Verdict::Continue));
-        assert_eq!((view(&left, 1).value, view(&right, 1).value), (step, 2 * step));
+        assert_eq!(
+            right.progress(id(1), &value(2 * step)),
+            Ok(Verdict::Continue)
+        );
+        assert_eq!(
+            (view(&left, 1).value, view(&right, 1).value),
+            (step, 2 * step)
+        );
     }
 }

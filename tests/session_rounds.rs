@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use syncmgr::{
-    CallbackError, Completion, ErrorOutcome, HResult, HostEvent, ItemStatus, Phase, ProgressUpdate, PropertiesOutcome,
-    Session, SyncCallback, Verdict,
+    CallbackError, Completion, ErrorOutcome, HResult, HostEvent, ItemStatus, Phase, ProgressUpdate,
+    PropertiesOutcome, Session, SyncCallback, Verdict,
 };
 
 use support::{Stage, driven, id, ids, join, start_round, status, synchronizing, value, view};
@@ -22,10 +22,16 @@ fn events(session: &Session) -> Vec<HostEvent> {
 fn the_first_completion_of_a_prepare_counts() {
     let session = Stage::Preparing.session(1);
     assert_eq!(session.prepare_for_sync_completed(HResult::E_FAIL), Ok(()));
-    assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Err(CallbackError::WrongPhase));
+    assert_eq!(
+        session.prepare_for_sync_completed(HResult::S_OK),
+        Err(CallbackError::WrongPhase)
+    );
     assert_eq!(session.phase(), Phase::Completed);
     assert_eq!(session.begin_synchronize(), Err(CallbackError::WrongPhase));
-    assert_eq!(events(&session), [HostEvent::PrepareCompleted(HResult::E_FAIL)]);
+    assert_eq!(
+        events(&session),
+        [HostEvent::PrepareCompleted(HResult::E_FAIL)]
+    );
 }
 
 #[test]
@@ -33,25 +39,45 @@ fn the_first_completion_of_a_synchronization_counts() {
     let session = synchronizing(1);
     let _ = events(&session);
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
-    assert_eq!(session.synchronize_completed(HResult::E_FAIL), Err(CallbackError::WrongPhase));
-    assert_eq!(events(&session), [HostEvent::SynchronizeCompleted(HResult::S_OK)]);
+    assert_eq!(
+        session.synchronize_completed(HResult::E_FAIL),
+        Err(CallbackError::WrongPhase)
+    );
+    assert_eq!(
+        events(&session),
+        [HostEvent::SynchronizeCompleted(HResult::S_OK)]
+    );
 }
 
 #[test]
 fn an_early_completion_is_refused_and_does_not_count() {
     let session = driven(1);
-    assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Err(CallbackError::WrongPhase));
+    assert_eq!(
+        session.prepare_for_sync_completed(HResult::S_OK),
+        Err(CallbackError::WrongPhase)
+    );
     assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
-    assert_eq!(session.synchronize_completed(HResult::S_OK), Err(CallbackError::WrongPhase));
+    assert_eq!(
+        session.synchronize_completed(HResult::S_OK),
+        Err(CallbackError::WrongPhase)
+    );
     assert_eq!(session.phase(), Phase::Preparing);
     assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Ok(()));
-    assert_eq!(session.synchronize_completed(HResult::S_OK), Err(CallbackError::WrongPhase));
+    assert_eq!(
+        session.synchronize_completed(HResult::S_OK),
+        Err(CallbackError::WrongPhase)
+    );
     assert_eq!(session.phase(), Phase::Prepared);
     assert_eq!(session.begin_synchronize(), Ok(()));
-    assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Err(CallbackError::WrongPhase));
+    assert_eq!(
+        session.prepare_for_sync_completed(HResult::S_OK),
+        Err(CallbackError::WrongPhase)
+    );
     assert_eq!(session.synchronize_completed(HResult::S_FALSE), Ok(()));
-    let expected =
-        [HostEvent::PrepareCompleted(HResult::S_OK), HostEvent::SynchronizeCompleted(HResult::S_FALSE)];
+    let expected = [
+        HostEvent::PrepareCompleted(HResult::S_OK),
+        HostEvent::SynchronizeCompleted(HResult::S_FALSE),
+    ];
     assert_eq!(events(&session), expected);
 }
 
@@ -79,9 +105,16 @@ fn refused_completions_are_kept_with_their_phase() {
 fn only_the_first_refused_completions_are_kept() {
     let session = driven(1);
     for n in 0..40 {
-        assert_eq!(session.prepare_for_sync_completed(HResult(n)), Err(CallbackError::WrongPhase));
+        assert_eq!(
+            session.prepare_for_sync_completed(HResult(n)),
+            Err(CallbackError::WrongPhase)
+        );
     }
-    let kept: Vec<_> = session.refused_completions().iter().map(|refused| refused.result).collect();
+    let kept: Vec<_> = session
+        .refused_completions()
+        .iter()
+        .map(|refused| refused.result)
+        .collect();
     assert_eq!(kept, (0..16).map(HResult).collect::<Vec<_>>());
 }
 
@@ -96,10 +129,21 @@ fn of_racing_completions_one_counts() {
                 thread::spawn(move || session.synchronize_completed(HResult(n)).is_ok())
             })
             .collect();
-        let counted: Vec<bool> = racers.into_iter().map(|racer| join("a completing thread", racer)).collect();
-        assert_eq!(counted.iter().filter(|&&taken| taken).count(), 1, "round {round}: {counted:?}");
+        let counted: Vec<bool> = racers
+            .into_iter()
+            .map(|racer| join("a completing thread", racer))
+            .collect();
+        assert_eq!(
+            counted.iter().filter(|&&taken| taken).count(),
+            1,
+            "round {round}: {counted:?}"
+        );
         let winner = HResult(i32::from(counted[1]));
-        assert_eq!(events(&session), [HostEvent::SynchronizeCompleted(winner)], "round {round}");
+        assert_eq!(
+            events(&session),
+            [HostEvent::SynchronizeCompleted(winner)],
+            "round {round}"
+        );
         assert_eq!(session.refused_completions().len(), 1, "round {round}");
     }
 }
@@ -112,11 +156,20 @@ fn host_events_come_in_order_and_each_once() {
     assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Ok(()));
     assert_eq!(session.begin_synchronize(), Ok(()));
     assert_eq!(session.skip_item(id(3)), Ok(()));
-    assert_eq!(session.show_properties_completed(PropertiesOutcome::ItemDeleted), Ok(()));
+    assert_eq!(
+        session.show_properties_completed(PropertiesOutcome::ItemDeleted),
+        Ok(())
+    );
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(session.show_error_completed(ErrorOutcome::Done), Ok(()));
-    assert_eq!(session.show_error_completed(ErrorOutcome::Retry(&[id(3), id(1)])), Ok(()));
-    assert_eq!(session.show_error_completed(ErrorOutcome::Other(HResult::E_FAIL)), Ok(()));
+    assert_eq!(
+        session.show_error_completed(ErrorOutcome::Retry(&[id(3), id(1)])),
+        Ok(())
+    );
+    assert_eq!(
+        session.show_error_completed(ErrorOutcome::Other(HResult::E_FAIL)),
+        Ok(())
+    );
     let expected = [
         HostEvent::Skip(id(2)),
         HostEvent::PrepareCompleted(HResult::S_OK),
@@ -137,8 +190,15 @@ fn cancels_and_reports_are_no_host_events() {
     let _ = events(&session);
     assert_eq!(session.progress(id(1), &value(1)), Ok(Verdict::Continue));
     assert_eq!(session.cancel_item(id(1)), Ok(()));
-    assert_eq!(session.progress(id(2), &status(ItemStatus::Succeeded)), Ok(Verdict::Continue));
-    assert_eq!(session.skip_item(id(2)), Ok(()), "a finished item may be skipped, which changes nothing");
+    assert_eq!(
+        session.progress(id(2), &status(ItemStatus::Succeeded)),
+        Ok(Verdict::Continue)
+    );
+    assert_eq!(
+        session.skip_item(id(2)),
+        Ok(()),
+        "a finished item may be skipped, which changes nothing"
+    );
     session.cancel_all();
     assert_eq!(events(&session), []);
 }
@@ -148,9 +208,14 @@ fn host_events_are_never_dropped() {
     let session = synchronizing(1);
     let _ = events(&session);
     for n in 0..5_000 {
-        assert_eq!(session.show_error_completed(ErrorOutcome::Other(HResult(n))), Ok(()));
+        assert_eq!(
+            session.show_error_completed(ErrorOutcome::Other(HResult(n))),
+            Ok(())
+        );
     }
-    let expected: Vec<_> = (0..5_000).map(|n| HostEvent::ShowErrorCompleted(HResult(n), vec![])).collect();
+    let expected: Vec<_> = (0..5_000)
+        .map(|n| HostEvent::ShowErrorCompleted(HResult(n), vec![]))
+        .collect();
     assert_eq!(events(&session), expected);
 }
 
@@ -164,7 +229,11 @@ fn waiting_for_a_host_event_ends_with_the_event() {
         };
         assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Ok(()));
         let event = join("host_event", waiting);
-        assert_eq!(event, Some(HostEvent::PrepareCompleted(HResult::S_OK)), "{timeout:?}");
+        assert_eq!(
+            event,
+            Some(HostEvent::PrepareCompleted(HResult::S_OK)),
+            "{timeout:?}"
+        );
     }
 }
 
@@ -190,7 +259,10 @@ fn the_release_ends_the_wait_once_the_queue_is_empty() {
     let _ = events(&session);
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     session.release();
-    assert_eq!(session.host_event(Duration::MAX), Some(HostEvent::SynchronizeCompleted(HResult::S_OK)));
+    assert_eq!(
+        session.host_event(Duration::MAX),
+        Some(HostEvent::SynchronizeCompleted(HResult::S_OK))
+    );
     assert_eq!(session.host_event(Duration::MAX), None);
     assert_eq!(session.host_event(Duration::MAX), None);
 }
@@ -204,9 +276,18 @@ fn a_retry_starts_the_named_items_anew_and_keeps_the_others() {
         assert_eq!(session.progress(id(n), &update), Ok(Verdict::Continue));
     }
     assert_eq!(session.cancel_item(id(1)), Ok(()));
-    assert_eq!(session.progress(id(1), &status(ItemStatus::Stopped)), Ok(Verdict::CancelItem));
-    assert_eq!(session.progress(id(2), &status(ItemStatus::Failed)), Ok(Verdict::Continue));
-    assert_eq!(session.progress(id(3), &status(ItemStatus::Succeeded)), Ok(Verdict::Continue));
+    assert_eq!(
+        session.progress(id(1), &status(ItemStatus::Stopped)),
+        Ok(Verdict::CancelItem)
+    );
+    assert_eq!(
+        session.progress(id(2), &status(ItemStatus::Failed)),
+        Ok(Verdict::Continue)
+    );
+    assert_eq!(
+        session.progress(id(3), &status(ItemStatus::Succeeded)),
+        Ok(Verdict::Continue)
+    );
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     let kept = view(&session, 3);
 
@@ -214,14 +295,38 @@ fn a_retry_starts_the_named_items_anew_and_keeps_the_others() {
     assert_eq!(session.phase(), Phase::Preparing);
     for n in 1..=2 {
         let anew = view(&session, n);
-        assert_eq!((anew.status, anew.verdict), (ItemStatus::Pending, Verdict::Continue), "item {n}");
-        assert_eq!((anew.value, anew.max, anew.text.as_str()), (0, 0, ""), "item {n}");
-        assert_eq!(session.progress(id(n), &value(1)), Ok(Verdict::Continue), "item {n}");
+        assert_eq!(
+            (anew.status, anew.verdict),
+            (ItemStatus::Pending, Verdict::Continue),
+            "item {n}"
+        );
+        assert_eq!(
+            (anew.value, anew.max, anew.text.as_str()),
+            (0, 0, ""),
+            "item {n}"
+        );
+        assert_eq!(
+            session.progress(id(n), &value(1)),
+            Ok(Verdict::Continue),
+            "item {n}"
+        );
     }
     assert_eq!(view(&session, 3), kept);
-    assert_eq!(session.progress(id(3), &value(1)), Err(CallbackError::UnknownItem), "it is not in this round");
-    assert_eq!(session.cancel_item(id(3)), Err(CallbackError::UnknownItem), "it is not in this round");
-    assert_eq!(session.skip_item(id(3)), Err(CallbackError::UnknownItem), "it is not in this round");
+    assert_eq!(
+        session.progress(id(3), &value(1)),
+        Err(CallbackError::UnknownItem),
+        "it is not in this round"
+    );
+    assert_eq!(
+        session.cancel_item(id(3)),
+        Err(CallbackError::UnknownItem),
+        "it is not in this round"
+    );
+    assert_eq!(
+        session.skip_item(id(3)),
+        Err(CallbackError::UnknownItem),
+        "it is not in this round"
+    );
     assert_eq!(view(&session, 3), kept);
 }
 
@@ -232,7 +337,10 @@ fn a_retry_may_name_an_item_that_took_no_part_before() {
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     start_round(&session, &[id(2)]);
     assert_eq!(session.progress(id(2), &value(1)), Ok(Verdict::Continue));
-    assert!(view(&session, 1).selected, "it took part in the first round");
+    assert!(
+        view(&session, 1).selected,
+        "it took part in the first round"
+    );
     assert!(view(&session, 2).selected);
 }
 
@@ -240,14 +348,27 @@ fn a_retry_may_name_an_item_that_took_no_part_before() {
 fn a_retry_of_unknown_items_or_none_changes_nothing() {
     let session = driven(2);
     start_round(&session, &ids(2));
-    assert_eq!(session.progress(id(1), &status(ItemStatus::Failed)), Ok(Verdict::Continue));
+    assert_eq!(
+        session.progress(id(1), &status(ItemStatus::Failed)),
+        Ok(Verdict::Continue)
+    );
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     let before = session.snapshot();
-    assert_eq!(session.begin_prepare(&[id(1), id(9)]), Err(CallbackError::UnknownItem));
-    assert_eq!(session.begin_prepare(&[]), Err(CallbackError::InvalidArgument));
+    assert_eq!(
+        session.begin_prepare(&[id(1), id(9)]),
+        Err(CallbackError::UnknownItem)
+    );
+    assert_eq!(
+        session.begin_prepare(&[]),
+        Err(CallbackError::InvalidArgument)
+    );
     let after = session.snapshot();
     assert_eq!((after.items, after.phase), (before.items, Phase::Completed));
-    assert_eq!(session.begin_prepare(&[id(1)]), Ok(()), "a right retry is still taken");
+    assert_eq!(
+        session.begin_prepare(&[id(1)]),
+        Ok(()),
+        "a right retry is still taken"
+    );
 }
 
 #[test]
@@ -263,15 +384,25 @@ fn a_prepare_that_failed_can_be_retried() {
 fn after_cancel_all_there_is_no_retry() {
     let session = synchronizing(1);
     session.cancel_all();
-    assert_eq!(session.progress(id(1), &status(ItemStatus::Stopped)), Ok(Verdict::CancelAll));
+    assert_eq!(
+        session.progress(id(1), &status(ItemStatus::Stopped)),
+        Ok(Verdict::CancelAll)
+    );
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
-    assert_eq!(session.begin_prepare(&ids(1)), Err(CallbackError::WrongPhase));
+    assert_eq!(
+        session.begin_prepare(&ids(1)),
+        Err(CallbackError::WrongPhase)
+    );
     assert_eq!(session.phase(), Phase::Completed);
     assert_eq!(view(&session, 1).status, ItemStatus::Stopped);
 
     let session = Stage::Completed.session(1);
     session.cancel_all();
-    assert_eq!(session.begin_prepare(&ids(1)), Err(CallbackError::WrongPhase), "cancelled after the completion");
+    assert_eq!(
+        session.begin_prepare(&ids(1)),
+        Err(CallbackError::WrongPhase),
+        "cancelled after the completion"
+    );
 }
 
 #[test]
@@ -295,10 +426,20 @@ fn a_completion_counts_once_in_each_round() {
     let session = driven(1);
     for round in 1..=3 {
         start_round(&session, &ids(1));
-        assert_eq!(session.synchronize_completed(HResult(round)), Ok(()), "round {round}");
-        assert_eq!(session.synchronize_completed(HResult(9)), Err(CallbackError::WrongPhase), "round {round}");
-        let expected =
-            [HostEvent::PrepareCompleted(HResult::S_OK), HostEvent::SynchronizeCompleted(HResult(round))];
+        assert_eq!(
+            session.synchronize_completed(HResult(round)),
+            Ok(()),
+            "round {round}"
+        );
+        assert_eq!(
+            session.synchronize_completed(HResult(9)),
+            Err(CallbackError::WrongPhase),
+            "round {round}"
+        );
+        let expected = [
+            HostEvent::PrepareCompleted(HResult::S_OK),
+            HostEvent::SynchronizeCompleted(HResult(round)),
+        ];
         assert_eq!(events(&session), expected, "round {round}");
     }
 }

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use syncmgr::{
-    ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo, HandlerName, HandlerReport, ItemId, ItemList,
-    ItemStatus, Participation, Prepared, RunOptions, SyncCallback, SyncFlags, SyncHandler, SyncItem, run_handler,
+    ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo, HandlerName, HandlerReport, ItemId,
+    ItemList, ItemStatus, Participation, Prepared, RunOptions, SyncCallback, SyncFlags,
+    SyncHandler, SyncItem, run_handler,
 };
 
 use super::{items, status, within};
@@ -29,7 +30,8 @@ type Early<T> = Box<dyn Fn(&Scripted) -> Result<T, HandlerError> + Send + Sync>;
 
 /// What the handler does in each method; the default does its duty and nothing else.
 pub struct Script {
-    initialize: Box<dyn Fn(SyncFlags, Option<&[u8]>) -> Result<Participation, HandlerError> + Send + Sync>,
+    initialize:
+        Box<dyn Fn(SyncFlags, Option<&[u8]>) -> Result<Participation, HandlerError> + Send + Sync>,
     info: Early<HandlerInfo>,
     items: Early<ItemList>,
     callback_set: Early<()>,
@@ -65,7 +67,9 @@ impl Script {
             }),
             set_item_status: Box::new(|_, _| Ok(())),
             show_error: Box::new(|handler, _| {
-                handler.callback().show_error_completed(ErrorOutcome::Done)?;
+                handler
+                    .callback()
+                    .show_error_completed(ErrorOutcome::Done)?;
                 Ok(())
             }),
         }
@@ -73,7 +77,10 @@ impl Script {
 
     pub fn initialize(
         mut self,
-        hook: impl Fn(SyncFlags, Option<&[u8]>) -> Result<Participation, HandlerError> + Send + Sync + 'static,
+        hook: impl Fn(SyncFlags, Option<&[u8]>) -> Result<Participation, HandlerError>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         self.initialize = Box::new(hook);
         self
@@ -216,18 +223,29 @@ impl Scripted {
         let callback = self.callback();
         for item in self.round() {
             let answer = callback.progress(item, &status(last));
-            assert!(answer.is_ok(), "a final status of {item} was refused: {answer:?}");
+            assert!(
+                answer.is_ok(),
+                "a final status of {item} was refused: {answer:?}"
+            );
         }
     }
 
     #[track_caller]
     pub fn complete_prepare(&self, result: HResult) {
-        assert_eq!(self.callback().prepare_for_sync_completed(result), Ok(()), "prepare_for_sync_completed");
+        assert_eq!(
+            self.callback().prepare_for_sync_completed(result),
+            Ok(()),
+            "prepare_for_sync_completed"
+        );
     }
 
     #[track_caller]
     pub fn complete_synchronize(&self, result: HResult) {
-        assert_eq!(self.callback().synchronize_completed(result), Ok(()), "synchronize_completed");
+        assert_eq!(
+            self.callback().synchronize_completed(result),
+            Ok(()),
+            "synchronize_completed"
+        );
     }
 
     fn enter(&self, seen: Seen) -> Inside<'_> {
@@ -254,7 +272,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl SyncHandler for Scripted {
-    fn initialize(&self, flags: SyncFlags, cookie: Option<&[u8]>) -> Result<Participation, HandlerError> {
+    fn initialize(
+        &self,
+        flags: SyncFlags,
+        cookie: Option<&[u8]>,
+    ) -> Result<Participation, HandlerError> {
         let _inside = self.enter(Seen::Initialize);
         (self.script.initialize)(flags, cookie)
     }
@@ -269,7 +291,10 @@ impl SyncHandler for Scripted {
         (self.script.items)(self)
     }
 
-    fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> Result<(), HandlerError> {
+    fn set_progress_callback(
+        &self,
+        callback: Option<Arc<dyn SyncCallback>>,
+    ) -> Result<(), HandlerError> {
         if callback.is_some() {
             let _inside = self.enter(Seen::SetCallback);
             *lock(&self.callback) = callback;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub mod forward;
 pub mod handler;
 
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use syncmgr::{
-    HResult, ItemId, ItemName, ItemStatus, ItemView, Phase, ProgressUpdate, Session, SyncCallback, SyncItem,
+    HResult, ItemId, ItemName, ItemStatus, ItemView, Phase, ProgressUpdate, Session, SyncCallback,
+    SyncItem,
 };
 
 /// No test waits longer than this for anything; one that does has failed.
@@ -56,12 +58,19 @@ pub fn text(text: &str) -> ProgressUpdate<'_> {
 
 /// An open session of items 1 to `n`.
 pub fn open(n: u128) -> Arc<Session> {
-    Session::builder().items(items(n)).build().expect("distinct items build")
+    Session::builder()
+        .items(items(n))
+        .build()
+        .expect("distinct items build")
 }
 
 /// A driven session of items 1 to `n`, idle.
 pub fn driven(n: u128) -> Arc<Session> {
-    Session::builder().items(items(n)).driven().build().expect("distinct items build")
+    Session::builder()
+        .items(items(n))
+        .driven()
+        .build()
+        .expect("distinct items build")
 }
 
 /// A driven session of items 1 to `n` that synchronizes all of them.
@@ -73,14 +82,20 @@ pub fn synchronizing(n: u128) -> Arc<Session> {
 #[track_caller]
 pub fn start_round(session: &Session, items: &[ItemId]) {
     assert_eq!(session.begin_prepare(items), Ok(()), "begin_prepare");
-    assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Ok(()), "prepare completes");
+    assert_eq!(
+        session.prepare_for_sync_completed(HResult::S_OK),
+        Ok(()),
+        "prepare completes"
+    );
     assert_eq!(session.begin_synchronize(), Ok(()), "begin_synchronize");
 }
 
 /// The view of test item `n`, which must exist.
 #[track_caller]
 pub fn view(session: &Session, n: u128) -> ItemView {
-    session.item(id(n)).unwrap_or_else(|| panic!("item {n} has no view"))
+    session
+        .item(id(n))
+        .unwrap_or_else(|| panic!("item {n} has no view"))
 }
 
 /// Every phase that a session can be in, and the two ways to `Completed`.
@@ -124,21 +139,37 @@ impl Stage {
         match self {
             Stage::Open | Stage::Idle => {}
             Stage::OpenCompleted => {
-                assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()), "an open session completes");
+                assert_eq!(
+                    session.synchronize_completed(HResult::S_OK),
+                    Ok(()),
+                    "an open session completes"
+                );
             }
             Stage::Preparing => assert_eq!(session.begin_prepare(&ids(n)), Ok(()), "begin_prepare"),
             Stage::Prepared => {
                 Stage::Preparing.enter(session, n);
-                assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Ok(()), "prepare completes");
+                assert_eq!(
+                    session.prepare_for_sync_completed(HResult::S_OK),
+                    Ok(()),
+                    "prepare completes"
+                );
             }
             Stage::Synchronizing => start_round(session, &ids(n)),
             Stage::Completed => {
                 Stage::Synchronizing.enter(session, n);
-                assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()), "synchronize completes");
+                assert_eq!(
+                    session.synchronize_completed(HResult::S_OK),
+                    Ok(()),
+                    "synchronize completes"
+                );
             }
             Stage::Released => session.release(),
         }
-        assert_eq!(session.phase(), self.phase(), "the session did not reach {self:?}");
+        assert_eq!(
+            session.phase(),
+            self.phase(),
+            "the session did not reach {self:?}"
+        );
     }
 
     /// What `Session::phase` answers in this stage.
@@ -163,12 +194,19 @@ pub struct Deadline {
 
 impl Deadline {
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), started: Instant::now() }
+        Self {
+            what: what.into(),
+            started: Instant::now(),
+        }
     }
 
     #[track_caller]
     pub fn tick(&self) {
-        assert!(self.started.elapsed() < LIMIT, "{}: not seen within {LIMIT:?}", self.what);
+        assert!(
+            self.started.elapsed() < LIMIT,
+            "{}: not seen within {LIMIT:?}",
+            self.what
+        );
         thread::yield_now();
     }
 }
