@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 mod contract;
+mod session;
 
 #[doc(hidden)]
 pub use contract::SlotHandle;
@@ -14,5 +15,10 @@ pub use contract::{
     Prepared, ProgressMask, ProgressUpdate, PropertiesOutcome, RegisterFlags, SyncCallback,
     SyncEvent, SyncFlags, SyncHandler, SyncItem, UnknownValue, Verdict, from_filetime, iid,
     scale_to_i32, to_filetime,
+};
+pub use session::{
+    BuildError, Changes, Completion, Connections, Connector, Cursor, DialogArbiter, HostEvent,
+    ItemReporter, ItemView, LogEntry, Phase, RefusedCompletion, Session, SessionBuilder,
+    SessionSnapshot, Totals,
 };
 pub use uuid::Uuid;

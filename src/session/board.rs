@@ -1,0 +1,259 @@
+//! What observers read: the journal, the set of items in work, the phase and the log.
+//!
+//! # Invariants
+//!
+//! 1. Every change but plain values, texts and maxima gets a sequence number here, under one lock. A reader keeps the
+//!    last number it has seen as its [`Cursor`].
+//! 2. The journal says *which* item changed, not how: the reader looks at the slot. So an entry is small, and an item
+//!    that changed twice is read once.
+//! 3. An item is in `active` from its first report until its end. The entry of its end is written in the same step
+//!    that takes it out, so a reader finds it in one of the two, with its last value.
+//! 4. The ring is bounded. Nothing is lost by that: a reader whose cursor is older than the ring is told so and takes a
+//!    snapshot.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, SystemTime};
+
+use super::sync::{Mutex, Signal, deadline};
+use super::text::cut;
+use super::view::{Cursor, LogEntry};
+use super::{Phase, Session};
+use crate::{CallbackError, HandlerId, LogRecord, LogSelector};
+
+/// What happened, as far as the journal says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Note {
+    /// The item with this number changed its status or its verdict, or was added.
+    Item(u32),
+    /// Everything was cancelled.
+    CancelAll,
+    /// The phase, the log or the handler's text changed.
+    Other,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    /// The number of the newest entry; 0 before the first.
+    sequence: u64,
+    ring: VecDeque<Note>,
+    active: BTreeSet<u32>,
+    log: Vec<LogEntry>,
+    refused: u64,
+    text: String,
+    waiting: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Board {
+    state: Mutex<State>,
+    signal: Signal,
+    handler: Option<HandlerId>,
+    log_capacity: usize,
+    journal_capacity: usize,
+}
+
+/// What a reader gets under the lock; the slots are read afterwards.
+pub(super) struct Gathered {
+    pub(super) cursor: Cursor,
+    pub(super) phase: Phase,
+    /// Numbers of items, sorted, each once.
+    pub(super) homes: Vec<u32>,
+    pub(super) all_cancelled: bool,
+    pub(super) complete: bool,
+    pub(super) log: Vec<LogEntry>,
+}
+
+impl Board {
+    pub(super) fn new(
+        phase: Phase,
+        handler: Option<HandlerId>,
+        log_capacity: usize,
+        journal_capacity: usize,
+    ) -> Self {
+        Self {
+            state: Mutex::new(State {
+                phase,
+                sequence: 0,
+                ring: VecDeque::new(),
+                active: BTreeSet::new(),
+                log: Vec::new(),
+                refused: 0,
+                text: String::new(),
+                waiting: 0,
+            }),
+            signal: Signal::new(),
+            handler,
+            log_capacity,
+            journal_capacity: journal_capacity.max(1),
+        }
+    }
+
+    fn note(&self, state: &mut State, note: Note) {
+        if state.ring.len() >= self.journal_capacity {
+            state.ring.pop_front();
+        }
+        state.ring.push_back(note);
+        state.sequence += 1;
+        if state.waiting > 0 {
+            self.signal.notify_all();
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.state.lock().phase
+    }
+
+    pub(super) fn set_phase(&self, phase: Phase) {
+        let mut state = self.state.lock();
+        state.phase = phase;
+        self.note(&mut state, Note::Other);
+    }
+
+    /// The item begins to work.
+    pub(super) fn begin(&self, home: u32, news: bool) {
+        let mut state = self.state.lock();
+        state.active.insert(home);
+        if news {
+            self.note(&mut state, Note::Item(home));
+        }
+    }
+
+    /// The item changed.
+    pub(super) fn touch(&self, home: u32) {
+        self.note(&mut self.state.lock(), Note::Item(home));
+    }
+
+    /// The item's work is over.
+    pub(super) fn end(&self, home: u32) {
+        let mut state = self.state.lock();
+        state.active.remove(&home);
+        self.note(&mut state, Note::Item(home));
+    }
+
+    pub(super) fn cancel_all(&self) {
+        self.note(&mut self.state.lock(), Note::CancelAll);
+    }
+
+    pub(super) fn set_text(&self, text: &str) {
+        let mut state = self.state.lock();
+        state.text = cut(text, Session::TEXT_LIMIT);
+        self.note(&mut state, Note::Other);
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.state.lock().text.clone()
+    }
+
+    pub(super) fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+        // Clock and memory before the lock.
+        let mut entry = LogEntry {
+            time: SystemTime::now(),
+            sequence: 0,
+            handler: self.handler,
+            level: record.level,
+            text: cut(record.text, Session::LOG_TEXT_LIMIT),
+            item: record.item,
+            error_id: record.error_id,
+            flags: record.flags,
+        };
+        let mut state = self.state.lock();
+        if state.phase == Phase::Released {
+            return Err(CallbackError::Released);
+        }
+        if state.log.len() >= self.log_capacity {
+            state.refused += 1;
+            return Err(CallbackError::LogFull);
+        }
+        self.note(&mut state, Note::Other);
+        entry.sequence = state.sequence;
+        state.log.push(entry);
+        Ok(())
+    }
+
+    pub(super) fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Released {
+            return Err(CallbackError::Released);
+        }
+        let before = state.log.len();
+        match which {
+            LogSelector::All => state.log.clear(),
+            LogSelector::One(id) => {
+                state.log.retain(|entry| entry.error_id != Some(id));
+                if state.log.len() == before {
+                    return Err(CallbackError::UnknownErrorId);
+                }
+            }
+        }
+        if state.log.len() != before {
+            self.note(&mut state, Note::Other);
+        }
+        Ok(())
+    }
+
+    pub(super) fn log(&self) -> Vec<LogEntry> {
+        self.state.lock().log.clone()
+    }
+
+    pub(super) fn log_refused(&self) -> u64 {
+        self.state.lock().refused
+    }
+
+    pub(super) fn active(&self) -> Vec<u32> {
+        self.state.lock().active.iter().copied().collect()
+    }
+
+    pub(super) fn cursor_and_phase(&self) -> (Cursor, Phase) {
+        let state = self.state.lock();
+        (Cursor(state.sequence), state.phase)
+    }
+
+    /// What is in work, and what was journalled after `since`.
+    pub(super) fn gather(&self, since: Cursor) -> Gathered {
+        let state = self.state.lock();
+        let kept = state.ring.len() as u64;
+        // How many of the ring's entries are news; a cursor from the future has none.
+        let news = state.sequence.saturating_sub(since.0);
+        let complete = news <= kept;
+        let skip = kept.saturating_sub(news) as usize; // at most the ring's length
+        let mut homes: Vec<u32> = state.active.iter().copied().collect();
+        let mut all_cancelled = false;
+        for note in state.ring.iter().skip(skip) {
+            match note {
+                Note::Item(home) => homes.push(*home),
+                Note::CancelAll => all_cancelled = true,
+                Note::Other => {}
+            }
+        }
+        let first = state.log.partition_point(|entry| entry.sequence <= since.0);
+        let log = state.log.get(first..).unwrap_or_default().to_vec();
+        let (cursor, phase) = (Cursor(state.sequence), state.phase);
+        drop(state);
+        homes.sort_unstable();
+        homes.dedup();
+        Gathered {
+            cursor,
+            phase,
+            homes,
+            all_cancelled,
+            complete,
+            log,
+        }
+    }
+
+    /// Waits until there is an entry after `since`, or the session is over, or the time has passed.
+    pub(super) fn wait(&self, since: Cursor, timeout: Duration, driven: bool) {
+        let until = deadline(timeout);
+        let mut state = self.state.lock();
+        while state.sequence <= since.0 && !state.phase.is_over(driven) {
+            state.waiting += 1;
+            let (woken, late) = self.signal.wait(state, until);
+            state = woken;
+            state.waiting -= 1;
+            if late {
+                break;
+            }
+        }
+    }
+}

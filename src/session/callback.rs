@@ -1,0 +1,306 @@
+//! The handler's side of a session: [`SyncCallback`].
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::slot::{self, Change, Slot};
+use super::sync::{MutexGuard, Ordering};
+use super::wakers::{WHOLE, wake};
+use super::{Completion, HostEvent, Phase, Session, Stage};
+use crate::{
+    CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogRecord, LogSelector, ProgressUpdate,
+    PropertiesOutcome, SlotHandle, SyncCallback, SyncItem, Verdict,
+};
+
+impl Session {
+    /// The frozen slot of an item, by way of this thread's last guess: a worker mostly reports the item that it
+    /// reported before. The slot may be retired; then it is not live either.
+    #[inline]
+    fn frozen_slot(&self, item: ItemId) -> Option<&Slot> {
+        thread_local! {
+            /// The number of the slot that this thread found last, in whichever session. It is a guess, proved right
+            /// by the id that the slot holds, so it may be of any session and any age.
+            static LAST: Cell<u32> = const { Cell::new(0) };
+        }
+        if let Ok(guess) = LAST.try_with(Cell::get) {
+            if let Some(slot) = self.table.guess(guess, item) {
+                return Some(slot);
+            }
+        }
+        let (chunk, number) = self.table.frozen(item)?;
+        // Where the thread is ending and has no such variable any more, there is no guess next time.
+        let _ = LAST.try_with(|last| last.set(number));
+        Some(chunk.slot(number))
+    }
+
+    /// Takes a report that the fast path did not: the item's state is changed, then whoever must know is told.
+    pub(super) fn report(
+        &self,
+        slot: &Slot,
+        update: &ProgressUpdate<'_>,
+        advance: Option<u64>,
+    ) -> Result<Verdict, CallbackError> {
+        let home = slot.home();
+        let change = slot.report(update, advance, |change| {
+            if change.before & slot::FINISHED != 0 {
+                self.board.touch(home); // a late FAILED, whose text may be new
+            } else {
+                self.announce(home, change);
+            }
+        })?;
+        if change.after & slot::WORKING == 0 {
+            self.called(); // the mark in the slot is only looked for while the item is in work
+        }
+        if change.clears(slot::WAITED) {
+            wake(self.wakers.take(home));
+        }
+        Ok(slot::verdict(change.after))
+    }
+
+    /// Tells the observers what a change of a slot means to them. Called with the slot locked.
+    pub(super) fn announce(&self, home: u32, change: Change) {
+        if change.clears(slot::WORKING) || change.sets(slot::FINISHED) {
+            self.board.end(home);
+        } else if change.sets(slot::WORKING) {
+            self.board.begin(home, change.is_news());
+        } else if change.is_news() {
+            self.board.touch(home);
+        }
+    }
+
+    /// Counts a call that leaves no mark in a slot in work.
+    pub(super) fn called(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The answer for an id that the session does not know.
+    pub(super) fn unknown(&self) -> CallbackError {
+        if self.board.phase() == Phase::Released {
+            CallbackError::Released
+        } else {
+            CallbackError::UnknownItem
+        }
+    }
+
+    /// Locks the stage of a session that is not released.
+    pub(super) fn stage(&self) -> Result<(MutexGuard<'_, Stage>, Phase), CallbackError> {
+        let stage = self.stage.lock();
+        match self.board.phase() {
+            Phase::Released => Err(CallbackError::Released),
+            phase => Ok((stage, phase)),
+        }
+    }
+
+    /// The answer for the handler as a whole.
+    fn whole_verdict(stage: &Stage) -> Verdict {
+        if stage.cancelled {
+            Verdict::CancelAll
+        } else {
+            Verdict::Continue
+        }
+    }
+}
+
+impl SyncCallback for Session {
+    fn progress(
+        &self,
+        item: ItemId,
+        update: &ProgressUpdate<'_>,
+    ) -> Result<Verdict, CallbackError> {
+        if let (None, None, None) = (update.text, update.status, update.max) {
+            if let Some(slot) = self.frozen_slot(item) {
+                let taken = match update.value {
+                    Some(value) => slot.set_if_live(value),
+                    None => slot.check_if_live(),
+                };
+                if taken {
+                    return Ok(Verdict::Continue);
+                }
+            }
+        }
+        match self.table.find(item) {
+            Some(slot) => self.report(&slot, update, None),
+            None => Err(self.unknown()),
+        }
+    }
+
+    fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+        self.called();
+        if record.error_id.is_some_and(|id| id.is_nil()) {
+            // It could not be deleted alone: the nil id means all of them there.
+            return Err(match self.unknown() {
+                CallbackError::Released => CallbackError::Released,
+                _ => CallbackError::InvalidArgument,
+            });
+        }
+        self.board.log_error(record)
+    }
+
+    fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
+        self.called();
+        self.board.delete_log_error(which)
+    }
+
+    fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError> {
+        self.called();
+        self.complete(Completion::Prepare, result)
+    }
+
+    fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError> {
+        self.called();
+        self.complete(Completion::Synchronize, result)
+    }
+
+    fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
+        self.called();
+        let items = match outcome {
+            ErrorOutcome::Retry(items) => items.to_vec(),
+            ErrorOutcome::Done | ErrorOutcome::Other(_) => Vec::new(),
+        };
+        let (_stage, _) = self.stage()?;
+        self.arbiter.give_back(self.token());
+        self.mailbox
+            .push(HostEvent::ShowErrorCompleted(outcome.into(), items));
+        Ok(())
+    }
+
+    fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError> {
+        self.called();
+        let (_stage, _) = self.stage()?;
+        self.arbiter.give_back(self.token());
+        self.mailbox
+            .push(HostEvent::ShowPropertiesCompleted(outcome));
+        Ok(())
+    }
+
+    fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
+        self.called();
+        // The stage stays locked, so that a turn is not taken after the release gave it back.
+        let (_stage, phase) = self.stage()?;
+        if !enable {
+            self.arbiter.give_back(self.token());
+            return Ok(Dialog::Granted);
+        }
+        let allowed = self.dialogs && (self.may_bother_user || !phase.takes_reports());
+        Ok(if allowed && self.arbiter.take(self.token()) {
+            Dialog::Granted
+        } else {
+            Dialog::Denied
+        })
+    }
+
+    fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {
+        self.called();
+        drop(self.stage()?); // refuses a released session
+        // A clone, so that no lock is held while the connector works; if the release comes meanwhile, it is the last
+        // one, and what was opened is closed at the end of this call.
+        let connections = self.connections.lock().clone();
+        connections
+            .ok_or(CallbackError::NotConnected)?
+            .open(connection)?;
+        self.called(); // opening may have taken its time
+        Ok(())
+    }
+
+    fn can_continue(&self, item: Option<ItemId>) -> Result<Verdict, CallbackError> {
+        if let Some(item) = item {
+            return self.progress(item, &ProgressUpdate::CHECK);
+        }
+        self.called();
+        let (stage, phase) = self.stage()?;
+        if phase.takes_reports() {
+            Ok(Self::whole_verdict(&stage))
+        } else {
+            Err(CallbackError::WrongPhase)
+        }
+    }
+
+    fn wake_on_cancel(&self, item: Option<ItemId>, waker: &Waker) -> Result<(), CallbackError> {
+        self.called();
+        // Cloned and dropped with no lock held: both are user code.
+        let waker = waker.clone();
+        let Some(item) = item else {
+            let (stage, phase) = self.stage()?;
+            if stage.cancelled || phase == Phase::Completed {
+                drop(stage);
+                wake(vec![waker]);
+                return Ok(());
+            }
+            let replaced = self.wakers.keep(WHOLE, waker);
+            drop(stage);
+            drop(replaced);
+            return Ok(());
+        };
+        let slot = self.table.find(item).ok_or_else(|| self.unknown())?;
+        let home = slot.home();
+        let mut waker = Some(waker);
+        let mut replaced = None;
+        slot.change(
+            |_, flags| {
+                const OVER: u32 = slot::CANCEL_ITEM | slot::CANCEL_ALL | slot::FROZEN;
+                if flags & (slot::RELEASED | slot::RETIRED) != 0 {
+                    Err(CallbackError::Released)
+                } else if flags & slot::MEMBER == 0 {
+                    Err(CallbackError::UnknownItem)
+                } else if flags & OVER != 0 {
+                    Ok(flags)
+                } else {
+                    // With the slot locked, so that a cancel finds both the bit and the waker, or comes before both.
+                    replaced = waker.take().and_then(|waker| self.wakers.keep(home, waker));
+                    Ok(flags | slot::WAITED)
+                }
+            },
+            |_| {},
+        )?;
+        drop(replaced);
+        wake(waker.into_iter().collect());
+        Ok(())
+    }
+
+    fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
+        self.called();
+        let (mut stage, phase) = self.stage()?;
+        if phase == Phase::Completed {
+            return Err(CallbackError::WrongPhase);
+        }
+        if item.id.is_nil() {
+            return Err(CallbackError::InvalidArgument);
+        }
+        let mut bits = slot::MEMBER;
+        if phase.takes_reports() {
+            bits |= slot::OPEN | slot::JOINED;
+        }
+        if stage.cancelled {
+            bits |= slot::CANCEL_ALL;
+        }
+        let home = match self.table.find(item.id) {
+            None => self.table.add(item, bits)?,
+            Some(slot) if slot.flags() & slot::MEMBER != 0 => {
+                return Err(CallbackError::InvalidArgument);
+            }
+            // Known, but not of this round: it joins as if it were new.
+            Some(slot) => {
+                self.reopen(item.id, &slot, bits)?;
+                slot.home()
+            }
+        };
+        if stage.begun {
+            stage.members.push(home);
+        }
+        self.board.touch(home);
+        Ok(())
+    }
+
+    fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
+        self.called();
+        let (stage, _) = self.stage()?;
+        self.board.set_text(text);
+        Ok(Self::whole_verdict(&stage))
+    }
+
+    fn slot(&self, item: ItemId) -> Option<SlotHandle> {
+        let (chunk, number) = self.table.find(item)?.into_parts();
+        Some(SlotHandle::new(chunk as Arc<_>, number))
+    }
+}

@@ -1,0 +1,89 @@
+//! Connections that stay open until everybody has finished.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use super::sync::Mutex;
+use crate::CallbackError;
+
+/// Opens what a handler asks for by `establish_connection`: a dial-up line once, a VPN or a mounted share today.
+///
+/// Closures are connectors too:
+///
+/// ```
+/// use syncmgr::{CallbackError, Session, SyncCallback};
+///
+/// let session = Session::builder()
+///     .connector(|name: Option<&str>| match name {
+///         Some("office") => Ok(Box::new("an open line") as Box<dyn std::any::Any + Send>),
+///         _ => Err(CallbackError::InvalidArgument),
+///     })
+///     .build()?;
+/// assert_eq!(session.establish_connection(Some("office")), Ok(()));
+/// assert_eq!(session.establish_connection(None), Err(CallbackError::InvalidArgument));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Connector: Send + Sync {
+    /// Opens the connection of this name; none: the default connection. Dropping the box closes it.
+    ///
+    /// Called on the handler's thread that asked, with no lock held; it may block, and it may call the session.
+    ///
+    /// # Errors
+    ///
+    /// What the handler is to be answered: [`CallbackError::InvalidArgument`] for a name that does not exist,
+    /// [`CallbackError::NotConnected`] for a connection that cannot be made.
+    fn open(&self, connection: Option<&str>) -> Result<Box<dyn Any + Send>, CallbackError>;
+}
+
+impl<F> Connector for F
+where
+    F: Fn(Option<&str>) -> Result<Box<dyn Any + Send>, CallbackError> + Send + Sync,
+{
+    fn open(&self, connection: Option<&str>) -> Result<Box<dyn Any + Send>, CallbackError> {
+        self(connection)
+    }
+}
+
+/// A connector and what it has opened. It is a cheap handle: sessions that share connections hold clones of it.
+///
+/// A session gives its clone back when it is released. With the last clone, the open connections are closed (rule
+/// M08), in the order in which they were opened.
+#[derive(Clone)]
+pub struct Connections(Arc<Inner>);
+
+struct Inner {
+    connector: Box<dyn Connector>,
+    open: Mutex<Vec<Box<dyn Any + Send>>>,
+}
+
+impl Connections {
+    /// No connection yet, and this connector to open them.
+    #[must_use]
+    pub fn new(connector: impl Connector + 'static) -> Self {
+        Self(Arc::new(Inner {
+            connector: Box::new(connector),
+            open: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.0.open.lock().len()
+    }
+
+    pub(super) fn open(&self, connection: Option<&str>) -> Result<(), CallbackError> {
+        let opened = self.0.connector.open(connection)?; // user code: no lock is held
+        self.0.open.lock().push(opened);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections")
+            .field("open", &self.open_count())
+            .finish_non_exhaustive()
+    }
+}

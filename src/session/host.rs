@@ -1,0 +1,393 @@
+//! The host's side of a session: cancels for the user, phases and events for the driver.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::slot::{self, Slot};
+use super::sync::Ordering;
+use super::wakers::wake;
+use super::{HostEvent, ItemReporter, Phase, Session, Stage};
+use crate::{CallbackError, HResult, ItemId};
+
+/// One of the two completions that end a step of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Completion {
+    /// `prepare_for_sync_completed`.
+    Prepare,
+    /// `synchronize_completed`.
+    Synchronize,
+}
+
+/// A completion that was answered [`WrongPhase`](CallbackError::WrongPhase): a second one, or one that nothing had been
+/// begun for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct RefusedCompletion {
+    /// Which of the two it was.
+    pub call: Completion,
+    /// What the handler passed.
+    pub result: HResult,
+    /// The phase in which it came.
+    pub phase: Phase,
+}
+
+/// How many refused completions are remembered.
+const REFUSED_MOST: usize = 16;
+
+/// For the user, on any thread.
+impl Session {
+    /// The fast handle on an item, for the worker that reports it.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownItem`](CallbackError::UnknownItem) for an id that the session does not know,
+    /// [`Released`](CallbackError::Released) after the release.
+    pub fn reporter(self: &Arc<Self>, item: ItemId) -> Result<ItemReporter, CallbackError> {
+        match self.table.find(item) {
+            Some(found) if found.flags() & slot::RELEASED == 0 => {
+                let (chunk, number) = found.into_parts();
+                Ok(ItemReporter::on_slot(item, chunk, number))
+            }
+            _ => Err(self.unknown()),
+        }
+    }
+
+    /// Cancels one item: once this has returned, each later report of it is answered `CancelItem`, on any thread
+    /// (rule M10), until a retry names it.
+    ///
+    /// Cancelling an item that has a final status changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownItem`](CallbackError::UnknownItem) for an item that the session does not know or that does not take
+    /// part in the round, [`Released`](CallbackError::Released) after the release.
+    pub fn cancel_item(&self, item: ItemId) -> Result<(), CallbackError> {
+        self.cancel(item, 0)
+    }
+
+    /// Skips one item: cancels it as [`cancel_item`](Self::cancel_item) does, and asks the driver, by
+    /// [`HostEvent::Skip`], to tell the handler so by `set_item_status`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`cancel_item`](Self::cancel_item).
+    pub fn skip_item(&self, item: ItemId) -> Result<(), CallbackError> {
+        self.cancel(item, slot::SKIP)
+    }
+
+    fn cancel(&self, item: ItemId, skip: u32) -> Result<(), CallbackError> {
+        let found = self.table.find(item).ok_or_else(|| self.unknown())?;
+        let home = found.home();
+        let change = found.change(
+            |_, flags| {
+                if flags & (slot::RELEASED | slot::RETIRED) != 0 {
+                    Err(CallbackError::Released)
+                } else if flags & slot::MEMBER == 0 {
+                    Err(CallbackError::UnknownItem)
+                } else if flags & slot::FINISHED != 0 {
+                    Ok(flags)
+                } else {
+                    Ok((flags | slot::CANCEL_ITEM | skip) & !slot::WAITED)
+                }
+            },
+            |change| {
+                self.announce(home, change);
+                if change.sets(slot::SKIP) {
+                    self.mailbox.push(HostEvent::Skip(item));
+                }
+            },
+        )?;
+        if change.clears(slot::WAITED) {
+            wake(self.wakers.take(home));
+        }
+        Ok(())
+    }
+
+    /// Cancels everything: once this has returned, each later report is answered `CancelAll`, on any thread (rule
+    /// M10). Items that are added later are cancelled too, and there will be no retry. It cannot be taken back.
+    ///
+    /// It costs what exists, since each item is told, so that a report needs to look at its own item only.
+    pub fn cancel_all(&self) {
+        let Ok((mut stage, _)) = self.stage() else {
+            return;
+        };
+        if stage.cancelled {
+            return;
+        }
+        stage.cancelled = true;
+        self.change_all(|flags| (flags | slot::CANCEL_ALL) & !slot::WAITED);
+        self.board.cancel_all();
+        let waiting = self.wakers.take_all();
+        drop(stage);
+        wake(waiting);
+    }
+
+    /// Changes the flags of every item in its current slot. To be called with the stage locked.
+    fn change_all(&self, edit: impl Fn(u32) -> u32) {
+        for home in self.table.homes() {
+            self.change(home, &edit);
+        }
+    }
+
+    fn change(&self, home: u32, edit: impl Fn(u32) -> u32) {
+        if let Some(slot) = self.table.by_home(home) {
+            // This edit refuses nothing.
+            let _ = slot.change::<()>(
+                |_, flags| Ok(edit(flags)),
+                |change| self.announce(home, change),
+            );
+        }
+    }
+}
+
+/// For the driver: all that one needs; [`run_handler`](crate::run_handler) uses nothing else.
+///
+/// # A driver of one's own
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use syncmgr::{HResult, HostEvent, ItemId, Phase, Session, SyncCallback, SyncItem, ItemName};
+///
+/// let id = ItemId::from_u128(1);
+/// let session = Session::builder()
+///     .item(SyncItem::new(id, ItemName::try_from("a")?))
+///     .driven()
+///     .build()?;
+///
+/// session.begin_prepare(&[id])?;
+/// session.prepare_for_sync_completed(HResult::S_OK)?; // the handler, from any thread
+/// assert_eq!(
+///     session.host_event(Duration::from_secs(1)),
+///     Some(HostEvent::PrepareCompleted(HResult::S_OK)),
+/// );
+/// session.begin_synchronize()?;
+/// session.reporter(id)?.succeed()?;
+/// session.synchronize_completed(HResult::S_OK)?;
+/// assert_eq!(
+///     session.host_event(Duration::from_secs(1)),
+///     Some(HostEvent::SynchronizeCompleted(HResult::S_OK)),
+/// );
+/// session.release();
+/// assert_eq!(session.phase(), Phase::Released);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl Session {
+    /// Begins a round with these items: from [`Phase::Idle`] or [`Phase::Completed`] to [`Phase::Preparing`]. To be
+    /// called before the handler's `prepare_for_sync`, with the same items.
+    ///
+    /// The first round clears nothing: a cancel that was made before it stays. A later one is a retry: the items that it
+    /// names start anew (`Pending`, no value, no maximum, no text, not cancelled), and reporters of theirs from before
+    /// are answered `Released`. Items that it does not name keep what they have and take no more reports.
+    ///
+    /// # Errors
+    ///
+    /// Nothing changes where it answers an error: [`Released`](CallbackError::Released);
+    /// [`UnknownItem`](CallbackError::UnknownItem) for an id that the session does not know;
+    /// [`WrongPhase`](CallbackError::WrongPhase) in another phase, in a session that is not driven, and for a retry
+    /// after [`cancel_all`](Self::cancel_all); [`InvalidArgument`](CallbackError::InvalidArgument) for no items at all
+    /// (rule M02).
+    pub fn begin_prepare(&self, items: &[ItemId]) -> Result<(), CallbackError> {
+        let (mut stage, phase) = self.stage()?;
+        let mut named = HashSet::with_capacity(items.len());
+        let mut members = Vec::with_capacity(items.len());
+        for item in items {
+            let home = self
+                .table
+                .find(*item)
+                .ok_or(CallbackError::UnknownItem)?
+                .home();
+            if named.insert(home) {
+                members.push((*item, home));
+            }
+        }
+        let begun = match phase {
+            Phase::Idle => true,
+            Phase::Completed => self.driven && !stage.cancelled,
+            _ => false,
+        };
+        if !begun {
+            return Err(CallbackError::WrongPhase);
+        }
+        if members.is_empty() {
+            return Err(CallbackError::InvalidArgument);
+        }
+        if phase == Phase::Completed && !self.table.has_room(members.len()) {
+            return Err(CallbackError::Other(HResult::E_OUTOFMEMORY));
+        }
+
+        const TAKES_PART: u32 = slot::MEMBER | slot::OPEN | slot::JOINED;
+        let mut left = Vec::new();
+        for home in self.round(&stage) {
+            if !named.contains(&home) {
+                self.change(home, |flags| flags & !(slot::MEMBER | slot::WAITED));
+                left.extend(self.wakers.take(home));
+            }
+        }
+        for (item, home) in &members {
+            if phase == Phase::Idle {
+                self.change(*home, |flags| flags | TAKES_PART);
+            } else if let Some(slot) = self.table.by_home(*home) {
+                self.reopen(*item, &slot, TAKES_PART)?;
+                self.board.touch(*home);
+            }
+        }
+        stage.begun = true;
+        stage.members = members.into_iter().map(|(_, home)| home).collect();
+        self.board.set_phase(Phase::Preparing);
+        drop(stage);
+        wake(left);
+        Ok(())
+    }
+
+    /// Gives an item a fresh slot, so that nothing from before can touch it any more. The stage is locked.
+    pub(super) fn reopen(&self, item: ItemId, old: &Slot, bits: u32) -> Result<(), CallbackError> {
+        self.table.move_on(item, old.home(), bits)?;
+        old.change(|_, flags| Ok(flags | slot::RETIRED), |_| {})
+            .map(|_| ())
+    }
+
+    /// Goes on from [`Phase::Prepared`] to [`Phase::Synchronizing`]. To be called before the handler's `synchronize`.
+    ///
+    /// # Errors
+    ///
+    /// [`WrongPhase`](CallbackError::WrongPhase) unless the prepare was completed with `S_OK` (rule M01),
+    /// [`Released`](CallbackError::Released) after the release.
+    pub fn begin_synchronize(&self) -> Result<(), CallbackError> {
+        let (_stage, phase) = self.stage()?;
+        if phase != Phase::Prepared {
+            return Err(CallbackError::WrongPhase);
+        }
+        self.board.set_phase(Phase::Synchronizing);
+        Ok(())
+    }
+
+    /// The next thing that the driver must act on, waiting at most `timeout` for it; `Duration::MAX` waits for ever.
+    ///
+    /// Events come in order, each once, and none is dropped. After the release, what is left is handed out, then none at
+    /// once.
+    pub fn host_event(&self, timeout: Duration) -> Option<HostEvent> {
+        self.mailbox.take(timeout)
+    }
+
+    /// Lets the handler go: every later call on the callback is answered `Released`, connections and the dialog turn are
+    /// given back, and whoever waits is woken. A second call does nothing.
+    pub fn release(&self) {
+        let Ok((stage, _)) = self.stage() else {
+            return;
+        };
+        self.change_all(|flags| {
+            (flags | slot::RELEASED | slot::FROZEN) & !(slot::OPEN | slot::WORKING | slot::WAITED)
+        });
+        self.board.set_phase(Phase::Released);
+        self.mailbox.close();
+        self.arbiter.give_back(self.token());
+        let waiting = self.wakers.take_all();
+        let connections = self.connections.lock().take();
+        drop(stage);
+        drop(connections); // closes them, if no other session shares them
+        wake(waiting);
+    }
+
+    /// The items of the current round that have no final status, in the order of the prepare, then as they were added.
+    /// In an open session, and before the first prepare, that is every unfinished item.
+    #[must_use]
+    pub fn open_items(&self) -> Vec<ItemId> {
+        let homes = self.round(&self.stage.lock());
+        let open = homes.into_iter().filter(|home| {
+            self.table
+                .by_home(*home)
+                .is_some_and(|slot| slot.flags() & slot::FINISHED == 0)
+        });
+        open.filter_map(|home| self.table.item(home, |item| item.id))
+            .collect()
+    }
+
+    /// The completions that were refused, the first 16 of them: what a driver reports about a handler that completes
+    /// too early or twice.
+    #[must_use]
+    pub fn refused_completions(&self) -> Vec<RefusedCompletion> {
+        self.stage.lock().refused.clone()
+    }
+
+    /// Whether the handler made a call, or a value changed, since this was asked last: what a driver with a deadline
+    /// asks, and nobody else, since each answer is given once.
+    ///
+    /// A report that stores the value that is there already counts as silence.
+    #[must_use]
+    pub fn take_activity(&self) -> bool {
+        let mut touched = false;
+        let mut values = 0_u64;
+        for home in self.board.active() {
+            let Some(slot) = self.table.by_home(home) else {
+                continue;
+            };
+            // Each value and whose it is go into one number, which stays the same only if all of them do.
+            values = (values.rotate_left(5) ^ u64::from(home)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                ^ slot.glance();
+            if slot.flags() & slot::TOUCHED != 0 {
+                touched = true;
+                self.change(home, |flags| flags & !slot::TOUCHED);
+            }
+        }
+        let calls = self.calls.load(Ordering::Relaxed);
+        let mut last = self.activity.lock();
+        touched |= last.calls != calls || last.values != values;
+        last.calls = calls;
+        last.values = values;
+        touched
+    }
+
+    /// The numbers of the items of the current round.
+    fn round(&self, stage: &Stage) -> Vec<u32> {
+        if stage.begun {
+            stage.members.clone()
+        } else {
+            self.table.homes()
+        }
+    }
+
+    pub(super) fn complete(&self, call: Completion, result: HResult) -> Result<(), CallbackError> {
+        let (mut stage, phase) = self.stage()?;
+        let (next, event) = match (call, phase) {
+            (Completion::Prepare, Phase::Preparing) => {
+                let next = if result == HResult::S_OK {
+                    Phase::Prepared
+                } else {
+                    Phase::Completed
+                };
+                (next, HostEvent::PrepareCompleted(result))
+            }
+            (Completion::Synchronize, Phase::Open | Phase::Synchronizing) => {
+                (Phase::Completed, HostEvent::SynchronizeCompleted(result))
+            }
+            _ => {
+                if stage.refused.len() < REFUSED_MOST {
+                    stage.refused.push(RefusedCompletion {
+                        call,
+                        result,
+                        phase,
+                    });
+                }
+                return Err(CallbackError::WrongPhase);
+            }
+        };
+        let mut waiting = Vec::new();
+        if next == Phase::Completed {
+            for home in self.round(&stage) {
+                self.change(home, |flags| {
+                    (flags | slot::FROZEN) & !(slot::OPEN | slot::WORKING | slot::WAITED)
+                });
+            }
+            waiting = self.wakers.take_all();
+            self.arbiter.give_back(self.token());
+        }
+        self.board.set_phase(next);
+        self.mailbox.push(event);
+        drop(stage);
+        wake(waiting);
+        Ok(())
+    }
+}

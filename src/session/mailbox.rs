@@ -1,0 +1,75 @@
+//! What a driver must act on: in order, each once, never dropped.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::sync::{Mutex, Signal, deadline};
+use crate::{HResult, ItemId, PropertiesOutcome};
+
+/// Something that the driver of a session must act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostEvent {
+    /// The handler completed its prepare with this result. `S_OK`: go on with
+    /// [`begin_synchronize`](crate::Session::begin_synchronize).
+    PrepareCompleted(HResult),
+    /// The handler completed its synchronize with this result.
+    SynchronizeCompleted(HResult),
+    /// The handler completed a `show_error` with this result. `S_SYNCMGR_RETRYSYNC`: prepare and synchronize again
+    /// with these items.
+    ShowErrorCompleted(HResult, Vec<ItemId>),
+    /// The handler completed a `show_properties`.
+    ShowPropertiesCompleted(PropertiesOutcome),
+    /// The user wants this item skipped: tell the handler by `set_item_status` in one of its two windows (rule M04).
+    Skip(ItemId),
+}
+
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    state: Mutex<State>,
+    signal: Signal,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: VecDeque<HostEvent>,
+    closed: bool,
+}
+
+impl Mailbox {
+    pub(super) fn new() -> Self {
+        Self {
+            state: Mutex::new(State::default()),
+            signal: Signal::new(),
+        }
+    }
+
+    pub(super) fn push(&self, event: HostEvent) {
+        self.state.lock().events.push_back(event);
+        self.signal.notify_all();
+    }
+
+    /// Nothing more will come: nobody is to wait any longer.
+    pub(super) fn close(&self) {
+        self.state.lock().closed = true;
+        self.signal.notify_all();
+    }
+
+    pub(super) fn take(&self, timeout: Duration) -> Option<HostEvent> {
+        let until = deadline(timeout);
+        let mut state = self.state.lock();
+        loop {
+            if let Some(event) = state.events.pop_front() {
+                return Some(event);
+            }
+            if state.closed {
+                return None;
+            }
+            let (woken, late) = self.signal.wait(state, until);
+            state = woken;
+            if late {
+                return state.events.pop_front();
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The in-memory host of one handler's synchronization. [`Session`] is its door.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `builder` | how a session is made |
+//! | `callback` | the handler's side: [`SyncCallback`](crate::SyncCallback) |
+//! | `host` | the host's side: cancels, phases, events |
+//! | `observe` | the observer's side: looks, snapshots, changes |
+//! | `reporter` | the fast handle on one item |
+//! | `slot`, `table` | the items' state, and how it is found |
+//! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
+//! | `dialogs`, `connections` | what several sessions can share |
+//! | `sync` | every lock and atomic, and the lock order |
+
+mod board;
+mod builder;
+mod callback;
+mod connections;
+mod dialogs;
+mod host;
+mod mailbox;
+mod observe;
+mod phase;
+mod reporter;
+mod slot;
+mod sync;
+mod table;
+mod text;
+mod view;
+mod wakers;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use foldhash::fast::RandomState;
+
+use crate::{HandlerId, ItemId, SyncItem};
+use board::Board;
+use mailbox::Mailbox;
+use sync::{AtomicU64, Mutex};
+use table::Table;
+use wakers::Wakers;
+
+pub use builder::{BuildError, SessionBuilder};
+pub use connections::{Connections, Connector};
+pub use dialogs::DialogArbiter;
+pub use host::{Completion, RefusedCompletion};
+pub use mailbox::HostEvent;
+pub use phase::Phase;
+pub use reporter::ItemReporter;
+pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
+
+/// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.
+///
+/// Three parties meet here:
+///
+/// - the **worker** reports, through [`reporter`](Self::reporter) or the [`SyncCallback`](crate::SyncCallback) methods,
+///   and obeys the [`Verdict`](crate::Verdict) that each report answers;
+/// - the **user** cancels: [`cancel_item`](Self::cancel_item), [`skip_item`](Self::skip_item),
+///   [`cancel_all`](Self::cancel_all). Once a cancel has returned, no later report of the item is answered
+///   `Continue`, on any thread (rule M10);
+/// - the **observer** looks: [`item`](Self::item), [`snapshot`](Self::snapshot), [`changes`](Self::changes),
+///   [`wait_for_change`](Self::wait_for_change). Looking never holds up a plain report.
+///
+/// A tool without a handler builds a session, reports and finishes. A driver of handlers builds it
+/// [`driven`](SessionBuilder::driven) and takes it through its [`Phase`]s; [`run_handler`](crate::run_handler) is one.
+///
+/// All methods may be called on any thread, also from inside a handler, a connector or a waker: none of them holds a
+/// lock while it calls user code. Looks keep working after the release.
+///
+/// ```
+/// use syncmgr::{ItemId, ItemName, ItemStatus, Session, SyncCallback, SyncItem, Verdict, HResult};
+///
+/// let photos = ItemId::from_u128(1);
+/// let session = Session::builder()
+///     .item(SyncItem::new(photos, ItemName::try_from("Photos")?))
+///     .build()?;
+///
+/// let reporter = session.reporter(photos)?;
+/// for done in 0..100 {
+///     if reporter.set(done)? != Verdict::Continue {
+///         break;
+///     }
+///     if done == 41 {
+///         session.cancel_item(photos)?; // usually from another thread
+///     }
+/// }
+/// reporter.stop()?;
+/// session.synchronize_completed(HResult::S_OK)?;
+///
+/// let view = session.item(photos).ok_or("no such item")?;
+/// assert_eq!((view.status, view.value), (ItemStatus::Stopped, 42));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    me: Weak<Session>,
+    table: Table,
+    stage: Mutex<Stage>,
+    board: Board,
+    mailbox: Mailbox,
+    wakers: Wakers,
+    driven: bool,
+    may_bother_user: bool,
+    dialogs: bool,
+    arbiter: DialogArbiter,
+    /// Gone after the release.
+    connections: Mutex<Option<Connections>>,
+    /// Calls that left no mark in a slot in work. Only ever compared with itself: `Relaxed`.
+    calls: AtomicU64,
+    activity: Mutex<Activity>,
+}
+
+/// The phase machine. The phase itself stands on the board, where observers read it together with the journal; it is
+/// changed only with the stage locked.
+#[derive(Debug, Default)]
+struct Stage {
+    /// The first prepare has begun.
+    begun: bool,
+    /// Everything is cancelled.
+    cancelled: bool,
+    /// The numbers of the items of the current round, in the order of the prepare, then as added. In an open session,
+    /// and before the first prepare, every item takes part and this is empty.
+    members: Vec<u32>,
+    refused: Vec<RefusedCompletion>,
+}
+
+/// What the last look for activity saw.
+#[derive(Debug, Default)]
+struct Activity {
+    calls: u64,
+    values: u64,
+}
+
+/// What a builder has gathered, checked.
+struct Parts {
+    items: Vec<SyncItem>,
+    index: HashMap<ItemId, u32, RandomState>,
+    phase: Phase,
+    handler: Option<HandlerId>,
+    may_bother_user: bool,
+    dialogs: bool,
+    arbiter: DialogArbiter,
+    connections: Option<Connections>,
+    log_capacity: usize,
+    journal_capacity: usize,
+}
+
+impl Session {
+    /// The longest status text and handler text that is kept, in bytes of UTF-8. A longer one is cut at a character
+    /// boundary and ends in `…`.
+    pub const TEXT_LIMIT: usize = 1_024;
+
+    /// The longest log text that is kept, in bytes of UTF-8. A longer one is cut likewise.
+    pub const LOG_TEXT_LIMIT: usize = 8_192;
+
+    /// A session to be built: see [`SessionBuilder`].
+    pub fn builder() -> SessionBuilder {
+        SessionBuilder::new()
+    }
+
+    fn from_parts(parts: Parts) -> Arc<Self> {
+        let bits = match parts.phase {
+            Phase::Open => slot::MEMBER | slot::OPEN | slot::JOINED,
+            _ => slot::MEMBER,
+        };
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            table: Table::new(parts.items, parts.index, me, bits),
+            stage: Mutex::new(Stage::default()),
+            board: Board::new(
+                parts.phase,
+                parts.handler,
+                parts.log_capacity,
+                parts.journal_capacity,
+            ),
+            mailbox: Mailbox::new(),
+            wakers: Wakers::new(),
+            driven: parts.phase == Phase::Idle,
+            may_bother_user: parts.may_bother_user,
+            dialogs: parts.dialogs,
+            arbiter: parts.arbiter,
+            connections: Mutex::new(parts.connections),
+            calls: AtomicU64::new(0),
+            activity: Mutex::new(Activity::default()),
+        })
+    }
+
+    /// What the session is called where turns are given out: its address, which no other session has while it lives.
+    fn token(&self) -> usize {
+        self.me.as_ptr() as usize
+    }
+}
+
+impl Drop for Session {
+    /// Reporters that outlive the session are to learn that it is gone.
+    fn drop(&mut self) {
+        self.release();
+    }
+}

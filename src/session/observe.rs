@@ -1,0 +1,133 @@
+//! The observer's side of a session.
+
+use std::time::Duration;
+
+use super::view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
+use super::{Phase, Session, slot};
+use crate::ItemId;
+
+impl Session {
+    /// The phase.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.board.phase()
+    }
+
+    /// One consistent look at an item, or none where the session does not know it.
+    #[must_use]
+    pub fn item(&self, item: ItemId) -> Option<ItemView> {
+        let found = self.table.find(item)?;
+        let look = found.look();
+        self.table
+            .item(found.home(), |item| ItemView::new(item, look))
+    }
+
+    fn view(&self, home: u32) -> Option<ItemView> {
+        let look = self.table.by_home(home)?.look();
+        self.table.item(home, |item| ItemView::new(item, look))
+    }
+
+    /// A look at every item. It costs what exists; [`changes`](Self::changes) with its cursor goes on from there at
+    /// the cost of what is in work or changed, and no change falls between the two.
+    ///
+    /// Each item is looked at for itself: two items need not belong to the same moment.
+    #[must_use]
+    pub fn snapshot(&self) -> SessionSnapshot {
+        // The cursor first: what changes while the items are read is told again by `changes`.
+        let (cursor, phase) = self.board.cursor_and_phase();
+        let homes = self.table.homes();
+        let mut items = Vec::with_capacity(homes.len());
+        let mut totals = Totals::default();
+        for view in homes.into_iter().filter_map(|home| self.view(home)) {
+            totals.add(&view);
+            items.push(view);
+        }
+        SessionSnapshot {
+            items,
+            phase,
+            totals,
+            cursor,
+        }
+    }
+
+    /// The log: the entries that were taken and not deleted, oldest first.
+    #[must_use]
+    pub fn log(&self) -> Vec<LogEntry> {
+        self.board.log()
+    }
+
+    /// How many log entries were refused because the log was full.
+    #[must_use]
+    pub fn log_refused(&self) -> u64 {
+        self.board.log_refused()
+    }
+
+    /// The handler's own line of text, empty until it sets one by
+    /// [`handler_text`](crate::SyncCallback::handler_text).
+    #[must_use]
+    pub fn progress_text(&self) -> String {
+        self.board.text()
+    }
+
+    /// The items in work, and what was journalled after `since`: statuses, cancels, added items, log entries, the
+    /// phase.
+    ///
+    /// An item is in work from its first report to its end. A plain value is not journalled, so an item in work is
+    /// listed by every call, and one that ended since is listed with its last value. After a `cancel_all`, every item
+    /// that has no final status is listed once.
+    ///
+    /// Call it for each frame you draw, with the cursor of the last answer:
+    ///
+    /// ```
+    /// use syncmgr::{ItemId, ItemName, ItemStatus, Session, SyncItem};
+    ///
+    /// # let id = ItemId::from_u128(1);
+    /// # let session = Session::builder().item(SyncItem::new(id, ItemName::try_from("a")?)).build()?;
+    /// let mut cursor = session.snapshot().cursor;
+    /// session.reporter(id)?.succeed()?;
+    ///
+    /// let changes = session.changes(cursor);
+    /// assert_eq!(changes.items()[0].status, ItemStatus::Succeeded);
+    /// cursor = changes.cursor();
+    /// assert!(session.changes(cursor).items().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn changes(&self, since: Cursor) -> Changes {
+        let mut gathered = self.board.gather(since);
+        if gathered.all_cancelled {
+            let unfinished = |home: &u32| {
+                self.table.by_home(*home).is_some_and(|slot| {
+                    let flags = slot.flags();
+                    flags & (slot::MEMBER | slot::JOINED) != 0 && flags & slot::FINISHED == 0
+                })
+            };
+            let homes = self.table.homes();
+            gathered
+                .homes
+                .extend(homes.iter().filter(|home| unfinished(home)));
+            gathered.homes.sort_unstable();
+            gathered.homes.dedup();
+        }
+        let views = gathered.homes.iter().filter_map(|home| self.view(*home));
+        Changes {
+            cursor: gathered.cursor,
+            phase: gathered.phase,
+            items: views.collect(),
+            log: gathered.log,
+            complete: gathered.complete,
+            over: gathered.phase.is_over(self.driven),
+        }
+    }
+
+    /// Waits until something is journalled after `since`, or `timeout` has passed, or the session is over; then
+    /// answers [`changes`](Self::changes).
+    ///
+    /// The timeout is the length of a frame: plain values never wake the observer, it sees them at the next frame.
+    /// `Duration::MAX` waits for ever.
+    #[must_use]
+    pub fn wait_for_change(&self, since: Cursor, timeout: Duration) -> Changes {
+        self.board.wait(since, timeout, self.driven);
+        self.changes(since)
+    }
+}

@@ -1,0 +1,435 @@
+//! One item's slot: the place that a report writes and that everybody else reads.
+//!
+//! A worker reports thousands to millions of times a second, a person looks 10 to 60 times a second. So the
+//! writer pays one load, one branch and one store, and the reader does the rest.
+//!
+//! # Invariants
+//!
+//! 1. *One word decides.* [`LIVE`] is set in the flags word exactly while a plain value may be stored and
+//!    answered `Continue`: the item takes part in the round, the phase takes reports, the item has begun, it has
+//!    no final status, no cancel is asked, nothing is released. [`settle`] computes it from the other bits at
+//!    each change, so no change of state can forget it.
+//! 2. *One writer of the flags at a time.* Every change of the flags word is made under the slot's lock, with
+//!    one atomic swap.
+//! 3. *A cancel is never missed.* The cancel clears `LIVE` before its call returns. A report that happens after
+//!    that return therefore reads the cleared word (coherence: a read never goes back behind a write that
+//!    happens before it), takes the slow path and finds the cancel under the lock.
+//! 4. *No last value is lost.* The change that ends an item copies the value into [`Cold::last`] under the lock
+//!    and sets [`FROZEN`]; from then on readers see the copy. A report that was between its load and its store
+//!    at that moment may still store into `value`, but nobody reads that any more.
+//! 5. *A slot lives for one round.* A retry gives the item a new slot and marks the old one [`RETIRED`] for ever,
+//!    so a store that was begun before a retry cannot land after it, however late it is.
+//! 6. *Value and maximum are a pair.* Both are changed under the lock when one update carries both, and readers
+//!    take the lock; the maximum is never changed outside it.
+
+use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
+use crate::{CallbackError, ItemId, ItemStatus, ProgressUpdate, Verdict};
+
+/// A plain value is stored and answered `Continue`.
+pub(super) const LIVE: u32 = 1;
+/// The item takes part in the current round.
+pub(super) const MEMBER: u32 = 1 << 1;
+/// The phase takes reports.
+pub(super) const OPEN: u32 = 1 << 2;
+/// The item has a final status in this round.
+pub(super) const FINISHED: u32 = 1 << 3;
+/// `Cold::last` holds the value; `value` is not read any more.
+pub(super) const FROZEN: u32 = 1 << 4;
+/// The item is cancelled.
+pub(super) const CANCEL_ITEM: u32 = 1 << 5;
+/// Everything is cancelled.
+pub(super) const CANCEL_ALL: u32 = 1 << 6;
+/// The session is released.
+pub(super) const RELEASED: u32 = 1 << 7;
+/// The item went on to another slot: this one belongs to a round that is over.
+pub(super) const RETIRED: u32 = 1 << 8;
+/// The item is to be skipped, and the driver was told so.
+pub(super) const SKIP: u32 = 1 << 9;
+/// The item is in the observers' set of items in work.
+pub(super) const WORKING: u32 = 1 << 10;
+/// A call came that left no other mark (see `Session::take_activity`).
+pub(super) const TOUCHED: u32 = 1 << 11;
+/// A waker waits for this item.
+pub(super) const WAITED: u32 = 1 << 12;
+/// The item took part in some round.
+pub(super) const JOINED: u32 = 1 << 13;
+
+const STATUS_SHIFT: u32 = 16;
+const STATUS_MASK: u32 = 0xF << STATUS_SHIFT;
+
+/// The statuses by their place in the flags word.
+const STATUSES: [ItemStatus; 10] = [
+    ItemStatus::Stopped,
+    ItemStatus::Skipped,
+    ItemStatus::Pending,
+    ItemStatus::Updating,
+    ItemStatus::Succeeded,
+    ItemStatus::Failed,
+    ItemStatus::Paused,
+    ItemStatus::Resuming,
+    ItemStatus::UpdatingIndeterminate,
+    ItemStatus::Deleted,
+];
+
+/// The status that a flags word holds.
+pub(super) fn status(flags: u32) -> ItemStatus {
+    let place = ((flags & STATUS_MASK) >> STATUS_SHIFT) as usize;
+    STATUSES.get(place).copied().unwrap_or(ItemStatus::Pending)
+}
+
+/// `flags` with another status.
+pub(super) const fn with_status(flags: u32, status: ItemStatus) -> u32 {
+    let place = match status {
+        ItemStatus::Stopped => 0,
+        ItemStatus::Skipped => 1,
+        ItemStatus::Pending => 2,
+        ItemStatus::Updating => 3,
+        ItemStatus::Succeeded => 4,
+        ItemStatus::Failed => 5,
+        ItemStatus::Paused => 6,
+        ItemStatus::Resuming => 7,
+        ItemStatus::UpdatingIndeterminate => 8,
+        ItemStatus::Deleted => 9,
+    };
+    (flags & !STATUS_MASK) | (place << STATUS_SHIFT)
+}
+
+/// The answer that a flags word gives to a report that is taken.
+pub(super) const fn verdict(flags: u32) -> Verdict {
+    if flags & CANCEL_ALL != 0 {
+        Verdict::CancelAll
+    } else if flags & CANCEL_ITEM != 0 {
+        Verdict::CancelItem
+    } else {
+        Verdict::Continue
+    }
+}
+
+/// `flags` with [`LIVE`] as the other bits demand it (invariant 1).
+const fn settle(flags: u32) -> u32 {
+    const MUST: u32 = MEMBER | OPEN;
+    const MUST_NOT: u32 = FINISHED | FROZEN | CANCEL_ITEM | CANCEL_ALL | RELEASED | RETIRED;
+    let begun = flags & STATUS_MASK != with_status(0, ItemStatus::Pending);
+    if begun && flags & MUST == MUST && flags & MUST_NOT == 0 {
+        flags | LIVE
+    } else {
+        flags & !LIVE
+    }
+}
+
+/// Why a report of `status` is refused by an item with these flags, in the order that the contract fixes.
+const fn refusal(flags: u32, status: Option<ItemStatus>) -> Option<CallbackError> {
+    if flags & (RELEASED | RETIRED) != 0 {
+        Some(CallbackError::Released)
+    } else if flags & MEMBER == 0 {
+        Some(CallbackError::UnknownItem)
+    } else if flags & OPEN == 0 {
+        Some(CallbackError::WrongPhase)
+    } else if flags & FINISHED != 0 && !matches!(status, Some(ItemStatus::Failed)) {
+        Some(CallbackError::ItemFinished)
+    } else {
+        None
+    }
+}
+
+/// What is not on the fast path, behind the slot's lock.
+#[derive(Debug, Default)]
+pub(super) struct Cold {
+    /// Boxed, since most items have no text, and a slot is to fit a cache line. The string keeps its memory, so
+    /// that later texts need none.
+    #[allow(clippy::box_collection)]
+    text: Option<Box<String>>,
+    max: u64,
+    /// The value at the moment of freezing (invariant 4).
+    last: u64,
+}
+
+/// One item's state. It fills one cache line, so two items share none.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(super) struct Slot {
+    /// The progress value. Stored with `Release` and read with `Acquire`: whoever sees a value also sees what the
+    /// worker did before it reported it. Nothing in this module needs more than coherence of it.
+    value: AtomicU64,
+    /// All that the fast path must know. Written under `cold`'s lock only (invariant 2).
+    ///
+    /// Read with `Relaxed`: on the fast path the word guards nothing but itself (the value is frozen by a copy, not by
+    /// this flag), and invariant 3 needs coherence alone. Written by a swap with `AcqRel`: a read-modify-write, so
+    /// that on real machines the cancel has left the core when the call that made it returns; a plain store may
+    /// linger in the store buffer past the return.
+    flags: AtomicU32,
+    /// The item's number in the table: its first slot's number. `Relaxed`: written once, before the slot's number
+    /// is handed out under the table's lock.
+    home: AtomicU32,
+    /// The item's id, in halves, to prove a guess of the slot right. `Relaxed`, for the same reason as `home`.
+    id: [AtomicU64; 2],
+    cold: Mutex<Cold>,
+}
+
+/// What a change of a slot asks of the session, which makes it while the slot's lock is held: see [`Slot::change`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) before: u32,
+    pub(super) after: u32,
+}
+
+impl Change {
+    /// The bit was clear and is now set.
+    pub(super) const fn sets(self, bit: u32) -> bool {
+        self.before & bit == 0 && self.after & bit != 0
+    }
+
+    /// The bit was set and is now clear.
+    pub(super) const fn clears(self, bit: u32) -> bool {
+        self.before & bit != 0 && self.after & bit == 0
+    }
+
+    /// The status or a cancel changed: something that observers are told.
+    pub(super) const fn is_news(self) -> bool {
+        (self.before ^ self.after) & (STATUS_MASK | FINISHED | CANCEL_ITEM) != 0
+    }
+}
+
+/// One consistent look at a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) flags: u32,
+    pub(super) value: u64,
+    pub(super) max: u64,
+    pub(super) text: String,
+}
+
+impl Slot {
+    /// A slot that no item has yet: it refuses everything.
+    pub(super) fn vacant() -> Self {
+        Self {
+            value: AtomicU64::new(0),
+            flags: AtomicU32::new(with_status(0, ItemStatus::Pending)),
+            home: AtomicU32::new(u32::MAX),
+            id: [AtomicU64::new(0), AtomicU64::new(0)],
+            cold: Mutex::new(Cold::default()),
+        }
+    }
+
+    /// Gives the slot to an item, `Pending`, with these state bits. To be done before its number is handed out.
+    pub(super) fn occupy(&self, id: ItemId, home: u32, bits: u32) {
+        let [high, low] = halves(id);
+        self.id[0].store(high, Ordering::Relaxed);
+        self.id[1].store(low, Ordering::Relaxed);
+        self.home.store(home, Ordering::Relaxed);
+        let flags = settle(with_status(bits, ItemStatus::Pending));
+        self.flags.swap(flags, Ordering::AcqRel);
+    }
+
+    pub(super) fn home(&self) -> u32 {
+        self.home.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn holds(&self, id: ItemId) -> bool {
+        let [high, low] = halves(id);
+        self.id[0].load(Ordering::Relaxed) == high && self.id[1].load(Ordering::Relaxed) == low
+    }
+
+    /// The flags at this moment, without the lock.
+    pub(super) fn flags(&self) -> u32 {
+        self.flags.load(Ordering::Relaxed)
+    }
+
+    /// The fast path: stores the value and answers true, or does nothing and answers false.
+    #[inline]
+    pub(super) fn set_if_live(&self, value: u64) -> bool {
+        let live = self.flags.load(Ordering::Relaxed) & LIVE != 0;
+        if live {
+            self.value.store(value, Ordering::Release);
+        }
+        live
+    }
+
+    /// As [`set_if_live`](Self::set_if_live), adding to the value. Past `u64::MAX` it wraps.
+    #[inline]
+    pub(super) fn add_if_live(&self, amount: u64) -> bool {
+        let live = self.flags.load(Ordering::Relaxed) & LIVE != 0;
+        if live {
+            self.value.fetch_add(amount, Ordering::Release);
+        }
+        live
+    }
+
+    /// Answers true where the verdict is `Continue` and the question needs to leave no mark.
+    #[inline]
+    pub(super) fn check_if_live(&self) -> bool {
+        const QUIET: u32 = LIVE | TOUCHED;
+        self.flags.load(Ordering::Relaxed) & QUIET == QUIET
+    }
+
+    /// Changes the flags under the lock. `edit` sees the flags and the cold part and answers the new flags or a
+    /// refusal; `then` is called with the lock still held, so that what it tells others keeps the order in which
+    /// the changes were made.
+    pub(super) fn change<E>(
+        &self,
+        edit: impl FnOnce(&mut Tools<'_>, u32) -> Result<u32, E>,
+        then: impl FnOnce(Change),
+    ) -> Result<Change, E> {
+        let mut cold = self.cold.lock();
+        let before = self.flags.load(Ordering::Relaxed);
+        let mut tools = Tools {
+            value: &self.value,
+            cold: &mut cold,
+        };
+        let wanted = edit(&mut tools, before)?;
+        if wanted & FROZEN != 0 && before & FROZEN == 0 {
+            tools.cold.last = self.value.load(Ordering::Acquire);
+        }
+        let after = settle(wanted);
+        if after != before {
+            self.flags.swap(after, Ordering::AcqRel);
+        }
+        let change = Change { before, after };
+        then(change);
+        Ok(change)
+    }
+
+    /// Takes a report of any kind. `advance` adds to the value in place of setting it.
+    pub(super) fn report(
+        &self,
+        update: &ProgressUpdate<'_>,
+        advance: Option<u64>,
+        then: impl FnOnce(Change),
+    ) -> Result<Change, CallbackError> {
+        self.change(
+            |tools, flags| {
+                if let Some(error) = refusal(flags, update.status) {
+                    return Err(error);
+                }
+                let value = advance.map_or(update.value, |amount| {
+                    Some(tools.value(flags).wrapping_add(amount))
+                });
+                let mut flags = flags | TOUCHED;
+                if value.is_none() && update.mask().is_empty() {
+                    return Ok(flags);
+                }
+                flags |= WORKING;
+                if let Some(text) = update.text {
+                    tools.set_text(text);
+                }
+                if let Some(max) = update.max {
+                    tools.cold.max = max;
+                }
+                if let Some(value) = value {
+                    if flags & FROZEN != 0 {
+                        tools.cold.last = value;
+                    } else {
+                        match advance {
+                            // Another thread may advance the same item on the fast path: add, do not store a sum.
+                            Some(amount) => {
+                                tools.value.fetch_add(amount, Ordering::Release);
+                            }
+                            None => tools.value.store(value, Ordering::Release),
+                        }
+                    }
+                }
+                match update.status {
+                    Some(status) => {
+                        flags = with_status(flags, status);
+                        if status.is_final() {
+                            flags |= FINISHED | FROZEN;
+                        }
+                    }
+                    None if value.is_some() && status(flags) == ItemStatus::Pending => {
+                        flags = with_status(flags, ItemStatus::Updating);
+                    }
+                    None => {}
+                }
+                if flags & FINISHED != 0 {
+                    flags &= !(WORKING | WAITED);
+                }
+                Ok(flags)
+            },
+            then,
+        )
+    }
+
+    /// One consistent look (invariants 4 and 6).
+    pub(super) fn look(&self) -> Look {
+        let cold = self.cold.lock();
+        let flags = self.flags.load(Ordering::Relaxed);
+        let value = if flags & FROZEN != 0 {
+            cold.last
+        } else {
+            self.value.load(Ordering::Acquire)
+        };
+        Look {
+            flags,
+            value,
+            max: cold.max,
+            text: cold.text.as_deref().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The value at this moment, for whoever only wants to know whether it moves.
+    pub(super) fn glance(&self) -> u64 {
+        self.value.load(Ordering::Relaxed)
+    }
+}
+
+/// What an edit of a slot may touch while the lock is held.
+pub(super) struct Tools<'a> {
+    value: &'a AtomicU64,
+    cold: &'a mut Cold,
+}
+
+impl Tools<'_> {
+    fn value(&self, flags: u32) -> u64 {
+        if flags & FROZEN != 0 {
+            self.cold.last
+        } else {
+            self.value.load(Ordering::Acquire)
+        }
+    }
+
+    fn set_text(&mut self, text: &str) {
+        let kept = self.cold.text.get_or_insert_default();
+        kept.clear();
+        super::text::push_cut(kept, text, super::Session::TEXT_LIMIT);
+    }
+}
+
+fn halves(id: ItemId) -> [u64; 2] {
+    let (high, low) = uuid::Uuid::from(id).as_u64_pair();
+    [high, low]
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_fills_one_cache_line() {
+        assert_eq!(size_of::<Slot>(), 64);
+        assert_eq!(align_of::<Slot>(), 64);
+    }
+
+    #[test]
+    fn every_status_has_its_place_in_the_flags_word() {
+        for wanted in STATUSES {
+            assert_eq!(status(with_status(u32::MAX, wanted)), wanted);
+            assert_eq!(with_status(u32::MAX, wanted) | STATUS_MASK, u32::MAX);
+        }
+    }
+
+    #[test]
+    fn only_a_begun_open_uncancelled_item_is_live() {
+        let live = with_status(MEMBER | OPEN, ItemStatus::Updating);
+        assert_ne!(settle(live) & LIVE, 0);
+        assert_eq!(
+            settle(with_status(MEMBER | OPEN, ItemStatus::Pending)) & LIVE,
+            0
+        );
+        for missing in [MEMBER, OPEN] {
+            assert_eq!(settle(live & !missing) & LIVE, 0);
+        }
+        for stop in [FINISHED, FROZEN, CANCEL_ITEM, CANCEL_ALL, RELEASED, RETIRED] {
+            assert_eq!(settle(live | stop) & LIVE, 0);
+        }
+    }
+}

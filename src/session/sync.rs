@@ -1,0 +1,120 @@
+//! The locks, condition variables and atomics of the session, all in one place.
+//!
+//! Under `cfg(loom)` they are loom's, so that the model checker sees every access; otherwise they are
+//! `parking_lot`'s and the standard library's. Nothing in `session` names another lock or atomic. `Arc` and
+//! `Weak` are the standard library's in both cases: a count decides nothing here but when memory is freed.
+//!
+//! # Lock order
+//!
+//! A thread that holds one of these takes only locks further down:
+//!
+//! 1. the stage (phase machine),
+//! 2. the table of added items,
+//! 3. one item's slot (never two at once),
+//! 4. the board, the mailbox, the wakers, the dialog turn, the connections, the activity mark. None of these
+//!    is ever taken while another of them is held.
+//!
+//! User code (a handler, a connector, a waker) is called with none of them held.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use std::time::{Duration, Instant};
+
+#[cfg(not(loom))]
+mod imp {
+    pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+}
+
+#[cfg(loom)]
+mod imp {
+    //! loom's locks with `parking_lot`'s signatures: a poisoned lock is taken as it is.
+    use std::sync::PoisonError;
+
+    pub(crate) use loom::sync::{Condvar, MutexGuard};
+
+    #[derive(Debug)]
+    pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct RwLock<T>(loom::sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(loom::sync::RwLock::new(value))
+        }
+
+        pub(crate) fn read(&self) -> loom::sync::RwLockReadGuard<'_, T> {
+            self.0.read().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn write(&self) -> loom::sync::RwLockWriteGuard<'_, T> {
+            self.0.write().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
+
+pub(crate) use imp::{Mutex, MutexGuard, RwLock};
+
+/// A condition variable that waits until a point in time, or for ever.
+#[derive(Debug)]
+pub(crate) struct Signal(imp::Condvar);
+
+impl Signal {
+    pub(crate) fn new() -> Self {
+        Self(imp::Condvar::new())
+    }
+
+    /// Wakes every waiting thread.
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+
+    /// Waits for a notification or for `until` (`None`: for ever). The second value says whether `until` has passed.
+    #[cfg(not(loom))]
+    pub(crate) fn wait<'a, T>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        until: Option<Instant>,
+    ) -> (MutexGuard<'a, T>, bool) {
+        let late = match until {
+            Some(until) => self.0.wait_until(&mut guard, until).timed_out(),
+            None => {
+                self.0.wait(&mut guard);
+                false
+            }
+        };
+        (guard, late)
+    }
+
+    /// loom has no time: a wait ends by a notification only.
+    #[cfg(loom)]
+    pub(crate) fn wait<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        _until: Option<Instant>,
+    ) -> (MutexGuard<'a, T>, bool) {
+        let guard = self.0.wait(guard);
+        (
+            guard.unwrap_or_else(std::sync::PoisonError::into_inner),
+            false,
+        )
+    }
+}
+
+/// The point in time `timeout` from now, or `None` where it lies beyond what the clock can say: for ever.
+pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}

@@ -1,0 +1,45 @@
+//! Texts of bounded length: what a handler says is kept, but not without limit.
+
+/// What stands at the end of a text that was cut.
+const MARK: &str = "…";
+
+/// Appends `text` to `kept`, at most `limit` bytes of it. A longer text is cut at a character boundary and ends in
+/// `…`, which counts towards the limit.
+pub(super) fn push_cut(kept: &mut String, text: &str, limit: usize) {
+    if text.len() <= limit {
+        kept.push_str(text);
+        return;
+    }
+    let mut end = limit.saturating_sub(MARK.len());
+    while !text.is_char_boundary(end) {
+        end -= 1; // 0 is a boundary
+    }
+    kept.push_str(text.get(..end).unwrap_or_default());
+    kept.push_str(MARK);
+}
+
+/// The first `limit` bytes of `text`, as [`push_cut`] cuts them.
+pub(super) fn cut(text: &str, limit: usize) -> String {
+    let mut kept = String::with_capacity(text.len().min(limit));
+    push_cut(&mut kept, text, limit);
+    kept
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_text_within_the_limit_is_kept_whole() {
+        assert_eq!(cut("", 8), "");
+        assert_eq!(cut("12345678", 8), "12345678");
+    }
+
+    #[test]
+    fn a_longer_text_is_cut_at_a_character_and_marked() {
+        assert_eq!(cut("123456789", 8), "12345…");
+        assert_eq!(cut("1234ééé", 8), "1234…");
+        assert_eq!(cut("ééééé", 8), "éé…");
+        assert_eq!(cut("ééééé", 3), "…");
+    }
+}

@@ -1,0 +1,195 @@
+//! What an observer sees: plain data, owned, taken at one moment.
+
+use std::time::SystemTime;
+
+use super::Phase;
+use super::slot::{self, Look};
+use crate::{
+    ErrorFlags, ErrorId, HandlerId, ItemId, ItemName, ItemStatus, LogLevel, SyncItem, Verdict,
+};
+
+/// How far an observer has read a session's journal.
+///
+/// A cursor belongs to the session that gave it. [`Cursor::default`] stands before the first entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Cursor(pub(super) u64);
+
+/// One consistent look at an item: all its fields belong to the same moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ItemView {
+    /// The item.
+    pub id: ItemId,
+    /// Its name.
+    pub name: ItemName,
+    /// Its status; `Pending` until its first value or status.
+    pub status: ItemStatus,
+    /// Its progress, in units of the handler's choice, as reported: it may exceed `max`.
+    pub value: u64,
+    /// The value at which the item is done, or 0 where none was told.
+    pub max: u64,
+    /// Its status text, at most [`Session::TEXT_LIMIT`](crate::Session::TEXT_LIMIT) bytes.
+    pub text: String,
+    /// What the next report of the item will be answered, as far as cancels go.
+    pub verdict: Verdict,
+    /// Whether the item takes part: every item until the first prepare, then those of the prepares and those added
+    /// since.
+    pub selected: bool,
+}
+
+impl ItemView {
+    pub(super) fn new(item: &SyncItem, look: Look) -> Self {
+        Self {
+            id: item.id,
+            name: item.name.clone(),
+            status: slot::status(look.flags),
+            value: look.value,
+            max: look.max,
+            text: look.text,
+            verdict: slot::verdict(look.flags),
+            selected: look.flags & (slot::JOINED | slot::MEMBER) != 0,
+        }
+    }
+
+    /// How much is done, from 0 to 1; none where no maximum was told. A value above the maximum counts as 1.
+    #[must_use]
+    pub fn fraction(&self) -> Option<f64> {
+        (self.max > 0).then(|| (self.value as f64 / self.max as f64).min(1.0))
+    }
+
+    /// Whether the item has a final status.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.status.is_final()
+    }
+}
+
+/// The sums over the items that take part (see [`ItemView::selected`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Totals {
+    /// The sum of the values; it stops at `u64::MAX`. A value counts at most its maximum, where one was told.
+    pub value: u64,
+    /// The sum of the maxima; it stops at `u64::MAX`.
+    pub max: u64,
+    /// How many items take part.
+    pub items: u64,
+    /// How many of them have a final status.
+    pub finished: u64,
+}
+
+impl Totals {
+    pub(super) fn add(&mut self, view: &ItemView) {
+        if !view.selected {
+            return;
+        }
+        let value = if view.max > 0 {
+            view.value.min(view.max)
+        } else {
+            view.value
+        };
+        self.value = self.value.saturating_add(value);
+        self.max = self.max.saturating_add(view.max);
+        self.items += 1;
+        self.finished += u64::from(view.is_finished());
+    }
+}
+
+/// A look at every item of a session.
+///
+/// No change falls between a snapshot and [`Session::changes`](crate::Session::changes) with its cursor: what is not in
+/// the one is in the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionSnapshot {
+    /// Every item, in the order in which they were built and added.
+    pub items: Vec<ItemView>,
+    /// The phase.
+    pub phase: Phase,
+    /// The sums over the items that take part.
+    pub totals: Totals,
+    /// From where to go on with [`Session::changes`](crate::Session::changes).
+    pub cursor: Cursor,
+}
+
+/// An entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogEntry {
+    /// When the host took it.
+    pub time: SystemTime,
+    /// Its number in the session's journal: larger is later.
+    pub sequence: u64,
+    /// The handler, where the session was built for one.
+    pub handler: Option<HandlerId>,
+    /// How severe it is.
+    pub level: LogLevel,
+    /// The text, at most [`Session::LOG_TEXT_LIMIT`](crate::Session::LOG_TEXT_LIMIT) bytes.
+    pub text: String,
+    /// The item it is about.
+    pub item: Option<ItemId>,
+    /// The id by which the handler knows the error.
+    pub error_id: Option<ErrorId>,
+    /// Whether the handler can show more about it.
+    pub flags: ErrorFlags,
+}
+
+impl LogEntry {
+    /// Whether `show_error` may be called for the entry (rule M05): it has the flag and an error id.
+    #[must_use]
+    pub fn can_be_shown(&self) -> bool {
+        self.flags.contains(ErrorFlags::ENABLE_JUMP_TEXT) && self.error_id.is_some()
+    }
+}
+
+/// What is in work, and what has changed since a cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    pub(super) cursor: Cursor,
+    pub(super) phase: Phase,
+    pub(super) items: Vec<ItemView>,
+    pub(super) log: Vec<LogEntry>,
+    pub(super) complete: bool,
+    pub(super) over: bool,
+}
+
+impl Changes {
+    /// From where to go on.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// The phase.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The items in work, and those whose status or verdict changed after the cursor that was given, each once, in
+    /// the order in which they were built and added.
+    #[must_use]
+    pub fn items(&self) -> &[ItemView] {
+        &self.items
+    }
+
+    /// The log entries that came after the cursor that was given and were not deleted since.
+    #[must_use]
+    pub fn log(&self) -> &[LogEntry] {
+        &self.log
+    }
+
+    /// Whether the journal reaches back to the cursor that was given. Where it does not, take a
+    /// [`snapshot`](crate::Session::snapshot): items may have changed that are not listed here.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether nothing more will come: the session is released, or it is completed and has no driver who could start
+    /// another round.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+}

@@ -1,0 +1,56 @@
+//! Who is to be woken by a cancel or by the end of an item.
+//!
+//! A waker is kept until its item ends. The slot's `WAITED` bit says that there is one, so that ending an item nobody
+//! waits for does not come here. Wakers are user code: they are handed out and woken with no lock held.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+use super::sync::Mutex;
+
+/// The key of those who wait for the whole handler.
+pub(super) const WHOLE: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub(super) struct Wakers(Mutex<HashMap<u32, Vec<Waker>>>);
+
+impl Wakers {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+
+    /// Keeps a waker; one that wakes the same task gives way to it, and is returned to be dropped without the lock.
+    pub(super) fn keep(&self, key: u32, waker: Waker) -> Option<Waker> {
+        let mut state = self.0.lock();
+        let kept = state.entry(key).or_default();
+        match kept.iter_mut().find(|kept| kept.will_wake(&waker)) {
+            Some(same) => Some(std::mem::replace(same, waker)),
+            None => {
+                kept.push(waker);
+                None
+            }
+        }
+    }
+
+    /// Hands out those who wait for `key`.
+    pub(super) fn take(&self, key: u32) -> Vec<Waker> {
+        self.0.lock().remove(&key).unwrap_or_default()
+    }
+
+    /// Hands out everybody.
+    pub(super) fn take_all(&self) -> Vec<Waker> {
+        let all = std::mem::take(&mut *self.0.lock());
+        all.into_values().flatten().collect()
+    }
+}
+
+/// Wakes them all. To be called with no lock held.
+///
+/// One that panics does not keep the others from being woken, nor the cancel from returning: the panic hook has shown
+/// it, and it is nobody's here.
+pub(super) fn wake(wakers: Vec<Waker>) {
+    for waker in wakers {
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+    }
+}
