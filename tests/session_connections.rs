@@ -190,6 +190,7 @@ fn shared_connections_close_with_the_last_session() {
             .expect("one item builds")
     };
     let sessions = [build(), build(), build()];
+    drop(shared);
     assert_eq!(sessions[0].establish_connection(Some("one")), Ok(()));
     assert_eq!(sessions[2].establish_connection(Some("two")), Ok(()));
     sessions[0].release();
@@ -200,6 +201,28 @@ fn shared_connections_close_with_the_last_session() {
     assert_eq!(sessions[1].establish_connection(Some("three")), Ok(()));
     sessions[1].release();
     assert_eq!((line.opened().len(), line.closed()), (3, 3));
+}
+
+#[test]
+fn a_host_that_may_build_more_sessions_keeps_the_connections_open() {
+    let line = Line::new();
+    let shared = Connections::new(Dialler(Arc::clone(&line)));
+    for name in ["first handler", "second handler"] {
+        let session = Session::builder()
+            .items(items(1))
+            .connections(shared.clone())
+            .build()
+            .expect("one item builds");
+        assert_eq!(session.establish_connection(Some(name)), Ok(()));
+        session.release();
+    }
+    assert_eq!(
+        line.closed(),
+        0,
+        "another handler of the run may still come"
+    );
+    drop(shared);
+    assert_eq!(line.closed(), 2);
 }
 
 #[test]
@@ -215,6 +238,7 @@ fn connections_of_racing_threads_are_all_closed_once() {
                 .expect("one item builds")
         })
         .collect();
+    drop(shared);
     let threads: Vec<_> = sessions
         .into_iter()
         .map(|session| {

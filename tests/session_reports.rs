@@ -431,7 +431,7 @@ fn a_text_past_the_limit_is_cut_between_characters_and_marked() {
             let long = format!(
                 "{}{}",
                 "y".repeat(shift),
-                character.repeat(Session::TEXT_LIMIT)
+                character.repeat(Session::TEXT_LIMIT + 1)
             );
             let session = open(1);
             assert_eq!(session.progress(id(1), &text(&long)), Ok(Verdict::Continue));

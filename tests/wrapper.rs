@@ -1,5 +1,9 @@
 //! A wrapper between host and handler that forwards every call sees every call, and changes nothing.
 
+#[path = "support/forward.rs"]
+mod forward;
+#[path = "support/handler.rs"]
+mod handler;
 mod support;
 
 use std::any::Any;
@@ -14,8 +18,8 @@ use syncmgr::{
     Session, SyncCallback, Verdict, run_handler,
 };
 
-use support::forward::{Counts, Forward, WrappingHandler};
-use support::handler::{Script, Scripted, Seen};
+use forward::{Counts, Forward, WrappingHandler};
+use handler::{Script, Scripted, Seen};
 use support::{Wakes, id, item, join, synchronizing, value, view, within};
 
 /// A session that synchronizes, behind a wrapper.

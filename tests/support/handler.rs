@@ -1,5 +1,7 @@
 //! A handler whose every method is a closure, and that remembers what the host called.
 
+#![allow(dead_code)]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +11,7 @@ use syncmgr::{
     SyncHandler, SyncItem, run_handler,
 };
 
-use super::{items, status, within};
+use crate::support::{items, status, within};
 
 /// One call of the host, as the handler saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]

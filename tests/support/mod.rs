@@ -2,9 +2,6 @@
 
 #![allow(dead_code)]
 
-pub mod forward;
-pub mod handler;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
