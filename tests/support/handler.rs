@@ -214,6 +214,11 @@ impl Scripted {
         self.seen().iter().filter(|seen| like(seen)).count()
     }
 
+    /// Whether the host is in a method of this handler now.
+    pub fn is_inside(&self) -> bool {
+        self.inside.load(Ordering::SeqCst)
+    }
+
     /// Whether the host ever called a method while another one had not returned.
     pub fn was_nested(&self) -> bool {
         self.nested.load(Ordering::SeqCst)
