@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 mod contract;
+mod manager;
 mod session;
 
 #[doc(hidden)]
@@ -16,6 +17,7 @@ pub use contract::{
     SyncEvent, SyncFlags, SyncHandler, SyncItem, UnknownValue, Verdict, from_filetime, iid,
     scale_to_i32, to_filetime,
 };
+pub use manager::{Fault, HandlerReport, RunOptions, run_handler};
 pub use session::{
     BuildError, Changes, Completion, Connections, Connector, Cursor, DialogArbiter, HostEvent,
     ItemReporter, ItemView, LogEntry, Phase, RefusedCompletion, Session, SessionBuilder,

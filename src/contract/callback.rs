@@ -8,28 +8,273 @@ use crate::{
 };
 
 /// The host's side: what a handler calls to report and to ask.
+///
+/// The first nine methods model `ISyncMgrSynchronizeCallback` of `mobsync.h`; those with a default
+/// body model what `ISyncMgrSyncCallback` of the newer `syncmgr.h` adds. The crate's in-memory session
+/// implements them. Implement the trait yourself for a host of your own, or for a wrapper that watches
+/// or changes what passes through.
+///
+/// # Who calls, when, on which thread
+///
+/// The handler calls; the host answers. A handler gets its callback from
+/// [`set_progress_callback`](crate::SyncHandler::set_progress_callback) and may call every method on
+/// any thread, on several at once, and from inside any call that the host makes to it, until that
+/// callback is replaced or taken away. After that it makes no call on it (rule H13).
+///
+/// So an implementation takes calls from many threads at once; it holds no lock during its own calls
+/// to the handler that a method here needs; and it makes no call to the handler from inside a method
+/// here, since the handler may hold a lock of its own. It answers quickly, as
+/// [`progress`](Self::progress) stands in the middle of the handler's work, and never waits for the
+/// user. An answer of `Err` means that nothing has changed.
+///
+/// # Results
+///
+/// In the original every method answers a code, and some success codes carry a meaning. Here those
+/// are types: [`Verdict`] and [`Dialog`]. Every other success code but `S_OK` is a
+/// [`CallbackError::Other`], so that no code is lost on the way through a wrapper.
+///
+/// # Wrappers
+///
+/// A wrapper should forward **every** method to the callback that it wraps, those with a default body
+/// too; otherwise it takes away what the inner one can do. The hidden `slot` is the exception: it
+/// must not be forwarded, since it would let reports bypass the wrapper.
+///
+/// # Examples
+///
+/// A host that prints, and cancels whatever passes a limit:
+///
+/// ```
+/// use syncmgr::{
+///     CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogRecord, LogSelector,
+///     ProgressUpdate, PropertiesOutcome, SyncCallback, Verdict,
+/// };
+///
+/// struct Limit(u64);
+///
+/// impl SyncCallback for Limit {
+///     fn progress(
+///         &self,
+///         item: ItemId,
+///         update: &ProgressUpdate<'_>,
+///     ) -> Result<Verdict, CallbackError> {
+///         println!("{item}: {:?}", update.value);
+///         Ok(match update.value {
+///             Some(value) if value > self.0 => Verdict::CancelItem,
+///             _ => Verdict::Continue,
+///         })
+///     }
+///     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+///         println!("{}: {}", record.level, record.text);
+///         Ok(())
+///     }
+///     fn delete_log_error(&self, _: LogSelector) -> Result<(), CallbackError> {
+///         Err(CallbackError::UnknownErrorId)
+///     }
+///     fn prepare_for_sync_completed(&self, _: HResult) -> Result<(), CallbackError> {
+///         Ok(())
+///     }
+///     fn synchronize_completed(&self, _: HResult) -> Result<(), CallbackError> {
+///         Ok(())
+///     }
+///     fn show_error_completed(&self, _: ErrorOutcome<'_>) -> Result<(), CallbackError> {
+///         Ok(())
+///     }
+///     fn show_properties_completed(&self, _: PropertiesOutcome) -> Result<(), CallbackError> {
+///         Ok(())
+///     }
+///     fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
+///         Ok(if enable { Dialog::Denied } else { Dialog::Granted })
+///     }
+///     fn establish_connection(&self, _: Option<&str>) -> Result<(), CallbackError> {
+///         Err(CallbackError::NotConnected)
+///     }
+/// }
+///
+/// let host: &dyn SyncCallback = &Limit(100);
+/// let item = ItemId::from_u128(1);
+/// assert_eq!(host.progress(item, &ProgressUpdate::new().value(50)), Ok(Verdict::Continue));
+/// assert_eq!(host.progress(item, &ProgressUpdate::new().value(101)), Ok(Verdict::CancelItem));
+/// // A method with a default body that asks through `progress`.
+/// assert_eq!(host.can_continue(Some(item)), Ok(Verdict::Continue));
+/// assert_eq!(host.can_continue(None), Err(CallbackError::NotImplemented));
+/// ```
 pub trait SyncCallback: Send + Sync {
-    /// Reports about an item, and answers whether to go on.
+    /// Reports about an item, and answers whether to go on with it.
+    ///
+    /// The handler calls it as often as it likes while it prepares and synchronizes, before it starts
+    /// an item (rule H01 asks for a verdict before each) and then at every point where it could stop.
+    /// An update with an empty mask, [`ProgressUpdate::CHECK`], changes nothing and only asks. The
+    /// answer is due whether or not the user may be bothered.
+    ///
+    /// What the answers mean to the handler:
+    ///
+    /// - [`Verdict::Continue`]: go on.
+    /// - [`Verdict::CancelItem`]: stop this item as soon as possible, and report nothing more about it
+    ///   but a final status (rule H02). Other items go on.
+    /// - [`Verdict::CancelAll`]: the same for every item, and start no new one (rule H03).
+    ///
+    /// What binds the handler besides: it reports only items of the current prepare, or added since
+    /// (rule H04); after a final status only FAILED may follow (rule H16); the value does not exceed
+    /// the maximum, unless the status is indeterminate (rule H17).
+    ///
+    /// What binds the host: once a call that cancels an item has returned, every later report for that
+    /// item is answered by the cancel, on every thread (rule M10); so is a report that carries the
+    /// item's final status, which is taken nevertheless.
+    ///
+    /// Page: `ISyncMgrSynchronizeCallback::Progress`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::UnknownItem`] for an item that takes no part,
+    /// [`CallbackError::ItemFinished`] after its final status, [`CallbackError::WrongPhase`] before a
+    /// prepare and after the completion, [`CallbackError::Released`] on a released callback.
     fn progress(&self, item: ItemId, update: &ProgressUpdate<'_>)
     -> Result<Verdict, CallbackError>;
+
     /// Adds an entry to the log.
+    ///
+    /// The handler calls it whenever there is something to tell the user; it may do so after a cancel
+    /// too. The item need not take part. The host calls
+    /// [`show_error`](crate::SyncHandler::show_error) only for entries made with
+    /// [`LogRecord::jump_text`] (rule M05).
+    ///
+    /// Page: `ISyncMgrSynchronizeCallback::LogError`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::LogFull`] if the host can keep no more, [`CallbackError::InvalidArgument`] for
+    /// a nil error id, [`CallbackError::Released`] on a released callback.
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError>;
+
     /// Deletes entries of this handler from the log.
+    ///
+    /// The handler calls it when what it logged is no longer true, such as after a retry that went
+    /// well. It names only error ids that it logged, or all of its own (rule H20). Entries of other
+    /// handlers stay.
+    ///
+    /// Page: `ISyncMgrSynchronizeCallback::DeleteLogError`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::UnknownErrorId`] if no entry has the id, [`CallbackError::Released`] on a
+    /// released callback.
     fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError>;
-    /// Tells that the prepare has ended.
+
+    /// Tells that the prepare has ended, and how.
+    ///
+    /// Due exactly once if [`prepare_for_sync`](crate::SyncHandler::prepare_for_sync) answered
+    /// [`Prepared::Started`](crate::Prepared::Started), before or after that answer and from any
+    /// thread (rule H05); not at all if it answered anything else (rule H06).
+    ///
+    /// [`HResult::S_OK`] leads to [`synchronize`](crate::SyncHandler::synchronize), which the host
+    /// does not call from in here. With any other code, success codes too, the handler is released
+    /// without it (rule M01).
+    ///
+    /// Page: `ISyncMgrSynchronizeCallback::PrepareForSyncCompleted`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::WrongPhase`] if no prepare is in hand or it has been completed; the first
+    /// result stays. [`CallbackError::Released`] on a released callback.
     fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError>;
-    /// Tells that the synchronization has ended.
+
+    /// Tells that the synchronization has ended, and how.
+    ///
+    /// Due exactly once if [`synchronize`](crate::SyncHandler::synchronize) answered `Ok`, before or
+    /// after that answer and from any thread (rule H07); not at all if it answered an error (rule
+    /// H08). Before it, every item of the prepare, or added since, has been given a final status (rule
+    /// H15).
+    ///
+    /// After a cancel the result is [`HResult::S_OK`] if the handler stopped cleanly; which items were
+    /// stopped is told by their statuses.
+    ///
+    /// Page: `ISyncMgrSynchronizeCallback::SynchronizeCompleted`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::WrongPhase`] if no synchronization is in hand or it has been completed; the
+    /// first result stays. [`CallbackError::Released`] on a released callback.
     fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError>;
-    /// Tells that showing an error has ended.
+
+    /// Tells that showing an error has ended, and what follows.
+    ///
+    /// Due once if [`show_error`](crate::SyncHandler::show_error) answered a success code, before or
+    /// after that answer and from any thread; never after a failure (rule H09).
+    ///
+    /// With [`ErrorOutcome::Retry`] the host copies the items and runs prepare and synchronize again
+    /// with them. They are items that the handler enumerated or added (rule H18).
+    ///
+    /// Page: `ISyncMgrSynchronizeCallback::ShowErrorCompleted`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::Released`] on a released callback.
     fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError>;
-    /// Tells that showing properties has ended.
+
+    /// Tells that showing properties has ended, and what follows.
+    ///
+    /// Due once if [`show_properties`](crate::SyncHandler::show_properties) answered a success code,
+    /// before or after that answer and from any thread; never after a failure (rule H10).
+    ///
+    /// Page: `ISyncMgrSynchronizeCallback::ShowPropertiesCompleted`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::Released`] on a released callback.
     fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError>;
+
     /// Asks for the turn to show a dialog, or gives it back.
+    ///
+    /// The handler calls it with `true` before each dialog that it shows while it prepares,
+    /// synchronizes or shows an error, and shows the dialog only if the answer is
+    /// [`Dialog::Granted`]. It then calls it with `false` exactly once when the dialog is closed, and
+    /// not at all after [`Dialog::Denied`] (rule H11). While it prepares and synchronizes, it does not
+    /// even ask unless [`SyncFlags::MAY_BOTHER_USER`](crate::SyncFlags::MAY_BOTHER_USER) is set (rule
+    /// H12).
+    ///
+    /// The host grants one dialog at a time, over all handlers (rule M09). It never waits for a turn:
+    /// while another holds it, the answer is `Denied` at once, as it is for a second `true` of the
+    /// holder. A call with `false` always answers `Granted`.
+    ///
+    /// Page: `ISyncMgrSynchronizeCallback::EnableModeless`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::Released`] on a released callback.
     fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError>;
-    /// Asks for a network connection.
+
+    /// Asks for a network connection, by name, or for the default one with `None`.
+    ///
+    /// Only for handlers with
+    /// [`HandlerFlags::MAY_ESTABLISH_CONNECTION`](crate::HandlerFlags::MAY_ESTABLISH_CONNECTION) (rule
+    /// H22). May take as long as the connection takes, and so is no call for a thread in a hurry. A
+    /// second call opens another connection and leaves the first open; the host closes all of them
+    /// when every handler of the run has finished (rule M08).
+    ///
+    /// Page: `ISyncMgrSynchronizeCallback::EstablishConnection`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::NotConnected`] if the connection cannot be made or the host has no means to,
+    /// and whatever those means answer; [`CallbackError::Released`] on a released callback.
     fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError>;
 
-    /// Asks whether to go on, without a report.
+    /// Asks whether to go on with an item, or with `None` whether to go on at all.
+    ///
+    /// Changes nothing, and so is allowed after a cancel too. The item's answer is that of
+    /// [`progress`](Self::progress) with an empty mask. Without an item the answer is
+    /// [`Verdict::CancelAll`] or [`Verdict::Continue`]. In the original a cancel is one code,
+    /// `S_FALSE`; here the verdict tells which.
+    ///
+    /// The default asks `progress` for an item. Without one it answers
+    /// [`CallbackError::NotImplemented`], as the older interface has no such question and a guess
+    /// could miss a cancel.
+    ///
+    /// Page: `ISyncMgrSyncCallback::CanContinue` (`syncmgr.h`).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`progress`](Self::progress).
     fn can_continue(&self, item: Option<ItemId>) -> Result<Verdict, CallbackError> {
         match item {
             Some(item) => self.progress(item, &ProgressUpdate::CHECK),
@@ -37,42 +282,107 @@ pub trait SyncCallback: Send + Sync {
         }
     }
 
-    /// Asks to be woken when the item, or the whole, is cancelled.
+    /// Asks to be woken once when the item, or with `None` the whole handler, is cancelled.
+    ///
+    /// For handlers that wait, on a socket or a timer, where no report would ask. The host keeps the
+    /// waker until the item ends; one that wakes the same task is replaced. It is woken at once if the
+    /// cancel is there already, and also by the item's end, by the completion and by the release. So a
+    /// wake tells nothing by itself: register first, then ask [`can_continue`](Self::can_continue),
+    /// and only then wait.
+    ///
+    /// The default answers [`CallbackError::NotImplemented`]. No page: ours.
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::UnknownItem`] for an item that takes no part, [`CallbackError::Released`] on a
+    /// released callback.
     fn wake_on_cancel(&self, item: Option<ItemId>, waker: &Waker) -> Result<(), CallbackError> {
         let _ = (item, waker);
         Err(CallbackError::NotImplemented)
     }
 
-    /// Adds an item to the work in hand.
+    /// Adds an item to the work in hand, so that it may be reported.
+    ///
+    /// For what a handler finds only while it works. From then on the item is bound by the rules of
+    /// those of the prepare: a verdict first, and a final status before the completion. One that is
+    /// added after all was cancelled is cancelled from the start.
+    ///
+    /// The default answers [`CallbackError::NotImplemented`].
+    ///
+    /// Page: `ISyncMgrSyncCallback::AddItemToSession` (`syncmgr.h`).
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::InvalidArgument`] for an item that takes part already or has a nil id,
+    /// [`CallbackError::WrongPhase`] after the completion, [`CallbackError::Released`] on a released
+    /// callback.
     fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         let _ = item;
         Err(CallbackError::NotImplemented)
     }
 
-    /// Proposes an item.
+    /// Announces a new item that the host shows only once [`commit_item`](Self::commit_item) names it.
+    ///
+    /// The default answers [`CallbackError::NotImplemented`].
+    ///
+    /// Page: `ISyncMgrSyncCallback::ProposeItem` (`syncmgr.h`).
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::InvalidArgument`] for an item that exists.
     fn propose_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         let _ = item;
         Err(CallbackError::NotImplemented)
     }
 
-    /// Commits a proposed item.
+    /// Makes a proposed item a real one.
+    ///
+    /// The default answers [`CallbackError::NotImplemented`].
+    ///
+    /// Page: `ISyncMgrSyncCallback::CommitItem` (`syncmgr.h`).
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::InvalidArgument`] for an item that was not proposed or takes part already.
     fn commit_item(&self, item: ItemId) -> Result<(), CallbackError> {
         let _ = item;
         Err(CallbackError::NotImplemented)
     }
 
-    /// Returns the items asked for since the work began.
+    /// Returns the items that were asked for since this work began, to be done after it or added to it.
+    ///
+    /// Empty if there are none, where the original answers `S_FALSE`.
+    ///
+    /// The default answers [`CallbackError::NotImplemented`].
+    ///
+    /// Page: `ISyncMgrSyncCallback::QueryForAdditionalItems` (`syncmgr.h`).
+    ///
+    /// # Errors
+    ///
+    /// [`CallbackError::Released`] on a released callback.
     fn additional_items(&self) -> Result<Vec<ItemId>, CallbackError> {
         Err(CallbackError::NotImplemented)
     }
 
-    /// Sets a line of text for the handler as a whole, and answers whether to go on.
+    /// Sets a line of text for the handler as a whole, and answers whether to go on at all.
+    ///
+    /// The answer is that of [`can_continue`](Self::can_continue) without an item.
+    ///
+    /// The default answers [`CallbackError::NotImplemented`].
+    ///
+    /// Page: `ISyncMgrSyncCallback::SetHandlerProgressText` (`syncmgr.h`).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`can_continue`](Self::can_continue).
     fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
         let _ = text;
         Err(CallbackError::NotImplemented)
     }
 
     /// Returns the place where this callback keeps the item, for the crate's own reporter.
+    ///
+    /// Wrappers keep the default, so that every report passes through them.
     #[doc(hidden)]
     fn slot(&self, item: ItemId) -> Option<SlotHandle> {
         let _ = item;

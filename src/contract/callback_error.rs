@@ -54,7 +54,7 @@ pub enum CallbackError {
     #[error("no logged error has this id; only ids that this handler logged can be deleted")]
     UnknownErrorId,
     /// The connection could not be made (`E_FAIL`).
-    #[error("the connection was not established; the host has to be given a connector for it")]
+    #[error("the connection was not established; a host needs a connector that can open it")]
     NotConnected,
     /// The host does not offer this (`E_NOTIMPL`).
     #[error("the host does not implement this call; the handler has to do without it")]

@@ -20,7 +20,7 @@ use crate::HResult;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error(
-    "{text:?} is not an id; a UUID of 32 hexadecimal digits is wanted, with or without its four hyphens and with or without braces"
+    "{text:?} is not an id; a UUID is wanted, of 32 hexadecimal digits, in groups of 8-4-4-4-12 or not, the groups in braces or not"
 )]
 pub struct IdError {
     text: Box<str>,
@@ -117,6 +117,8 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = IdError;
 
+            /// Takes a UUID with or without hyphens; one with hyphens also in braces or after
+            /// `urn:uuid:`. Fails with an [`IdError`] on any other text.
             fn from_str(text: &str) -> Result<Self, IdError> {
                 Uuid::try_parse(text).map(Self).map_err(|_| IdError {
                     text: excerpt(text),

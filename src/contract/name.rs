@@ -168,6 +168,7 @@ macro_rules! name {
         impl TryFrom<&str> for $name {
             type Error = NameError;
 
+            /// Fails with a [`NameError`] if the text is too long or holds a NUL.
             fn try_from(text: &str) -> Result<Self, NameError> {
                 check(text, Self::LIMIT)?;
                 Ok(Self(text.into()))
@@ -177,6 +178,7 @@ macro_rules! name {
         impl TryFrom<String> for $name {
             type Error = NameError;
 
+            /// Fails with a [`NameError`] if the text is too long or holds a NUL.
             fn try_from(text: String) -> Result<Self, NameError> {
                 check(&text, Self::LIMIT)?;
                 Ok(Self(text.into_boxed_str()))
@@ -186,6 +188,7 @@ macro_rules! name {
         impl FromStr for $name {
             type Err = NameError;
 
+            /// Fails with a [`NameError`] if the text is too long or holds a NUL.
             fn from_str(text: &str) -> Result<Self, NameError> {
                 Self::try_from(text)
             }

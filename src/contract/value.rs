@@ -77,6 +77,7 @@ macro_rules! raw_values {
         impl TryFrom<u32> for $type {
             type Error = $crate::UnknownValue;
 
+            /// Fails with an [`UnknownValue`](crate::UnknownValue) on a number that the header does not have.
             fn try_from(value: u32) -> Result<Self, $crate::UnknownValue> {
                 $(if value == Self::$variant.raw() {
                     return Ok(Self::$variant);

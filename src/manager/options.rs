@@ -1,0 +1,167 @@
+//! What a host decides about one run of a handler.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session, SessionBuilder};
+use crate::{HandlerId, ItemId, SyncEvent, SyncFlags};
+
+type OnSession = Box<dyn FnOnce(Arc<Session>) + Send>;
+type ShowErrorIf = Box<dyn Fn(&LogEntry) -> bool + Send>;
+
+/// What a host decides about one run of a handler: see [`run_handler`](crate::run_handler).
+///
+/// ```
+/// use std::time::Duration;
+/// use syncmgr::{ItemId, LogLevel, RunOptions, SyncEvent, SyncFlags};
+///
+/// let options = RunOptions::new()
+///     .flags(SyncFlags::new(SyncEvent::Scheduled))
+///     .select([ItemId::from_u128(1)])
+///     .deadline(Duration::from_secs(60))
+///     .show_error_if(|entry| entry.level == LogLevel::Error)
+///     .max_retries(2);
+/// # drop(options);
+/// ```
+#[must_use = "options do nothing until they are given to `run_handler`"]
+pub struct RunOptions {
+    pub(super) flags: SyncFlags,
+    pub(super) select: Option<Vec<ItemId>>,
+    pub(super) on_session: Vec<OnSession>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) show_error_if: Option<ShowErrorIf>,
+    pub(super) max_retries: u32,
+    handler: Option<HandlerId>,
+    dialogs: bool,
+    arbiter: Option<DialogArbiter>,
+    connections: Option<Connections>,
+}
+
+impl RunOptions {
+    /// A manual run of every item that is checked, in which nobody may be bothered, with no connector, no deadline and no
+    /// error shown.
+    pub fn new() -> Self {
+        Self {
+            flags: SyncFlags::new(SyncEvent::Manual),
+            select: None,
+            on_session: Vec::new(),
+            deadline: None,
+            show_error_if: None,
+            max_retries: 16,
+            handler: None,
+            dialogs: true,
+            arbiter: None,
+            connections: None,
+        }
+    }
+
+    /// Hands the session to whoever cancels and draws: called once, before the prepare, on the driver's thread. A
+    /// second call adds a second one.
+    pub fn on_session(mut self, call: impl FnOnce(Arc<Session>) + Send + 'static) -> Self {
+        self.on_session.push(Box::new(call));
+        self
+    }
+
+    /// The items to synchronize, in place of those that are [`checked`](crate::SyncItem::checked). Ids that the handler
+    /// does not list are left out, with a warning in the session's log.
+    pub fn select(mut self, items: impl IntoIterator<Item = ItemId>) -> Self {
+        self.select = Some(items.into_iter().collect());
+        self
+    }
+
+    /// Why the handler is started: the event, and what it may do. With [`SETTINGS`](SyncFlags::SETTINGS) it is started
+    /// for configuration only: nothing is prepared.
+    pub fn flags(mut self, flags: SyncFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// The handler's id: log entries carry it.
+    pub fn handler(mut self, handler: HandlerId) -> Self {
+        self.handler = Some(handler);
+        self
+    }
+
+    /// Opens the connections that the handler asks for. Without it they are refused.
+    pub fn connector(self, connector: impl Connector + 'static) -> Self {
+        self.connections(Connections::new(connector))
+    }
+
+    /// Shares connections with other runs, in place of a connector of its own.
+    pub fn connections(mut self, connections: Connections) -> Self {
+        self.connections = Some(connections);
+        self
+    }
+
+    /// Whether dialogs may be shown at all, one at a time. They may, unless this says otherwise; but in prepare and
+    /// synchronize only with [`MAY_BOTHER_USER`](SyncFlags::MAY_BOTHER_USER) among the flags (rule H12).
+    pub fn dialogs(mut self, allowed: bool) -> Self {
+        self.dialogs = allowed;
+        self
+    }
+
+    /// Shares the turn to show a dialog with other runs.
+    pub fn dialog_arbiter(mut self, arbiter: DialogArbiter) -> Self {
+        self.arbiter = Some(arbiter);
+        self
+    }
+
+    /// How long an awaited completion may be silent: without a call on the callback and without a change of a value.
+    /// Past it the run ends with `E_ABORT`. Without this call the driver waits for ever.
+    ///
+    /// A call of the handler's own that does not return is not covered: it runs on the driver's thread, which it blocks.
+    pub fn deadline(mut self, silence: Duration) -> Self {
+        self.deadline = Some(silence);
+        self
+    }
+
+    /// Which logged errors the user wants to see: `show_error` is called for them after the synchronization, if they
+    /// can be shown (rule M05). Without this call none is.
+    pub fn show_error_if(mut self, wanted: impl Fn(&LogEntry) -> bool + Send + 'static) -> Self {
+        self.show_error_if = Some(Box::new(wanted));
+        self
+    }
+
+    /// How many retries are made at most when a shown error asks for one: 16 unless this says otherwise.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+
+    /// A builder of the session that these options ask for.
+    pub(super) fn session(&mut self) -> SessionBuilder {
+        let mut builder = Session::builder()
+            .driven()
+            .flags(self.flags)
+            .dialogs(self.dialogs);
+        if let Some(handler) = self.handler {
+            builder = builder.handler(handler);
+        }
+        if let Some(arbiter) = self.arbiter.take() {
+            builder = builder.dialog_arbiter(arbiter);
+        }
+        if let Some(connections) = self.connections.take() {
+            builder = builder.connections(connections);
+        }
+        builder
+    }
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for RunOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunOptions")
+            .field("flags", &self.flags)
+            .field("select", &self.select)
+            .field("deadline", &self.deadline)
+            .field("max_retries", &self.max_retries)
+            .field("dialogs", &self.dialogs)
+            .finish_non_exhaustive()
+    }
+}

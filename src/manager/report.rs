@@ -1,0 +1,93 @@
+//! What a run of a handler came to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::session::{BuildError, Phase, RefusedCompletion, Session};
+use crate::{CallbackError, HResult, HandlerInfo, ItemId, ItemStatus};
+
+/// What a run of a handler came to: see [`run_handler`](crate::run_handler).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HandlerReport {
+    /// The result of the synchronization, or of the call that ended the run before it: `S_FALSE` where the handler took no
+    /// part or needed the user, `E_UNEXPECTED` after a panic, `E_ABORT` past the deadline, `S_OK` where no item was
+    /// selected.
+    pub result: HResult,
+    /// The phase in which the run ended, before the release: `Completed` after a whole run, `Idle` where nothing was
+    /// prepared, `Preparing` or `Synchronizing` where a completion never came.
+    pub phase: Phase,
+    /// The session, released but still to be looked at; none where the handler told no items.
+    pub session: Option<Arc<Session>>,
+    /// The items of the last round without a final status when it ended (rule H15), in the order of the prepare.
+    pub open: Vec<ItemId>,
+    /// How many prepares were made: 1, and one more for each retry.
+    pub rounds: u32,
+    /// How many threads were left behind in a call of the handler that did not return. Always 0 for
+    /// [`run_handler`](crate::run_handler), which calls on its own thread.
+    pub abandoned: u32,
+    /// What the handler told about itself.
+    pub info: Option<HandlerInfo>,
+    /// What the call that ended the run early said, where it said something.
+    pub error: Option<String>,
+    /// What the handler did against the contract, as far as a host can see it.
+    pub faults: Vec<Fault>,
+}
+
+impl HandlerReport {
+    /// Whether all went well: the result is a success code, no item is open or failed, and the handler did nothing
+    /// against the contract.
+    ///
+    /// A handler that took no part has succeeded, and a cancelled item that was stopped is no failure.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        let failed = |session: &Arc<Session>| {
+            let items = session.snapshot().items;
+            items.iter().any(|item| item.status == ItemStatus::Failed)
+        };
+        self.result.is_success()
+            && self.open.is_empty()
+            && self.faults.is_empty()
+            && !self.session.as_ref().is_some_and(failed)
+    }
+}
+
+/// What a handler did against the contract, as far as its host can see it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A method of the handler panicked; the run ended there.
+    #[error("the handler panicked in {call}: {message}")]
+    Panicked {
+        /// The method.
+        call: &'static str,
+        /// The panic's text.
+        message: String,
+    },
+    /// An awaited completion did not come before the deadline.
+    #[error("{call} was not called: there was neither a call nor a new value for {after:?}")]
+    NotCompleted {
+        /// The completion.
+        call: &'static str,
+        /// The deadline.
+        after: Duration,
+    },
+    /// A completion came twice, or in the wrong phase (rules H05 to H08).
+    #[error(
+        "a completion of {:?} with {} came in the phase {:?}; one is allowed for each call that answered S_OK",
+        .0.call, .0.result, .0.phase
+    )]
+    RefusedCompletion(RefusedCompletion),
+    /// A completion came that nobody waits for (rules H06, H09, H10).
+    #[error("{call} was called with nothing to complete")]
+    UnexpectedCompletion {
+        /// The completion.
+        call: &'static str,
+    },
+    /// The list of items cannot be used (rule H21).
+    #[error("the list of items cannot be used: {0}")]
+    BadItems(BuildError),
+    /// A retry named no item, or one that the handler did not list (rule H18).
+    #[error("the retry cannot be made: {0}")]
+    BadRetry(CallbackError),
+}
