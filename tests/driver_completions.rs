@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use syncmgr::{
-    CallbackError, Completion, ErrorOutcome, Fault, HResult, HandlerReport, ItemStatus, Phase, Prepared, RunOptions,
-    SyncCallback,
+    CallbackError, Completion, ErrorOutcome, Fault, HResult, HandlerReport, ItemStatus, Phase,
+    Prepared, RunOptions,
 };
 
 use handler::{Script, Scripted, Seen};
@@ -30,11 +30,20 @@ enum From {
 const WAYS: [From; 3] = [From::Inside, From::ThreadBefore, From::ThreadAfter];
 
 /// Makes a completion in the given way; to be called last in a method of the handler.
-fn complete(handler: &Arc<Scripted>, from: From, completion: impl FnOnce(&Scripted) + Send + 'static) {
-    let on_thread = |handler: Arc<Scripted>| thread::spawn(move || completion(&handler));
+fn complete(
+    handler: &Arc<Scripted>,
+    from: From,
+    completion: impl FnOnce(&Scripted) + Send + 'static,
+) {
     match from {
         From::Inside => completion(handler),
-        From::ThreadBefore => join("the completing thread", on_thread(Arc::clone(handler))),
+        From::ThreadBefore => {
+            let handler = Arc::clone(handler);
+            join(
+                "the completing thread",
+                thread::spawn(move || completion(&handler)),
+            );
+        }
         From::ThreadAfter => {
             let handler = Arc::clone(handler);
             thread::spawn(move || {
@@ -47,7 +56,11 @@ fn complete(handler: &Arc<Scripted>, from: From, completion: impl FnOnce(&Script
 
 #[track_caller]
 fn assert_clean(report: &HandlerReport, context: &str) {
-    assert_eq!((report.result, report.phase, report.rounds), (HResult::S_OK, Phase::Completed, 1), "{context}");
+    assert_eq!(
+        (report.result, report.phase, report.rounds),
+        (HResult::S_OK, Phase::Completed, 1),
+        "{context}"
+    );
     assert!(report.faults.is_empty(), "{context}: {:?}", report.faults);
     assert!(report.is_success(), "{context}");
 }
@@ -58,7 +71,9 @@ fn completions_may_come_from_any_thread_in_both_orders() {
         for synchronize in WAYS {
             let (handler, report) = Script::new(2)
                 .prepare(move |handler| {
-                    complete(handler, prepare, |handler| handler.complete_prepare(HResult::S_OK));
+                    complete(handler, prepare, |handler| {
+                        handler.complete_prepare(HResult::S_OK)
+                    });
                     Ok(Prepared::Started)
                 })
                 .synchronize(move |handler| {
@@ -69,7 +84,10 @@ fn completions_may_come_from_any_thread_in_both_orders() {
                     Ok(())
                 })
                 .run(RunOptions::new());
-            assert_clean(&report, &format!("prepare {prepare:?}, synchronize {synchronize:?}"));
+            assert_clean(
+                &report,
+                &format!("prepare {prepare:?}, synchronize {synchronize:?}"),
+            );
             assert_eq!(handler.count(|seen| *seen == Seen::Synchronize), 1);
             assert!(!handler.was_nested());
         }
@@ -82,7 +100,8 @@ fn a_show_error_completion_may_come_from_any_thread_in_both_orders() {
     for from in WAYS {
         let (handler, report) = Script::new(1)
             .synchronize(move |handler| {
-                let record = syncmgr::LogRecord::new(syncmgr::LogLevel::Error, "look").jump_text(error);
+                let record =
+                    syncmgr::LogRecord::new(syncmgr::LogLevel::Error, "look").jump_text(error);
                 handler.callback().log_error(&record)?;
                 handler.finish_all(ItemStatus::Succeeded);
                 handler.complete_synchronize(HResult::S_OK);
@@ -109,7 +128,10 @@ fn synchronize_waits_for_the_completion_of_prepare() {
         .prepare(move |handler| {
             let (handler, finishing) = (Arc::clone(handler), Arc::clone(&finishing));
             thread::spawn(move || {
-                receive("the test's leave", &finishing.lock().expect("no test thread panicked"));
+                receive(
+                    "the test's leave",
+                    &finishing.lock().expect("no test thread panicked"),
+                );
                 handler.complete_prepare(HResult::S_OK);
             });
             Ok(Prepared::Started)
@@ -119,9 +141,15 @@ fn synchronize_waits_for_the_completion_of_prepare() {
         let handler = Arc::clone(&handler);
         thread::spawn(move || handler.run(RunOptions::new()))
     };
-    support::until("prepare", || handler.seen().contains(&Seen::Prepare(support::ids(1))));
+    support::until("prepare", || {
+        handler.seen().contains(&Seen::Prepare(support::ids(1)))
+    });
     support::until("its return", || !handler.is_inside());
-    assert_eq!(handler.count(|seen| *seen == Seen::Synchronize), 0, "M01: prepare has not completed");
+    assert_eq!(
+        handler.count(|seen| *seen == Seen::Synchronize),
+        0,
+        "M01: prepare has not completed"
+    );
     assert!(finish.send(()).is_ok(), "the worker waits for it");
     assert_clean(&join("the run", run), "after the wait");
 }
@@ -134,7 +162,10 @@ fn the_callback_is_kept_until_the_completion_of_synchronize() {
         .synchronize(move |handler| {
             let (handler, finishing) = (Arc::clone(handler), Arc::clone(&finishing));
             thread::spawn(move || {
-                receive("the test's leave", &finishing.lock().expect("no test thread panicked"));
+                receive(
+                    "the test's leave",
+                    &finishing.lock().expect("no test thread panicked"),
+                );
                 handler.finish_all(ItemStatus::Succeeded);
                 handler.complete_synchronize(HResult::S_OK);
             });
@@ -145,7 +176,9 @@ fn the_callback_is_kept_until_the_completion_of_synchronize() {
         let handler = Arc::clone(&handler);
         thread::spawn(move || handler.run(RunOptions::new()))
     };
-    support::until("synchronize", || handler.seen().contains(&Seen::Synchronize));
+    support::until("synchronize", || {
+        handler.seen().contains(&Seen::Synchronize)
+    });
     support::until("its return", || !handler.is_inside());
     assert_eq!(handler.count(|seen| *seen == Seen::ClearCallback), 0);
     assert!(finish.send(()).is_ok(), "the worker waits for it");
@@ -167,13 +200,22 @@ fn a_second_completion_of_prepare_is_refused_and_reported() {
     let (_, report) = Script::new(1)
         .prepare(|handler| {
             handler.complete_prepare(HResult::S_OK);
-            let again = handler.callback().prepare_for_sync_completed(HResult::E_FAIL);
+            let again = handler
+                .callback()
+                .prepare_for_sync_completed(HResult::E_FAIL);
             assert_eq!(again, Err(CallbackError::WrongPhase));
             Ok(Prepared::Started)
         })
         .run(RunOptions::new());
-    assert_eq!((report.result, report.phase), (HResult::S_OK, Phase::Completed), "the first counts");
-    assert_eq!(refused(&report), [(Completion::Prepare, HResult::E_FAIL, Phase::Prepared)]);
+    assert_eq!(
+        (report.result, report.phase),
+        (HResult::S_OK, Phase::Completed),
+        "the first counts"
+    );
+    assert_eq!(
+        refused(&report),
+        [(Completion::Prepare, HResult::E_FAIL, Phase::Prepared)]
+    );
     assert!(!report.is_success(), "a fault is no success");
 }
 
@@ -189,7 +231,10 @@ fn a_second_completion_of_synchronize_is_refused_and_reported() {
         })
         .run(RunOptions::new());
     assert_eq!(report.result, HResult::S_OK, "the first counts");
-    assert_eq!(refused(&report), [(Completion::Synchronize, HResult::E_ABORT, Phase::Completed)]);
+    assert_eq!(
+        refused(&report),
+        [(Completion::Synchronize, HResult::E_ABORT, Phase::Completed)]
+    );
     assert!(!report.is_success());
 }
 
@@ -213,43 +258,40 @@ fn early_completions_are_refused_and_reported() {
         (Completion::Synchronize, HResult::S_OK, Phase::Preparing),
     ];
     assert_eq!(refused(&report), expected);
-    assert_eq!((report.result, report.phase), (HResult::S_OK, Phase::Completed), "the run goes on");
+    assert_eq!(
+        (report.result, report.phase),
+        (HResult::S_OK, Phase::Completed),
+        "the run goes on"
+    );
     assert!(report.open.is_empty());
 }
 
 #[test]
-fn a_completion_after_needs_user_does_not_lead_to_synchronize() {
+fn a_completion_beside_needs_user_does_not_lead_to_synchronize() {
     let (handler, report) = Script::new(1)
         .prepare(|handler| {
-            let handler = Arc::clone(handler);
-            let callback = handler.callback();
-            thread::spawn(move || {
-                support::until("the return of prepare", || !handler.is_inside());
-                // Refused as a second completion or as a call on a released callback: by the moment at which it comes.
-                let late = callback.prepare_for_sync_completed(HResult::S_OK);
-                assert!(late.is_err(), "{late:?}");
-            });
+            handler.complete_prepare(HResult::S_OK);
             Ok(Prepared::NeedsUser)
         })
         .run(RunOptions::new());
-    assert_eq!(report.result, HResult::S_FALSE);
+    assert_eq!(
+        report.result,
+        HResult::S_FALSE,
+        "what the call returned counts"
+    );
     assert_eq!(handler.count(|seen| *seen == Seen::Synchronize), 0);
 }
 
 #[test]
-fn a_completion_after_a_failed_synchronize_does_not_count() {
+fn a_completion_beside_an_error_of_synchronize_makes_no_success() {
     let (_, report) = Script::new(1)
         .synchronize(|handler| {
-            let handler = Arc::clone(handler);
-            let callback = handler.callback();
-            thread::spawn(move || {
-                support::until("the return of synchronize", || !handler.is_inside());
-                let _ = callback.synchronize_completed(HResult::S_OK);
-            });
+            handler.finish_all(ItemStatus::Succeeded);
+            handler.complete_synchronize(HResult::S_OK);
             Err(syncmgr::HandlerError::Code(HResult::E_FAIL))
         })
         .run(RunOptions::new());
-    assert!(matches!(report.result, HResult::E_FAIL | HResult::S_OK), "{}", report.result);
+    assert!(!report.is_success(), "{report:?}");
     assert_eq!(report.phase, Phase::Completed);
 }
 
@@ -263,10 +305,23 @@ fn a_late_completion_after_the_run_is_released() {
             Ok(())
         })
         .run(RunOptions::new());
-    let callback = kept.lock().expect("no test thread panicked").take().expect("the handler was given a callback");
-    assert_eq!(callback.synchronize_completed(HResult::E_FAIL), Err(CallbackError::Released));
-    assert_eq!(callback.prepare_for_sync_completed(HResult::E_FAIL), Err(CallbackError::Released));
-    assert_eq!(callback.show_error_completed(ErrorOutcome::Retry(&[id(1)])), Err(CallbackError::Released));
+    let callback = kept
+        .lock()
+        .expect("no test thread panicked")
+        .take()
+        .expect("the handler was given a callback");
+    assert_eq!(
+        callback.synchronize_completed(HResult::E_FAIL),
+        Err(CallbackError::Released)
+    );
+    assert_eq!(
+        callback.prepare_for_sync_completed(HResult::E_FAIL),
+        Err(CallbackError::Released)
+    );
+    assert_eq!(
+        callback.show_error_completed(ErrorOutcome::Retry(&[id(1)])),
+        Err(CallbackError::Released)
+    );
     assert!(report.faults.is_empty(), "{:?}", report.faults);
 }
 
@@ -281,10 +336,16 @@ fn a_show_error_completion_that_nobody_waits_for_is_reported() {
             Ok(())
         })
         .run(RunOptions::new().show_error_if(|_| true));
-    let unexpected =
-        report.faults.iter().any(|fault| matches!(fault, Fault::UnexpectedCompletion { call: "show_error" }));
+    let unexpected = report
+        .faults
+        .iter()
+        .any(|fault| matches!(fault, Fault::UnexpectedCompletion { call: "show_error" }));
     assert!(unexpected, "{:?}", report.faults);
-    assert_eq!((report.result, report.rounds), (HResult::S_OK, 1), "it leads to no retry");
+    assert_eq!(
+        (report.result, report.rounds),
+        (HResult::S_OK, 1),
+        "it leads to no retry"
+    );
     assert_eq!(handler.count(|seen| matches!(seen, Seen::Prepare(_))), 1);
     assert!(!report.is_success());
 }

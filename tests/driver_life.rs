@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use syncmgr::{
-    BuildError, CallbackError, Fault, HResult, HandlerError, HandlerReport, ItemId, ItemList, ItemStatus, LogLevel,
-    LogRecord, Participation, Phase, Prepared, RunOptions, Session, SyncCallback, SyncEvent, SyncFlags, SyncHandler,
-    Verdict, run_handler,
+    BuildError, CallbackError, Fault, HResult, HandlerError, HandlerReport, ItemId, ItemList,
+    ItemStatus, LogLevel, LogRecord, Participation, Phase, Prepared, RunOptions, Session,
+    SyncCallback, SyncEvent, SyncFlags, SyncHandler, Verdict, run_handler,
 };
 
 use handler::{Script, Scripted, Seen};
@@ -26,7 +26,11 @@ fn session(report: &HandlerReport) -> &Arc<Session> {
 #[track_caller]
 fn seen_before_the_end(handler: &Scripted) -> Vec<Seen> {
     let mut seen = handler.seen();
-    assert_eq!(seen.pop(), Some(Seen::ClearCallback), "the last call takes the callback back: {seen:?}");
+    assert_eq!(
+        seen.pop(),
+        Some(Seen::ClearCallback),
+        "the last call takes the callback back: {seen:?}"
+    );
     seen
 }
 
@@ -43,14 +47,26 @@ fn the_whole_life_goes_in_order() {
         Seen::ClearCallback,
     ];
     assert_eq!(handler.seen(), expected);
-    assert_eq!((report.result, report.phase, report.rounds), (HResult::S_OK, Phase::Completed, 1));
-    assert_eq!((report.open.as_slice(), report.abandoned), ([].as_slice(), 0));
+    assert_eq!(
+        (report.result, report.phase, report.rounds),
+        (HResult::S_OK, Phase::Completed, 1)
+    );
+    assert_eq!(
+        (report.open.as_slice(), report.abandoned),
+        ([].as_slice(), 0)
+    );
     assert!(report.faults.is_empty(), "{:?}", report.faults);
     assert!(report.is_success());
     assert!(!handler.was_nested());
     let session = session(&report);
     assert_eq!(session.phase(), Phase::Released);
-    assert!(session.snapshot().items.iter().all(|view| view.status == ItemStatus::Succeeded));
+    assert!(
+        session
+            .snapshot()
+            .items
+            .iter()
+            .all(|view| view.status == ItemStatus::Succeeded)
+    );
 }
 
 #[test]
@@ -58,7 +74,12 @@ fn the_handler_is_called_on_the_calling_thread() {
     let threads = Arc::new(Mutex::new(Vec::new()));
     let note = {
         let threads = Arc::clone(&threads);
-        move || threads.lock().expect("no test thread panicked").push(thread::current().id())
+        move || {
+            threads
+                .lock()
+                .expect("no test thread panicked")
+                .push(thread::current().id())
+        }
     };
     let (in_prepare, in_synchronize, in_clear) = (note.clone(), note.clone(), note);
     let handler = Script::new(1)
@@ -82,14 +103,20 @@ fn the_handler_is_called_on_the_calling_thread() {
         run_handler(handler, RunOptions::new());
         thread::current().id()
     });
-    assert_eq!(*threads.lock().expect("no test thread panicked"), [caller; 3]);
+    assert_eq!(
+        *threads.lock().expect("no test thread panicked"),
+        [caller; 3]
+    );
 }
 
 #[test]
 fn the_flags_are_passed_and_no_cookie() {
     let default = SyncFlags::new(SyncEvent::Manual);
     let idle = SyncFlags::new(SyncEvent::Idle) | SyncFlags::MAY_BOTHER_USER;
-    for (options, expected) in [(RunOptions::new(), default), (RunOptions::new().flags(idle), idle)] {
+    for (options, expected) in [
+        (RunOptions::new(), default),
+        (RunOptions::new().flags(idle), idle),
+    ] {
         let (told, flags) = mpsc::channel();
         let told = Mutex::new(told);
         let (_, report) = Script::new(1)
@@ -106,9 +133,14 @@ fn the_flags_are_passed_and_no_cookie() {
 
 #[test]
 fn a_handler_that_declines_is_left_alone() {
-    let (handler, report) = Script::new(1).initialize(|_, _| Ok(Participation::Declines)).run(RunOptions::new());
+    let (handler, report) = Script::new(1)
+        .initialize(|_, _| Ok(Participation::Declines))
+        .run(RunOptions::new());
     assert_eq!(handler.seen(), [Seen::Initialize]);
-    assert_eq!((report.result, report.phase, report.rounds), (HResult::S_FALSE, Phase::Idle, 0));
+    assert_eq!(
+        (report.result, report.phase, report.rounds),
+        (HResult::S_FALSE, Phase::Idle, 0)
+    );
     assert!(report.session.is_none());
     assert!(report.faults.is_empty(), "{:?}", report.faults);
     assert!(report.open.is_empty());
@@ -116,10 +148,15 @@ fn a_handler_that_declines_is_left_alone() {
 
 #[test]
 fn a_handler_that_needs_the_user_is_released_without_synchronize() {
-    let (handler, report) = Script::new(2).prepare(|_| Ok(Prepared::NeedsUser)).run(RunOptions::new());
+    let (handler, report) = Script::new(2)
+        .prepare(|_| Ok(Prepared::NeedsUser))
+        .run(RunOptions::new());
     let seen = seen_before_the_end(&handler);
     assert_eq!(seen.last(), Some(&Seen::Prepare(ids(2))));
-    assert_eq!((report.result, report.phase, report.rounds), (HResult::S_FALSE, Phase::Completed, 1));
+    assert_eq!(
+        (report.result, report.phase, report.rounds),
+        (HResult::S_FALSE, Phase::Completed, 1)
+    );
     assert!(report.faults.is_empty(), "{:?}", report.faults);
 }
 
@@ -133,11 +170,18 @@ fn a_failure_before_prepare_ends_the_run_with_its_code() {
         ("initialize", Script::new(1).initialize(|_, _| failed())),
         ("info", Script::new(1).info(|_| failed())),
         ("items", Script::new(1).items(|_| failed())),
-        ("set_progress_callback", Script::new(1).callback_set(|_| failed())),
+        (
+            "set_progress_callback",
+            Script::new(1).callback_set(|_| failed()),
+        ),
     ];
     for (name, script) in scripts {
         let (handler, report) = script.run(RunOptions::new());
-        assert_eq!((report.result, report.phase), (HResult::E_ACCESSDENIED, Phase::Idle), "{name}");
+        assert_eq!(
+            (report.result, report.phase),
+            (HResult::E_ACCESSDENIED, Phase::Idle),
+            "{name}"
+        );
         assert_eq!(report.rounds, 0, "{name}");
         assert!(!report.is_success(), "{name}");
         let worked = handler.count(|seen| matches!(seen, Seen::Prepare(_) | Seen::Synchronize));
@@ -147,10 +191,23 @@ fn a_failure_before_prepare_ends_the_run_with_its_code() {
 
 #[test]
 fn an_error_in_prepare_ends_the_run_with_its_code() {
-    for error in [HResult::E_ACCESSDENIED, HResult::E_FAIL, HResult::S_SYNCMGR_RETRYSYNC] {
-        let (handler, report) = Script::new(1).prepare(move |_| Err(HandlerError::Code(error))).run(RunOptions::new());
-        assert_eq!(seen_before_the_end(&handler).last(), Some(&Seen::Prepare(ids(1))), "{error}");
-        assert_eq!((report.result, report.phase, report.rounds), (error, Phase::Completed, 1));
+    for error in [
+        HResult::E_ACCESSDENIED,
+        HResult::E_FAIL,
+        HResult::S_SYNCMGR_RETRYSYNC,
+    ] {
+        let (handler, report) = Script::new(1)
+            .prepare(move |_| Err(HandlerError::Code(error)))
+            .run(RunOptions::new());
+        assert_eq!(
+            seen_before_the_end(&handler).last(),
+            Some(&Seen::Prepare(ids(1))),
+            "{error}"
+        );
+        assert_eq!(
+            (report.result, report.phase, report.rounds),
+            (error, Phase::Completed, 1)
+        );
         assert_eq!(report.open, ids(1), "{error}");
         assert!(!report.is_success(), "{error}");
     }
@@ -165,18 +222,32 @@ fn a_prepare_that_completes_with_a_failure_ends_the_run_with_its_code() {
                 Ok(Prepared::Started)
             })
             .run(RunOptions::new());
-        assert_eq!(seen_before_the_end(&handler).last(), Some(&Seen::Prepare(ids(1))), "{result}");
-        assert_eq!((report.result, report.phase, report.rounds), (result, Phase::Completed, 1));
+        assert_eq!(
+            seen_before_the_end(&handler).last(),
+            Some(&Seen::Prepare(ids(1))),
+            "{result}"
+        );
+        assert_eq!(
+            (report.result, report.phase, report.rounds),
+            (result, Phase::Completed, 1)
+        );
         assert_eq!(report.open, ids(1));
     }
 }
 
 #[test]
 fn an_error_in_synchronize_ends_the_run_with_its_code() {
-    let (handler, report) =
-        Script::new(1).synchronize(|_| Err(HandlerError::Failed("it broke".into()))).run(RunOptions::new());
-    assert_eq!(seen_before_the_end(&handler).last(), Some(&Seen::Synchronize));
-    assert_eq!((report.result, report.phase, report.rounds), (HResult::E_FAIL, Phase::Completed, 1));
+    let (handler, report) = Script::new(1)
+        .synchronize(|_| Err(HandlerError::Failed("it broke".into())))
+        .run(RunOptions::new());
+    assert_eq!(
+        seen_before_the_end(&handler).last(),
+        Some(&Seen::Synchronize)
+    );
+    assert_eq!(
+        (report.result, report.phase, report.rounds),
+        (HResult::E_FAIL, Phase::Completed, 1)
+    );
     assert_eq!(report.open, ids(1));
     assert!(!report.is_success());
 }
@@ -196,7 +267,9 @@ fn an_error_of_prepare_counts_even_after_its_completion() {
 
 #[test]
 fn an_incomplete_list_runs_like_a_complete_one() {
-    let (handler, report) = Script::new(0).items(|_| Ok(ItemList::Incomplete(items(2)))).run(RunOptions::new());
+    let (handler, report) = Script::new(0)
+        .items(|_| Ok(ItemList::Incomplete(items(2))))
+        .run(RunOptions::new());
     assert!(handler.seen().contains(&Seen::Prepare(ids(2))));
     assert!(report.is_success());
 }
@@ -204,34 +277,63 @@ fn an_incomplete_list_runs_like_a_complete_one() {
 #[test]
 fn duplicate_and_nil_ids_are_a_fault_that_names_the_item() {
     let nil = syncmgr::SyncItem::new(ItemId::NIL, item(3).name);
-    for (list, name) in [(vec![item(1), item(2), item(1)], "item 1"), (vec![item(1), nil], "item 3")] {
+    for (list, name) in [
+        (vec![item(1), item(2), item(1)], "item 1"),
+        (vec![item(1), nil], "item 3"),
+    ] {
         let (handler, report) = Script::of(list).run(RunOptions::new());
         assert!(report.result.is_failure(), "{:?}", report.result);
         assert_eq!((report.phase, report.rounds), (Phase::Idle, 0));
         match report.faults.as_slice() {
-            [fault @ Fault::BadItems(BuildError::DuplicateItem { .. } | BuildError::NilItem { .. })] => {
+            [
+                fault @ Fault::BadItems(
+                    BuildError::DuplicateItem { .. } | BuildError::NilItem { .. },
+                ),
+            ] => {
                 assert!(fault.to_string().contains(name), "{fault}");
             }
             other => panic!("one fault is expected, got {other:?}"),
         }
         assert!(!report.is_success());
-        assert_eq!(handler.count(|seen| matches!(seen, Seen::SetCallback | Seen::Prepare(_))), 0);
+        assert_eq!(
+            handler.count(|seen| matches!(seen, Seen::SetCallback | Seen::Prepare(_))),
+            0
+        );
     }
 }
 
 #[test]
 fn nothing_selected_means_nothing_is_called() {
-    let unchecked: Vec<_> = items(2).into_iter().map(|item| item.checked(false)).collect();
+    let unchecked: Vec<_> = items(2)
+        .into_iter()
+        .map(|item| item.checked(false))
+        .collect();
     let runs: [(&str, Script, RunOptions); 4] = [
         ("no item", Script::new(0), RunOptions::new()),
         ("no checked item", Script::of(unchecked), RunOptions::new()),
-        ("an empty selection", Script::new(2), RunOptions::new().select([])),
-        ("an unknown selection", Script::new(2), RunOptions::new().select([id(7)])),
+        (
+            "an empty selection",
+            Script::new(2),
+            RunOptions::new().select([]),
+        ),
+        (
+            "an unknown selection",
+            Script::new(2),
+            RunOptions::new().select([id(7)]),
+        ),
     ];
     for (name, script, options) in runs {
         let (handler, report) = script.run(options);
-        assert_eq!(handler.seen(), [Seen::Initialize, Seen::Info, Seen::Items], "{name}");
-        assert_eq!((report.result, report.phase, report.rounds), (HResult::S_OK, Phase::Idle, 0), "{name}");
+        assert_eq!(
+            handler.seen(),
+            [Seen::Initialize, Seen::Info, Seen::Items],
+            "{name}"
+        );
+        assert_eq!(
+            (report.result, report.phase, report.rounds),
+            (HResult::S_OK, Phase::Idle, 0),
+            "{name}"
+        );
         assert!(report.session.is_some(), "{name}");
         assert!(report.is_success(), "{name}");
     }
@@ -244,7 +346,11 @@ fn without_a_selection_the_checked_items_run() {
     assert_eq!(handler.round(), [id(1), id(3)]);
     assert!(report.is_success());
     let session = session(&report);
-    assert_eq!(session.snapshot().items.len(), 3, "the session knows every item");
+    assert_eq!(
+        session.snapshot().items.len(),
+        3,
+        "the session knows every item"
+    );
     assert!(!view(session, 2).selected);
 }
 
@@ -262,7 +368,10 @@ fn unknown_selected_items_are_left_out_with_a_warning() {
     assert_eq!(handler.round(), [id(1)]);
     assert!(report.is_success(), "{report:?}");
     let log = session(&report).log();
-    assert!(log.iter().any(|entry| entry.level == LogLevel::Warning), "{log:?}");
+    assert!(
+        log.iter().any(|entry| entry.level == LogLevel::Warning),
+        "{log:?}"
+    );
 }
 
 #[test]
@@ -277,16 +386,26 @@ fn the_session_is_handed_over_before_prepare() {
         })
     };
     let (_, report) = Script::new(1).run(options);
-    assert_eq!(*prepared.lock().expect("no test thread panicked"), Some(Phase::Idle));
+    assert_eq!(
+        *prepared.lock().expect("no test thread panicked"),
+        Some(Phase::Idle)
+    );
     let handed = receive("on_session", &handed);
-    assert!(Arc::ptr_eq(&handed, session(&report)), "it is the session of the report");
+    assert!(
+        Arc::ptr_eq(&handed, session(&report)),
+        "it is the session of the report"
+    );
 }
 
 #[test]
 fn cancels_made_in_on_session_stay() {
     type Cancel = fn(&Session);
     let cancels: [(Cancel, Verdict, Verdict); 2] = [
-        (|session| assert_eq!(session.cancel_item(id(1)), Ok(())), Verdict::CancelItem, Verdict::Continue),
+        (
+            |session| assert_eq!(session.cancel_item(id(1)), Ok(())),
+            Verdict::CancelItem,
+            Verdict::Continue,
+        ),
         (Session::cancel_all, Verdict::CancelAll, Verdict::CancelAll),
     ];
     for (cancel, first, second) in cancels {
@@ -300,7 +419,10 @@ fn cancels_made_in_on_session_stay() {
                 Ok(())
             })
             .run(RunOptions::new().on_session(move |session| cancel(&session)));
-        assert!(report.is_success(), "a clean stop is no failure: {report:?}");
+        assert!(
+            report.is_success(),
+            "a clean stop is no failure: {report:?}"
+        );
         assert!(report.faults.is_empty(), "{:?}", report.faults);
     }
 }
@@ -391,11 +513,20 @@ fn a_kept_callback_is_released_after_the_run() {
         let kept = kept.lock().expect("no test thread panicked").take();
         (kept.expect("the handler was given a callback"), report)
     };
-    assert_eq!(handler.progress(id(1), &value(1)), Err(CallbackError::Released));
-    assert_eq!(handler.synchronize_completed(HResult::S_OK), Err(CallbackError::Released));
+    assert_eq!(
+        handler.progress(id(1), &value(1)),
+        Err(CallbackError::Released)
+    );
+    assert_eq!(
+        handler.synchronize_completed(HResult::S_OK),
+        Err(CallbackError::Released)
+    );
     let record = LogRecord::new(LogLevel::Error, "late");
     assert_eq!(handler.log_error(&record), Err(CallbackError::Released));
-    assert!(report.is_success(), "what comes after the run changes no report");
+    assert!(
+        report.is_success(),
+        "what comes after the run changes no report"
+    );
 }
 
 #[test]
