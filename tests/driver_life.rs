@@ -10,7 +10,7 @@ use std::thread;
 use syncmgr::{
     BuildError, CallbackError, Fault, HResult, HandlerError, HandlerReport, ItemId, ItemList,
     ItemStatus, LogLevel, LogRecord, Participation, Phase, Prepared, RunOptions, Session,
-    SyncCallback, SyncEvent, SyncFlags, SyncHandler, Verdict, run_handler,
+    SyncEvent, SyncFlags, SyncHandler, Verdict, run_handler,
 };
 
 use handler::{Script, Scripted, Seen};
@@ -432,8 +432,8 @@ fn a_failed_item_is_no_success_though_the_run_went_through() {
     let (_, report) = Script::new(2)
         .synchronize(|handler| {
             let callback = handler.callback();
-            callback.progress(id(1), &status(ItemStatus::Failed))?;
-            callback.progress(id(2), &status(ItemStatus::Succeeded))?;
+            let _ = callback.progress(id(1), &status(ItemStatus::Failed))?;
+            let _ = callback.progress(id(2), &status(ItemStatus::Succeeded))?;
             handler.complete_synchronize(HResult::S_OK);
             Ok(())
         })
@@ -467,8 +467,8 @@ fn items_left_open_are_listed_in_the_order_of_the_prepare() {
     let (_, report) = Script::new(4)
         .synchronize(|handler| {
             let callback = handler.callback();
-            callback.progress(id(1), &status(ItemStatus::Succeeded))?;
-            callback.progress(id(3), &value(1))?;
+            let _ = callback.progress(id(1), &status(ItemStatus::Succeeded))?;
+            let _ = callback.progress(id(3), &value(1))?;
             handler.complete_synchronize(HResult::S_OK);
             Ok(())
         })
@@ -485,9 +485,9 @@ fn an_item_added_while_it_runs_counts_like_the_others() {
             .synchronize(move |handler| {
                 let callback = handler.callback();
                 callback.add_item(item(5))?;
-                callback.progress(id(5), &value(1))?;
+                let _ = callback.progress(id(5), &value(1))?;
                 if let Some(last) = last {
-                    callback.progress(id(5), &status(last))?;
+                    let _ = callback.progress(id(5), &status(last))?;
                 }
                 handler.finish_all(ItemStatus::Succeeded);
                 handler.complete_synchronize(HResult::S_OK);

@@ -216,7 +216,7 @@ fn outside_its_windows_a_skip_changes_the_verdict_only() {
             }
             callback.log_error(&LogRecord::new(LogLevel::Error, "look").jump_text(error))?;
             for n in 1..=3 {
-                callback.progress(id(n), &status(ItemStatus::Skipped))?;
+                let _ = callback.progress(id(n), &status(ItemStatus::Skipped))?;
             }
             handler.complete_synchronize(HResult::S_OK);
             skip(&in_synchronize, id(3));
@@ -399,7 +399,7 @@ fn skips_that_stream_in_while_it_completes_are_told_in_the_windows_or_not_at_all
         let (handler, report) = Script::new(20)
             .synchronize(move |handler| {
                 let session = Arc::clone(session.get().expect("on_session came before"));
-                thread::spawn(move || (1..=20).for_each(|n| drop(session.skip_item(id(n)))));
+                thread::spawn(move || (1..=20).for_each(|n| _ = session.skip_item(id(n))));
                 let handler = Arc::clone(handler);
                 thread::spawn(move || {
                     handler.finish_all(ItemStatus::Skipped);

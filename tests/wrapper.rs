@@ -201,7 +201,7 @@ fn call_every_method(callback: &dyn SyncCallback) -> Result<(), CallbackError> {
         callback.additional_items(),
         Err(CallbackError::NotImplemented)
     );
-    callback.progress(id(3), &ProgressUpdate::new().status(ItemStatus::Succeeded))?;
+    let _ = callback.progress(id(3), &ProgressUpdate::new().status(ItemStatus::Succeeded))?;
     Ok(())
 }
 
@@ -219,7 +219,8 @@ fn a_wrapped_handler_runs_and_every_call_is_seen() {
                 assert_eq!(worker.set(n)?, Verdict::Continue);
             }
             worker.succeed()?;
-            callback.progress(id(1), &ProgressUpdate::new().status(ItemStatus::Succeeded))?;
+            let _ =
+                callback.progress(id(1), &ProgressUpdate::new().status(ItemStatus::Succeeded))?;
             handler.complete_synchronize(HResult::S_OK);
             Ok(())
         })

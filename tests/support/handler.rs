@@ -29,19 +29,22 @@ pub enum Seen {
 
 type Hook<T> = Box<dyn Fn(&Arc<Scripted>) -> Result<T, HandlerError> + Send + Sync>;
 type Early<T> = Box<dyn Fn(&Scripted) -> Result<T, HandlerError> + Send + Sync>;
+type Initialize =
+    Box<dyn Fn(SyncFlags, Option<&[u8]>) -> Result<Participation, HandlerError> + Send + Sync>;
+type Skip = Box<dyn Fn(&Scripted, ItemId) -> Result<(), HandlerError> + Send + Sync>;
+type Show = Box<dyn Fn(&Arc<Scripted>, ErrorId) -> Result<(), HandlerError> + Send + Sync>;
 
 /// What the handler does in each method; the default does its duty and nothing else.
 pub struct Script {
-    initialize:
-        Box<dyn Fn(SyncFlags, Option<&[u8]>) -> Result<Participation, HandlerError> + Send + Sync>,
+    initialize: Initialize,
     info: Early<HandlerInfo>,
     items: Early<ItemList>,
     callback_set: Early<()>,
     callback_cleared: Early<()>,
     prepare: Hook<Prepared>,
     synchronize: Hook<()>,
-    set_item_status: Box<dyn Fn(&Scripted, ItemId) -> Result<(), HandlerError> + Send + Sync>,
-    show_error: Box<dyn Fn(&Arc<Scripted>, ErrorId) -> Result<(), HandlerError> + Send + Sync>,
+    set_item_status: Skip,
+    show_error: Show,
 }
 
 impl Script {
