@@ -13,6 +13,9 @@ use syncmgr::{
 
 use support::{Stage, ids, item, items, join, open};
 
+/// What is done to a session, and what it is called.
+type Step = (&'static str, fn(&Session));
+
 const GRANTED: Result<Dialog, CallbackError> = Ok(Dialog::Granted);
 const DENIED: Result<Dialog, CallbackError> = Ok(Dialog::Denied);
 
@@ -86,7 +89,7 @@ fn sessions_without_a_common_arbiter_do_not_meet() {
 
 #[test]
 fn the_turn_is_given_back_by_every_end() {
-    let ends: [(&str, fn(&Session)); 5] = [
+    let ends: [Step; 5] = [
         ("FALSE", |s| assert_eq!(s.enable_modeless(false), GRANTED)),
         ("completion", |s| {
             assert_eq!(s.synchronize_completed(HResult::E_FAIL), Ok(()))

@@ -16,6 +16,9 @@ use support::{
     LIMIT, Stage, driven, id, ids, item, items, join, open, status, synchronizing, value, view,
 };
 
+/// What is done to a session, and what it is called.
+type Step = (&'static str, fn(&Session));
+
 fn named(changes: &Changes) -> Vec<ItemId> {
     let mut named: Vec<_> = changes.items().iter().map(|view| view.id).collect();
     named.sort();
@@ -122,7 +125,7 @@ fn the_default_cursor_is_the_beginning() {
 fn cursors_grow_with_each_event() {
     let session = synchronizing(2);
     let mut last = session.snapshot().cursor;
-    let steps: [(&str, fn(&Session)); 5] = [
+    let steps: [Step; 5] = [
         ("a status", |s| {
             assert_eq!(s.progress(id(1), &value(1)), Ok(Verdict::Continue))
         }),
@@ -323,7 +326,7 @@ fn it_is_over_when_it_can_change_no_more() {
 
 #[test]
 fn a_wait_ends_with_each_kind_of_event() {
-    let events: [(&str, fn(&Session)); 6] = [
+    let events: [Step; 6] = [
         ("a status", |s| {
             assert_eq!(s.progress(id(1), &value(1)), Ok(Verdict::Continue))
         }),

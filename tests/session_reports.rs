@@ -511,7 +511,7 @@ fn duplicate_and_nil_items_do_not_build() {
     let twice = Session::builder()
         .items([item(1), item(2), item(1)])
         .build();
-    let error = twice.err().expect("a duplicate id builds no session");
+    let error = twice.expect_err("a duplicate id builds no session");
     assert!(
         matches!(&error, syncmgr::BuildError::DuplicateItem { id: which, .. } if *which == id(1)),
         "{error:?}"
@@ -525,7 +525,7 @@ fn duplicate_and_nil_items_do_not_build() {
     let nil = Session::builder()
         .item(syncmgr::SyncItem::new(ItemId::NIL, item(7).name))
         .build();
-    let error = nil.err().expect("a nil id builds no session");
+    let error = nil.expect_err("a nil id builds no session");
     assert!(
         matches!(&error, syncmgr::BuildError::NilItem { .. }),
         "{error:?}"
