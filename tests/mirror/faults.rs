@@ -66,12 +66,21 @@ fn an_unreadable_directory() {
 
 /// Starts a mirror and holds it while it copies the large file; changes something, and lets it go on.
 fn meanwhile(place: &Place, change: impl FnOnce()) -> Ended {
-    let running = Running::start(&mut command([place.source(), place.dest()]));
-    place.wait_for_part("bad");
-    running.signal(Signal::STOP);
-    change();
-    running.signal(Signal::CONT);
-    running.end()
+    for _ in 0..20 {
+        let running = Running::start(&mut command([place.source(), place.dest()]));
+        let part = place.wait_for_part("bad");
+        running.signal(Signal::STOP);
+        if part.exists() {
+            change();
+            running.signal(Signal::CONT);
+            return running.end();
+        }
+        // On a busy machine this test may be held up itself.
+        running.signal(Signal::CONT);
+        running.end();
+        fs::remove_dir_all(place.dest()).expect("it can be removed");
+    }
+    panic!("the copy was always done before it could be held");
 }
 
 #[test]
