@@ -134,8 +134,10 @@ fn a_skip_is_told_to_the_driver_once_or_came_after_the_end() {
         assert_eq!(session.skip_item(A), Ok(()));
         assert_eq!(join(other), Ok(()));
         assert_eq!(join(worker), Ok(()));
-        let told = session.host_event(Duration::ZERO);
         let verdict = session.item(A).expect("known").verdict;
+        assert_eq!(session.skip_item(A), Ok(())); // after the end: changes nothing
+        assert_eq!(session.item(A).expect("known").verdict, verdict);
+        let told = session.host_event(Duration::ZERO);
         assert_eq!(
             told.is_some(),
             verdict == Verdict::CancelItem,

@@ -58,6 +58,19 @@ fn an_observer_by_changes_sees_the_last_value_of_an_item_that_is_left_open() {
     });
 }
 
+#[test]
+fn an_item_that_ends_is_listed_by_every_look() {
+    check(|| {
+        let session = open(&[A]);
+        let reporter = begun(&session, A);
+        let cursor = session.changes(Cursor::default()).cursor();
+        let worker = thread::spawn(move || reporter.succeed());
+        let changes = session.changes(cursor);
+        assert_eq!(changes.items().len(), 1, "neither in work nor ended");
+        assert_eq!(join(worker), Ok(()));
+    });
+}
+
 /// Worker, user and observer at once.
 #[test]
 fn an_observer_by_changes_sees_how_a_cancelled_item_ends() {
