@@ -66,12 +66,21 @@ fn an_unreadable_directory() {
 
 /// Starts a mirror and holds it while it copies the large file; changes something, and lets it go on.
 fn meanwhile(place: &Place, change: impl FnOnce()) -> Ended {
-    let running = Running::start(&mut command([place.source(), place.dest()]));
-    place.wait_for_part("bad");
-    running.signal(Signal::STOP);
-    change();
-    running.signal(Signal::CONT);
-    running.end()
+    for _ in 0..20 {
+        let running = Running::start(&mut command([place.source(), place.dest()]));
+        let part = place.wait_for_part("bad");
+        running.signal(Signal::STOP);
+        if part.exists() {
+            change();
+            running.signal(Signal::CONT);
+            return running.end();
+        }
+        // On a busy machine this test may be held up itself.
+        running.signal(Signal::CONT);
+        running.end();
+        fs::remove_dir_all(place.dest()).expect("it can be removed");
+    }
+    panic!("the copy was always done before it could be held");
 }
 
 #[test]
@@ -178,8 +187,9 @@ fn no_space_left() {
     place.file("bad/large", vec![7; 3 << 20]);
     let (source, dest, room) = (place.source(), place.dest(), place.path("room"));
     fs::create_dir(&room).unwrap();
-    // What is there afterwards must be looked at before the mount is gone.
-    let script = r#"mount -t tmpfs -o size=2m none "$3" && "$0" "$1" "$3/dest"; code=$?;
+    // One thread: beside the large file, while it fills the place, no other file would find room either. What is there
+    // afterwards must be looked at before the mount is gone.
+    let script = r#"mount -t tmpfs -o size=2m none "$3" && "$0" --jobs 1 "$1" "$3/dest"; code=$?;
         cp -a "$3/dest" "$2"; exit $code"#;
     if let Some(mut command) = with_mounts(script, &[&source, &dest, &room]) {
         run(&mut command)

@@ -190,7 +190,7 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// The example as a user whom permissions bind: root runs it as nobody, from a copy that nobody may run, in `place`.
+/// The example as a user whom permissions bind: root runs it as nobody, from a copy in `place` that he may run.
 pub fn bound_by_permissions(place: &Path, args: &[&OsStr]) -> Command {
     if !is_root() {
         return command(args);
@@ -198,7 +198,10 @@ pub fn bound_by_permissions(place: &Path, args: &[&OsStr]) -> Command {
     const NOBODY: u32 = 65534;
     let copy = place.join("mirror-program");
     if !copy.exists() {
-        std::fs::copy(program(), &copy).expect("the program can be copied");
+        // Not by this process: a program that is being written cannot be started, and for a moment every other test's new
+        // process would hold it open.
+        let status = Command::new("cp").arg(program()).arg(&copy).status();
+        assert!(status.expect("there is cp").success());
     }
     let mut command = Command::new(copy);
     command
