@@ -120,7 +120,7 @@ fn no_change_falls_between_a_snapshot_and_the_changes_after_it() {
         join(worker);
         let changes = session.changes(snapshot.cursor);
         let views = || snapshot.items.iter().chain(changes.items());
-        let last = views().filter(|view| view.id == A).next_back();
+        let last = views().rfind(|view| view.id == A);
         assert_eq!(last.expect("known").status, ItemStatus::Skipped);
         assert!(views().any(|view| view.id == B), "the added item");
     });
