@@ -71,6 +71,22 @@ fn an_item_that_ends_is_listed_by_every_look() {
     });
 }
 
+#[test]
+fn an_item_that_ended_is_in_work_no_more() {
+    check(|| {
+        let session = open(&[A]);
+        let other = spawn(&session, |session| session.progress(A, &value(1)));
+        let ended = session.progress(A, &status(ItemStatus::Succeeded));
+        assert_eq!(ended, Ok(Verdict::Continue));
+        one_of(
+            join(other),
+            &[Ok(Verdict::Continue), Err(CallbackError::ItemFinished)],
+        );
+        let cursor = session.snapshot().cursor;
+        assert_eq!(session.changes(cursor).items(), []);
+    });
+}
+
 /// Worker, user and observer at once.
 #[test]
 fn an_observer_by_changes_sees_how_a_cancelled_item_ends() {
@@ -104,7 +120,7 @@ fn no_change_falls_between_a_snapshot_and_the_changes_after_it() {
         join(worker);
         let changes = session.changes(snapshot.cursor);
         let views = || snapshot.items.iter().chain(changes.items());
-        let last = views().filter(|view| view.id == A).next_back();
+        let last = views().rfind(|view| view.id == A);
         assert_eq!(last.expect("known").status, ItemStatus::Skipped);
         assert!(views().any(|view| view.id == B), "the added item");
     });

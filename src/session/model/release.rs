@@ -74,3 +74,32 @@ fn a_reporter_that_outlives_the_session_is_refused() {
         assert_eq!(reporter.set(3), Err(CallbackError::Released));
     });
 }
+
+/// A worker reports while the session ends; who sees that it is over sees the last of it.
+fn nothing_changes_once_it_is_over(end: fn(&Arc<Session>)) {
+    check(move || {
+        let session = open(&[A]);
+        let reporter = begun(&session, A);
+        let worker = thread::spawn(move || reporter.set(2).is_ok());
+        let ender = spawn(&session, end);
+        let seen = session.changes(Cursor::default());
+        let view = session.item(A).expect("known");
+        let _ = join(worker);
+        join(ender);
+        if seen.is_over() {
+            assert_eq!(session.item(A).expect("known"), view, "changed after it");
+        }
+    });
+}
+
+#[test]
+fn nothing_changes_once_the_session_is_seen_completed() {
+    nothing_changes_once_it_is_over(|session| {
+        session.synchronize_completed(HResult::S_OK).expect("open");
+    });
+}
+
+#[test]
+fn nothing_changes_once_the_session_is_seen_released() {
+    nothing_changes_once_it_is_over(|session| session.release());
+}
