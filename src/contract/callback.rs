@@ -10,9 +10,10 @@ use crate::{
 /// The host's side: what a handler calls to report and to ask.
 ///
 /// The first nine methods model `ISyncMgrSynchronizeCallback` of `mobsync.h`; those with a default
-/// body model what `ISyncMgrSyncCallback` of the newer `syncmgr.h` adds. The crate's in-memory session
-/// implements them. Implement the trait yourself for a host of your own, or for a wrapper that watches
-/// or changes what passes through.
+/// body model what `ISyncMgrSyncCallback` of the newer `syncmgr.h` adds. [`Session`](crate::Session)
+/// implements them, but for [`propose_item`](Self::propose_item), [`commit_item`](Self::commit_item) and
+/// [`additional_items`](Self::additional_items), which need a host of many handlers. Implement the trait
+/// yourself for a host of your own, or for a wrapper that watches or changes what passes through.
 ///
 /// # Who calls, when, on which thread
 ///
@@ -274,7 +275,7 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`progress`](Self::progress).
+    /// For an item those of [`progress`](Self::progress); without one only [`CallbackError::Released`].
     fn can_continue(&self, item: Option<ItemId>) -> Result<Verdict, CallbackError> {
         match item {
             Some(item) => self.progress(item, &ProgressUpdate::CHECK),
@@ -374,13 +375,13 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Those of [`can_continue`](Self::can_continue).
+    /// [`CallbackError::Released`] on a released callback.
     fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
         let _ = text;
         Err(CallbackError::NotImplemented)
     }
 
-    /// Returns the place where this callback keeps the item, for the crate's own reporter.
+    /// Returns the place where this callback keeps the item, for [`ItemReporter`](crate::ItemReporter).
     ///
     /// Wrappers keep the default, so that every report passes through them.
     #[doc(hidden)]

@@ -78,7 +78,7 @@ pub enum Fault {
         .0.call, .0.result, .0.phase
     )]
     RefusedCompletion(RefusedCompletion),
-    /// A completion came that nobody waits for (rules H06, H09, H10).
+    /// A completion came that nobody waits for (rules H06, H08, H09).
     #[error("{call} was called with nothing to complete")]
     UnexpectedCompletion {
         /// The completion.

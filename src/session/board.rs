@@ -23,7 +23,7 @@ use crate::{CallbackError, HandlerId, LogRecord, LogSelector};
 /// What happened, as far as the journal says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Note {
-    /// The item with this number changed its status or its verdict, or was added.
+    /// The item with this number changed its status, its verdict or its part in the run, or was added.
     Item(u32),
     /// Everything was cancelled.
     CancelAll,
@@ -40,6 +40,8 @@ struct State {
     active: BTreeSet<u32>,
     log: Vec<LogEntry>,
     refused: u64,
+    /// How many times the log was called: counted here, where the lock is held anyway.
+    log_calls: u64,
     text: String,
     waiting: usize,
 }
@@ -79,6 +81,7 @@ impl Board {
                 active: BTreeSet::new(),
                 log: Vec::new(),
                 refused: 0,
+                log_calls: 0,
                 text: String::new(),
                 waiting: 0,
             }),
@@ -158,6 +161,7 @@ impl Board {
             flags: record.flags,
         };
         let mut state = self.state.lock();
+        state.log_calls += 1;
         if state.phase == Phase::Released {
             return Err(CallbackError::Released);
         }
@@ -200,8 +204,10 @@ impl Board {
         self.state.lock().refused
     }
 
-    pub(super) fn active(&self) -> Vec<u32> {
-        self.state.lock().active.iter().copied().collect()
+    /// The numbers of the items in work, and how many times the log was called.
+    pub(super) fn activity(&self) -> (Vec<u32>, u64) {
+        let state = self.state.lock();
+        (state.active.iter().copied().collect(), state.log_calls)
     }
 
     pub(super) fn cursor_and_phase(&self) -> (Cursor, Phase) {

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::slot::{self, Change, Slot};
-use super::sync::{MutexGuard, Ordering};
+use super::slot::{self, Change, Slot, Tools};
+use super::sync::{LAST_SLOT, MutexGuard, Ordering};
 use super::wakers::{WHOLE, wake};
 use super::{Completion, HostEvent, Phase, Session, Stage};
 use crate::{
@@ -18,20 +18,30 @@ impl Session {
     /// reported before. The slot may be retired; then it is not live either.
     #[inline]
     fn frozen_slot(&self, item: ItemId) -> Option<&Slot> {
-        thread_local! {
-            /// The number of the slot that this thread found last, in whichever session. It is a guess, proved right
-            /// by the id that the slot holds, so it may be of any session and any age.
-            static LAST: Cell<u32> = const { Cell::new(0) };
-        }
-        if let Ok(guess) = LAST.try_with(Cell::get) {
+        if let Ok(guess) = LAST_SLOT.try_with(Cell::get) {
             if let Some(slot) = self.table.guess(guess, item) {
                 return Some(slot);
             }
         }
         let (chunk, number) = self.table.frozen(item)?;
         // Where the thread is ending and has no such variable any more, there is no guess next time.
-        let _ = LAST.try_with(|last| last.set(number));
+        let _ = LAST_SLOT.try_with(|last| last.set(number));
         Some(chunk.slot(number))
+    }
+
+    /// Calls `with` with the current slot of an item, and again if a retry gave the item another slot meanwhile.
+    fn on_slot<R>(
+        &self,
+        item: ItemId,
+        mut with: impl FnMut(&Slot) -> Result<R, CallbackError>,
+    ) -> Result<R, CallbackError> {
+        loop {
+            let slot = self.table.find(item).ok_or_else(|| self.unknown())?;
+            match with(&slot) {
+                Err(CallbackError::Released) if slot.flags() & slot::RETIRED != 0 => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Takes a report that the fast path did not: the item's state is changed, then whoever must know is told.
@@ -108,25 +118,28 @@ impl SyncCallback for Session {
         item: ItemId,
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
-        if let (None, None, None) = (update.text, update.status, update.max) {
-            if let Some(slot) = self.frozen_slot(item) {
-                let taken = match update.value {
+        if let Some(slot) = self.frozen_slot(item) {
+            let plain = update.text.is_none() && update.status.is_none() && update.max.is_none();
+            let taken = plain
+                && match update.value {
                     Some(value) => slot.set_if_live(value),
                     None => slot.check_if_live(),
                 };
-                if taken {
-                    return Ok(Verdict::Continue);
+            if taken {
+                return Ok(Verdict::Continue);
+            }
+            if slot.flags() & slot::RETIRED == 0 {
+                match self.report(slot, update, None) {
+                    // Unless a retry has moved the item this moment.
+                    Err(CallbackError::Released) if slot.flags() & slot::RETIRED != 0 => {}
+                    answer => return answer,
                 }
             }
         }
-        match self.table.find(item) {
-            Some(slot) => self.report(&slot, update, None),
-            None => Err(self.unknown()),
-        }
+        self.on_slot(item, |slot| self.report(slot, update, None))
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        self.called();
         if record.error_id.is_some_and(|id| id.is_nil()) {
             // It could not be deleted alone: the nil id means all of them there.
             return Err(match self.unknown() {
@@ -154,10 +167,7 @@ impl SyncCallback for Session {
 
     fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
         self.called();
-        let items = match outcome {
-            ErrorOutcome::Retry(items) => items.to_vec(),
-            ErrorOutcome::Done | ErrorOutcome::Other(_) => Vec::new(),
-        };
+        let items = outcome.items().to_vec(); // the host copies them
         let (_stage, _) = self.stage()?;
         self.arbiter.give_back(self.token());
         self.mailbox
@@ -208,12 +218,8 @@ impl SyncCallback for Session {
             return self.progress(item, &ProgressUpdate::CHECK);
         }
         self.called();
-        let (stage, phase) = self.stage()?;
-        if phase.takes_reports() {
-            Ok(Self::whole_verdict(&stage))
-        } else {
-            Err(CallbackError::WrongPhase)
-        }
+        let (stage, _) = self.stage()?;
+        Ok(Self::whole_verdict(&stage))
     }
 
     fn wake_on_cancel(&self, item: Option<ItemId>, waker: &Waker) -> Result<(), CallbackError> {
@@ -232,12 +238,10 @@ impl SyncCallback for Session {
             drop(replaced);
             return Ok(());
         };
-        let slot = self.table.find(item).ok_or_else(|| self.unknown())?;
-        let home = slot.home();
         let mut waker = Some(waker);
         let mut replaced = None;
-        slot.change(
-            |_, flags| {
+        self.on_slot(item, |slot| {
+            let edit = |_: &mut Tools<'_>, flags| {
                 const OVER: u32 = slot::CANCEL_ITEM | slot::CANCEL_ALL | slot::FROZEN;
                 if flags & (slot::RELEASED | slot::RETIRED) != 0 {
                     Err(CallbackError::Released)
@@ -247,12 +251,13 @@ impl SyncCallback for Session {
                     Ok(flags)
                 } else {
                     // With the slot locked, so that a cancel finds both the bit and the waker, or comes before both.
-                    replaced = waker.take().and_then(|waker| self.wakers.keep(home, waker));
+                    let new = waker.take();
+                    replaced = new.and_then(|waker| self.wakers.keep(slot.home(), waker));
                     Ok(flags | slot::WAITED)
                 }
-            },
-            |_| {},
-        )?;
+            };
+            slot.change(edit, |_| {})
+        })?;
         drop(replaced);
         wake(waker.into_iter().collect());
         Ok(())
@@ -279,8 +284,10 @@ impl SyncCallback for Session {
             Some(slot) if slot.flags() & slot::MEMBER != 0 => {
                 return Err(CallbackError::InvalidArgument);
             }
-            // Known, but not of this round: it joins as if it were new.
+            // Known, but not of this round: it joins as if it were new. Only a retry takes a cancel back (rule M10), and
+            // nobody else can cancel it now, since it does not take part.
             Some(slot) => {
+                bits |= slot.flags() & slot::CANCEL_ITEM;
                 self.reopen(item.id, &slot, bits)?;
                 slot.home()
             }

@@ -1,6 +1,7 @@
 //! The host's side of a session: cancels for the user, phases and events for the driver.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,13 +79,13 @@ impl Session {
     }
 
     fn cancel(&self, item: ItemId, skip: u32) -> Result<(), CallbackError> {
-        let found = self.table.find(item).ok_or_else(|| self.unknown())?;
+        // With the stage locked, a cancel comes before a retry, which clears it, or after it.
+        let (stage, _) = self.stage()?;
+        let found = self.table.find(item).ok_or(CallbackError::UnknownItem)?;
         let home = found.home();
         let change = found.change(
             |_, flags| {
-                if flags & (slot::RELEASED | slot::RETIRED) != 0 {
-                    Err(CallbackError::Released)
-                } else if flags & slot::MEMBER == 0 {
+                if flags & slot::MEMBER == 0 {
                     Err(CallbackError::UnknownItem)
                 } else if flags & slot::FINISHED != 0 {
                     Ok(flags)
@@ -99,6 +100,7 @@ impl Session {
                 }
             },
         )?;
+        drop(stage);
         if change.clears(slot::WAITED) {
             wake(self.wakers.take(home));
         }
@@ -287,8 +289,20 @@ impl Session {
         let waiting = self.wakers.take_all();
         let connections = self.connections.lock().take();
         drop(stage);
-        drop(connections); // closes them, if no other session shares them
         wake(waiting);
+        // Closes them, if no other session shares them. That is user code; a panic in it is nobody's here, as in `wake`.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(connections)));
+    }
+
+    /// Whether a [`skip_item`](Self::skip_item) of this item holds in the current round: what a driver asks before it tells
+    /// the handler of a [`HostEvent::Skip`], since a retry may have come between, which takes a skip back or leaves the
+    /// item out.
+    #[must_use]
+    pub fn is_skipped(&self, item: ItemId) -> bool {
+        const SKIPPED: u32 = slot::MEMBER | slot::SKIP;
+        self.table
+            .find(item)
+            .is_some_and(|slot| slot.flags() & SKIPPED == SKIPPED)
     }
 
     /// The items of the current round that have no final status, in the order of the prepare, then as they were added.
@@ -320,7 +334,8 @@ impl Session {
     pub fn take_activity(&self) -> bool {
         let mut touched = false;
         let mut values = 0_u64;
-        for home in self.board.active() {
+        let (active, log_calls) = self.board.activity();
+        for home in active {
             let Some(slot) = self.table.by_home(home) else {
                 continue;
             };
@@ -332,7 +347,7 @@ impl Session {
                 self.change(home, |flags| flags & !slot::TOUCHED);
             }
         }
-        let calls = self.calls.load(Ordering::Relaxed);
+        let calls = self.calls.load(Ordering::Relaxed).wrapping_add(log_calls);
         let mut last = self.activity.lock();
         touched |= last.calls != calls || last.values != values;
         last.calls = calls;

@@ -20,7 +20,8 @@ pub enum HostEvent {
     ShowErrorCompleted(HResult, Vec<ItemId>),
     /// The handler completed a `show_properties`.
     ShowPropertiesCompleted(PropertiesOutcome),
-    /// The user wants this item skipped: tell the handler by `set_item_status` in one of its two windows (rule M04).
+    /// The user wants this item skipped: tell the handler by `set_item_status` in one of its two windows (rule M04), if
+    /// [`Session::is_skipped`](crate::Session::is_skipped) still says so then.
     Skip(ItemId),
 }
 

@@ -69,8 +69,8 @@ impl Session {
         self.board.text()
     }
 
-    /// The items in work, and what was journalled after `since`: statuses, cancels, added items, log entries, the
-    /// phase.
+    /// The items in work, and what was journalled after `since`: statuses, cancels, added items, items that a first
+    /// prepare leaves out, log entries, the phase.
     ///
     /// An item is in work from its first report to its end. A plain value is not journalled, so an item in work is
     /// listed by every call, and one that ended since is listed with its last value. After a `cancel_all`, every item
@@ -99,7 +99,7 @@ impl Session {
             let unfinished = |home: &u32| {
                 self.table.by_home(*home).is_some_and(|slot| {
                     let flags = slot.flags();
-                    flags & (slot::MEMBER | slot::JOINED) != 0 && flags & slot::FINISHED == 0
+                    slot::is_selected(flags) && flags & slot::FINISHED == 0
                 })
             };
             let homes = self.table.homes();

@@ -2,10 +2,12 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::slot::{self, Slot};
-use super::sync::{AtomicU64, Ordering};
+use super::Session;
+use super::calls::Calls;
+use super::slot::Slot;
 use super::table::Chunk;
 use crate::{
     CallbackError, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SyncCallback, Verdict,
@@ -53,23 +55,15 @@ use crate::{
 /// ```
 #[must_use = "a reporter that is dropped reports nothing"]
 pub struct ItemReporter {
-    item: ItemId,
-    way: Way,
+    /// Where the item's slot is. A reporter that goes by calls has a slot that is never live, so that the fast path need
+    /// not ask which of the two it is.
+    chunk: Arc<Chunk>,
+    number: u32,
     /// A method that ends the item was called.
     done: bool,
-}
-
-enum Way {
-    /// Straight to the slot with this number.
-    Slot(Arc<Chunk>, u32),
-    /// By calls on somebody else's callback.
-    Calls(Calls),
-}
-
-struct Calls {
-    callback: Arc<dyn SyncCallback>,
-    /// What was reported so far, for `advance`. `Relaxed`: it guards nothing, and each add is one step.
-    total: AtomicU64,
+    item: ItemId,
+    /// The way to a callback that gives no slot.
+    calls: Option<Calls>,
 }
 
 impl ItemReporter {
@@ -86,23 +80,27 @@ impl ItemReporter {
         });
         Ok(match chunk {
             Some((chunk, number)) => Self::on_slot(item, chunk, number),
-            None => Self {
-                item,
-                way: Way::Calls(Calls {
-                    callback: Arc::clone(callback),
-                    total: AtomicU64::new(0),
-                }),
-                done: false,
-            },
+            None => {
+                let mut reporter = Self::on_slot(item, Chunk::vacant(), 0);
+                reporter.calls = Some(Calls::new(callback));
+                reporter
+            }
         })
     }
 
     pub(super) fn on_slot(item: ItemId, chunk: Arc<Chunk>, number: u32) -> Self {
         Self {
-            item,
-            way: Way::Slot(chunk, number),
+            chunk,
+            number,
             done: false,
+            item,
+            calls: None,
         }
+    }
+
+    #[inline]
+    fn slot(&self) -> &Slot {
+        self.chunk.slot(self.number)
     }
 
     /// The item.
@@ -122,19 +120,10 @@ impl ItemReporter {
     /// [`progress`](SyncCallback::progress).
     #[inline]
     pub fn set(&self, value: u64) -> Result<Verdict, CallbackError> {
-        match &self.way {
-            Way::Slot(chunk, number) => {
-                let slot = chunk.slot(*number);
-                if slot.set_if_live(value) {
-                    Ok(Verdict::Continue)
-                } else {
-                    slow(chunk, slot, &ProgressUpdate::new().value(value), None)
-                }
-            }
-            Way::Calls(calls) => {
-                calls.total.store(value, Ordering::Relaxed);
-                calls.report(self.item, &ProgressUpdate::new().value(value))
-            }
+        if self.slot().set_if_live(value) {
+            Ok(Verdict::Continue)
+        } else {
+            self.slow_set(value)
         }
     }
 
@@ -147,20 +136,10 @@ impl ItemReporter {
     /// As for [`set`](Self::set).
     #[inline]
     pub fn advance(&self, amount: u64) -> Result<Verdict, CallbackError> {
-        match &self.way {
-            Way::Slot(chunk, number) => {
-                let slot = chunk.slot(*number);
-                if slot.add_if_live(amount) {
-                    Ok(Verdict::Continue)
-                } else {
-                    slow(chunk, slot, &ProgressUpdate::CHECK, Some(amount))
-                }
-            }
-            Way::Calls(calls) => {
-                let before = calls.total.fetch_add(amount, Ordering::Relaxed);
-                let update = ProgressUpdate::new().value(before.wrapping_add(amount));
-                calls.report(self.item, &update)
-            }
+        if self.slot().add_if_live(amount) {
+            Ok(Verdict::Continue)
+        } else {
+            self.slow_advance(amount)
         }
     }
 
@@ -172,16 +151,10 @@ impl ItemReporter {
     /// As for [`set`](Self::set).
     #[inline]
     pub fn check(&self) -> Result<Verdict, CallbackError> {
-        match &self.way {
-            Way::Slot(chunk, number) => {
-                let slot = chunk.slot(*number);
-                if slot.check_if_live() {
-                    Ok(Verdict::Continue)
-                } else {
-                    slow(chunk, slot, &ProgressUpdate::CHECK, None)
-                }
-            }
-            Way::Calls(calls) => calls.report(self.item, &ProgressUpdate::CHECK),
+        if self.slot().check_if_live() {
+            Ok(Verdict::Continue)
+        } else {
+            self.slow_check()
         }
     }
 
@@ -191,15 +164,44 @@ impl ItemReporter {
     ///
     /// As for [`set`](Self::set).
     pub fn report(&self, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
-        match &self.way {
-            Way::Slot(chunk, number) => slow(chunk, chunk.slot(*number), update, None),
-            Way::Calls(calls) => {
-                if let Some(value) = update.value {
-                    calls.total.store(value, Ordering::Relaxed);
-                }
-                calls.report(self.item, update)
-            }
+        self.slow(update)
+    }
+
+    /// What the fast path does not take.
+    fn slow(&self, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
+        match &self.calls {
+            None => self.session()?.report(self.slot(), update, None),
+            Some(calls) => calls.report(self.item, update),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn slow_set(&self, value: u64) -> Result<Verdict, CallbackError> {
+        self.slow(&ProgressUpdate::new().value(value))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn slow_check(&self) -> Result<Verdict, CallbackError> {
+        self.slow(&ProgressUpdate::CHECK)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn slow_advance(&self, amount: u64) -> Result<Verdict, CallbackError> {
+        match &self.calls {
+            None => {
+                let update = ProgressUpdate::CHECK;
+                self.session()?.report(self.slot(), &update, Some(amount))
+            }
+            Some(calls) => calls.advance(self.item, amount),
+        }
+    }
+
+    /// The session of the slot, unless it is gone.
+    fn session(&self) -> Result<Arc<Session>, CallbackError> {
+        self.chunk.owner().ok_or(CallbackError::Released)
     }
 
     /// Ends the item as done.
@@ -250,36 +252,15 @@ impl ItemReporter {
         if let Some(text) = error {
             let record = LogRecord::new(LogLevel::Error, text).item(self.item);
             // The status matters more than the log; a callback that is gone says so at the report.
-            let _ = match &self.way {
-                Way::Slot(chunk, _) => chunk
-                    .owner()
-                    .ok_or(CallbackError::Released)
+            let _ = match &self.calls {
+                None => self
+                    .session()
                     .and_then(|session| session.log_error(&record)),
-                Way::Calls(calls) => calls.callback.log_error(&record),
+                Some(calls) => calls.log_error(&record),
             };
             update = update.text(text);
         }
         self.report(&update).map(|_| ())
-    }
-}
-
-impl Calls {
-    fn report(&self, item: ItemId, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
-        self.callback.progress(item, update)
-    }
-}
-
-/// What the fast path does not take.
-#[cold]
-fn slow(
-    chunk: &Chunk,
-    slot: &Slot,
-    update: &ProgressUpdate<'_>,
-    advance: Option<u64>,
-) -> Result<Verdict, CallbackError> {
-    match chunk.owner() {
-        Some(session) => session.report(slot, update, advance),
-        None => Err(CallbackError::Released),
     }
 }
 
@@ -304,13 +285,12 @@ impl Drop for ItemReporter {
         if self.done || !std::thread::panicking() {
             return;
         }
-        let ended = match &self.way {
-            Way::Slot(chunk, number) => chunk.slot(*number).flags() & slot::FINISHED != 0,
-            Way::Calls(_) => false,
-        };
-        if !ended {
-            let _ = self.finish(ItemStatus::Failed, Some("worker panicked"));
-        }
+        // A second panic, in somebody else's callback or in what hangs on a session that ends here, would end the process.
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            if self.check() != Err(CallbackError::ItemFinished) {
+                let _ = self.finish(ItemStatus::Failed, Some("worker panicked"));
+            }
+        }));
     }
 }
 

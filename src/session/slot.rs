@@ -94,6 +94,11 @@ pub(super) const fn with_status(flags: u32, status: ItemStatus) -> u32 {
     (flags & !STATUS_MASK) | (place << STATUS_SHIFT)
 }
 
+/// Whether the item takes part, or took part in an earlier round.
+pub(super) const fn is_selected(flags: u32) -> bool {
+    flags & (MEMBER | JOINED) != 0
+}
+
 /// The answer that a flags word gives to a report that is taken.
 pub(super) const fn verdict(flags: u32) -> Verdict {
     if flags & CANCEL_ALL != 0 {
@@ -184,9 +189,10 @@ impl Change {
         self.before & bit != 0 && self.after & bit == 0
     }
 
-    /// The status or a cancel changed: something that observers are told.
+    /// The status, a cancel or whether the item takes part changed: something that observers are told.
     pub(super) const fn is_news(self) -> bool {
         (self.before ^ self.after) & (STATUS_MASK | FINISHED | CANCEL_ITEM) != 0
+            || is_selected(self.before) != is_selected(self.after)
     }
 }
 
@@ -213,9 +219,9 @@ impl Slot {
 
     /// Gives the slot to an item, `Pending`, with these state bits. To be done before its number is handed out.
     pub(super) fn occupy(&self, id: ItemId, home: u32, bits: u32) {
-        let [high, low] = halves(id);
-        self.id[0].store(high, Ordering::Relaxed);
-        self.id[1].store(low, Ordering::Relaxed);
+        let [one, other] = halves(id);
+        self.id[0].store(one, Ordering::Relaxed);
+        self.id[1].store(other, Ordering::Relaxed);
         self.home.store(home, Ordering::Relaxed);
         let flags = settle(with_status(bits, ItemStatus::Pending));
         self.flags.swap(flags, Ordering::AcqRel);
@@ -226,8 +232,8 @@ impl Slot {
     }
 
     pub(super) fn holds(&self, id: ItemId) -> bool {
-        let [high, low] = halves(id);
-        self.id[0].load(Ordering::Relaxed) == high && self.id[1].load(Ordering::Relaxed) == low
+        let [one, other] = halves(id);
+        self.id[0].load(Ordering::Relaxed) == one && self.id[1].load(Ordering::Relaxed) == other
     }
 
     /// The flags at this moment, without the lock.
@@ -394,9 +400,10 @@ impl Tools<'_> {
     }
 }
 
+/// The id in two words, in the machine's own order of bytes: it is only ever compared.
 fn halves(id: ItemId) -> [u64; 2] {
-    let (high, low) = uuid::Uuid::from(id).as_u64_pair();
-    [high, low]
+    let word = u128::from_ne_bytes(*id.as_uuid().as_bytes());
+    [word as u64, (word >> 64) as u64]
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,8 +1,9 @@
-//! The locks, condition variables and atomics of the session, all in one place.
+//! The locks, condition variables, atomics and the thread-local variable of the session, all in one place.
 //!
-//! Under `cfg(loom)` they are loom's, so that the model checker sees every access; otherwise they are
-//! `parking_lot`'s and the standard library's. Nothing in `session` names another lock or atomic. `Arc` and
-//! `Weak` are the standard library's in both cases: a count decides nothing here but when memory is freed.
+//! In the crate's own tests under `cfg(loom)` they are loom's, so that the model checker sees every access; otherwise
+//! they are `parking_lot`'s and the standard library's, also where a program that is itself checked with
+//! `--cfg loom` depends on the crate. Nothing in `session` names another. `Arc` and `Weak` are the
+//! standard library's in both cases: a count decides nothing here but when memory is freed.
 //!
 //! # Lock order
 //!
@@ -16,19 +17,32 @@
 //!
 //! User code (a handler, a connector, a waker) is called with none of them held.
 
-#[cfg(loom)]
+#[cfg(all(test, loom))]
 pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-#[cfg(not(loom))]
+#[cfg(not(all(test, loom)))]
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-#[cfg(not(loom))]
+#[cfg(not(all(test, loom)))]
+thread_local! {
+    /// The number of the slot that this thread found last, in whichever session. It is a guess, to be proved right by
+    /// the id that the slot holds, so it may be of any session and any age.
+    pub(crate) static LAST_SLOT: Cell<u32> = const { Cell::new(0) };
+}
+// loom's, since all threads of a model run on one real thread.
+#[cfg(all(test, loom))]
+loom::thread_local! {
+    pub(crate) static LAST_SLOT: Cell<u32> = Cell::new(0);
+}
+
+#[cfg(not(all(test, loom)))]
 mod imp {
     pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 }
 
-#[cfg(loom)]
+#[cfg(all(test, loom))]
 mod imp {
     //! loom's locks with `parking_lot`'s signatures: a poisoned lock is taken as it is.
     use std::sync::PoisonError;
@@ -83,7 +97,7 @@ impl Signal {
     }
 
     /// Waits for a notification or for `until` (`None`: for ever). The second value says whether `until` has passed.
-    #[cfg(not(loom))]
+    #[cfg(not(all(test, loom)))]
     pub(crate) fn wait<'a, T>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -99,13 +113,16 @@ impl Signal {
         (guard, late)
     }
 
-    /// loom has no time: a wait ends by a notification only.
-    #[cfg(loom)]
+    /// loom has no time: a wait ends by a notification only, unless its time has passed before it begins.
+    #[cfg(all(test, loom))]
     pub(crate) fn wait<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
-        _until: Option<Instant>,
+        until: Option<Instant>,
     ) -> (MutexGuard<'a, T>, bool) {
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return (guard, true);
+        }
         let guard = self.0.wait(guard);
         (
             guard.unwrap_or_else(std::sync::PoisonError::into_inner),

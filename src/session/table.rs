@@ -14,6 +14,8 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
+#[cfg(not(loom))]
+use std::sync::LazyLock;
 use std::sync::{Arc, Weak};
 
 use foldhash::fast::RandomState;
@@ -24,10 +26,10 @@ use super::sync::RwLock;
 use crate::{CallbackError, ItemId, SyncItem};
 
 /// How many slots share an `Arc`. As fast as one `Arc` a slot, and half the memory.
-#[cfg(not(loom))]
+#[cfg(not(all(test, loom)))]
 pub(super) const CHUNK: usize = 64;
 /// The model checker pays for every object it knows.
-#[cfg(loom)]
+#[cfg(all(test, loom))]
 pub(super) const CHUNK: usize = 2;
 
 /// Some slots, and the session they belong to.
@@ -43,6 +45,19 @@ impl Chunk {
             slots: std::array::from_fn(|_| Slot::vacant()),
             owner: owner.clone(),
         }
+    }
+
+    /// Slots that belong to no session and are never live.
+    pub(super) fn vacant() -> Arc<Self> {
+        #[cfg(not(loom))]
+        {
+            static VACANT: LazyLock<Arc<Chunk>> =
+                LazyLock::new(|| Arc::new(Chunk::new(&Weak::new())));
+            Arc::clone(&VACANT)
+        }
+        // The model checker's atomics live no longer than one execution.
+        #[cfg(loom)]
+        Arc::new(Self::new(&Weak::new()))
     }
 
     /// The slot with this number, of which only the part within the chunk counts: so it needs no bounds check.

@@ -47,7 +47,7 @@ impl ItemView {
             max: look.max,
             text: look.text,
             verdict: slot::verdict(look.flags),
-            selected: look.flags & (slot::JOINED | slot::MEMBER) != 0,
+            selected: slot::is_selected(look.flags),
         }
     }
 
@@ -166,8 +166,8 @@ impl Changes {
         self.phase
     }
 
-    /// The items in work, and those whose status or verdict changed after the cursor that was given, each once, in
-    /// the order in which they were built and added.
+    /// The items in work, and those whose status, verdict or part in the run changed after the cursor that was given,
+    /// each once, in the order in which they were built and added.
     #[must_use]
     pub fn items(&self) -> &[ItemView] {
         &self.items

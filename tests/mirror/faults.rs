@@ -187,8 +187,9 @@ fn no_space_left() {
     place.file("bad/large", vec![7; 3 << 20]);
     let (source, dest, room) = (place.source(), place.dest(), place.path("room"));
     fs::create_dir(&room).unwrap();
-    // What is there afterwards must be looked at before the mount is gone.
-    let script = r#"mount -t tmpfs -o size=2m none "$3" && "$0" "$1" "$3/dest"; code=$?;
+    // One thread: beside the large file, while it fills the place, no other file would find room either. What is there
+    // afterwards must be looked at before the mount is gone.
+    let script = r#"mount -t tmpfs -o size=2m none "$3" && "$0" --jobs 1 "$1" "$3/dest"; code=$?;
         cp -a "$3/dest" "$2"; exit $code"#;
     if let Some(mut command) = with_mounts(script, &[&source, &dest, &room]) {
         run(&mut command)

@@ -1,0 +1,376 @@
+//! The bars that need nothing but this crate and the floor under it: P1, P5, P6, P7, P9. Those against other crates are
+//! in `benches/peers`.
+//!
+//! Run by `cargo bench --bench ratios`; `cargo bench --bench ratios -- P1 P6` runs some of them. It prints a table and
+//! fails nothing: machines are shared, so run it twice and read the medians.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use syncmgr::{
+    CallbackError, ItemId, ItemName, ItemReporter, LogLevel, LogRecord, Session, SyncCallback,
+    SyncItem, Uuid, Verdict,
+};
+
+#[path = "support/mod.rs"]
+mod support;
+use support::{Ratio, alternate, head, quartiles, row, timed};
+
+/// A value and a flag, alone on their cache line, as a slot is.
+#[repr(align(64))]
+struct Padded {
+    flag: AtomicU64,
+    value: AtomicU64,
+}
+
+impl Padded {
+    fn new() -> Self {
+        Self {
+            flag: AtomicU64::new(1),
+            value: AtomicU64::new(0),
+        }
+    }
+
+    /// The floor: one load, one store.
+    #[inline(always)]
+    fn report(&self, value: u64) -> bool {
+        let go_on = self.flag.load(Ordering::Acquire) == 1;
+        if go_on {
+            self.value.store(value, Ordering::Release);
+        }
+        go_on
+    }
+}
+
+/// The floor as a worker uses it: report, and go on only if the answer says so.
+#[inline(always)]
+fn floor_report(floor: &Padded, value: u64) {
+    if !black_box(floor).report(value) {
+        stopped();
+    }
+}
+
+/// Ours, used the same way.
+#[inline(always)]
+fn set(reporter: &ItemReporter, value: u64) {
+    go_on(black_box(reporter).set(value));
+}
+
+#[inline(always)]
+fn go_on(answer: Result<Verdict, CallbackError>) {
+    if answer != Ok(Verdict::Continue) {
+        stopped();
+    }
+}
+
+/// Nobody cancels here: a benchmark that comes here measures something else.
+#[cold]
+#[inline(never)]
+fn stopped() {
+    panic!("a report was not answered Continue");
+}
+
+fn items(count: u128) -> impl Iterator<Item = SyncItem> {
+    (1..=count).map(|n| {
+        SyncItem::new(
+            ItemId::from_u128(n),
+            ItemName::shortened(&format!("item {n:07}")),
+        )
+    })
+}
+
+fn session(count: u128) -> Arc<Session> {
+    let session = Session::builder().items(items(count)).build();
+    session.unwrap_or_else(|error| panic!("the items of the benchmark: {error}"))
+}
+
+fn reporter(session: &Arc<Session>, n: u128) -> ItemReporter {
+    let reporter = session.reporter(ItemId::from_u128(n));
+    reporter.unwrap_or_else(|error| panic!("item {n} of the benchmark: {error}"))
+}
+
+fn p1() {
+    let session = session(1);
+    let reporter = reporter(&session, 1);
+    let floor = Padded::new();
+    let ratio = alternate(
+        401,
+        || timed(100_000, |n| floor_report(&floor, n)),
+        || timed(100_000, |n| set(&reporter, n)),
+    );
+    row("P1", "`ItemReporter::set`", &ratio, 1.10);
+    let ratio = alternate(
+        401,
+        || timed(100_000, |n| floor_report(&floor, n)),
+        || timed(100_000, |_| go_on(black_box(&reporter).advance(1))),
+    );
+    row("-", "`ItemReporter::advance`", &ratio, f64::INFINITY);
+}
+
+/// How long two threads take, each with `work` of its own, when they begin together.
+fn together(work: [&(dyn Fn() + Sync); 2]) -> Duration {
+    let barrier = Barrier::new(2);
+    let run = |work: &(dyn Fn() + Sync)| {
+        barrier.wait();
+        let start = Instant::now();
+        work();
+        start.elapsed()
+    };
+    thread::scope(|scope| {
+        let other = scope.spawn(|| run(work[1]));
+        let first = run(work[0]);
+        first.max(other.join().unwrap_or_default())
+    })
+}
+
+fn p5() {
+    const EACH: u64 = 4_000_000;
+    let session = session(2);
+    // Two items that begin so that the fast path takes them.
+    let reporters = [reporter(&session, 1), reporter(&session, 2)];
+    let floors = [Padded::new(), Padded::new()];
+    let floor = |at: usize| {
+        let floor = &floors[at];
+        timed(EACH, |n| floor_report(floor, n));
+    };
+    let subject = |at: usize| {
+        let reporter = &reporters[at];
+        timed(EACH, |n| set(reporter, n));
+    };
+    let scale = |one: &dyn Fn(), both: Duration| {
+        let start = Instant::now();
+        one();
+        2.0 * start.elapsed().as_secs_f64() / both.as_secs_f64()
+    };
+    let (mut floor_scales, mut subject_scales, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..41 {
+        let of_floor = scale(&|| floor(0), together([&|| floor(0), &|| floor(1)]));
+        let of_subject = scale(&|| subject(0), together([&|| subject(0), &|| subject(1)]));
+        floor_scales.push(of_floor);
+        subject_scales.push(of_subject);
+        ratios.push(of_subject / of_floor);
+    }
+    let [low, median, high] = quartiles(ratios);
+    println!(
+        "| P5 | two threads on two items: what they do more than one | {:.2} times | {:.2} times | {median:.3} ({low:.3} to {high:.3}) | at least 0.97 | {} |",
+        quartiles(floor_scales)[1],
+        quartiles(subject_scales)[1],
+        if median >= 0.97 { "met" } else { "missed" },
+    );
+}
+
+fn p6() {
+    let session = session(1_000);
+    // All of them in work, so that the observer has 1,000 to look at.
+    let reporters: Vec<_> = (1..=1_000).map(|n| reporter(&session, n)).collect();
+    for reporter in &reporters {
+        let _ = reporter.set(1);
+    }
+    let Some(mine) = reporters.first() else {
+        return;
+    };
+    // Rounds of some frames each, or a round would see a part of one.
+    let round = || {
+        let start = Instant::now();
+        let mut operations = 0;
+        while start.elapsed() < Duration::from_millis(100) {
+            operations += timed(100_000, |n| set(mine, n)).1;
+        }
+        (start.elapsed(), operations)
+    };
+    let watched = AtomicBool::new(false);
+    let over = AtomicBool::new(false);
+    let looks = AtomicU64::new(0);
+    let ratio = thread::scope(|scope| {
+        let observer = scope.spawn(|| {
+            let mut cursor = session.snapshot().cursor;
+            while !over.load(Ordering::Relaxed) {
+                thread::park_timeout(Duration::from_nanos(1_000_000_000 / 60));
+                if watched.load(Ordering::Relaxed) {
+                    let changes = session.changes(cursor);
+                    assert_eq!(black_box(changes.items().len()), 1_000);
+                    cursor = changes.cursor();
+                    looks.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        let ratio = alternate(
+            61,
+            || {
+                watched.store(false, Ordering::Relaxed);
+                round()
+            },
+            || {
+                watched.store(true, Ordering::Relaxed);
+                round()
+            },
+        );
+        over.store(true, Ordering::Relaxed);
+        observer.thread().unpark();
+        ratio
+    });
+    row(
+        "P6",
+        &format!(
+            "P1 with an observer of 1,000 items at 60 Hz ({} looks), against without",
+            looks.load(Ordering::Relaxed)
+        ),
+        &ratio,
+        1.03,
+    );
+}
+
+fn p7() {
+    const COUNT: u128 = 1_000_000;
+    let names: Vec<(Uuid, String)> = (1..=COUNT)
+        .map(|n| (Uuid::from_u128(n), format!("item {n:07}")))
+        .collect();
+    type Map = HashMap<Uuid, (String, u64, u64)>;
+    let build_map = || -> Map {
+        names
+            .iter()
+            .map(|(id, name)| (*id, (name.clone(), 0, 0)))
+            .collect()
+    };
+    let build_session = || {
+        let items = names
+            .iter()
+            .map(|(id, name)| SyncItem::new(ItemId::from(*id), ItemName::shortened(name)));
+        let session = Session::builder().items(items).build();
+        session.unwrap_or_else(|error| panic!("the items of the benchmark: {error}"))
+    };
+    // What is built is dropped outside the clock.
+    let build = alternate(
+        11,
+        || {
+            let start = Instant::now();
+            let map = build_map();
+            (start.elapsed(), map.len() as u64)
+        },
+        || {
+            let start = Instant::now();
+            let session = build_session();
+            (start.elapsed(), session.open_items().len() as u64)
+        },
+    );
+    row("P7", "build 10^6 items, an item", &build, 2.0);
+
+    let mut kept: Option<(Map, Arc<Session>)> = None;
+    let bytes_of = |f: &mut dyn FnMut()| allocation_counter::measure(f).bytes_current;
+    let mut map = Map::new();
+    let of_map = bytes_of(&mut || map = build_map()) as f64;
+    let mut session = None;
+    let of_session = bytes_of(&mut || session = Some(build_session())) as f64;
+    let Some(session) = session else {
+        return;
+    };
+    let per_item = COUNT as f64;
+    println!(
+        "| P7 | memory of 10^6 items, an item | {:.0} bytes | {:.0} bytes | {:.3} | at most 2 | {} |",
+        of_map / per_item,
+        of_session / per_item,
+        of_session / of_map,
+        if of_session <= 2.0 * of_map {
+            "met"
+        } else {
+            "missed"
+        },
+    );
+
+    let snapshot = alternate(
+        11,
+        || {
+            let start = Instant::now();
+            let values: Vec<(String, u64, u64)> = map.values().cloned().collect();
+            (start.elapsed(), black_box(values).len() as u64)
+        },
+        || {
+            let start = Instant::now();
+            let snapshot = session.snapshot();
+            (start.elapsed(), black_box(snapshot).items.len() as u64)
+        },
+    );
+    row("P7", "snapshot of 10^6 items, an item", &snapshot, 3.0);
+
+    // 100 items in work: among 1,000, and among a million.
+    let few = self::session(1_000);
+    let changes = |session: &Arc<Session>| {
+        let cursor = session.snapshot().cursor;
+        let working: Vec<_> = (1..=100).map(|n| reporter(session, n)).collect();
+        for reporter in &working {
+            let _ = reporter.set(1);
+        }
+        let cursor = session.changes(cursor).cursor();
+        (working, cursor)
+    };
+    let (_few, few_cursor) = changes(&few);
+    let (_many, many_cursor) = changes(&session);
+    let look = |session: &Arc<Session>, cursor| {
+        timed(100, |_| {
+            assert_eq!(black_box(session.changes(cursor)).items().len(), 100);
+        })
+    };
+    let ratio = alternate(
+        101,
+        || look(&few, few_cursor),
+        || look(&session, many_cursor),
+    );
+    row(
+        "P7",
+        "`changes` of 100 items in work among 10^6, against among 10^3",
+        &ratio,
+        1.5,
+    );
+    kept.replace((map, session));
+}
+
+fn p9() {
+    let text = "copying photos/2026/11/23.raw: the disk is full, 0 bytes of 4 GB";
+    assert_eq!(text.len(), 64);
+    let id = ItemId::from_u128(1);
+    let ratio: Ratio = alternate(
+        201,
+        || {
+            let log = Mutex::new(Vec::new());
+            timed(5_000, |_| {
+                let mut log = black_box(&log)
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                log.push(text.to_owned());
+            })
+        },
+        || {
+            let session = session(1);
+            let record = LogRecord::new(LogLevel::Error, text).item(id);
+            timed(5_000, |_| {
+                let taken = black_box(&session).log_error(&record);
+                assert!(taken.is_ok());
+            })
+        },
+    );
+    row(
+        "P9",
+        "`log_error`, against a push into a locked `Vec`",
+        &ratio,
+        3.0,
+    );
+}
+
+fn main() {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let is_wanted = |id: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == id);
+    head("floor");
+    let bars: [(&str, fn()); 5] = [("P1", p1), ("P5", p5), ("P6", p6), ("P7", p7), ("P9", p9)];
+    for (id, bar) in bars {
+        if is_wanted(id) {
+            bar();
+        }
+    }
+}

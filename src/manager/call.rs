@@ -1,0 +1,87 @@
+//! A call of the handler: whatever happens in it, the driver goes on.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::Fault;
+use crate::session::Session;
+use crate::{HResult, HandlerError, LogLevel, LogRecord, SyncCallback, SyncHandler};
+
+/// How a run ended.
+pub(super) struct End {
+    pub(super) result: HResult,
+    pub(super) error: Option<String>,
+}
+
+impl End {
+    pub(super) fn of(result: HResult) -> Self {
+        Self {
+            result,
+            error: None,
+        }
+    }
+
+    /// An error that a call answered, as it is.
+    fn answered(error: &HandlerError) -> Self {
+        Self {
+            result: error.hresult(),
+            error: Some(error.to_string()),
+        }
+    }
+
+    /// Where there is nothing to go on with, an error that carries `S_OK` is still none.
+    pub(super) fn failed(self) -> Self {
+        let result = match self.result {
+            HResult::S_OK => HResult::E_UNEXPECTED,
+            code => code,
+        };
+        Self { result, ..self }
+    }
+}
+
+/// Calls a method of the handler; a panic ends the run. An error is put into words here, since that is the handler's code
+/// too, and so is its drop.
+pub(super) fn call<R>(
+    handler: &Arc<dyn SyncHandler>,
+    session: Option<&Session>,
+    faults: &mut Vec<Fault>,
+    name: &'static str,
+    method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
+) -> Result<Result<R, End>, End> {
+    let called = || method(Arc::clone(handler)).map_err(|error| End::answered(&error));
+    catch_unwind(AssertUnwindSafe(called)).map_err(|payload| {
+        let fault = Fault::Panicked {
+            call: name,
+            message: panic_text(payload),
+        };
+        let text = fault.to_string();
+        log(session, LogLevel::Error, &text);
+        faults.push(fault);
+        End {
+            result: HResult::E_UNEXPECTED,
+            error: Some(text),
+        }
+    })
+}
+
+/// The driver's own entry in the session's log. A full log loses it; the report has it as well.
+pub(super) fn log(session: Option<&Session>, level: LogLevel, text: &str) {
+    if let Some(session) = session {
+        let _ = session.log_error(&LogRecord::new(level, text));
+    }
+}
+
+/// What a panic said.
+fn panic_text(payload: Box<dyn Any + Send>) -> String {
+    let text = match payload.downcast_ref::<&str>() {
+        Some(text) => (*text).to_owned(),
+        None => match payload.downcast_ref::<String>() {
+            Some(text) => text.clone(),
+            None => "it gave no text".to_owned(),
+        },
+    };
+    // A payload may be anything, and so may its drop.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    text
+}

@@ -1,0 +1,350 @@
+//! From the callback to the release.
+
+use std::collections::VecDeque;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::call::{End, call, log};
+use super::start::distinct;
+use super::{Fault, RunOptions};
+use crate::session::{HostEvent, Phase, Session};
+use crate::{
+    CallbackError, ErrorId, HResult, HandlerError, ItemId, ItemStatus, LogLevel, Prepared,
+    SyncCallback, SyncHandler,
+};
+
+pub(super) struct Ended {
+    pub(super) end: End,
+    pub(super) phase: Phase,
+    pub(super) open: Vec<ItemId>,
+}
+
+/// Something that the driver waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Prepare,
+    Synchronize,
+    ShowError,
+}
+
+impl Step {
+    const fn completion(self) -> &'static str {
+        match self {
+            Step::Prepare => "prepare_for_sync_completed",
+            Step::Synchronize => "synchronize_completed",
+            Step::ShowError => "show_error_completed",
+        }
+    }
+
+    /// The phase in which the handler may be told to skip an item (rule M04).
+    const fn window(self) -> Option<Phase> {
+        match self {
+            Step::Prepare => Some(Phase::Preparing),
+            Step::Synchronize => Some(Phase::Synchronizing),
+            Step::ShowError => None,
+        }
+    }
+}
+
+/// From the callback to the release.
+pub(super) struct Run<'a> {
+    pub(super) handler: &'a Arc<dyn SyncHandler>,
+    pub(super) session: &'a Arc<Session>,
+    pub(super) options: &'a RunOptions,
+    pub(super) faults: Vec<Fault>,
+    /// Skips that wait for a window.
+    pub(super) skips: VecDeque<ItemId>,
+    /// The sequence number of the last log entry that was offered to the user.
+    pub(super) shown: u64,
+    pub(super) rounds: u32,
+}
+
+impl Run<'_> {
+    fn call<R>(
+        &mut self,
+        name: &'static str,
+        method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
+    ) -> Result<Result<R, End>, End> {
+        call(
+            self.handler,
+            Some(self.session),
+            &mut self.faults,
+            name,
+            method,
+        )
+    }
+
+    pub(super) fn drive(&mut self, mut items: Vec<ItemId>) -> Result<HResult, End> {
+        let callback: Arc<dyn SyncCallback> = self.session.clone();
+        let set = self.call("set_progress_callback", |handler| {
+            handler.set_progress_callback(Some(callback))
+        })?;
+        match set {
+            Err(error) if error.result.is_failure() => return Err(error),
+            _ => {}
+        }
+        // The first round cannot be refused: the items are the session's own, and nothing was begun.
+        self.session.begin_prepare(&items).map_err(refused)?;
+        loop {
+            self.rounds += 1;
+            self.prepare(&items)?;
+            let result = self.synchronize()?;
+            match self.show_errors()? {
+                Some(again) => items = again,
+                None => return Ok(result),
+            }
+        }
+    }
+
+    fn prepare(&mut self, items: &[ItemId]) -> Result<(), End> {
+        let answer = self.call("prepare_for_sync", |handler| {
+            handler.prepare_for_sync(items)
+        });
+        let started = answer.and_then(|answer| match answer {
+            Ok(Prepared::Started) => Ok(()),
+            Ok(Prepared::NeedsUser) => Err(End::of(HResult::S_FALSE)),
+            Err(error) => self.only_s_ok(error),
+        });
+        if let Err(end) = started {
+            return Err(self.complete(Step::Prepare, end));
+        }
+        match self.wait(Step::Prepare)? {
+            (HResult::S_OK, _) => Ok(()),
+            (result, _) => Err(End::of(result)),
+        }
+    }
+
+    fn synchronize(&mut self) -> Result<HResult, End> {
+        self.session.begin_synchronize().map_err(refused)?;
+        let answer = self.call("synchronize", |handler| handler.synchronize());
+        let started = answer.and_then(|answer| match answer {
+            Ok(()) => Ok(()),
+            Err(error) => self.only_s_ok(error),
+        });
+        if let Err(end) = started {
+            return Err(self.complete(Step::Synchronize, end));
+        }
+        self.wait(Step::Synchronize).map(|(result, _)| result)
+    }
+
+    /// Goes on where the code is `S_OK`, and ends the run with any other; what it says is logged.
+    fn only_s_ok(&self, error: End) -> Result<(), End> {
+        if error.result == HResult::S_OK {
+            return Ok(());
+        }
+        if let Some(text) = &error.error {
+            log(Some(self.session), LogLevel::Error, text);
+        }
+        Err(error)
+    }
+
+    /// A call that did not answer `S_OK` is not completed by the handler, so the driver does it. A handler that did it
+    /// all the same is at fault, and the answer of its call counts.
+    fn complete(&mut self, step: Step, end: End) -> End {
+        let phase = self.session.phase();
+        if step.window() == Some(phase) {
+            // Refused only if the handler completes at this very moment; the report then says so.
+            let _ = match step {
+                Step::Prepare => self.session.prepare_for_sync_completed(end.result),
+                _ => self.session.synchronize_completed(end.result),
+            };
+        } else if phase != Phase::Released {
+            self.faults.push(Fault::UnexpectedCompletion {
+                call: step.completion(),
+            });
+        }
+        end
+    }
+
+    /// Shows the errors that the user wants to see; a retry that one of them asks for is begun, and answered by its
+    /// items.
+    fn show_errors(&mut self) -> Result<Option<Vec<ItemId>>, End> {
+        let Some(wanted) = &self.options.show_error_if else {
+            return Ok(None);
+        };
+        for entry in self.session.log() {
+            if entry.sequence <= self.shown {
+                continue;
+            }
+            self.shown = entry.sequence;
+            let Some(error) = entry.error_id else {
+                continue;
+            };
+            if !entry.can_be_shown() || !wanted(&entry) || !self.is_logged(error) {
+                continue;
+            }
+            self.discard_events();
+            let answer = self.call("show_error", |handler| handler.show_error(error))?;
+            if answer.is_err_and(|error| error.result.is_failure()) {
+                continue;
+            }
+            let (result, items) = self.wait(Step::ShowError)?;
+            if result == HResult::S_SYNCMGR_RETRYSYNC {
+                if let Some(items) = self.retry(items) {
+                    return Ok(Some(items));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the handler has not deleted the error meanwhile.
+    fn is_logged(&self, error: ErrorId) -> bool {
+        let log = self.session.log();
+        log.iter().any(|entry| entry.error_id == Some(error))
+    }
+
+    /// Begins a retry with these items, if there may be one.
+    fn retry(&mut self, items: Vec<ItemId>) -> Option<Vec<ItemId>> {
+        let items = distinct(items);
+        if self.rounds > self.options.max_retries {
+            let text = format!(
+                "a retry was asked for and not made: {} are allowed, and all were made",
+                self.options.max_retries
+            );
+            log(Some(self.session), LogLevel::Warning, &text);
+            return None;
+        }
+        // Skips from before belong to the round that is over.
+        self.discard_events();
+        self.skips.clear();
+        match self.session.begin_prepare(&items) {
+            Ok(()) => Some(items),
+            // Everything was cancelled meanwhile: nobody's fault.
+            Err(CallbackError::WrongPhase | CallbackError::Released) => None,
+            Err(error) => {
+                self.faults.push(Fault::BadRetry(error));
+                None
+            }
+        }
+    }
+
+    /// Before a show-error and a retry, and in the end: a completion that is there already belongs to nothing.
+    fn discard_events(&mut self) {
+        while let Some(event) = self.session.host_event(Duration::ZERO) {
+            self.unexpected(&event);
+        }
+    }
+
+    fn unexpected(&mut self, event: &HostEvent) {
+        // The session lets a prepare or synchronize be completed only where that is awaited; a skip may come too late; and
+        // the properties may be shown by whoever holds the handler beside this driver, which never does.
+        if matches!(event, HostEvent::ShowErrorCompleted(..)) {
+            self.faults.push(Fault::UnexpectedCompletion {
+                call: Step::ShowError.completion(),
+            });
+        }
+    }
+
+    /// Waits for a completion, and tells the handler of skips meanwhile.
+    fn wait(&mut self, step: Step) -> Result<(HResult, Vec<ItemId>), End> {
+        loop {
+            self.tell_skips(step)?;
+            match (step, self.next_event()) {
+                (Step::Prepare, Some(HostEvent::PrepareCompleted(result)))
+                | (Step::Synchronize, Some(HostEvent::SynchronizeCompleted(result))) => {
+                    return Ok((result, Vec::new()));
+                }
+                (Step::ShowError, Some(HostEvent::ShowErrorCompleted(result, items))) => {
+                    return Ok((result, items));
+                }
+                (_, Some(HostEvent::Skip(item))) => self.skips.push_back(item),
+                (_, Some(event)) => self.unexpected(&event),
+                (_, None) if self.session.phase() == Phase::Released => {
+                    return Err(End {
+                        result: HResult::E_ABORT,
+                        error: Some("the session was released while the handler worked".into()),
+                    });
+                }
+                (_, None) => {
+                    let fault = Fault::NotCompleted {
+                        call: step.completion(),
+                        after: self.options.deadline.unwrap_or(Duration::MAX),
+                    };
+                    let text = fault.to_string();
+                    log(Some(self.session), LogLevel::Error, &text);
+                    self.faults.push(fault);
+                    return Err(End {
+                        result: HResult::E_ABORT,
+                        error: Some(text),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Tells the handler of the items to skip, while a window is open (rule M04).
+    fn tell_skips(&mut self, step: Step) -> Result<(), End> {
+        while step.window() == Some(self.session.phase()) {
+            let Some(item) = self.skips.pop_front() else {
+                break;
+            };
+            if !self.session.is_skipped(item) {
+                continue; // a retry took it back, or the item is not in the round
+            }
+            // Its answer changes nothing: the item is cancelled, and a handler that does not skip hears it there.
+            let _ = self.call("set_item_status", |handler| {
+                handler.set_item_status(item, ItemStatus::Skipped)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The next event; none past the deadline, or where the session is released.
+    fn next_event(&self) -> Option<HostEvent> {
+        let Some(deadline) = self.options.deadline else {
+            return self.session.host_event(Duration::MAX);
+        };
+        // Looking eight times a deadline notices silence at most an eighth of it late.
+        let slice = (deadline / 8).max(Duration::from_millis(1));
+        let mut active = Instant::now();
+        loop {
+            let left = deadline.saturating_sub(active.elapsed());
+            let event = self.session.host_event(left.min(slice));
+            if event.is_some() || self.session.phase() == Phase::Released {
+                return event;
+            }
+            if self.session.take_activity() {
+                active = Instant::now();
+            } else if active.elapsed() >= deadline {
+                return None;
+            }
+        }
+    }
+
+    /// Lets the handler go, whatever has happened before.
+    pub(super) fn finish(&mut self, end: std::thread::Result<Result<HResult, End>>) -> Ended {
+        let phase = self.session.phase();
+        let open = if self.rounds > 0 {
+            self.session.open_items()
+        } else {
+            Vec::new()
+        };
+        let let_go = self.call("set_progress_callback", |handler| {
+            handler.set_progress_callback(None)
+        });
+        self.session.release();
+        self.discard_events(); // after the release, when no more can come
+        let refused = self.session.refused_completions();
+        self.faults
+            .extend(refused.into_iter().map(Fault::RefusedCompletion));
+        let end = match end {
+            Ok(Ok(result)) => match let_go {
+                Err(end) => end,
+                Ok(_) => End::of(result),
+            },
+            Ok(Err(end)) => end,
+            Err(panic) => resume_unwind(panic),
+        };
+        Ended { end, phase, open }
+    }
+}
+
+/// The session refused a step that it cannot refuse unless somebody released it meanwhile.
+fn refused(error: CallbackError) -> End {
+    End {
+        result: error.hresult(),
+        error: Some(error.to_string()),
+    }
+}

@@ -1,0 +1,108 @@
+//! From `initialize` to the list of items.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use super::call::{End, call, log};
+use super::{Fault, RunOptions};
+use crate::session::Session;
+use crate::{
+    HResult, HandlerError, HandlerInfo, ItemId, ItemList, LogLevel, Participation, SyncFlags,
+    SyncHandler, SyncItem,
+};
+
+/// From `initialize` to the list of items: there is no session yet.
+pub(super) struct Start<'a> {
+    pub(super) handler: &'a Arc<dyn SyncHandler>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) info: Option<HandlerInfo>,
+}
+
+pub(super) struct Begun {
+    pub(super) session: Arc<Session>,
+    pub(super) items: Vec<ItemId>,
+}
+
+impl Start<'_> {
+    fn call<R>(
+        &mut self,
+        name: &'static str,
+        method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
+    ) -> Result<Result<R, End>, End> {
+        call(self.handler, None, &mut self.faults, name, method)
+    }
+
+    /// Either the session and the items to prepare, or how the run ended before that.
+    pub(super) fn begin(
+        &mut self,
+        options: &mut RunOptions,
+    ) -> Result<Begun, (Option<Arc<Session>>, End)> {
+        let items = self.list(options.flags).map_err(|end| (None, end))?;
+        let checked: Vec<ItemId> = items
+            .iter()
+            .filter(|item| item.checked)
+            .map(|item| item.id)
+            .collect();
+        let session = match options.session().items(items).build() {
+            Ok(session) => session,
+            Err(error) => {
+                let end = End {
+                    result: error.hresult(),
+                    error: Some(error.to_string()),
+                };
+                self.faults.push(Fault::BadItems(error));
+                return Err((None, end));
+            }
+        };
+        for on_session in options.on_session.drain(..) {
+            let given = Arc::clone(&session);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| on_session(given))) {
+                session.release(); // whoever follows it already is to stop
+                resume_unwind(panic);
+            }
+        }
+        let items = match options.select.take() {
+            None => checked,
+            Some(wanted) => known(&session, wanted),
+        };
+        if items.is_empty() || options.flags.contains(SyncFlags::SETTINGS) {
+            return Err((Some(session), End::of(HResult::S_OK)));
+        }
+        Ok(Begun { session, items })
+    }
+
+    fn list(&mut self, flags: SyncFlags) -> Result<Vec<SyncItem>, End> {
+        match self.call("initialize", |handler| handler.initialize(flags, None))? {
+            Ok(Participation::Joins) => {}
+            Ok(Participation::Declines) => return Err(End::of(HResult::S_FALSE)),
+            Err(error) if error.result == HResult::S_OK => {}
+            Err(error) => return Err(error),
+        }
+        let info = self.call("info", |handler| handler.info())?;
+        self.info = Some(info.map_err(End::failed)?);
+        let items = self.call("items", |handler| handler.items())?;
+        items.map(ItemList::into_items).map_err(End::failed)
+    }
+}
+
+/// The items of `wanted` that the session knows, each once.
+fn known(session: &Session, wanted: Vec<ItemId>) -> Vec<ItemId> {
+    let (known, unknown): (Vec<_>, Vec<_>) = distinct(wanted)
+        .into_iter()
+        .partition(|item| session.item(*item).is_some());
+    for item in unknown {
+        let text = format!("the selected item {item} is not in the handler's list; it is left out");
+        log(Some(session), LogLevel::Warning, &text);
+    }
+    known
+}
+
+/// Each item once, where it stands first.
+pub(super) fn distinct(items: Vec<ItemId>) -> Vec<ItemId> {
+    let mut seen = HashSet::with_capacity(items.len());
+    items
+        .into_iter()
+        .filter(|item| seen.insert(*item))
+        .collect()
+}

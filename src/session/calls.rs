@@ -1,0 +1,86 @@
+//! A reporter's way to a callback that is not a session: by calls.
+
+use std::sync::Arc;
+
+use super::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::{CallbackError, ItemId, LogRecord, ProgressUpdate, SyncCallback, Verdict};
+
+/// Set in `Calls::inside` when two threads advance at the same time; below it they are counted.
+const OVERLAP: u32 = 1 << 31;
+
+/// Somebody else's callback, and what was reported to it.
+pub(super) struct Calls {
+    callback: Arc<dyn SyncCallback>,
+    /// What was reported so far, for `advance`.
+    total: AtomicU64,
+    /// The threads inside `advance`. Each change is a read-modify-write with `AcqRel`, so whoever leaves last sees
+    /// what those who left before it have added.
+    inside: AtomicU32,
+}
+
+impl Calls {
+    pub(super) fn new(callback: &Arc<dyn SyncCallback>) -> Self {
+        Self {
+            callback: Arc::clone(callback),
+            total: AtomicU64::new(0),
+            inside: AtomicU32::new(0),
+        }
+    }
+
+    pub(super) fn report(
+        &self,
+        item: ItemId,
+        update: &ProgressUpdate<'_>,
+    ) -> Result<Verdict, CallbackError> {
+        if let Some(value) = update.value {
+            self.total.store(value, Ordering::Relaxed);
+        }
+        self.callback.progress(item, update)
+    }
+
+    /// Reports the total, grown by `amount`.
+    ///
+    /// Totals of two threads may overtake each other on their way, and the smaller would stay. So the last of those who
+    /// were inside at the same time reports once more, unless it was told to stop.
+    pub(super) fn advance(&self, item: ItemId, amount: u64) -> Result<Verdict, CallbackError> {
+        self.enter();
+        let before = self.total.fetch_add(amount, Ordering::Relaxed);
+        let mut total = before.wrapping_add(amount);
+        loop {
+            let update = ProgressUpdate::new().value(total);
+            let answer = self.callback.progress(item, &update);
+            let go_on = answer == Ok(Verdict::Continue);
+            if !self.leave(go_on) {
+                return answer;
+            }
+            total = self.total.load(Ordering::Relaxed);
+        }
+    }
+
+    fn enter(&self) {
+        let enter = |inside: u32| Some((inside + 1) | if inside > 0 { OVERLAP } else { 0 });
+        let _ = self
+            .inside
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, enter);
+    }
+
+    /// Leaves, or answers true and stays: the last one out has to report once more, if it `can_stay`.
+    fn leave(&self, can_stay: bool) -> bool {
+        let last = OVERLAP | 1;
+        let leave = |inside| {
+            Some(match inside {
+                overlapped if overlapped == last && can_stay => 1,
+                overlapped if overlapped == last => 0,
+                more => more - 1,
+            })
+        };
+        let before = self
+            .inside
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, leave);
+        before == Ok(last) && can_stay
+    }
+
+    pub(super) fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+        self.callback.log_error(record)
+    }
+}
