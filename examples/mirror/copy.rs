@@ -207,13 +207,17 @@ impl<'a> Copier<'a> {
                     io::copy(&mut source.take(CHUNK as u64), &mut dest),
                 )?
             };
-            // The end is seen only by reading past it: some file systems tell no size, or a wrong one.
             done += copied;
+            // An empty file, and one that ends early, show only by reading past the end. A file that has just grown past
+            // its size shows in its size, which is looked at again.
             if copied == 0 || done > size {
                 return Ok(Some(done));
             }
             if !watcher.advance(copied) {
                 return Ok(None);
+            }
+            if done == size {
+                return Ok(Some(done));
             }
         }
     }

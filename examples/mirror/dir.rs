@@ -61,6 +61,7 @@ impl Meta {
 
 /// The answer to asking for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code))]
 pub enum Lock {
     Taken,
     /// Somebody else has it.

@@ -17,6 +17,8 @@ pub struct Lines {
     /// Whether an item that has begun has ended too.
     seen: HashMap<ItemId, bool>,
     sums_at: Instant,
+    /// The lines of this frame: written at once.
+    lines: String,
 }
 
 impl Lines {
@@ -25,6 +27,7 @@ impl Lines {
             numbers,
             seen: HashMap::new(),
             sums_at: Instant::now(),
+            lines: String::new(),
         }
     }
 }
@@ -63,24 +66,29 @@ impl Screen for Lines {
                 format!("begun, {}", show::bytes(view.max))
             };
             let number = self.numbers.of(view.id);
-            print(&format!("[{number}] {}: {what}", view.name));
+            self.line(&format!("[{number}] {}: {what}", view.name));
         }
     }
 
     fn line(&mut self, text: &str) {
-        print(text);
+        self.lines.push_str(text);
+        self.lines.push('\n');
     }
 
     fn frame(&mut self, sums: &Sums, _typed: &str) {
         if self.sums_at.elapsed() >= SUMS_EVERY {
             self.sums_at = Instant::now();
-            print(&format!(
+            self.line(&format!(
                 "{} of {} items, {} of {}",
                 sums.finished,
                 self.numbers.len(),
                 show::bytes(sums.value),
                 show::bytes(sums.max)
             ));
+        }
+        if !self.lines.is_empty() {
+            print(self.lines.trim_end());
+            self.lines.clear();
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Pool<T> {
 struct State<T> {
     waiting: VecDeque<Arc<Job>>,
     active: Vec<Active<T>>,
+    /// Threads that wait for something to do. To wake nobody would cost a system call each time.
+    idle: usize,
 }
 
 struct Active<T> {
@@ -42,6 +44,7 @@ impl<T> Pool<T> {
             state: Mutex::new(State {
                 waiting: jobs.into_iter().collect(),
                 active: Vec::new(),
+                idle: 0,
             }),
             changed: Condvar::new(),
         }
@@ -76,21 +79,24 @@ impl<T> Pool<T> {
                 return None;
             }
             // Somebody is at work and may yet find more.
+            state.idle += 1;
             state = (self.changed.wait(state)).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
         }
     }
 
     /// Adds tasks to an item that the calling thread is working on; the last one is done first.
     pub fn push(&self, job: &Arc<Job>, tasks: Vec<T>) {
-        if tasks.is_empty() {
-            return;
-        }
         let mut state = self.lock();
+        // One of them is for the calling thread.
+        let wake = state.idle > 0 && tasks.len() > 1;
         if let Some(active) = state.active.iter_mut().find(|a| Arc::ptr_eq(job, &a.job)) {
             active.tasks.extend(tasks);
         }
         drop(state);
-        self.changed.notify_all();
+        if wake {
+            self.changed.notify_all();
+        }
     }
 
     /// The thread has ended its turn. `true` if that was the last of the item: it is to be finished now.

@@ -9,7 +9,7 @@ use crate::job::Subject;
 use crate::lines::Lines;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use syncmgr::{ItemId, ItemView, LogEntry, LogLevel, Session};
 
 /// Time between two looks, unless something happens sooner.
@@ -116,6 +116,7 @@ pub fn watch(
     snapshot.items.iter().for_each(|view| sums.add(view));
     loop {
         let changes = session.wait_for_change(cursor, FRAME);
+        let begun = Instant::now();
         cursor = changes.cursor();
         for entry in changes.log() {
             screen.line(&numbers.line(entry));
@@ -126,7 +127,6 @@ pub fn watch(
         } else {
             // Too much happened since: look at everything once.
             snapshot = session.snapshot();
-            cursor = snapshot.cursor;
             &snapshot.items
         };
         views.iter().for_each(|view| sums.add(view));
@@ -140,7 +140,8 @@ pub fn watch(
         if changes.is_over() {
             return screen.end();
         }
-        // Many events a second need not be drawn one by one.
-        std::thread::sleep(FRAME / 5);
+        // Many events a second need not be drawn one by one; and with many items in work a look costs something, which
+        // the workers need more: it takes at most a tenth of a processor.
+        std::thread::sleep((FRAME / 5).max(begun.elapsed() * 9));
     }
 }

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, OnceLock};
 use syncmgr::{LogLevel, LogRecord, SyncCallback};
 
 /// A piece of the work on an item.
@@ -47,7 +47,8 @@ pub struct Work {
     limits: Limits,
     namer: Namer,
     delete: bool,
-    first: Once,
+    /// What the destination had at its top when the work began; `None` if that could not be listed.
+    there: OnceLock<Option<HashSet<OsString>>>,
     callback: Arc<dyn SyncCallback>,
 }
 
@@ -68,14 +69,14 @@ impl Work {
             top: Arc::new(Folder::top(source, dest)),
             namer: Namer::new(),
             delete,
-            first: Once::new(),
+            there: OnceLock::new(),
             callback,
         })
     }
 
     /// Works until there is nothing left to do. Run by each thread.
     pub fn run(&self) {
-        self.first.call_once(|| self.clean_top());
+        self.there();
         let mut copier = Copier::new(&self.namer);
         let mut last = None;
         while let Some(turn) = self.pool.next(last.as_ref()) {
@@ -95,23 +96,29 @@ impl Work {
         }
     }
 
-    /// The leftovers beside the top-level files, which belong to no single item.
-    fn clean_top(&self) {
-        let log = |level, text: &str| _ = self.callback.log_error(&LogRecord::new(level, text));
-        match (self.top.source.names(), self.top.dest.names()) {
-            (Ok(here), Ok(there)) => {
-                let here: HashSet<_> = here.into_iter().collect();
-                let ours = |name: &OsString| temp::is_ours(name) && !here.contains(name);
-                let leftovers: Vec<_> = there.into_iter().filter(ours).collect();
-                remove_leftovers(&self.top.dest, &leftovers, log);
+    /// The names at the top of the destination. The first thread to ask lists them, and removes the leftovers there,
+    /// which belong to no single item.
+    fn there(&self) -> Option<&HashSet<OsString>> {
+        let list = || {
+            let log = |level, text: &str| _ = self.callback.log_error(&LogRecord::new(level, text));
+            match (self.top.source.names(), self.top.dest.names()) {
+                (Ok(here), Ok(there)) => {
+                    let here: HashSet<_> = here.into_iter().collect();
+                    let ours = |name: &&OsString| temp::is_ours(name) && !here.contains(*name);
+                    let leftovers: Vec<_> = there.iter().filter(ours).cloned().collect();
+                    remove_leftovers(&self.top.dest, &leftovers, log);
+                    Some(there.into_iter().collect())
+                }
+                (Err(error), _) | (_, Err(error)) => {
+                    log(
+                        LogLevel::Warning,
+                        &format!("cannot look for leftovers: {error}"),
+                    );
+                    None
+                }
             }
-            (Err(error), _) | (_, Err(error)) => {
-                log(
-                    LogLevel::Warning,
-                    &format!("cannot look for leftovers: {error}"),
-                );
-            }
-        }
+        };
+        self.there.get_or_init(list).as_ref()
     }
 
     fn turn(&self, turn: Turn<Task>, copier: &mut Copier<'_>) {
@@ -161,7 +168,7 @@ impl Work {
                     let entry = Entry {
                         name: name.clone(),
                         meta,
-                        taken: true,
+                        taken: self.there().is_none_or(|there| there.contains(name)),
                     };
                     if meta.kind == Kind::File {
                         job.expect(meta.size);
