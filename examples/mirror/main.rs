@@ -19,6 +19,8 @@
 //! | `scan.rs`, `work.rs`, `folder.rs`, `copy.rs`, `remove.rs` | the work itself: count, list, copy, remove |
 //! | `dir.rs`, `temp.rs`, `place.rs`, `fault.rs`, `show.rs`, `args.rs` | what it stands on |
 //!
+//! `scripts/mirror_vs_cp.py` times it against `cp -a`.
+//!
 //! # What it does and does not do
 //!
 //! - A file whose size and modification time are those of the source is left as it is. Times and permissions are kept,

@@ -10,7 +10,7 @@ use crate::lines::Lines;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use syncmgr::{ItemId, ItemView, LogEntry, LogLevel, Session};
+use syncmgr::{Cursor, ItemId, ItemView, LogEntry, LogLevel, Session};
 
 /// Time between two looks, unless something happens sooner.
 const FRAME: Duration = Duration::from_millis(100);
@@ -111,9 +111,8 @@ pub fn watch(
         Box::new(Lines::new(Arc::clone(numbers)))
     };
     let mut sums = Sums::default();
-    let snapshot = session.snapshot();
-    let mut cursor = snapshot.cursor;
-    snapshot.items.iter().for_each(|view| sums.add(view));
+    // From the beginning: the first items may have ended before this thread has started.
+    let mut cursor = Cursor::default();
     loop {
         let changes = session.wait_for_change(cursor, FRAME);
         let begun = Instant::now();

@@ -130,13 +130,13 @@ impl Dir {
     }
 
     /// Takes the lock on this directory: shared by all mirrors that write here, or for this one `alone`. It ends with
-    /// the handle, also when the process is killed. Asking for it alone gives up the shared one.
+    /// the handle, also when the process is killed. Asking for it alone gives up the shared one. It never waits: a mirror
+    /// that does not get the shared one, because another is removing leftovers just then, works without.
     pub fn lock(&self, alone: bool) -> Lock {
         let kind = if alone {
             FlockOperation::NonBlockingLockExclusive
         } else {
-            // Whoever holds it alone only removes leftovers, so this does not take long.
-            FlockOperation::LockShared
+            FlockOperation::NonBlockingLockShared
         };
         match rustix::fs::flock(&self.0, kind) {
             Ok(()) => Lock::Taken,
