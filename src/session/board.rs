@@ -60,7 +60,7 @@ pub(super) struct Gathered {
     pub(super) cursor: Cursor,
     pub(super) phase: Phase,
     /// Numbers of items, sorted, each once.
-    pub(super) homes: Vec<u32>,
+    pub(super) numbers: Vec<u32>,
     pub(super) all_cancelled: bool,
     pub(super) complete: bool,
     pub(super) log: Vec<LogEntry>,
@@ -114,24 +114,24 @@ impl Board {
     }
 
     /// The item begins to work.
-    pub(super) fn begin(&self, home: u32, news: bool) {
+    pub(super) fn begin(&self, number: u32, news: bool) {
         let mut state = self.state.lock();
-        state.active.insert(home);
+        state.active.insert(number);
         if news {
-            self.note(&mut state, Note::Item(home));
+            self.note(&mut state, Note::Item(number));
         }
     }
 
     /// The item changed.
-    pub(super) fn touch(&self, home: u32) {
-        self.note(&mut self.state.lock(), Note::Item(home));
+    pub(super) fn touch(&self, number: u32) {
+        self.note(&mut self.state.lock(), Note::Item(number));
     }
 
     /// The item's work is over.
-    pub(super) fn end(&self, home: u32) {
+    pub(super) fn end(&self, number: u32) {
         let mut state = self.state.lock();
-        state.active.remove(&home);
-        self.note(&mut state, Note::Item(home));
+        state.active.remove(&number);
+        self.note(&mut state, Note::Item(number));
     }
 
     pub(super) fn cancel_all(&self) {
@@ -223,11 +223,11 @@ impl Board {
         let news = state.sequence.saturating_sub(since.0);
         let complete = news <= kept;
         let skip = kept.saturating_sub(news) as usize; // at most the ring's length
-        let mut homes: Vec<u32> = state.active.iter().copied().collect();
+        let mut numbers: Vec<u32> = state.active.iter().copied().collect();
         let mut all_cancelled = false;
         for note in state.ring.iter().skip(skip) {
             match note {
-                Note::Item(home) => homes.push(*home),
+                Note::Item(number) => numbers.push(*number),
                 Note::CancelAll => all_cancelled = true,
                 Note::Other => {}
             }
@@ -236,12 +236,12 @@ impl Board {
         let log = state.log.get(first..).unwrap_or_default().to_vec();
         let (cursor, phase) = (Cursor(state.sequence), state.phase);
         drop(state);
-        homes.sort_unstable();
-        homes.dedup();
+        numbers.sort_unstable();
+        numbers.dedup();
         Gathered {
             cursor,
             phase,
-            homes,
+            numbers,
             all_cancelled,
             complete,
             log,

@@ -170,7 +170,7 @@ impl Session {
         };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            table: Table::new(parts.items, parts.index, me, bits),
+            table: Table::new(parts.items, parts.index, bits),
             stage: Mutex::new(Stage::default()),
             board: Board::new(
                 parts.phase,
