@@ -13,19 +13,49 @@ use crate::{
 };
 
 impl Session {
-    /// The frozen slot of an item, by way of this thread's last guess: a worker mostly reports the item that it
-    /// reported before. The slot may be retired; then it is not live either.
+    /// The frozen slot that this thread found last, if it is the item's: a worker mostly reports the item that it reported
+    /// before. The slot may be retired; then it is not live either.
     #[inline]
+    fn guessed_slot(&self, item: ItemId) -> Option<&Slot> {
+        let guess = LAST_SLOT.try_with(Cell::get).ok()?;
+        self.table.guess(guess, item)
+    }
+
+    /// The frozen slot of an item, which may be retired. The next guess is that it is asked for again.
     fn frozen_slot(&self, item: ItemId) -> Option<&Slot> {
-        if let Ok(guess) = LAST_SLOT.try_with(Cell::get) {
-            if let Some(slot) = self.table.guess(guess, item) {
-                return Some(slot);
-            }
-        }
         let (slot, number) = self.table.frozen(item)?;
         // Where the thread is ending and has no such variable any more, there is no guess next time.
         let _ = LAST_SLOT.try_with(|last| last.set(number));
         Some(slot)
+    }
+
+    /// A report by id that the first look did not take. A function of its own, so that the first look needs no room on the
+    /// stack: saving the registers for this one would cost it a quarter of its time.
+    #[inline(never)]
+    fn progress_by_id(
+        &self,
+        item: ItemId,
+        update: &ProgressUpdate<'_>,
+    ) -> Result<Verdict, CallbackError> {
+        if let Some(slot) = self.guessed_slot(item).or_else(|| self.frozen_slot(item)) {
+            if slot.take_plain(update) {
+                return Ok(Verdict::Continue);
+            }
+            if !slot.is_retired() {
+                match self.report(slot, update, None) {
+                    // A retry has moved the item this moment.
+                    Err(CallbackError::Released) if slot.is_retired() => {}
+                    answer => return answer,
+                }
+            }
+        }
+        self.on_slot(item, |slot| {
+            if slot.take_plain(update) {
+                Ok(Verdict::Continue)
+            } else {
+                self.report(slot, update, None)
+            }
+        })
     }
 
     /// Calls `with` with the current slot of an item, and again if a retry gave the item another slot meanwhile.
@@ -121,33 +151,10 @@ impl SyncCallback for Session {
         item: ItemId,
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
-        let plain = update.text.is_none() && update.status.is_none() && update.max.is_none();
-        let quick = |slot: &Slot| {
-            plain
-                && match update.value {
-                    Some(value) => slot.set_if_live(value),
-                    None => slot.check_if_live(),
-                }
-        };
-        if let Some(slot) = self.frozen_slot(item) {
-            if quick(slot) {
-                return Ok(Verdict::Continue);
-            }
-            if !slot.is_retired() {
-                match self.report(slot, update, None) {
-                    // A retry has moved the item this moment.
-                    Err(CallbackError::Released) if slot.is_retired() => {}
-                    answer => return answer,
-                }
-            }
+        match self.guessed_slot(item) {
+            Some(slot) if slot.take_plain(update) => Ok(Verdict::Continue),
+            _ => self.progress_by_id(item, update),
         }
-        self.on_slot(item, |slot| {
-            if quick(slot) {
-                Ok(Verdict::Continue)
-            } else {
-                self.report(slot, update, None)
-            }
-        })
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {

@@ -278,6 +278,21 @@ impl Slot {
         self.flags.load(Ordering::Relaxed) & QUIET == QUIET
     }
 
+    /// Takes a report that carries nothing but a value, or nothing at all, if the fast path can; answers whether it did.
+    #[inline]
+    pub(super) fn take_plain(&self, update: &ProgressUpdate<'_>) -> bool {
+        match *update {
+            ProgressUpdate {
+                text: None,
+                status: None,
+                value: Some(value),
+                max: None,
+            } => self.set_if_live(value),
+            ProgressUpdate::CHECK => self.check_if_live(),
+            _ => false,
+        }
+    }
+
     /// Changes the flags under the lock. `edit` sees the flags and the cold part and answers the new flags or a
     /// refusal; `then` is called with the lock still held, so that what it tells others keeps the order in which
     /// the changes were made.
