@@ -82,8 +82,12 @@ impl Session {
     ) -> Result<Verdict, CallbackError> {
         let number = slot.number();
         let change = slot.report(update, advance, |change| {
-            if change.before & slot::FINISHED != 0 {
-                self.board.touch(number); // a late FAILED, whose text may be new
+            // Nobody polls an item that is not in work, so what else a report changes there is journalled: the text of a
+            // late FAILED, the maximum of an item that waits.
+            let unseen = (change.before | change.after) & slot::WORKING == 0;
+            let told = change.before & slot::FINISHED != 0 || !update.mask().is_empty();
+            if unseen && told {
+                self.board.touch(number);
             } else {
                 self.announce(number, change);
             }

@@ -72,7 +72,7 @@ impl Session {
     /// The items in work, and what was journalled after `since`: statuses, cancels, added items, items that a first
     /// prepare leaves out, log entries, the phase.
     ///
-    /// An item is in work from its first report to its end. A plain value is not journalled, so an item in work is
+    /// An item is in work from its first value or status to its end. A plain value is not journalled, so an item in work is
     /// listed by every call, and one that ended since is listed with its last value. After a `cancel_all`, every item
     /// that has no final status is listed once.
     ///

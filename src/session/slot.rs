@@ -339,7 +339,13 @@ impl Slot {
                 if value.is_none() && update.mask().is_empty() {
                     return Ok(flags);
                 }
-                flags |= WORKING;
+                if value.is_some()
+                    || update
+                        .status
+                        .is_some_and(|status| status != ItemStatus::Pending)
+                {
+                    flags |= WORKING;
+                }
                 if let Some(text) = update.text {
                     tools.set_text(text);
                 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::index::Index;
 use super::slot::Slot;
 use super::sync::RwLock;
 use crate::{CallbackError, HResult, ItemId, SyncItem};
@@ -67,7 +68,7 @@ struct Overflow {
 pub(super) struct Table {
     slots: Box<[Arc<Slot>]>,
     items: Box<[SyncItem]>,
-    index: HashMap<ItemId, u32, RandomState>,
+    index: Index,
     overflow: RwLock<Overflow>,
 }
 
@@ -75,12 +76,8 @@ impl Table {
     /// How many items a session can have. The last number stands for "none" elsewhere.
     pub(super) const MOST: u32 = u32::MAX - 1;
 
-    /// A table of these items, whose ids are distinct and no more than [`Table::MOST`], each slot with these bits.
-    pub(super) fn new(
-        items: Vec<SyncItem>,
-        index: HashMap<ItemId, u32, RandomState>,
-        bits: u32,
-    ) -> Self {
+    /// A table of these items, at most [`Table::MOST`], and the index over them, each slot with these bits.
+    pub(super) fn new(items: Vec<SyncItem>, index: Index, bits: u32) -> Self {
         let numbered = (0_u32..).zip(&items);
         Self {
             slots: numbered
@@ -95,7 +92,11 @@ impl Table {
     /// The frozen slot of an item and its number, if it is a frozen item. The slot may be retired.
     #[inline]
     pub(super) fn frozen(&self, id: ItemId) -> Option<(&Arc<Slot>, u32)> {
-        let number = *self.index.get(&id)?;
+        let is = |number: u32| {
+            let slot = self.slots.get(number as usize);
+            slot.is_some_and(|slot| slot.holds(id))
+        };
+        let number = self.index.find(id, is)?;
         Some((self.slots.get(number as usize)?, number))
     }
 
@@ -200,10 +201,7 @@ mod tests {
 
     fn table(items: u128) -> Table {
         let items: Vec<_> = (1..=items).map(item).collect();
-        let index = (0_u32..)
-            .zip(&items)
-            .map(|(n, item)| (item.id, n))
-            .collect();
+        let index = Index::new(&items).expect("the ids are distinct");
         Table::new(items, index, MEMBER)
     }
 
