@@ -2,11 +2,11 @@
 //!
 //! # Invariants
 //!
-//! 1. Every change but plain values, texts and maxima gets a sequence number here, under one lock. A reader keeps the
+//! 1. Every change but the values, texts and maxima of items in work gets a sequence number here, under one lock. A reader keeps the
 //!    last number it has seen as its [`Cursor`].
 //! 2. The journal says *which* item changed, not how: the reader looks at the slot. So an entry is small, and an item
 //!    that changed twice is read once.
-//! 3. An item is in `active` from its first report until its end. The entry of its end is written in the same step
+//! 3. An item is in `active` from its first value or status until its end. The entry of its end is written in the same step
 //!    that takes it out, so a reader finds it in one of the two, with its last value.
 //! 4. The ring is bounded. Nothing is lost by that: a reader whose cursor is older than the ring is told so and takes a
 //!    snapshot.
@@ -18,7 +18,9 @@ use super::sync::{Mutex, Signal, deadline};
 use super::text::cut;
 use super::view::{Cursor, LogEntry};
 use super::{Phase, Session};
-use crate::{CallbackError, HandlerId, LogRecord, LogSelector};
+use crate::{
+    CallbackError, ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord, LogSelector,
+};
 
 /// What happened, as far as the journal says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,33 @@ enum Note {
     Other,
 }
 
+/// A log entry as it is kept: what all of them share is left out, so that logging moves less memory (bar P9).
+#[derive(Debug)]
+struct Kept {
+    time: SystemTime,
+    sequence: u64,
+    text: Box<str>,
+    item: Option<ItemId>,
+    error_id: Option<ErrorId>,
+    flags: ErrorFlags,
+    level: LogLevel,
+}
+
+impl Kept {
+    fn entry(&self, handler: Option<HandlerId>) -> LogEntry {
+        LogEntry {
+            time: self.time,
+            sequence: self.sequence,
+            handler,
+            level: self.level,
+            text: self.text.clone().into_string(),
+            item: self.item,
+            error_id: self.error_id,
+            flags: self.flags,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct State {
     phase: Phase,
@@ -38,7 +67,7 @@ struct State {
     sequence: u64,
     ring: VecDeque<Note>,
     active: BTreeSet<u32>,
-    log: Vec<LogEntry>,
+    log: Vec<Kept>,
     refused: u64,
     /// How many times the log was called: counted here, where the lock is held anyway.
     log_calls: u64,
@@ -60,7 +89,7 @@ pub(super) struct Gathered {
     pub(super) cursor: Cursor,
     pub(super) phase: Phase,
     /// Numbers of items, sorted, each once.
-    pub(super) homes: Vec<u32>,
+    pub(super) numbers: Vec<u32>,
     pub(super) all_cancelled: bool,
     pub(super) complete: bool,
     pub(super) log: Vec<LogEntry>,
@@ -114,24 +143,24 @@ impl Board {
     }
 
     /// The item begins to work.
-    pub(super) fn begin(&self, home: u32, news: bool) {
+    pub(super) fn begin(&self, number: u32, news: bool) {
         let mut state = self.state.lock();
-        state.active.insert(home);
+        state.active.insert(number);
         if news {
-            self.note(&mut state, Note::Item(home));
+            self.note(&mut state, Note::Item(number));
         }
     }
 
     /// The item changed.
-    pub(super) fn touch(&self, home: u32) {
-        self.note(&mut self.state.lock(), Note::Item(home));
+    pub(super) fn touch(&self, number: u32) {
+        self.note(&mut self.state.lock(), Note::Item(number));
     }
 
     /// The item's work is over.
-    pub(super) fn end(&self, home: u32) {
+    pub(super) fn end(&self, number: u32) {
         let mut state = self.state.lock();
-        state.active.remove(&home);
-        self.note(&mut state, Note::Item(home));
+        state.active.remove(&number);
+        self.note(&mut state, Note::Item(number));
     }
 
     pub(super) fn cancel_all(&self) {
@@ -150,15 +179,14 @@ impl Board {
 
     pub(super) fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
         // Clock and memory before the lock.
-        let mut entry = LogEntry {
+        let mut entry = Kept {
             time: SystemTime::now(),
             sequence: 0,
-            handler: self.handler,
-            level: record.level,
-            text: cut(record.text, Session::LOG_TEXT_LIMIT),
+            text: cut(record.text, Session::LOG_TEXT_LIMIT).into_boxed_str(),
             item: record.item,
             error_id: record.error_id,
             flags: record.flags,
+            level: record.level,
         };
         let mut state = self.state.lock();
         state.log_calls += 1;
@@ -197,7 +225,9 @@ impl Board {
     }
 
     pub(super) fn log(&self) -> Vec<LogEntry> {
-        self.state.lock().log.clone()
+        let state = self.state.lock();
+        let entries = state.log.iter().map(|kept| kept.entry(self.handler));
+        entries.collect()
     }
 
     pub(super) fn log_refused(&self) -> u64 {
@@ -223,25 +253,26 @@ impl Board {
         let news = state.sequence.saturating_sub(since.0);
         let complete = news <= kept;
         let skip = kept.saturating_sub(news) as usize; // at most the ring's length
-        let mut homes: Vec<u32> = state.active.iter().copied().collect();
+        let mut numbers: Vec<u32> = state.active.iter().copied().collect();
         let mut all_cancelled = false;
         for note in state.ring.iter().skip(skip) {
             match note {
-                Note::Item(home) => homes.push(*home),
+                Note::Item(number) => numbers.push(*number),
                 Note::CancelAll => all_cancelled = true,
                 Note::Other => {}
             }
         }
         let first = state.log.partition_point(|entry| entry.sequence <= since.0);
-        let log = state.log.get(first..).unwrap_or_default().to_vec();
+        let log = state.log.get(first..).unwrap_or_default();
+        let log = log.iter().map(|kept| kept.entry(self.handler)).collect();
         let (cursor, phase) = (Cursor(state.sequence), state.phase);
         drop(state);
-        homes.sort_unstable();
-        homes.dedup();
+        numbers.sort_unstable();
+        numbers.dedup();
         Gathered {
             cursor,
             phase,
-            homes,
+            numbers,
             all_cancelled,
             complete,
             log,

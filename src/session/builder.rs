@@ -1,12 +1,10 @@
 //! How a session is made.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-
-use foldhash::fast::RandomState;
 
 use super::connections::{Connections, Connector};
 use super::dialogs::DialogArbiter;
+use super::index::Index;
 use super::table::Table;
 use super::{Parts, Phase, Session};
 use crate::{HResult, HandlerId, ItemId, ItemName, SyncFlags, SyncItem};
@@ -172,20 +170,15 @@ impl SessionBuilder {
                 most,
             });
         }
-        let mut index = HashMap::with_capacity_and_hasher(self.items.len(), RandomState::default());
-        for (number, item) in (0_u32..).zip(&self.items) {
-            if item.id.is_nil() {
-                return Err(BuildError::NilItem {
-                    name: item.name.clone(),
-                });
-            }
-            if index.insert(item.id, number).is_some() {
-                return Err(BuildError::DuplicateItem {
-                    id: item.id,
-                    name: item.name.clone(),
-                });
-            }
+        if let Some(nil) = self.items.iter().find(|item| item.id.is_nil()) {
+            return Err(BuildError::NilItem {
+                name: nil.name.clone(),
+            });
         }
+        let index = Index::new(&self.items).map_err(|item| BuildError::DuplicateItem {
+            id: item.id,
+            name: item.name.clone(),
+        })?;
         Ok(Session::from_parts(Parts {
             items: self.items,
             index,

@@ -1,7 +1,6 @@
 //! The handler's side of a session: [`SyncCallback`].
 
 use std::cell::Cell;
-use std::sync::Arc;
 use std::task::Waker;
 
 use super::slot::{self, Change, Slot, Tools};
@@ -14,19 +13,49 @@ use crate::{
 };
 
 impl Session {
-    /// The frozen slot of an item, by way of this thread's last guess: a worker mostly reports the item that it
-    /// reported before. The slot may be retired; then it is not live either.
+    /// The frozen slot that this thread found last, if it is the item's: a worker mostly reports the item that it reported
+    /// before. The slot may be retired; then it is not live either.
     #[inline]
+    fn guessed_slot(&self, item: ItemId) -> Option<&Slot> {
+        let guess = LAST_SLOT.try_with(Cell::get).ok()?;
+        self.table.guess(guess, item)
+    }
+
+    /// The frozen slot of an item, which may be retired. The next guess is that it is asked for again.
     fn frozen_slot(&self, item: ItemId) -> Option<&Slot> {
-        if let Ok(guess) = LAST_SLOT.try_with(Cell::get) {
-            if let Some(slot) = self.table.guess(guess, item) {
-                return Some(slot);
-            }
-        }
-        let (chunk, number) = self.table.frozen(item)?;
+        let (slot, number) = self.table.frozen(item)?;
         // Where the thread is ending and has no such variable any more, there is no guess next time.
         let _ = LAST_SLOT.try_with(|last| last.set(number));
-        Some(chunk.slot(number))
+        Some(slot)
+    }
+
+    /// A report by id that the first look did not take. A function of its own, so that the first look needs no room on the
+    /// stack: saving the registers for this one would cost it a quarter of its time.
+    #[inline(never)]
+    fn progress_by_id(
+        &self,
+        item: ItemId,
+        update: &ProgressUpdate<'_>,
+    ) -> Result<Verdict, CallbackError> {
+        if let Some(slot) = self.guessed_slot(item).or_else(|| self.frozen_slot(item)) {
+            if slot.take_plain(update) {
+                return Ok(Verdict::Continue);
+            }
+            if !slot.is_retired() {
+                match self.report(slot, update, None) {
+                    // A retry has moved the item this moment.
+                    Err(CallbackError::Released) if slot.is_retired() => {}
+                    answer => return answer,
+                }
+            }
+        }
+        self.on_slot(item, |slot| {
+            if slot.take_plain(update) {
+                Ok(Verdict::Continue)
+            } else {
+                self.report(slot, update, None)
+            }
+        })
     }
 
     /// Calls `with` with the current slot of an item, and again if a retry gave the item another slot meanwhile.
@@ -38,7 +67,7 @@ impl Session {
         loop {
             let slot = self.table.find(item).ok_or_else(|| self.unknown())?;
             match with(&slot) {
-                Err(CallbackError::Released) if slot.flags() & slot::RETIRED != 0 => {}
+                Err(CallbackError::Released) if slot.is_retired() => {}
                 answer => return answer,
             }
         }
@@ -51,31 +80,39 @@ impl Session {
         update: &ProgressUpdate<'_>,
         advance: Option<u64>,
     ) -> Result<Verdict, CallbackError> {
-        let home = slot.home();
+        let number = slot.number();
         let change = slot.report(update, advance, |change| {
-            if change.before & slot::FINISHED != 0 {
-                self.board.touch(home); // a late FAILED, whose text may be new
+            // Nobody polls an item that is not in work, so what else a report changes there is journalled: the text of a
+            // late FAILED, the maximum of an item that waits.
+            let unseen = (change.before | change.after) & slot::WORKING == 0;
+            let told = change.before & slot::FINISHED != 0 || !update.mask().is_empty();
+            if unseen && told {
+                self.board.touch(number);
             } else {
-                self.announce(home, change);
+                self.announce(number, change);
             }
         })?;
         if change.after & slot::WORKING == 0 {
             self.called(); // the mark in the slot is only looked for while the item is in work
         }
         if change.clears(slot::WAITED) {
-            wake(self.wakers.take(home));
+            wake(self.wakers.take(number));
+        }
+        if change.before & slot::FINISHED != 0 && self.stage.lock().cancelled {
+            // `cancel_all` leaves finished items alone, but what comes after it is told of it (rule M10).
+            return Ok(Verdict::CancelAll);
         }
         Ok(slot::verdict(change.after))
     }
 
     /// Tells the observers what a change of a slot means to them. Called with the slot locked.
-    pub(super) fn announce(&self, home: u32, change: Change) {
+    pub(super) fn announce(&self, number: u32, change: Change) {
         if change.clears(slot::WORKING) || change.sets(slot::FINISHED) {
-            self.board.end(home);
+            self.board.end(number);
         } else if change.sets(slot::WORKING) {
-            self.board.begin(home, change.is_news());
+            self.board.begin(number, change.is_news());
         } else if change.is_news() {
-            self.board.touch(home);
+            self.board.touch(number);
         }
     }
 
@@ -118,25 +155,10 @@ impl SyncCallback for Session {
         item: ItemId,
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
-        if let Some(slot) = self.frozen_slot(item) {
-            let plain = update.text.is_none() && update.status.is_none() && update.max.is_none();
-            let taken = plain
-                && match update.value {
-                    Some(value) => slot.set_if_live(value),
-                    None => slot.check_if_live(),
-                };
-            if taken {
-                return Ok(Verdict::Continue);
-            }
-            if slot.flags() & slot::RETIRED == 0 {
-                match self.report(slot, update, None) {
-                    // Unless a retry has moved the item this moment.
-                    Err(CallbackError::Released) if slot.flags() & slot::RETIRED != 0 => {}
-                    answer => return answer,
-                }
-            }
+        match self.guessed_slot(item) {
+            Some(slot) if slot.take_plain(update) => Ok(Verdict::Continue),
+            _ => self.progress_by_id(item, update),
         }
-        self.on_slot(item, |slot| self.report(slot, update, None))
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
@@ -206,9 +228,13 @@ impl SyncCallback for Session {
         // A clone, so that no lock is held while the connector works; if the release comes meanwhile, it is the last
         // one, and what was opened is closed at the end of this call.
         let connections = self.connections.lock().clone();
-        connections
-            .ok_or(CallbackError::NotConnected)?
-            .open(connection)?;
+        let Some(connections) = connections else {
+            return match self.stage() {
+                Ok(_) => Err(CallbackError::NotConnected),
+                Err(released) => Err(released), // the release came meanwhile and took them
+            };
+        };
+        connections.open(connection)?;
         self.called(); // opening may have taken its time
         Ok(())
     }
@@ -252,7 +278,7 @@ impl SyncCallback for Session {
                 } else {
                     // With the slot locked, so that a cancel finds both the bit and the waker, or comes before both.
                     let new = waker.take();
-                    replaced = new.and_then(|waker| self.wakers.keep(slot.home(), waker));
+                    replaced = new.and_then(|waker| self.wakers.keep(slot.number(), waker));
                     Ok(flags | slot::WAITED)
                 }
             };
@@ -279,7 +305,7 @@ impl SyncCallback for Session {
         if stage.cancelled {
             bits |= slot::CANCEL_ALL;
         }
-        let home = match self.table.find(item.id) {
+        let number = match self.table.find(item.id) {
             None => self.table.add(item, bits)?,
             Some(slot) if slot.flags() & slot::MEMBER != 0 => {
                 return Err(CallbackError::InvalidArgument);
@@ -288,14 +314,14 @@ impl SyncCallback for Session {
             // nobody else can cancel it now, since it does not take part.
             Some(slot) => {
                 bits |= slot.flags() & slot::CANCEL_ITEM;
-                self.reopen(item.id, &slot, bits)?;
-                slot.home()
+                self.table.reopen(&slot, bits);
+                slot.number()
             }
         };
         if stage.begun {
-            stage.members.push(home);
+            stage.members.push(number);
         }
-        self.board.touch(home);
+        self.board.touch(number);
         Ok(())
     }
 
@@ -307,7 +333,7 @@ impl SyncCallback for Session {
     }
 
     fn slot(&self, item: ItemId) -> Option<SlotHandle> {
-        let (chunk, number) = self.table.find(item)?.into_parts();
-        Some(SlotHandle::new(chunk as Arc<_>, number))
+        let number = self.table.find(item)?.number();
+        Some(SlotHandle::new(self.me.upgrade()?, number))
     }
 }

@@ -53,8 +53,9 @@ where
 pub struct Connections(Arc<Inner>);
 
 struct Inner {
-    connector: Box<dyn Connector>,
+    /// Before the connector, so that it is dropped before it: a connection may need it to close.
     open: Mutex<Vec<Box<dyn Any + Send>>>,
+    connector: Box<dyn Connector>,
 }
 
 impl Connections {
@@ -62,8 +63,8 @@ impl Connections {
     #[must_use]
     pub fn new(connector: impl Connector + 'static) -> Self {
         Self(Arc::new(Inner {
-            connector: Box::new(connector),
             open: Mutex::new(Vec::new()),
+            connector: Box::new(connector),
         }))
     }
 

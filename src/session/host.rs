@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::slot::{self, Slot};
+use super::slot;
 use super::sync::Ordering;
 use super::wakers::wake;
 use super::{HostEvent, ItemReporter, Phase, Session, Stage};
@@ -48,8 +48,7 @@ impl Session {
     pub fn reporter(self: &Arc<Self>, item: ItemId) -> Result<ItemReporter, CallbackError> {
         match self.table.find(item) {
             Some(found) if found.flags() & slot::RELEASED == 0 => {
-                let (chunk, number) = found.into_parts();
-                Ok(ItemReporter::on_slot(item, chunk, number))
+                Ok(ItemReporter::on_slot(found.into_arc(), self.me.clone()))
             }
             _ => Err(self.unknown()),
         }
@@ -82,7 +81,7 @@ impl Session {
         // With the stage locked, a cancel comes before a retry, which clears it, or after it.
         let (stage, _) = self.stage()?;
         let found = self.table.find(item).ok_or(CallbackError::UnknownItem)?;
-        let home = found.home();
+        let number = found.number();
         let change = found.change(
             |_, flags| {
                 if flags & slot::MEMBER == 0 {
@@ -94,7 +93,7 @@ impl Session {
                 }
             },
             |change| {
-                self.announce(home, change);
+                self.announce(number, change);
                 if change.sets(slot::SKIP) {
                     self.mailbox.push(HostEvent::Skip(item));
                 }
@@ -102,13 +101,15 @@ impl Session {
         )?;
         drop(stage);
         if change.clears(slot::WAITED) {
-            wake(self.wakers.take(home));
+            wake(self.wakers.take(number));
         }
         Ok(())
     }
 
     /// Cancels everything: once this has returned, each later report is answered `CancelAll`, on any thread (rule
     /// M10). Items that are added later are cancelled too, and there will be no retry. It cannot be taken back.
+    ///
+    /// Items that have a final status keep what they have.
     ///
     /// It costs what exists, since each item is told, so that a report needs to look at its own item only.
     pub fn cancel_all(&self) {
@@ -119,7 +120,10 @@ impl Session {
             return;
         }
         stage.cancelled = true;
-        self.change_all(|flags| (flags | slot::CANCEL_ALL) & !slot::WAITED);
+        self.change_all(|flags| match flags & slot::FINISHED {
+            0 => (flags | slot::CANCEL_ALL) & !slot::WAITED,
+            _ => flags,
+        });
         self.board.cancel_all();
         let waiting = self.wakers.take_all();
         drop(stage);
@@ -128,17 +132,17 @@ impl Session {
 
     /// Changes the flags of every item in its current slot. To be called with the stage locked.
     fn change_all(&self, edit: impl Fn(u32) -> u32) {
-        for home in self.table.homes() {
-            self.change(home, &edit);
+        for number in 0..self.table.len() {
+            self.change(number, &edit);
         }
     }
 
-    fn change(&self, home: u32, edit: impl Fn(u32) -> u32) {
-        if let Some(slot) = self.table.by_home(home) {
+    fn change(&self, number: u32, edit: impl Fn(u32) -> u32) {
+        if let Some(slot) = self.table.by_number(number) {
             // This edit refuses nothing.
             let _ = slot.change::<()>(
                 |_, flags| Ok(edit(flags)),
-                |change| self.announce(home, change),
+                |change| self.announce(number, change),
             );
         }
     }
@@ -196,13 +200,13 @@ impl Session {
         let mut named = HashSet::with_capacity(items.len());
         let mut members = Vec::with_capacity(items.len());
         for item in items {
-            let home = self
+            let number = self
                 .table
                 .find(*item)
                 .ok_or(CallbackError::UnknownItem)?
-                .home();
-            if named.insert(home) {
-                members.push((*item, home));
+                .number();
+            if named.insert(number) {
+                members.push(number);
             }
         }
         let begun = match phase {
@@ -216,39 +220,29 @@ impl Session {
         if members.is_empty() {
             return Err(CallbackError::InvalidArgument);
         }
-        if phase == Phase::Completed && !self.table.has_room(members.len()) {
-            return Err(CallbackError::Other(HResult::E_OUTOFMEMORY));
-        }
 
         const TAKES_PART: u32 = slot::MEMBER | slot::OPEN | slot::JOINED;
         let mut left = Vec::new();
-        for home in self.round(&stage) {
-            if !named.contains(&home) {
-                self.change(home, |flags| flags & !(slot::MEMBER | slot::WAITED));
-                left.extend(self.wakers.take(home));
+        for number in self.round(&stage) {
+            if !named.contains(&number) {
+                self.change(number, |flags| flags & !(slot::MEMBER | slot::WAITED));
+                left.extend(self.wakers.take(number));
             }
         }
-        for (item, home) in &members {
+        for number in &members {
             if phase == Phase::Idle {
-                self.change(*home, |flags| flags | TAKES_PART);
-            } else if let Some(slot) = self.table.by_home(*home) {
-                self.reopen(*item, &slot, TAKES_PART)?;
-                self.board.touch(*home);
+                self.change(*number, |flags| flags | TAKES_PART);
+            } else if let Some(slot) = self.table.by_number(*number) {
+                self.table.reopen(&slot, TAKES_PART);
+                self.board.touch(*number);
             }
         }
         stage.begun = true;
-        stage.members = members.into_iter().map(|(_, home)| home).collect();
+        stage.members = members;
         self.board.set_phase(Phase::Preparing);
         drop(stage);
         wake(left);
         Ok(())
-    }
-
-    /// Gives an item a fresh slot, so that nothing from before can touch it any more. The stage is locked.
-    pub(super) fn reopen(&self, item: ItemId, old: &Slot, bits: u32) -> Result<(), CallbackError> {
-        self.table.move_on(item, old.home(), bits)?;
-        old.change(|_, flags| Ok(flags | slot::RETIRED), |_| {})
-            .map(|_| ())
     }
 
     /// Goes on from [`Phase::Prepared`] to [`Phase::Synchronizing`]. To be called before the handler's `synchronize`.
@@ -294,7 +288,7 @@ impl Session {
         let _ = catch_unwind(AssertUnwindSafe(|| drop(connections)));
     }
 
-    /// Whether a [`skip_item`](Self::skip_item) of this item holds in the current round: what a driver asks before it tells
+    /// Whether a [`skip_item`](Self::skip_item) of this item holds in the current round, and the item has not ended: what a driver asks before it tells
     /// the handler of a [`HostEvent::Skip`], since a retry may have come between, which takes a skip back or leaves the
     /// item out.
     #[must_use]
@@ -302,20 +296,20 @@ impl Session {
         const SKIPPED: u32 = slot::MEMBER | slot::SKIP;
         self.table
             .find(item)
-            .is_some_and(|slot| slot.flags() & SKIPPED == SKIPPED)
+            .is_some_and(|slot| slot.flags() & (SKIPPED | slot::FINISHED) == SKIPPED)
     }
 
     /// The items of the current round that have no final status, in the order of the prepare, then as they were added.
     /// In an open session, and before the first prepare, that is every unfinished item.
     #[must_use]
     pub fn open_items(&self) -> Vec<ItemId> {
-        let homes = self.round(&self.stage.lock());
-        let open = homes.into_iter().filter(|home| {
+        let numbers = self.round(&self.stage.lock());
+        let open = numbers.into_iter().filter(|number| {
             self.table
-                .by_home(*home)
+                .by_number(*number)
                 .is_some_and(|slot| slot.flags() & slot::FINISHED == 0)
         });
-        open.filter_map(|home| self.table.item(home, |item| item.id))
+        open.filter_map(|number| self.table.item(number, |item| item.id))
             .collect()
     }
 
@@ -335,16 +329,17 @@ impl Session {
         let mut touched = false;
         let mut values = 0_u64;
         let (active, log_calls) = self.board.activity();
-        for home in active {
-            let Some(slot) = self.table.by_home(home) else {
+        for number in active {
+            let Some(slot) = self.table.by_number(number) else {
                 continue;
             };
             // Each value and whose it is go into one number, which stays the same only if all of them do.
-            values = (values.rotate_left(5) ^ u64::from(home)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            values = (values.rotate_left(5) ^ u64::from(number))
+                .wrapping_mul(0x9E37_79B9_7F4A_7C15)
                 ^ slot.glance();
             if slot.flags() & slot::TOUCHED != 0 {
                 touched = true;
-                self.change(home, |flags| flags & !slot::TOUCHED);
+                self.change(number, |flags| flags & !slot::TOUCHED);
             }
         }
         let calls = self.calls.load(Ordering::Relaxed).wrapping_add(log_calls);
@@ -360,7 +355,7 @@ impl Session {
         if stage.begun {
             stage.members.clone()
         } else {
-            self.table.homes()
+            (0..self.table.len()).collect()
         }
     }
 
@@ -391,8 +386,8 @@ impl Session {
         };
         let mut waiting = Vec::new();
         if next == Phase::Completed {
-            for home in self.round(&stage) {
-                self.change(home, |flags| {
+            for number in self.round(&stage) {
+                self.change(number, |flags| {
                     (flags | slot::FROZEN) & !(slot::OPEN | slot::WORKING | slot::WAITED)
                 });
             }

@@ -7,7 +7,7 @@
 //! | `host` | the host's side: cancels, phases, events |
 //! | `observe` | the observer's side: looks, snapshots, changes |
 //! | `reporter`, `calls` | the fast handle on one item, and its way to a callback that is not a session |
-//! | `slot`, `table` | the items' state, and how it is found |
+//! | `slot`, `index`, `table` | the items' state, and how it is found |
 //! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
 //! | `dialogs`, `connections` | what several sessions can share |
 //! | `sync` | every lock and atomic, and the lock order |
@@ -20,6 +20,7 @@ mod calls;
 mod connections;
 mod dialogs;
 mod host;
+mod index;
 mod mailbox;
 #[cfg(all(test, loom))]
 mod model;
@@ -33,13 +34,11 @@ mod text;
 mod view;
 mod wakers;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use foldhash::fast::RandomState;
-
-use crate::{HandlerId, ItemId, SyncItem};
+use crate::{HandlerId, SyncItem};
 use board::Board;
+use index::Index;
 use mailbox::Mailbox;
 use sync::{AtomicU64, Mutex};
 use table::Table;
@@ -139,7 +138,7 @@ struct Activity {
 /// What a builder has gathered, checked.
 struct Parts {
     items: Vec<SyncItem>,
-    index: HashMap<ItemId, u32, RandomState>,
+    index: Index,
     phase: Phase,
     handler: Option<HandlerId>,
     may_bother_user: bool,
@@ -170,7 +169,7 @@ impl Session {
         };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            table: Table::new(parts.items, parts.index, me, bits),
+            table: Table::new(parts.items, parts.index, bits),
             stage: Mutex::new(Stage::default()),
             board: Board::new(
                 parts.phase,

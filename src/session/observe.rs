@@ -19,12 +19,12 @@ impl Session {
         let found = self.table.find(item)?;
         let look = found.look();
         self.table
-            .item(found.home(), |item| ItemView::new(item, look))
+            .item(found.number(), |item| ItemView::new(item, look))
     }
 
-    fn view(&self, home: u32) -> Option<ItemView> {
-        let look = self.table.by_home(home)?.look();
-        self.table.item(home, |item| ItemView::new(item, look))
+    fn view(&self, number: u32) -> Option<ItemView> {
+        let look = self.table.by_number(number)?.look();
+        self.table.item(number, |item| ItemView::new(item, look))
     }
 
     /// A look at every item. It costs what exists; [`changes`](Self::changes) with its cursor goes on from there at
@@ -35,10 +35,10 @@ impl Session {
     pub fn snapshot(&self) -> SessionSnapshot {
         // The cursor first: what changes while the items are read is told again by `changes`.
         let (cursor, phase) = self.board.cursor_and_phase();
-        let homes = self.table.homes();
-        let mut items = Vec::with_capacity(homes.len());
+        let count = self.table.len();
+        let mut items = Vec::with_capacity(count as usize);
         let mut totals = Totals::default();
-        for view in homes.into_iter().filter_map(|home| self.view(home)) {
+        for view in (0..count).filter_map(|number| self.view(number)) {
             totals.add(&view);
             items.push(view);
         }
@@ -72,7 +72,7 @@ impl Session {
     /// The items in work, and what was journalled after `since`: statuses, cancels, added items, items that a first
     /// prepare leaves out, log entries, the phase.
     ///
-    /// An item is in work from its first report to its end. A plain value is not journalled, so an item in work is
+    /// An item is in work from its first value or status to its end. A plain value is not journalled, so an item in work is
     /// listed by every call, and one that ended since is listed with its last value. After a `cancel_all`, every item
     /// that has no final status is listed once.
     ///
@@ -96,20 +96,21 @@ impl Session {
     pub fn changes(&self, since: Cursor) -> Changes {
         let mut gathered = self.board.gather(since);
         if gathered.all_cancelled {
-            let unfinished = |home: &u32| {
-                self.table.by_home(*home).is_some_and(|slot| {
+            let unfinished = |number: &u32| {
+                self.table.by_number(*number).is_some_and(|slot| {
                     let flags = slot.flags();
                     slot::is_selected(flags) && flags & slot::FINISHED == 0
                 })
             };
-            let homes = self.table.homes();
-            gathered
-                .homes
-                .extend(homes.iter().filter(|home| unfinished(home)));
-            gathered.homes.sort_unstable();
-            gathered.homes.dedup();
+            let all = 0..self.table.len();
+            gathered.numbers.extend(all.filter(unfinished));
+            gathered.numbers.sort_unstable();
+            gathered.numbers.dedup();
         }
-        let views = gathered.homes.iter().filter_map(|home| self.view(*home));
+        let views = gathered
+            .numbers
+            .iter()
+            .filter_map(|number| self.view(*number));
         Changes {
             cursor: gathered.cursor,
             phase: gathered.phase,

@@ -3,14 +3,16 @@
 use std::error::Error;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+#[cfg(not(all(test, loom)))]
+use std::sync::LazyLock;
+use std::sync::{Arc, Weak};
 
 use super::Session;
 use super::calls::Calls;
 use super::slot::Slot;
-use super::table::Chunk;
 use crate::{
-    CallbackError, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SyncCallback, Verdict,
+    CallbackError, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SlotHandle,
+    SyncCallback, Verdict,
 };
 
 /// The handle by which a worker reports one item: a report costs as much as the store that it makes.
@@ -55,10 +57,10 @@ use crate::{
 /// ```
 #[must_use = "a reporter that is dropped reports nothing"]
 pub struct ItemReporter {
-    /// Where the item's slot is. A reporter that goes by calls has a slot that is never live, so that the fast path need
-    /// not ask which of the two it is.
-    chunk: Arc<Chunk>,
-    number: u32,
+    /// A reporter that goes by calls has a slot that is never live, so that the fast path need not ask which of the two
+    /// it is.
+    slot: Arc<Slot>,
+    session: Weak<Session>,
     /// A method that ends the item was called.
     done: bool,
     item: ItemId,
@@ -74,33 +76,27 @@ impl ItemReporter {
     ///
     /// None as things are; a callback that knows the item to be out of reach may answer one in a later version.
     pub fn new(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Result<Self, CallbackError> {
-        let chunk = callback.slot(item).and_then(|handle| {
-            let (owner, number) = handle.into_parts();
-            Some((owner.downcast::<Chunk>().ok()?, number))
-        });
-        Ok(match chunk {
-            Some((chunk, number)) => Self::on_slot(item, chunk, number),
-            None => {
-                let mut reporter = Self::on_slot(item, Chunk::vacant(), 0);
-                reporter.calls = Some(Calls::new(callback));
-                reporter
+        if let Some((owner, number)) = callback.slot(item).map(SlotHandle::into_parts) {
+            if let Ok(session) = owner.downcast::<Session>() {
+                if let Some(slot) = session.table.by_number(number) {
+                    return Ok(Self::on_slot(slot.into_arc(), Arc::downgrade(&session)));
+                }
             }
-        })
+        }
+        let mut reporter = Self::on_slot(vacant(), Weak::new());
+        reporter.item = item;
+        reporter.calls = Some(Calls::new(callback));
+        Ok(reporter)
     }
 
-    pub(super) fn on_slot(item: ItemId, chunk: Arc<Chunk>, number: u32) -> Self {
+    pub(super) fn on_slot(slot: Arc<Slot>, session: Weak<Session>) -> Self {
         Self {
-            chunk,
-            number,
+            item: slot.id(),
+            slot,
+            session,
             done: false,
-            item,
             calls: None,
         }
-    }
-
-    #[inline]
-    fn slot(&self) -> &Slot {
-        self.chunk.slot(self.number)
     }
 
     /// The item.
@@ -120,7 +116,7 @@ impl ItemReporter {
     /// [`progress`](SyncCallback::progress).
     #[inline]
     pub fn set(&self, value: u64) -> Result<Verdict, CallbackError> {
-        if self.slot().set_if_live(value) {
+        if self.slot.set_if_live(value) {
             Ok(Verdict::Continue)
         } else {
             self.slow_set(value)
@@ -136,7 +132,7 @@ impl ItemReporter {
     /// As for [`set`](Self::set).
     #[inline]
     pub fn advance(&self, amount: u64) -> Result<Verdict, CallbackError> {
-        if self.slot().add_if_live(amount) {
+        if self.slot.add_if_live(amount) {
             Ok(Verdict::Continue)
         } else {
             self.slow_advance(amount)
@@ -151,7 +147,7 @@ impl ItemReporter {
     /// As for [`set`](Self::set).
     #[inline]
     pub fn check(&self) -> Result<Verdict, CallbackError> {
-        if self.slot().check_if_live() {
+        if self.slot.check_if_live() {
             Ok(Verdict::Continue)
         } else {
             self.slow_check()
@@ -170,7 +166,7 @@ impl ItemReporter {
     /// What the fast path does not take.
     fn slow(&self, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
         match &self.calls {
-            None => self.session()?.report(self.slot(), update, None),
+            None => self.session()?.report(&self.slot, update, None),
             Some(calls) => calls.report(self.item, update),
         }
     }
@@ -193,7 +189,7 @@ impl ItemReporter {
         match &self.calls {
             None => {
                 let update = ProgressUpdate::CHECK;
-                self.session()?.report(self.slot(), &update, Some(amount))
+                self.session()?.report(&self.slot, &update, Some(amount))
             }
             Some(calls) => calls.advance(self.item, amount),
         }
@@ -201,7 +197,7 @@ impl ItemReporter {
 
     /// The session of the slot, unless it is gone.
     fn session(&self) -> Result<Arc<Session>, CallbackError> {
-        self.chunk.owner().ok_or(CallbackError::Released)
+        self.session.upgrade().ok_or(CallbackError::Released)
     }
 
     /// Ends the item as done.
@@ -262,6 +258,18 @@ impl ItemReporter {
         }
         self.report(&update).map(|_| ())
     }
+}
+
+/// A slot that is never live.
+fn vacant() -> Arc<Slot> {
+    #[cfg(not(all(test, loom)))]
+    {
+        static VACANT: LazyLock<Arc<Slot>> = LazyLock::new(|| Arc::new(Slot::vacant()));
+        Arc::clone(&VACANT)
+    }
+    // The model checker's atomics live no longer than one execution.
+    #[cfg(all(test, loom))]
+    Arc::new(Slot::vacant())
 }
 
 /// The error and its sources in one line.

@@ -163,11 +163,10 @@ pub(super) struct Slot {
     /// that on real machines the cancel has left the core when the call that made it returns; a plain store may
     /// linger in the store buffer past the return.
     flags: AtomicU32,
-    /// The item's number in the table: its first slot's number. `Relaxed`: written once, before the slot's number
-    /// is handed out under the table's lock.
-    home: AtomicU32,
-    /// The item's id, in halves, to prove a guess of the slot right. `Relaxed`, for the same reason as `home`.
-    id: [AtomicU64; 2],
+    /// The item's number in the table.
+    number: u32,
+    /// The item's id, to prove a guess of the slot right.
+    id: ItemId,
     cold: Mutex<Cold>,
 }
 
@@ -206,34 +205,45 @@ pub(super) struct Look {
 }
 
 impl Slot {
-    /// A slot that no item has yet: it refuses everything.
-    pub(super) fn vacant() -> Self {
+    /// The slot of an item, `Pending`, with these state bits.
+    pub(super) fn new(id: ItemId, number: u32, bits: u32) -> Self {
         Self {
             value: AtomicU64::new(0),
-            flags: AtomicU32::new(with_status(0, ItemStatus::Pending)),
-            home: AtomicU32::new(u32::MAX),
-            id: [AtomicU64::new(0), AtomicU64::new(0)],
+            flags: AtomicU32::new(settle(with_status(bits, ItemStatus::Pending))),
+            number,
+            id,
             cold: Mutex::new(Cold::default()),
         }
     }
 
-    /// Gives the slot to an item, `Pending`, with these state bits. To be done before its number is handed out.
-    pub(super) fn occupy(&self, id: ItemId, home: u32, bits: u32) {
-        let [one, other] = halves(id);
-        self.id[0].store(one, Ordering::Relaxed);
-        self.id[1].store(other, Ordering::Relaxed);
-        self.home.store(home, Ordering::Relaxed);
-        let flags = settle(with_status(bits, ItemStatus::Pending));
-        self.flags.swap(flags, Ordering::AcqRel);
+    /// A slot of no item, that is never live.
+    pub(super) fn vacant() -> Self {
+        Self::new(ItemId::NIL, u32::MAX, 0)
     }
 
-    pub(super) fn home(&self) -> u32 {
-        self.home.load(Ordering::Relaxed)
+    pub(super) fn number(&self) -> u32 {
+        self.number
     }
 
+    pub(super) fn id(&self) -> ItemId {
+        self.id
+    }
+
+    #[inline]
     pub(super) fn holds(&self, id: ItemId) -> bool {
-        let [one, other] = halves(id);
-        self.id[0].load(Ordering::Relaxed) == one && self.id[1].load(Ordering::Relaxed) == other
+        self.id == id
+    }
+
+    /// Whether the item has gone on to another slot. `Acquire`, with the swap that set the bit: who reads it finds the
+    /// other slot.
+    pub(super) fn is_retired(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & RETIRED != 0
+    }
+
+    /// Marks that the item has gone on to another slot.
+    pub(super) fn retire(&self) {
+        // This edit refuses nothing.
+        let _ = self.change::<()>(|_, flags| Ok(flags | RETIRED), |_| {});
     }
 
     /// The flags at this moment, without the lock.
@@ -266,6 +276,21 @@ impl Slot {
     pub(super) fn check_if_live(&self) -> bool {
         const QUIET: u32 = LIVE | TOUCHED;
         self.flags.load(Ordering::Relaxed) & QUIET == QUIET
+    }
+
+    /// Takes a report that carries nothing but a value, or nothing at all, if the fast path can; answers whether it did.
+    #[inline]
+    pub(super) fn take_plain(&self, update: &ProgressUpdate<'_>) -> bool {
+        match *update {
+            ProgressUpdate {
+                text: None,
+                status: None,
+                value: Some(value),
+                max: None,
+            } => self.set_if_live(value),
+            ProgressUpdate::CHECK => self.check_if_live(),
+            _ => false,
+        }
     }
 
     /// Changes the flags under the lock. `edit` sees the flags and the cold part and answers the new flags or a
@@ -314,7 +339,13 @@ impl Slot {
                 if value.is_none() && update.mask().is_empty() {
                     return Ok(flags);
                 }
-                flags |= WORKING;
+                if value.is_some()
+                    || update
+                        .status
+                        .is_some_and(|status| status != ItemStatus::Pending)
+                {
+                    flags |= WORKING;
+                }
                 if let Some(text) = update.text {
                     tools.set_text(text);
                 }
@@ -398,12 +429,6 @@ impl Tools<'_> {
         kept.clear();
         super::text::push_cut(kept, text, super::Session::TEXT_LIMIT);
     }
-}
-
-/// The id in two words, in the machine's own order of bytes: it is only ever compared.
-fn halves(id: ItemId) -> [u64; 2] {
-    let word = u128::from_ne_bytes(*id.as_uuid().as_bytes());
-    [word as u64, (word >> 64) as u64]
 }
 
 #[cfg(all(test, not(loom)))]
