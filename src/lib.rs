@@ -28,7 +28,7 @@
 //! ```
 //!
 //! - [`SyncHandler`] is the handler's side, [`SyncCallback`] the host's. Their pages are the reference for those who
-//!   implement them, and name the rules that bind each: `H01` to `H22` the handler, `M01` to `M10` the host.
+//!   implement them, and name the [rules](#the-rules) that bind each.
 //! - [`Session`] is an in-memory host of one synchronization. A tool without a handler builds one, reports and finishes.
 //! - [`ItemReporter`] is the fast handle on one item.
 //! - [`run_handler`] takes a handler through its whole life.
@@ -53,12 +53,51 @@
 //! });
 //!
 //! session.cancel_item(photos)?; // from any thread; no later report is answered Continue
-
 //! worker.join().expect("the worker does not panic")?;
 //! session.synchronize_completed(HResult::S_OK)?;
 //! println!("{:?}", session.item(photos));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # The rules
+//!
+//! `H` binds the handler, `M` the host. Where a page of the original says it, the rule is from there; what the pages leave
+//! open was made exact here.
+//!
+//! | rule | what it asks |
+//! |---|---|
+//! | H01 | ask for a verdict, by any report of the item, before starting it |
+//! | H02 | after `CancelItem`: no more work on that item, and nothing but its final status. A thread is told by its own answer |
+//! | H03 | after `CancelAll`: the same for every item; start no new one |
+//! | H04 | report only items of the current prepare, or added since |
+//! | H05 | `prepare_for_sync_completed` exactly once if `prepare_for_sync` answered `Started` |
+//! | H06 | and never if it answered anything else |
+//! | H07 | `synchronize_completed` exactly once if `synchronize` answered `Ok` |
+//! | H08 | and never if it answered anything else |
+//! | H09 | `show_error_completed` once after a success of `show_error`, never after a failure |
+//! | H10 | `show_properties_completed` once after a success of `show_properties`, never after a failure |
+//! | H11 | a dialog only after `enable_modeless(true)` was granted, and exactly one `enable_modeless(false)` after it |
+//! | H12 | no dialog in prepare or synchronize without [`MAY_BOTHER_USER`](SyncFlags::MAY_BOTHER_USER); not even the question |
+//! | H13 | no call on a callback after it was replaced or taken away |
+//! | H14 | do not start an item after `set_item_status(Skipped)` for it |
+//! | H15 | every item of the round has a final status when `synchronize_completed` is called |
+//! | H16 | after a final status only `Failed` may follow, until the next prepare |
+//! | H17 | the value does not exceed the maximum, unless the status is `UpdatingIndeterminate` |
+//! | H18 | a retry names only items that were listed or added |
+//! | H19 | `item_object` answers `NotImplemented` |
+//! | H20 | delete only error ids that were logged, or all of one's own |
+//! | H21 | an item with [`LAST_UPDATE_TIME`](ItemFlags::LAST_UPDATE_TIME) carries the time; names fit; ids are unique and not nil |
+//! | H22 | `establish_connection` only with [`MAY_ESTABLISH_CONNECTION`](HandlerFlags::MAY_ESTABLISH_CONNECTION) |
+//! | M01 | `synchronize` only after a prepare that was completed with `S_OK` |
+//! | M02 | neither prepare nor synchronize where no item is selected |
+//! | M03 | the callback is set before prepare and before properties are shown, and taken away before the release |
+//! | M04 | `set_item_status` only with `Skipped`, and only between the return of prepare or synchronize and its completion |
+//! | M05 | `show_error` only for entries that were logged with [`jump_text`](LogRecord::jump_text), with that error id |
+//! | M06 | a cookie only with the event [`Invoke`](SyncEvent::Invoke) |
+//! | M07 | choices of items that are not listed are kept after an [`Incomplete`](ItemList::Incomplete) list |
+//! | M08 | connections are closed only when all handlers of the run have finished |
+//! | M09 | one dialog at a time |
+//! | M10 | once a cancel call has returned, every later report of the item answers the cancel, on any thread |
 //!
 //! # How it is built
 //!
@@ -94,6 +133,7 @@ pub use session::{
     ItemReporter, ItemView, LogEntry, Phase, RefusedCompletion, Session, SessionBuilder,
     SessionSnapshot, Totals,
 };
+#[doc(no_inline)]
 pub use uuid::Uuid;
 
 /// The README's program is compiled and run with the doc tests.

@@ -100,7 +100,7 @@ fn the_handler_is_called_on_the_calling_thread() {
         })
         .build();
     let caller = within("run_handler", move || {
-        run_handler(handler, RunOptions::new());
+        let _ = run_handler(handler, RunOptions::new());
         thread::current().id()
     });
     assert_eq!(

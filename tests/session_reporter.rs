@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::thread;
 
 use syncmgr::{
-    CallbackError, HResult, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate, Session,
-    SyncCallback, Verdict,
+    CallbackError, ErrorId, HResult, ItemReporter, ItemStatus, LogLevel, LogRecord, LogSelector,
+    ProgressUpdate, Session, SyncCallback, Verdict,
 };
 
 use support::{Stage, driven, id, join, open, start_round, synchronizing, value, view};
@@ -434,4 +434,31 @@ fn two_sessions_of_one_id_do_not_mix() {
             (step, 2 * step)
         );
     }
+}
+
+#[test]
+fn fail_as_logs_one_entry_that_can_be_shown_and_deleted() {
+    let session = open(1);
+    let reporter = session.reporter(id(1)).expect("a reporter");
+    let error = ErrorId::from_u128(7);
+    assert_eq!(reporter.fail_as(&std::fmt::Error, error), Ok(()));
+    let log = session.log();
+    let [entry] = log.as_slice() else {
+        panic!("{log:?}");
+    };
+    assert_eq!((entry.item, entry.error_id), (Some(id(1)), Some(error)));
+    assert!(entry.can_be_shown());
+    assert_eq!(view(&session, 1).text, std::fmt::Error.to_string());
+    assert_eq!(session.delete_log_error(LogSelector::One(error)), Ok(()));
+    assert!(session.log().is_empty());
+}
+
+#[test]
+fn a_session_prints_itself_in_a_line_however_many_items_it_has() {
+    let text = format!("{:?}", open(10_000));
+    assert!(
+        text.contains("items: 10000") && text.contains("phase: Open"),
+        "{text}"
+    );
+    assert!(text.len() < 200, "{text}");
 }

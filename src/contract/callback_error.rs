@@ -34,14 +34,16 @@ pub enum CallbackError {
     )]
     UnknownItem,
     /// An argument cannot be used (`E_INVALIDARG`).
-    #[error("an argument is not valid; ids must not be nil, and an item can be added only once")]
+    #[error(
+        "an argument is not valid; ids must not be nil, a prepare names at least one item, and an item is added only once"
+    )]
     InvalidArgument,
     /// The item has its final status already (`E_ACCESSDENIED`, rule H16).
     #[error("the item has finished; until the next prepare only the status FAILED may follow")]
     ItemFinished,
     /// The call does not belong here (`E_UNEXPECTED`).
     #[error(
-        "the call does not belong in this phase; progress belongs between prepare and completion, and each completion comes once"
+        "the call does not belong in this phase; reports belong between a prepare and the completion, a completion comes once for each call that is awaited, and a synchronize begins after a prepare that was completed with S_OK"
     )]
     WrongPhase,
     /// The host has released the callback (`E_UNEXPECTED`, rule H13).

@@ -160,9 +160,8 @@ use crate::{
 ///     }
 /// }
 ///
-/// let handler: Arc<dyn SyncHandler> = Arc::new(Mirror::default());
-/// assert_eq!(handler.items()?.items().len(), 1);
-/// # Ok::<(), HandlerError>(())
+/// let report = syncmgr::run_handler(Arc::new(Mirror::default()), syncmgr::RunOptions::new());
+/// assert!(report.is_success(), "{report:?}");
 /// ```
 pub trait SyncHandler: Send + Sync {
     /// Tells why the handler is started, and asks whether it takes part.

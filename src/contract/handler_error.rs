@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::io;
 
-use crate::{CallbackError, HResult, NameError};
+use crate::{CallbackError, HResult, IdError, NameError, UnknownValue};
 
 /// Why a call on a [`SyncHandler`](crate::SyncHandler) did not answer `S_OK`.
 ///
-/// The `?` operator makes one of an [`io::Error`], a [`CallbackError`], a [`NameError`] and an
-/// [`HResult`]; [`failed`](Self::failed) makes one of everything else. Of an `io::Error` that wraps
+/// The `?` operator makes one of an [`io::Error`], a [`CallbackError`], a [`NameError`], an
+/// [`IdError`], an [`UnknownValue`] and an [`HResult`]; [`failed`](Self::failed) makes one of everything else. Of an `io::Error` that wraps
 /// a `CallbackError` the latter is taken out again.
 ///
 /// In a `Result<(), HandlerError>` only `S_OK` is `Ok`; every other code is an `Err`, a success code
@@ -47,6 +47,12 @@ pub enum HandlerError {
     /// A name does not fit (`E_INVALIDARG`).
     #[error(transparent)]
     Name(NameError),
+    /// A text is no id (`E_INVALIDARG`).
+    #[error(transparent)]
+    Id(IdError),
+    /// A raw value has no meaning (`E_INVALIDARG`).
+    #[error(transparent)]
+    Value(UnknownValue),
 }
 
 impl HandlerError {
@@ -68,6 +74,8 @@ impl HandlerError {
             Self::Code(code) => *code,
             Self::Callback(error) => error.hresult(),
             Self::Name(error) => error.hresult(),
+            Self::Id(error) => error.hresult(),
+            Self::Value(error) => error.hresult(),
         }
     }
 }
@@ -108,5 +116,17 @@ impl From<CallbackError> for HandlerError {
 impl From<NameError> for HandlerError {
     fn from(error: NameError) -> Self {
         Self::Name(error)
+    }
+}
+
+impl From<IdError> for HandlerError {
+    fn from(error: IdError) -> Self {
+        Self::Id(error)
+    }
+}
+
+impl From<UnknownValue> for HandlerError {
+    fn from(error: UnknownValue) -> Self {
+        Self::Value(error)
     }
 }

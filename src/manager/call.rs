@@ -1,6 +1,7 @@
 //! A call of the handler: whatever happens in it, the driver goes on.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -22,11 +23,11 @@ impl End {
         }
     }
 
-    /// An error that a call answered, as it is.
-    fn answered(error: &HandlerError) -> Self {
+    /// A result that came from this call, with what it said.
+    pub(super) fn by(call: &'static str, result: HResult, text: impl fmt::Display) -> Self {
         Self {
-            result: error.hresult(),
-            error: Some(error.to_string()),
+            result,
+            error: Some(format!("{call}: {text}")),
         }
     }
 
@@ -49,7 +50,8 @@ pub(super) fn call<R>(
     name: &'static str,
     method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
 ) -> Result<Result<R, End>, End> {
-    let called = || method(Arc::clone(handler)).map_err(|error| End::answered(&error));
+    let called =
+        || method(Arc::clone(handler)).map_err(|error| End::by(name, error.hresult(), &error));
     catch_unwind(AssertUnwindSafe(called)).map_err(|payload| {
         let fault = Fault::Panicked {
             call: name,

@@ -103,7 +103,11 @@ impl Run<'_> {
         });
         let started = answer.and_then(|answer| match answer {
             Ok(Prepared::Started) => Ok(()),
-            Ok(Prepared::NeedsUser) => Err(End::of(HResult::S_FALSE)),
+            Ok(Prepared::NeedsUser) => Err(End::by(
+                "prepare_for_sync",
+                HResult::S_FALSE,
+                "it needs the user, who may not be bothered",
+            )),
             Err(error) => self.only_s_ok(error),
         });
         if let Err(end) = started {
@@ -111,7 +115,7 @@ impl Run<'_> {
         }
         match self.wait(Step::Prepare)? {
             (HResult::S_OK, _) => Ok(()),
-            (result, _) => Err(End::of(result)),
+            (result, _) => Err(End::by(Step::Prepare.completion(), result, result)),
         }
     }
 

@@ -108,7 +108,11 @@ impl RunOptions {
     }
 
     /// How long an awaited completion may be silent: without a call on the callback and without a change of a value.
-    /// Past it the run ends with `E_ABORT`. Without this call the driver waits for ever.
+    /// Past it the run ends with `E_ABORT`: the handler is let go, its reporters are answered `Released`, and threads of
+    /// its own go on unwatched. Without this call the driver waits for ever.
+    ///
+    /// A worker that waits for something shows that it lives by a [`check`](crate::ItemReporter::check); storing the same
+    /// value again counts as silence.
     ///
     /// A call of the handler's own that does not return is not covered: it runs on the driver's thread, which it blocks.
     pub fn deadline(mut self, silence: Duration) -> Self {

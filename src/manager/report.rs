@@ -8,6 +8,7 @@ use crate::{CallbackError, HResult, HandlerInfo, ItemId, ItemStatus};
 
 /// What a run of a handler came to: see [`run_handler`](crate::run_handler).
 #[derive(Debug, Clone)]
+#[must_use = "whether the run went well stands in the report only"]
 #[non_exhaustive]
 pub struct HandlerReport {
     /// The result of the synchronization, or of the call that ended the run before it: `S_FALSE` where the handler took no
@@ -24,11 +25,13 @@ pub struct HandlerReport {
     /// How many prepares were made: 1, and one more for each retry.
     pub rounds: u32,
     /// How many threads were left behind in a call of the handler that did not return. Always 0 for
-    /// [`run_handler`](crate::run_handler), which calls on its own thread.
+    /// [`run_handler`](crate::run_handler), which calls on its own thread; a host that calls on threads of its own counts
+    /// them here.
     pub abandoned: u32,
     /// What the handler told about itself.
     pub info: Option<HandlerInfo>,
-    /// What the call that ended the run early said, where it said something.
+    /// What ended the run early: the call and what it said. None after a whole run, and where the handler took no part or
+    /// no item was selected.
     pub error: Option<String>,
     /// What the handler did against the contract, as far as a host can see it.
     pub faults: Vec<Fault>,
@@ -38,7 +41,8 @@ impl HandlerReport {
     /// Whether all went well: the result is a success code, no item is open or failed, and the handler did nothing
     /// against the contract.
     ///
-    /// A handler that took no part has succeeded, and a cancelled item that was stopped is no failure.
+    /// A handler that took no part has succeeded, and so has one of which no item was selected; a cancelled item that was
+    /// stopped is no failure.
     #[must_use]
     pub fn is_success(&self) -> bool {
         let failed = |session: &Arc<Session>| {
@@ -74,12 +78,14 @@ pub enum Fault {
     },
     /// A completion came twice, or in the wrong phase (rules H05 to H08).
     #[error(
-        "a completion of {:?} with {} came in the phase {:?}; one is allowed for each call that answered S_OK",
+        "{} with {} came in the phase {}; one is allowed for each call that answered S_OK",
         .0.call, .0.result, .0.phase
     )]
     RefusedCompletion(RefusedCompletion),
     /// A completion came that nobody waits for (rules H06, H08, H09).
-    #[error("{call} was called with nothing to complete")]
+    #[error(
+        "{call} was called with nothing to complete; it is due once, after a call that answered a success"
+    )]
     UnexpectedCompletion {
         /// The completion.
         call: &'static str,

@@ -29,6 +29,11 @@ use crate::session::Phase;
 ///   comes ends it past the [`deadline`](RunOptions::deadline), if there is one; a method that never returns blocks it.
 /// - No lock is held while the handler is called: it may call back from inside any method.
 ///
+/// # Panics
+///
+/// Only where the host's own code does: a panic in [`on_session`](RunOptions::on_session) or
+/// [`show_error_if`](RunOptions::show_error_if) goes to the caller, after the handler was let go and the session released.
+///
 /// ```
 /// # use std::sync::{Arc, Mutex, PoisonError};
 /// use syncmgr::*;

@@ -230,6 +230,10 @@ impl Board {
         entries.collect()
     }
 
+    pub(super) fn log_len(&self) -> usize {
+        self.state.lock().log.len()
+    }
+
     pub(super) fn log_refused(&self) -> u64 {
         self.state.lock().refused
     }

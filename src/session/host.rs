@@ -1,6 +1,7 @@
 //! The host's side of a session: cancels for the user, phases and events for the driver.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,16 @@ pub enum Completion {
     Prepare,
     /// `synchronize_completed`.
     Synchronize,
+}
+
+impl fmt::Display for Completion {
+    /// The name of the call: `prepare_for_sync_completed`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Prepare => "prepare_for_sync_completed",
+            Self::Synchronize => "synchronize_completed",
+        })
+    }
 }
 
 /// A completion that was answered [`WrongPhase`](CallbackError::WrongPhase): a second one, or one that nothing had been

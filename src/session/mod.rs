@@ -34,6 +34,7 @@ mod text;
 mod view;
 mod wakers;
 
+use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::{HandlerId, SyncItem};
@@ -95,7 +96,6 @@ pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 /// assert_eq!((view.status, view.value), (ItemStatus::Stopped, 42));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Session {
     me: Weak<Session>,
     table: Table,
@@ -192,6 +192,18 @@ impl Session {
     /// What the session is called where turns are given out: its address, which no other session has while it lives.
     fn token(&self) -> usize {
         self.me.as_ptr() as usize
+    }
+}
+
+impl fmt::Debug for Session {
+    /// A line: the items are many, and [`snapshot`](Session::snapshot) shows them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("phase", &self.phase())
+            .field("items", &self.table.len())
+            .field("log", &self.board.log_len())
+            .field("driven", &self.driven)
+            .finish_non_exhaustive()
     }
 }
 

@@ -124,8 +124,47 @@ impl Session {
     /// Waits until something is journalled after `since`, or `timeout` has passed, or the session is over; then
     /// answers [`changes`](Self::changes).
     ///
-    /// The timeout is the length of a frame: plain values never wake the observer, it sees them at the next frame.
-    /// `Duration::MAX` waits for ever.
+    /// The timeout is the longest that a frame may take: plain values never wake the observer, it sees them at the next
+    /// one. A journalled event ends the wait at once, so a handler of many small items wakes it often; to draw no more than
+    /// so many frames a second, sleep between them. `Duration::MAX` waits for ever.
+    ///
+    /// An [open](Phase::Open) session is over only when it is completed or released: a tool that may leave early releases
+    /// it, or its observer waits for ever.
+    ///
+    /// ```
+    /// # use std::thread;
+    /// # use std::time::Duration;
+    /// use syncmgr::{HResult, ItemId, Session, SyncCallback, SyncItem};
+    ///
+    /// # let id = ItemId::from_u128(1);
+    /// # let session = Session::builder().item(SyncItem::new(id, "Photos".parse()?)).build()?;
+    /// let watched = session.clone();
+    /// let observer = thread::spawn(move || {
+    ///     let frame = Duration::from_millis(50);
+    ///     let first = watched.snapshot(); // draw all of it
+    ///     let mut cursor = first.cursor;
+    ///     loop {
+    ///         let changes = watched.wait_for_change(cursor, frame);
+    ///         cursor = changes.cursor();
+    ///         if !changes.is_complete() {
+    ///             let all = watched.snapshot(); // draw all of it: the journal does not reach back so far
+    ///             cursor = all.cursor;
+    ///         }
+    ///         for item in changes.items() {
+    ///             println!("{}: {} {}", item.name, item.status, item.value); // draw this one
+    ///         }
+    ///         if changes.is_over() {
+    ///             break;
+    ///         }
+    ///         thread::sleep(frame); // at most 20 frames a second
+    ///     }
+    /// });
+    ///
+    /// session.reporter(id)?.succeed()?;
+    /// session.synchronize_completed(HResult::S_OK)?;
+    /// # observer.join().expect("the observer does not panic");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn wait_for_change(&self, since: Cursor, timeout: Duration) -> Changes {
         self.board.wait(since, timeout, self.driven);

@@ -1,5 +1,7 @@
 //! Where a session stands in its life.
 
+use std::fmt;
+
 /// Where a session stands in its life.
 ///
 /// ```text
@@ -28,6 +30,21 @@ pub enum Phase {
     Completed,
     /// The handler was let go. Every call is refused.
     Released,
+}
+
+impl fmt::Display for Phase {
+    /// The phase in lower case: `synchronizing`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Open => "open",
+            Self::Idle => "idle",
+            Self::Preparing => "preparing",
+            Self::Prepared => "prepared",
+            Self::Synchronizing => "synchronizing",
+            Self::Completed => "completed",
+            Self::Released => "released",
+        })
+    }
 }
 
 impl Phase {

@@ -11,7 +11,7 @@ use super::Session;
 use super::calls::Calls;
 use super::slot::Slot;
 use crate::{
-    CallbackError, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SlotHandle,
+    CallbackError, ErrorId, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SlotHandle,
     SyncCallback, Verdict,
 };
 
@@ -211,13 +211,29 @@ impl ItemReporter {
 
     /// Ends the item as failed: logs the error with its sources, at level `Error`, and shows it as the item's text.
     ///
-    /// A log that refuses the entry does not keep the status from being set.
+    /// A log that refuses the entry does not keep the status from being set. For an error that the user can follow to
+    /// [`show_error`](crate::SyncHandler::show_error), or that is to be deleted later, there is
+    /// [`fail_as`](Self::fail_as).
     ///
     /// # Errors
     ///
     /// As for [`set`](Self::set).
     pub fn fail(self, error: &dyn Error) -> Result<(), CallbackError> {
-        self.end(ItemStatus::Failed, Some(&chain(error)))
+        let text = chain(error);
+        let record = LogRecord::new(LogLevel::Error, &text);
+        self.end(ItemStatus::Failed, Some(record))
+    }
+
+    /// Ends the item as failed as [`fail`](Self::fail) does, and gives the log entry an id, by which it can be shown and
+    /// deleted: see [`LogRecord::jump_text`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`set`](Self::set).
+    pub fn fail_as(self, error: &dyn Error, id: ErrorId) -> Result<(), CallbackError> {
+        let text = chain(error);
+        let record = LogRecord::new(LogLevel::Error, &text).jump_text(id);
+        self.end(ItemStatus::Failed, Some(record))
     }
 
     /// Ends the item as skipped: it was not started.
@@ -238,15 +254,23 @@ impl ItemReporter {
         self.end(ItemStatus::Stopped, None)
     }
 
-    fn end(mut self, status: ItemStatus, error: Option<&str>) -> Result<(), CallbackError> {
+    fn end(
+        mut self,
+        status: ItemStatus,
+        error: Option<LogRecord<'_>>,
+    ) -> Result<(), CallbackError> {
         self.finish(status, error)
     }
 
-    fn finish(&mut self, status: ItemStatus, error: Option<&str>) -> Result<(), CallbackError> {
+    fn finish(
+        &mut self,
+        status: ItemStatus,
+        error: Option<LogRecord<'_>>,
+    ) -> Result<(), CallbackError> {
         self.done = true;
         let mut update = ProgressUpdate::new().status(status);
-        if let Some(text) = error {
-            let record = LogRecord::new(LogLevel::Error, text).item(self.item);
+        if let Some(record) = error {
+            let record = record.item(self.item);
             // The status matters more than the log; a callback that is gone says so at the report.
             let _ = match &self.calls {
                 None => self
@@ -254,7 +278,7 @@ impl ItemReporter {
                     .and_then(|session| session.log_error(&record)),
                 Some(calls) => calls.log_error(&record),
             };
-            update = update.text(text);
+            update = update.text(record.text);
         }
         self.report(&update).map(|_| ())
     }
@@ -296,7 +320,8 @@ impl Drop for ItemReporter {
         // A second panic, in somebody else's callback or in what hangs on a session that ends here, would end the process.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             if self.check() != Err(CallbackError::ItemFinished) {
-                let _ = self.finish(ItemStatus::Failed, Some("worker panicked"));
+                let record = LogRecord::new(LogLevel::Error, "worker panicked");
+                let _ = self.finish(ItemStatus::Failed, Some(record));
             }
         }));
     }

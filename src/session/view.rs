@@ -97,8 +97,10 @@ impl Totals {
 
 /// A look at every item of a session.
 ///
-/// No change falls between a snapshot and [`Session::changes`](crate::Session::changes) with its cursor: what is not in
-/// the one is in the other.
+/// No change of an item or of the phase falls between a snapshot and [`Session::changes`](crate::Session::changes) with
+/// its cursor: what is not in the one is in the other. The log is apart: a snapshot has none of it. Who draws the log too
+/// begins with [`Session::log`](crate::Session::log), whose entries carry their `sequence`, or with the changes since
+/// [`Cursor::default`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionSnapshot {
@@ -180,7 +182,8 @@ impl Changes {
     }
 
     /// Whether the journal reaches back to the cursor that was given. Where it does not, take a
-    /// [`snapshot`](crate::Session::snapshot): items may have changed that are not listed here.
+    /// [`snapshot`](crate::Session::snapshot): items may have changed that are not listed here. The log entries are all
+    /// here in any case.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
