@@ -97,3 +97,19 @@ pub enum Fault {
     #[error("the retry cannot be made: {0}")]
     BadRetry(CallbackError),
 }
+
+impl Fault {
+    /// The result code that stands for the fault: `E_UNEXPECTED` for a panic and for a completion out of place, `E_ABORT`
+    /// past the deadline, and the code of the error that the others carry.
+    #[must_use]
+    pub const fn hresult(&self) -> HResult {
+        match self {
+            Self::Panicked { .. }
+            | Self::RefusedCompletion(_)
+            | Self::UnexpectedCompletion { .. } => HResult::E_UNEXPECTED,
+            Self::NotCompleted { .. } => HResult::E_ABORT,
+            Self::BadItems(error) => error.hresult(),
+            Self::BadRetry(error) => error.hresult(),
+        }
+    }
+}

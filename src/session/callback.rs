@@ -36,8 +36,9 @@ impl Session {
         &self,
         item: ItemId,
         update: &ProgressUpdate<'_>,
+        guessed: Option<&Slot>,
     ) -> Result<Verdict, CallbackError> {
-        if let Some(slot) = self.guessed_slot(item).or_else(|| self.frozen_slot(item)) {
+        if let Some(slot) = guessed.or_else(|| self.frozen_slot(item)) {
             if slot.take_plain(update) {
                 return Ok(Verdict::Continue);
             }
@@ -157,7 +158,7 @@ impl SyncCallback for Session {
     ) -> Result<Verdict, CallbackError> {
         match self.guessed_slot(item) {
             Some(slot) if slot.take_plain(update) => Ok(Verdict::Continue),
-            _ => self.progress_by_id(item, update),
+            guessed => self.progress_by_id(item, update, guessed),
         }
     }
 
