@@ -39,7 +39,7 @@ impl Session {
         guessed: Option<&Slot>,
     ) -> Result<Verdict, CallbackError> {
         if let Some(slot) = guessed.or_else(|| self.frozen_slot(item)) {
-            if slot.take_plain(update) {
+            if slot.take_plain(update) || slot.take_in_work(update) {
                 return Ok(Verdict::Continue);
             }
             if !slot.is_retired() {
@@ -51,7 +51,7 @@ impl Session {
             }
         }
         self.on_slot(item, |slot| {
-            if slot.take_plain(update) {
+            if slot.take_plain(update) || slot.take_in_work(update) {
                 Ok(Verdict::Continue)
             } else {
                 self.report(slot, update, None)

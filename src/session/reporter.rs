@@ -160,7 +160,11 @@ impl ItemReporter {
     ///
     /// As for [`set`](Self::set).
     pub fn report(&self, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
-        self.slow(update)
+        if self.slot.take_plain(update) || self.slot.take_in_work(update) {
+            Ok(Verdict::Continue)
+        } else {
+            self.slow(update)
+        }
     }
 
     /// What the fast path does not take.

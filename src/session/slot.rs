@@ -22,7 +22,9 @@
 //! 6. *Value and maximum are a pair.* Both are changed under the lock when one update carries both, and readers
 //!    take the lock; the maximum is never changed outside it.
 
+use super::Session;
 use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
+use super::text::push_cut;
 use crate::{CallbackError, ItemId, ItemStatus, ProgressUpdate, Verdict};
 
 /// A plain value is stored and answered `Continue`.
@@ -147,6 +149,15 @@ pub(super) struct Cold {
     max: u64,
     /// The value at the moment of freezing (invariant 4).
     last: u64,
+}
+
+impl Cold {
+    #[inline]
+    fn set_text(&mut self, text: &str) {
+        let kept = self.text.get_or_insert_default();
+        kept.clear();
+        push_cut(kept, text, Session::TEXT_LIMIT);
+    }
 }
 
 /// One item's state. It fills one cache line, so two items share none.
@@ -293,6 +304,32 @@ impl Slot {
         }
     }
 
+    /// Takes a report without a status of an item in work, if the state of the item stays as it is; answers whether it
+    /// did. It is what [`report`](Self::report) does then, without looking for what could have changed (bar P4).
+    #[inline]
+    pub(super) fn take_in_work(&self, update: &ProgressUpdate<'_>) -> bool {
+        const QUIET: u32 = LIVE | WORKING | TOUCHED;
+        let is_quiet = || self.flags.load(Ordering::Relaxed) & QUIET == QUIET;
+        if update.status.is_some() || !is_quiet() {
+            return false;
+        }
+        let mut cold = self.cold.lock();
+        // Under the lock nothing ends the item, and `LIVE` says that the report is taken and answered `Continue`.
+        let quiet = is_quiet();
+        if quiet {
+            if let Some(text) = update.text {
+                cold.set_text(text);
+            }
+            if let Some(max) = update.max {
+                cold.max = max;
+            }
+            if let Some(value) = update.value {
+                self.value.store(value, Ordering::Release);
+            }
+        }
+        quiet
+    }
+
     /// Changes the flags under the lock. `edit` sees the flags and the cold part and answers the new flags or a
     /// refusal; `then` is called with the lock still held, so that what it tells others keeps the order in which
     /// the changes were made.
@@ -347,7 +384,7 @@ impl Slot {
                     flags |= WORKING;
                 }
                 if let Some(text) = update.text {
-                    tools.set_text(text);
+                    tools.cold.set_text(text);
                 }
                 if let Some(max) = update.max {
                     tools.cold.max = max;
@@ -422,12 +459,6 @@ impl Tools<'_> {
         } else {
             self.value.load(Ordering::Acquire)
         }
-    }
-
-    fn set_text(&mut self, text: &str) {
-        let kept = self.cold.text.get_or_insert_default();
-        kept.clear();
-        super::text::push_cut(kept, text, super::Session::TEXT_LIMIT);
     }
 }
 

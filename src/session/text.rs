@@ -5,11 +5,17 @@ const MARK: &str = "…";
 
 /// Appends `text` to `kept`, at most `limit` bytes of it. A longer text is cut at a character boundary and ends in
 /// `…`, which counts towards the limit.
+#[inline]
 pub(super) fn push_cut(kept: &mut String, text: &str, limit: usize) {
     if text.len() <= limit {
         kept.push_str(text);
-        return;
+    } else {
+        push_part(kept, text, limit);
     }
+}
+
+#[cold]
+fn push_part(kept: &mut String, text: &str, limit: usize) {
     let mut end = limit.saturating_sub(MARK.len());
     while !text.is_char_boundary(end) {
         end -= 1; // 0 is a boundary

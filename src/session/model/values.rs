@@ -65,6 +65,27 @@ fn the_last_value_of_a_finished_item_stays_whatever_comes_late() {
 }
 
 #[test]
+fn the_text_and_maximum_of_a_finished_item_stay_whatever_comes_late() {
+    check(|| {
+        let session = open(&[A]);
+        let reporter = begun(&session, A);
+        let late = thread::spawn(move || reporter.report(&value(5).max(9).text("late")));
+        let answer = session.progress(A, &status(ItemStatus::Succeeded));
+        assert_eq!(answer, Ok(Verdict::Continue));
+        let seen = session.item(A).expect("known");
+        let whole = (seen.value, seen.max, seen.text.as_str());
+        one_of(whole, &[(1, 0, ""), (5, 9, "late")]);
+        let taken = join(late);
+        one_of(
+            taken,
+            &[Ok(Verdict::Continue), Err(CallbackError::ItemFinished)],
+        );
+        assert_eq!(taken.is_ok(), seen.max == 9, "told otherwise than done");
+        assert_eq!(session.item(A).expect("known"), seen, "changed after it");
+    });
+}
+
+#[test]
 fn a_value_set_before_the_final_status_is_the_last_value() {
     check(|| {
         let session = open(&[A]);
