@@ -32,10 +32,8 @@ pub struct RunOptions {
     pub(super) deadline: Option<Duration>,
     pub(super) show_error_if: Option<ShowErrorIf>,
     pub(super) max_retries: u32,
-    handler: Option<HandlerId>,
-    dialogs: bool,
-    arbiter: Option<DialogArbiter>,
-    connections: Option<Connections>,
+    /// The session to be, but for its items and flags.
+    session: SessionBuilder,
 }
 
 impl RunOptions {
@@ -49,10 +47,7 @@ impl RunOptions {
             deadline: None,
             show_error_if: None,
             max_retries: 16,
-            handler: None,
-            dialogs: true,
-            arbiter: None,
-            connections: None,
+            session: Session::builder().driven(),
         }
     }
 
@@ -79,7 +74,7 @@ impl RunOptions {
 
     /// The handler's id: log entries carry it.
     pub fn handler(mut self, handler: HandlerId) -> Self {
-        self.handler = Some(handler);
+        self.session = self.session.handler(handler);
         self
     }
 
@@ -90,20 +85,20 @@ impl RunOptions {
 
     /// Shares connections with other runs, in place of a connector of its own.
     pub fn connections(mut self, connections: Connections) -> Self {
-        self.connections = Some(connections);
+        self.session = self.session.connections(connections);
         self
     }
 
     /// Whether dialogs may be shown at all, one at a time. They may, unless this says otherwise; but in prepare and
     /// synchronize only with [`MAY_BOTHER_USER`](SyncFlags::MAY_BOTHER_USER) among the flags (rule H12).
     pub fn dialogs(mut self, allowed: bool) -> Self {
-        self.dialogs = allowed;
+        self.session = self.session.dialogs(allowed);
         self
     }
 
     /// Shares the turn to show a dialog with other runs.
     pub fn dialog_arbiter(mut self, arbiter: DialogArbiter) -> Self {
-        self.arbiter = Some(arbiter);
+        self.session = self.session.dialog_arbiter(arbiter);
         self
     }
 
@@ -133,22 +128,9 @@ impl RunOptions {
         self
     }
 
-    /// A builder of the session that these options ask for.
-    pub(super) fn session(&mut self) -> SessionBuilder {
-        let mut builder = Session::builder()
-            .driven()
-            .flags(self.flags)
-            .dialogs(self.dialogs);
-        if let Some(handler) = self.handler {
-            builder = builder.handler(handler);
-        }
-        if let Some(arbiter) = self.arbiter.take() {
-            builder = builder.dialog_arbiter(arbiter);
-        }
-        if let Some(connections) = self.connections.take() {
-            builder = builder.connections(connections);
-        }
-        builder
+    /// The builder of the session that these options ask for. It is there once.
+    pub(super) fn take_session(&mut self) -> SessionBuilder {
+        std::mem::replace(&mut self.session, Session::builder()).flags(self.flags)
     }
 }
 
@@ -165,7 +147,7 @@ impl fmt::Debug for RunOptions {
             .field("select", &self.select)
             .field("deadline", &self.deadline)
             .field("max_retries", &self.max_retries)
-            .field("dialogs", &self.dialogs)
+            .field("session", &self.session)
             .finish_non_exhaustive()
     }
 }

@@ -44,7 +44,7 @@ impl Start<'_> {
             .filter(|item| item.checked)
             .map(|item| item.id)
             .collect();
-        let session = match options.session().items(items).build() {
+        let session = match options.take_session().items(items).build() {
             Ok(session) => session,
             Err(error) => {
                 let end = End {
