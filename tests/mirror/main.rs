@@ -8,6 +8,7 @@ mod bad_input;
 mod cancel;
 mod delete;
 mod faults;
+mod held;
 mod keeps;
 mod kill;
 mod main_job;

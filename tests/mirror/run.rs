@@ -1,21 +1,32 @@
 //! Runs the example.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// Only a failure takes this long.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The example's program, beside the directory of this test's program.
-pub fn program() -> PathBuf {
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let program = find_program();
+        assert_fresh(&program);
+        program
+    })
+}
+
+fn find_program() -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
     let profile = test
         .parent()
@@ -28,6 +39,37 @@ pub fn program() -> PathBuf {
         program.display()
     );
     program
+}
+
+/// Fails if a source has changed since the program was built: `cargo test --test mirror` alone does not build it anew. Cargo's
+/// own list beside the program says from which files it came, so whatever is newer than that would be built again by a
+/// whole `cargo test`. Where there is no such list, or no such file, nothing can be said.
+fn assert_fresh(program: &Path) {
+    let modified = |path: &Path| path.metadata().and_then(|meta| meta.modified());
+    let list = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+    let (Ok(built), now) = (modified(program), SystemTime::now()) else {
+        return;
+    };
+    for source in sources(&list) {
+        // A time that has not come yet says nothing about what is older.
+        let newer = modified(&source).is_ok_and(|changed| changed > built && changed <= now);
+        assert!(
+            !newer,
+            "{} is older than {}: run `cargo build --example mirror` first (for a release: with \
+             `--release`), or a whole `cargo test`",
+            program.display(),
+            source.display()
+        );
+    }
+}
+
+/// The files after the colon; a space in a name is written as `\ `.
+fn sources(list: &str) -> Vec<PathBuf> {
+    let line = list.lines().next().unwrap_or_default();
+    let after = line.split_once(": ").map_or("", |(_, after)| after);
+    let names = after.replace("\\ ", "\0");
+    let names = names.split(' ').filter(|name| !name.is_empty());
+    names.map(|name| name.replace('\0', " ").into()).collect()
 }
 
 /// The example with these arguments, without input.
@@ -148,6 +190,19 @@ impl Running {
         _ = kill_process(pid, signal);
     }
 
+    /// Stops the whole program, and waits until it stands still; `false` if it has ended instead.
+    pub fn hold(&self) -> bool {
+        self.signal(Signal::STOP);
+        let pid = Pid::from_child(&self.child);
+        let either = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(pid), either).expect("it is our child");
+        status.is_some_and(|status| status.stopped())
+    }
+
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_some()
     }
@@ -160,15 +215,23 @@ impl Running {
 
     pub fn end(mut self) -> Ended {
         let status = self.child.wait().expect("it is our child");
-        for line in self.lines {
+        for line in &self.lines {
             self.seen += &line;
             self.seen.push('\n');
         }
         Ended {
             code: status.code(),
-            out: self.seen,
+            out: std::mem::take(&mut self.seen),
             err: String::new(),
         }
+    }
+}
+
+/// No test that fails leaves a program behind, and least of all one that is held.
+impl Drop for Running {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
     }
 }
 
