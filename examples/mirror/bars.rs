@@ -4,6 +4,7 @@ use crate::frame::{Frame, Row, Size};
 use crate::input::MOST_DIGITS;
 use crate::show::{padded, shortened, width};
 use crate::watch::{Numbers, Screen, Sums};
+use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -88,7 +89,7 @@ impl Bar {
 
 impl Bars {
     pub fn new(numbers: Arc<Numbers>, hints: &'static [&'static str]) -> Self {
-        let frame = Frame::new();
+        let frame = Frame::on(Term::stderr());
         let bars = Self {
             total: Bar::new(" ".repeat(numbers.width())),
             numbers,

@@ -59,8 +59,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    pub fn new() -> Self {
-        let term = Term::stderr();
+    pub fn on(term: Term) -> Self {
         Self {
             size: size(&term),
             term,
@@ -125,7 +124,7 @@ impl Frame {
     /// Removes the frame; what was kept stays.
     pub fn end(&mut self) {
         self.write(Vec::new(), self.size);
-        leave();
+        SHOWN.store(false, Relaxed);
     }
 }
 

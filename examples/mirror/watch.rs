@@ -134,6 +134,11 @@ pub fn observe(session: &Session, talk: &Mutex<Talk>, screen: &mut dyn Screen) {
         for entry in changes.log() {
             screen.log(entry);
         }
+        let typed = {
+            let mut talk = talk.lock().unwrap_or_else(PoisonError::into_inner);
+            talk.told.drain(..).for_each(|line| screen.line(&line));
+            talk.typed.clone()
+        };
         let snapshot;
         let views = if changes.is_complete() {
             changes.items()
@@ -144,11 +149,6 @@ pub fn observe(session: &Session, talk: &Mutex<Talk>, screen: &mut dyn Screen) {
         };
         views.iter().for_each(|view| sums.add(view));
         screen.items(views);
-        let typed = {
-            let mut talk = talk.lock().unwrap_or_else(PoisonError::into_inner);
-            talk.told.drain(..).for_each(|line| screen.line(&line));
-            talk.typed.clone()
-        };
         screen.frame(&sums, &typed);
         if changes.is_over() {
             return screen.end();

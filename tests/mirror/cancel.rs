@@ -20,12 +20,12 @@ fn numbers_cancel_an_item_in_work_and_one_that_waits() {
         running.type_line(line);
     }
     running.go_on();
-    running.wait_for("there is no item 22");
-    running.wait_for("cancelling item 21");
-    running.wait_for("[1] a-large: cancelled");
     let done = running
         .end()
         .expect_code(0)
+        .expect("there is no item 22")
+        .expect("cancelling item 21\ncancelling item 1\n")
+        .expect("[1] a-large: cancelled")
         .expect("21 items: 2 cancelled, 19 done.");
     assert!(done.out.contains("[21] item19: cancelled"), "{}", done.out);
     assert!(!place.dest().join("a-large/file").exists());
@@ -47,10 +47,10 @@ fn an_item_that_has_ended_cannot_be_cancelled() {
     running.type_line("1");
     running.type_line("2");
     running.go_on();
-    running.wait_for("item 1 has ended already");
     running
         .end()
         .expect_code(0)
+        .expect("item 1 has ended already")
         .expect("2 items: 1 done, 1 cancelled.");
     shrink(&large);
 }
@@ -107,13 +107,13 @@ fn ctrl_c_in_the_middle_stops_all_cleanly() {
         let place = Place::new();
         grow(&place.source(), 20, 20, 5);
         let large = place.large_file("item10/large");
-        let mut running = held(&place, &["-j1"], &large).running;
+        let running = held(&place, &["-j1"], &large).running;
         running.signal(signal);
         running.go_on();
-        running.wait_for("cancelling everything");
         let done = running
             .end()
             .expect_code(130)
+            .expect("cancelling everything")
             .expect("Cancelled. Run it again");
         assert!(
             done.out.contains("20 items: 10 done, 10 cancelled."),

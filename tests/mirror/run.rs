@@ -2,13 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
@@ -41,9 +40,8 @@ fn find_program() -> PathBuf {
     program
 }
 
-/// Fails if a source has changed since the program was built: `cargo test --test mirror` alone does not build it anew. Cargo's
-/// own list beside the program says from which files it came, so whatever is newer than that would be built again by a
-/// whole `cargo test`. Where there is no such list, or no such file, nothing can be said.
+/// Fails if a source has changed since the program was built: `cargo test` builds examples anew only if it is told no name of a
+/// test and no `--test`. Cargo's own list beside the program says from which files it came. Where there is no such list, or no such file, nothing can be said.
 fn assert_fresh(program: &Path) {
     let modified = |path: &Path| path.metadata().and_then(|meta| meta.modified());
     let list = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
@@ -137,12 +135,12 @@ pub fn mirror_delete(source: &Path, dest: &Path) -> Ended {
     ]))
 }
 
-/// A run of the example that is watched line by line.
+/// A run of the example that goes on while the test does.
 pub struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
-    seen: String,
+    /// Reads what the program prints, so that it never waits for a reader.
+    out: Option<JoinHandle<Vec<u8>>>,
 }
 
 impl Running {
@@ -152,35 +150,16 @@ impl Running {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let (sender, lines) = channel();
-        let out = BufReader::new(child.stdout.take().expect("it is piped"));
-        thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
+        let mut stdout = child.stdout.take().expect("it is piped");
+        let reader = move || {
+            let mut out = Vec::new();
+            stdout.read_to_end(&mut out).expect("a pipe can be read");
+            out
+        };
         Self {
             stdin: child.stdin.take(),
             child,
-            lines,
-            seen: String::new(),
-        }
-    }
-
-    /// Waits for a line that contains this text.
-    #[track_caller]
-    pub fn wait_for(&mut self, text: &str) {
-        loop {
-            let Ok(line) = self.lines.recv_timeout(DEADLINE) else {
-                panic!("no {text:?} in:\n{}", self.seen);
-            };
-            self.seen += &line;
-            self.seen.push('\n');
-            if line.contains(text) {
-                return;
-            }
+            out: Some(thread::spawn(reader)),
         }
     }
 
@@ -215,15 +194,12 @@ impl Running {
 
     pub fn end(mut self) -> Ended {
         let status = self.child.wait().expect("it is our child");
-        for line in &self.lines {
-            self.seen += &line;
-            self.seen.push('\n');
-        }
-        Ended {
-            code: status.code(),
-            out: std::mem::take(&mut self.seen),
-            err: String::new(),
-        }
+        let out = self.out.take().expect("it is taken only here");
+        Ended::from(Output {
+            status,
+            stdout: out.join().expect("the reader does not panic"),
+            stderr: Vec::new(),
+        })
     }
 }
 

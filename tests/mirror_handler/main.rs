@@ -1,11 +1,12 @@
 //! The handler of the example `mirror` against the rules of the contract that bind a handler: it is driven by hand,
-//! with a callback that records every call, and cancelled at every one of its reports. And its observer, against a session that
-//! forgets.
+//! with a callback that records every call, and cancelled at every one of its reports. And the other side:
+//! its observer against a session that forgets, its frame on a terminal that is resized.
 
 #![cfg(unix)]
 
 mod host;
 mod observer;
+mod screen;
 
 macro_rules! parts_of_the_example {
     ($($path:literal $name:ident)*) => {
