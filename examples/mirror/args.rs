@@ -19,8 +19,9 @@ Options:
       --plain      Print plain lines even if standard error is a terminal
   -h, --help       Print this text
 
-While it runs, a number and Enter cancel the item of that number, and Ctrl-C
-cancels everything. A second Ctrl-C ends the program at once.
+While it runs, a number and Enter cancel the item of that number; ? and Enter
+list the items that wait or are in work, with their numbers (?51: from 51 on).
+Ctrl-C cancels everything. A second Ctrl-C ends the program at once.
 
 Exit status: 0 all is done (items that you cancelled one by one may be missing),
 1 something failed, 2 bad arguments, and nothing was written,

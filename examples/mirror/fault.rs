@@ -79,10 +79,14 @@ impl fmt::Display for Problem {
             Self::Io(step, error) => write!(f, "{}: {error}", step.text()),
             Self::Changed => f.write_str("it changed while it was copied"),
             Self::Replaced => f.write_str("it was replaced by something else"),
-            Self::DirInTheWay => f.write_str("the destination has a directory in its place"),
-            Self::FileInTheWay => {
-                f.write_str("the destination has a file or link in place of this directory")
-            }
+            Self::DirInTheWay => f.write_str(
+                "the destination has a directory in its place: \
+                 remove or rename that one, then run again",
+            ),
+            Self::FileInTheWay => f.write_str(
+                "the destination has a file or link in place of this directory: \
+                 remove or rename that one, then run again",
+            ),
             Self::Loop => f.write_str("this directory is the destination itself"),
             Self::NotOurs => {
                 f.write_str("cannot remove it: it is another file system or the source")

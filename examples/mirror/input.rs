@@ -1,11 +1,17 @@
-//! What the user types: the number of an item and Enter cancel that item.
+//! What the user types: the number of an item and Enter cancel that item, `?` and Enter list the items with their numbers.
 //!
 //! It is read on a thread of its own, from a terminal or a pipe. While bars are drawn the terminal must not echo what
 //! is typed into them, so it is shown in a line of its own.
 
 use crate::watch::{Numbers, Talk};
 use std::sync::{Arc, Mutex, PoisonError};
-use syncmgr::{CallbackError, Session};
+use syncmgr::{CallbackError, ItemStatus, ItemView, Session};
+
+/// More than this nobody types.
+pub const MOST_DIGITS: usize = 10;
+
+/// So many items are listed at once.
+const MOST_LISTED: usize = 50;
 
 /// Where the numbers come from.
 pub struct Input {
@@ -20,12 +26,16 @@ impl Input {
         }
     }
 
-    /// What to tell the user.
-    pub fn hint(&self) -> &'static str {
+    /// What to tell the user, the longest text first.
+    pub fn hints(&self) -> &'static [&'static str] {
         if self.keys.typed() {
-            "Ctrl-C cancels all, number and Enter an item:"
+            &[
+                "Ctrl-C cancels all, number + Enter one item, ? + Enter lists them:",
+                "Number: cancel item, ?: list, Ctrl-C: all:",
+                "Item to cancel, or ?:",
+            ]
         } else {
-            "Ctrl-C cancels all."
+            &["Ctrl-C cancels all."]
         }
     }
 
@@ -41,11 +51,15 @@ impl Input {
                 let mut talk = talk.lock().unwrap_or_else(PoisonError::into_inner);
                 for byte in &buffer[..read] {
                     match byte {
-                        b'0'..=b'9' if talk.typed.len() < 10 => talk.typed.push(char::from(*byte)),
+                        b'0'..=b'9' if talk.typed.len() < MOST_DIGITS => {
+                            talk.typed.push(char::from(*byte));
+                        }
+                        b'?' if talk.typed.is_empty() => talk.typed.push('?'),
                         b'\n' | b'\r' => {
                             let typed = std::mem::take(&mut talk.typed);
-                            if let Some(told) = cancel(&session, &numbers, &typed) {
-                                talk.told.push(told);
+                            match typed.strip_prefix('?') {
+                                Some(from) => talk.told.extend(list(&session, &numbers, from)),
+                                None => talk.told.extend(cancel(&session, &numbers, &typed)),
                             }
                         }
                         // Backspace.
@@ -81,6 +95,36 @@ fn cancel(session: &Session, numbers: &Numbers, typed: &str) -> Option<String> {
         Err(CallbackError::Released) => None,
         Err(error) => Some(format!("cannot cancel item {typed}: {error}")),
     }
+}
+
+/// The items that can still be cancelled, with their numbers; only those from a number on, if one was typed.
+fn list(session: &Session, numbers: &Numbers, from: &str) -> Vec<String> {
+    let from = from.parse().unwrap_or(1);
+    let mut open: Vec<(usize, ItemView)> = (session.snapshot().items.into_iter())
+        .filter(|view| !view.is_finished())
+        .map(|view| (numbers.of(view.id), view))
+        .filter(|(number, _)| *number >= from)
+        .collect();
+    open.sort_unstable_by_key(|(number, _)| *number);
+    let line = |(number, view): &(usize, ItemView)| {
+        let state = match view.status {
+            _ if !view.verdict.is_continue() => "is being cancelled",
+            ItemStatus::Pending => "waits",
+            _ => "in work",
+        };
+        let width = numbers.width();
+        format!("{number:>width$} {}: {state}", view.name)
+    };
+    let mut lines: Vec<_> = open.iter().take(MOST_LISTED).map(line).collect();
+    match open.get(MOST_LISTED) {
+        Some((next, _)) => lines.push(format!(
+            "and {} more: ?{next} and Enter go on from item {next}",
+            open.len() - MOST_LISTED
+        )),
+        None if open.is_empty() => lines.push("no such item waits or is in work".into()),
+        None => {}
+    }
+    lines
 }
 
 /// Gives the terminal back as it was. For ends that drop nothing.

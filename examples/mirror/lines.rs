@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use syncmgr::{ItemId, ItemStatus, ItemView};
+use syncmgr::{ItemId, ItemStatus, ItemView, LogEntry};
 
 /// While nothing else is to be said, the sums are, this often.
 const SUMS_EVERY: Duration = Duration::from_secs(10);
@@ -68,6 +68,11 @@ impl Screen for Lines {
             let number = self.numbers.of(view.id);
             self.line(&format!("[{number}] {}: {what}", view.name));
         }
+    }
+
+    fn log(&mut self, entry: &LogEntry) {
+        let line = self.numbers.line(entry);
+        self.line(&line);
     }
 
     fn line(&mut self, text: &str) {

@@ -15,7 +15,7 @@
 //! | `handler.rs` | the handler's side of the contract: two-step completion, skip, the callback's life |
 //! | `job.rs` | one item: verdicts, one flag for all of its threads, one final status |
 //! | `crew.rs`, `pool.rs` | threads of which the last one completes; several items at once |
-//! | `watch.rs`, `bars.rs`, `lines.rs`, `table.rs`, `input.rs` | the other side: who looks at a session and who cancels |
+//! | `watch.rs`, `bars.rs`, `frame.rs`, `lines.rs`, `table.rs`, `input.rs` | the other side: who looks at a session and who cancels |
 //! | `scan.rs`, `work.rs`, `folder.rs`, `copy.rs`, `remove.rs` | the work itself: count, list, copy, remove |
 //! | `dir.rs`, `temp.rs`, `place.rs`, `fault.rs`, `show.rs`, `args.rs` | what it stands on |
 //!
@@ -45,6 +45,7 @@ mod crew;
 mod dir;
 mod fault;
 mod folder;
+mod frame;
 mod handler;
 mod input;
 mod job;
@@ -65,8 +66,7 @@ use input::Input;
 use place::Places;
 use show::escaped;
 use std::error::Error;
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -85,7 +85,10 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok(Command::Run(options)) => options,
-        Err(error) => return bad_arguments(&error),
+        Err(error) => {
+            eprintln!("mirror: {error}\nTry 'mirror --help'.");
+            return BAD_ARGUMENTS.into();
+        }
     };
     let opened = match &options.paths {
         Some((source, dest)) => Places::open(source, dest).map_err(Into::into),
@@ -93,29 +96,30 @@ fn main() -> ExitCode {
     };
     let places = match opened {
         Ok(places) => places,
-        Err(error) => return bad_arguments(error.as_ref()),
-    };
-    match mirror(places, &options) {
-        Ok(code) => code.into(),
         Err(error) => {
             eprintln!("mirror: {error}");
-            FAILED.into()
+            return BAD_ARGUMENTS.into();
         }
+    };
+    let stays = options.paths.is_none().then(|| places.dest.clone());
+    let code = mirror(places, &options).unwrap_or_else(|error| {
+        eprintln!("mirror: {error}");
+        FAILED
+    });
+    if let Some(dest) = stays {
+        lines::print(&format!("To remove this copy: {}", show::removal(&dest)));
     }
-}
-
-fn bad_arguments(error: &dyn Error) -> ExitCode {
-    eprintln!("mirror: {error}\nTry 'mirror --help'.");
-    BAD_ARGUMENTS.into()
+    code.into()
 }
 
 /// This crate's own tree, into a new temporary directory that stays.
 fn own_tree() -> Result<Places, Box<dyn Error>> {
-    let dest: PathBuf = tempfile::Builder::new()
+    let dest = tempfile::Builder::new()
         .prefix("syncmgr-mirror-")
-        .tempdir()?
-        .keep();
-    Ok(Places::open(Path::new(env!("CARGO_MANIFEST_DIR")), &dest)?)
+        .tempdir()?;
+    let places = Places::open(Path::new(env!("CARGO_MANIFEST_DIR")), dest.path())?;
+    _ = dest.keep();
+    Ok(places)
 }
 
 /// Mirrors, and answers the exit status.
@@ -125,7 +129,7 @@ fn mirror(places: Places, options: &Options) -> Result<u8, Box<dyn Error>> {
         None => &["target", ".git"],
     };
     let title = format!("{} -> {}", escaped(&places.source), escaped(&places.dest));
-    let live = !options.plain && std::io::stderr().is_terminal();
+    let live = !options.plain && frame::is_possible();
     let handler = Mirror::new(places, options.delete, options.jobs, without)?;
     let numbers = Arc::new(Numbers::new(handler.subjects()));
     lines::print(&format!(
@@ -216,6 +220,7 @@ impl Interrupt {
         // SeqCst: either this sees the session, or `set_session` sees the flag.
         if self.happened.swap(true, Ordering::SeqCst) {
             input::restore();
+            frame::leave();
             std::process::exit(INTERRUPTED.into());
         }
         let told = "cancelling everything; Ctrl-C again ends at once".to_owned();

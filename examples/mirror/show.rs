@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 /// The name with control characters, invisible and direction-changing characters, bytes that are not UTF-8, and the
@@ -34,6 +35,27 @@ fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The command that removes a directory, to be copied into a shell.
+pub fn removal(dir: &Path) -> String {
+    let command = if cfg!(windows) {
+        "rmdir /s /q"
+    } else {
+        "rm -rf"
+    };
+    let text = escaped(dir);
+    let is_plain = |c: char| c.is_alphanumeric() || "/.-_:".contains(c);
+    if text.chars().all(is_plain) {
+        format!("{command} {text}")
+    } else if cfg!(windows) {
+        format!("{command} \"{}\"", dir.display())
+    } else if dir.to_str() == Some(&text) {
+        format!("{command} '{}'", text.replace('\'', r"'\''"))
+    } else {
+        // Escaped, it is not what a shell would take.
+        format!("remove the directory {text}")
+    }
 }
 
 /// How many columns of a terminal the text takes.

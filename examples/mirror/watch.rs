@@ -44,6 +44,11 @@ impl Numbers {
         self.ids.len()
     }
 
+    /// Columns of the largest number.
+    pub fn width(&self) -> usize {
+        self.len().to_string().len()
+    }
+
     /// A log entry as a line.
     pub fn line(&self, entry: &LogEntry) -> String {
         let level = match entry.level {
@@ -87,8 +92,10 @@ impl Sums {
 
 /// One way to show a session.
 pub trait Screen {
-    /// Items in work, or changed since the last call.
+    /// Items in work, or changed since the last call. Called in each frame, before `frame`.
     fn items(&mut self, views: &[ItemView]);
+    /// An entry of the log.
+    fn log(&mut self, entry: &LogEntry);
     /// A line to be read and kept.
     fn line(&mut self, text: &str);
     /// The sums, and what the user is typing. Called last in each frame.
@@ -97,7 +104,7 @@ pub trait Screen {
     fn end(&mut self);
 }
 
-/// Watches the session until it is over.
+/// Watches the session until it is over, and shows it live or in plain lines.
 pub fn watch(
     session: &Session,
     numbers: &Arc<Numbers>,
@@ -105,21 +112,33 @@ pub fn watch(
     input: &Input,
     live: bool,
 ) {
-    let mut screen: Box<dyn Screen> = if live {
-        Box::new(Bars::new(Arc::clone(numbers), input.hint()))
+    if live {
+        let mut bars = Bars::new(Arc::clone(numbers), input.hints());
+        observe(session, talk, &mut bars);
     } else {
-        Box::new(Lines::new(Arc::clone(numbers)))
-    };
+        observe(session, talk, &mut Lines::new(Arc::clone(numbers)));
+    }
+}
+
+/// Shows each log entry once, and each item as often as it changes, until the session is over.
+pub fn observe(session: &Session, talk: &Mutex<Talk>, screen: &mut dyn Screen) {
     let mut sums = Sums::default();
-    // From the beginning: the first items may have ended before this thread has started.
+    // From the beginning: the first items may have ended, and entries been logged, before this thread has started.
     let mut cursor = Cursor::default();
     loop {
         let changes = session.wait_for_change(cursor, FRAME);
         let begun = Instant::now();
+        // The log is whole, and goes on from here, even where the journal of the items is not. A snapshot's cursor
+        // would leave out what was logged between the two looks.
         cursor = changes.cursor();
         for entry in changes.log() {
-            screen.line(&numbers.line(entry));
+            screen.log(entry);
         }
+        let typed = {
+            let mut talk = talk.lock().unwrap_or_else(PoisonError::into_inner);
+            talk.told.drain(..).for_each(|line| screen.line(&line));
+            talk.typed.clone()
+        };
         let snapshot;
         let views = if changes.is_complete() {
             changes.items()
@@ -130,11 +149,6 @@ pub fn watch(
         };
         views.iter().for_each(|view| sums.add(view));
         screen.items(views);
-        let typed = {
-            let mut talk = talk.lock().unwrap_or_else(PoisonError::into_inner);
-            talk.told.drain(..).for_each(|line| screen.line(&line));
-            talk.typed.clone()
-        };
         screen.frame(&sums, &typed);
         if changes.is_over() {
             return screen.end();

@@ -8,14 +8,29 @@ use std::path::Path;
 use crate::run::{bound_by_permissions, command, run};
 use crate::tree::{Place, look, mode};
 
-/// Runs it, and checks that it refuses, that it says why, and that everything is as it was.
+/// Runs it, and checks that it refuses, that it says why, and that everything is as it was. The help, which says nothing of
+/// directories, is not mentioned.
 #[track_caller]
 fn refused<A: AsRef<OsStr>>(place: &Place, args: impl IntoIterator<Item = A>, why: &str) {
+    let err = refusal(place, args, why);
+    assert!(!err.contains("--help"), "{err}");
+}
+
+/// The same for a command line that makes no sense; there the help helps.
+#[track_caller]
+fn misused<A: AsRef<OsStr>>(place: &Place, args: impl IntoIterator<Item = A>, why: &str) {
+    let err = refusal(place, args, why);
+    assert!(err.ends_with("\nTry 'mirror --help'.\n"), "{err}");
+}
+
+#[track_caller]
+fn refusal<A: AsRef<OsStr>>(place: &Place, args: impl IntoIterator<Item = A>, why: &str) -> String {
     let before = look(place.dir.path());
     let ended = run(command(args).current_dir(place.dir.path()));
     let ended = ended.expect_code(2);
     assert!(ended.err.contains(why), "no {why:?} in: {}", ended.err);
     assert!(look(place.dir.path()) == before, "something was written");
+    ended.err
 }
 
 fn filled() -> Place {
@@ -156,16 +171,16 @@ fn a_destination_through_a_link_is_taken() {
 fn options_that_make_no_sense() {
     let place = filled();
     let both = |option: &'static str| [option, "source", "dest"];
-    refused(&place, both("--deleet"), "unknown option '--deleet'");
-    refused(&place, both("-x"), "unknown option '-x'");
-    refused(&place, both("--delete=yes"), "'--delete' takes no value");
-    refused(&place, both("--jobs=0"), "a number from 1 to 64, not '0'");
-    refused(&place, both("--jobs=65"), "not '65'");
-    refused(&place, both("-j\u{1b}[31m"), r"not '\u{1b}[31m'");
-    refused(&place, ["--jobs"], "--jobs takes a number");
-    refused(&place, ["source"], "but found 1");
-    refused(&place, ["source", "dest", "more"], "but found 3");
-    refused(&place, ["source", "--", "--delete", "dest"], "but found 3");
+    misused(&place, both("--deleet"), "unknown option '--deleet'");
+    misused(&place, both("-x"), "unknown option '-x'");
+    misused(&place, both("--delete=yes"), "'--delete' takes no value");
+    misused(&place, both("--jobs=0"), "a number from 1 to 64, not '0'");
+    misused(&place, both("--jobs=65"), "not '65'");
+    misused(&place, both("-j\u{1b}[31m"), r"not '\u{1b}[31m'");
+    misused(&place, ["--jobs"], "--jobs takes a number");
+    misused(&place, ["source"], "but found 1");
+    misused(&place, ["source", "dest", "more"], "but found 3");
+    misused(&place, ["source", "--", "--delete", "dest"], "but found 3");
 }
 
 #[test]

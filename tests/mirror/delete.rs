@@ -110,8 +110,8 @@ fn a_file_never_makes_room_for_a_directory_nor_a_directory_for_a_file() {
     for mirror in [mirror, mirror_delete] {
         mirror(&source, &dest)
             .expect_code(1)
-            .expect("a/dir: the destination has a file or link in place of this directory")
-            .expect("b/file: the destination has a directory in its place")
+            .expect("a/dir: the destination has a file or link in place of this directory: remove or rename that one, then run again")
+            .expect("b/file: the destination has a directory in its place: remove or rename that one, then run again")
             .expect("b/link: the destination has a directory in its place")
             .expect("c: the destination has a file or link in place of this directory")
             .expect("d: the destination has a directory in its place")

@@ -5,9 +5,8 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
-use rustix::process::Signal;
-
-use crate::run::{Ended, Running, bound_by_permissions, command, is_root, mirror, program, run};
+use crate::held::held;
+use crate::run::{Ended, bound_by_permissions, is_root, mirror, program, run};
 use crate::tree::{Place, append, assert_no_parts, assert_same, assert_whole, mode, shrink, touch};
 
 /// A source of three items, of which "bad" will fail.
@@ -64,30 +63,19 @@ fn an_unreadable_directory() {
     );
 }
 
-/// Starts a mirror and holds it while it copies the large file; changes something, and lets it go on.
-fn meanwhile(place: &Place, change: impl FnOnce()) -> Ended {
-    for _ in 0..20 {
-        let running = Running::start(&mut command([place.source(), place.dest()]));
-        let part = place.wait_for_part("bad");
-        running.signal(Signal::STOP);
-        if part.exists() {
-            change();
-            running.signal(Signal::CONT);
-            return running.end();
-        }
-        // On a busy machine this test may be held up itself.
-        running.signal(Signal::CONT);
-        running.end();
-        fs::remove_dir_all(place.dest()).expect("it can be removed");
-    }
-    panic!("the copy was always done before it could be held");
+/// Changes something while a mirror copies the large file.
+fn meanwhile(place: &Place, large: &Path, change: impl FnOnce()) -> Ended {
+    let running = held(place, &[], large).running;
+    change();
+    running.go_on();
+    running.end()
 }
 
 #[test]
 fn a_file_that_shrinks_while_it_is_copied() {
     let place = place();
     let large = place.large_file("bad/large");
-    let ended = meanwhile(&place, || shrink(&large));
+    let ended = meanwhile(&place, &large, || shrink(&large));
     assert_failed_alone(&place, ended, "bad/large: it changed while it was copied");
     mirror(&place.source(), &place.dest()).expect_code(0);
     assert_same(&place.source(), &place.dest());
@@ -105,9 +93,9 @@ fn middling_file(place: &Place, path: &str) -> std::path::PathBuf {
 fn a_file_that_grows_or_gets_another_time_while_it_is_copied() {
     let place = place();
     let large = middling_file(&place, "bad/large");
-    let ended = meanwhile(&place, || append(&large, b"more"));
+    let ended = meanwhile(&place, &large, || append(&large, b"more"));
     assert_failed_alone(&place, ended, "bad/large: it changed while it was copied");
-    let ended = meanwhile(&place, || touch(&large, 1_000_000_000, 0));
+    let ended = meanwhile(&place, &large, || touch(&large, 1_000_000_000, 0));
     assert_failed_alone(&place, ended, "bad/large: it changed while it was copied");
 }
 
@@ -116,7 +104,7 @@ fn a_file_that_is_replaced_or_vanishes_while_it_is_copied() {
     let place = place();
     let large = middling_file(&place, "bad/large");
     let other = place.file("z-fine/other", "the other");
-    let ended = meanwhile(&place, || {
+    let ended = meanwhile(&place, &large, || {
         let copy = place.path("copy");
         fs::copy(&other, &copy).unwrap();
         fs::rename(copy, &large).unwrap();
@@ -124,7 +112,7 @@ fn a_file_that_is_replaced_or_vanishes_while_it_is_copied() {
     assert_failed_alone(&place, ended, "bad/large: it changed while it was copied");
 
     let large = middling_file(&place, "bad/large");
-    let ended = meanwhile(&place, || fs::remove_file(&large).unwrap());
+    let ended = meanwhile(&place, &large, || fs::remove_file(&large).unwrap());
     assert_failed_alone(&place, ended, "bad/large: it vanished");
     mirror(&place.source(), &place.dest()).expect_code(0);
     assert_same(&place.source(), &place.dest());
@@ -137,10 +125,10 @@ fn an_item_that_vanishes_before_its_turn() {
     place.file("b/file", "content");
     place.file("c/file", "content");
     let (source, dest) = (place.source(), place.dest());
-    let mut running = Running::start(&mut command([Path::new("-j1"), &source, &dest]));
-    place.wait_for_part("a");
+    let mut running = held(&place, &["-j1"], &large).running;
     fs::remove_dir_all(source.join("b")).unwrap();
     running.type_line("1");
+    running.go_on();
     running
         .end()
         .expect_code(1)

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Signal;
 
+use crate::held::{Held, held};
 use crate::run::{Running, command, mirror};
 use crate::tree::{Dice, Place, assert_same, assert_whole, grow, parts};
 
@@ -64,11 +65,7 @@ fn the_leftover_of_a_kill_is_removed() {
     let place = Place::new();
     for path in ["item/dir/large", "top-level"] {
         let large = place.large_file(path);
-        let running = Running::start(&mut command([place.source(), place.dest()]));
-        let dir = large
-            .parent()
-            .and_then(|dir| dir.strip_prefix(place.source()).ok());
-        let part = place.wait_for_part(dir.and_then(|dir| dir.to_str()).expect("it is UTF-8"));
+        let Held { running, part } = held(&place, &[], &large);
         running.signal(Signal::KILL);
         running.end();
         assert!(part.exists());
@@ -82,8 +79,8 @@ fn the_leftover_of_a_kill_is_removed() {
 fn another_mirror_at_work_keeps_its_temporary_files() {
     let place = Place::new();
     let large = place.large_file("item/large");
-    let mut first = Running::start(&mut command([place.source(), place.dest()]));
-    let part = place.wait_for_part("item");
+    let held = held(&place, &[], &large);
+    let (mut first, part) = (held.running, held.part);
     // A second mirror into the same place, from another source.
     let other = Place::new();
     other.file("item/small", "small");
@@ -93,6 +90,7 @@ fn another_mirror_at_work_keeps_its_temporary_files() {
         .expect("another mirror is at work there");
     assert!(part.exists());
     first.type_line("1");
+    first.go_on();
     first.end().expect_code(0);
     assert!(!part.exists());
     crate::tree::shrink(&large);

@@ -1,6 +1,6 @@
 //! The example `mirror` on real directories: the built program is run, and what it leaves is compared.
 //!
-//! `cargo test` builds the example; `cargo test --test mirror` alone does not.
+//! `cargo test` builds the example; `cargo test --test mirror` and `cargo test NAME` do not.
 
 #![cfg(unix)]
 
@@ -8,6 +8,7 @@ mod bad_input;
 mod cancel;
 mod delete;
 mod faults;
+mod held;
 mod keeps;
 mod kill;
 mod main_job;

@@ -102,13 +102,31 @@ fn without_arguments_the_crate_mirrors_itself() {
         fs::read(own.join("Cargo.toml")).unwrap(),
         fs::read(dest.join("Cargo.toml")).unwrap()
     );
+    let last = done.out.lines().last().expect("it says how to remove it");
+    let remove = last.strip_prefix("To remove this copy: ").expect(last);
+    assert_eq!(remove, format!("rm -rf {}", dest.display()));
     assert!(!dest.join("target").exists() && !dest.join(".git").exists());
+}
+
+#[test]
+fn the_command_that_removes_the_copy_works_whatever_the_name() {
+    let place = Place::new();
+    for name in ["with space", "it's; $HOME `x`", "plain"] {
+        let tmp = place.path(name);
+        fs::create_dir(&tmp).unwrap();
+        let done = run(command([""; 0]).env("TMPDIR", &tmp)).expect_code(0);
+        let last = done.out.lines().last().expect("it says how to remove it");
+        let remove = last.strip_prefix("To remove this copy: ").expect(last);
+        assert_eq!(fs::read_dir(&tmp).unwrap().count(), 1);
+        run(std::process::Command::new("sh").args(["-c", remove])).expect_code(0);
+        assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
+    }
 }
 
 #[test]
 fn help_names_every_option() {
     let done = run(&mut command(["--help"])).expect_code(0);
-    for option in ["--delete", "--jobs", "--plain", "--help"] {
+    for option in ["--delete", "--jobs", "--plain", "--help", "? and Enter"] {
         assert!(done.out.contains(option), "{option} is missing");
     }
 }

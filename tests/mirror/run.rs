@@ -1,21 +1,31 @@
 //! Runs the example.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Write};
+use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// Only a failure takes this long.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The example's program, beside the directory of this test's program.
-pub fn program() -> PathBuf {
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let program = find_program();
+        assert_fresh(&program);
+        program
+    })
+}
+
+fn find_program() -> PathBuf {
     let test = std::env::current_exe().expect("the test has a path");
     let profile = test
         .parent()
@@ -28,6 +38,36 @@ pub fn program() -> PathBuf {
         program.display()
     );
     program
+}
+
+/// Fails if a source has changed since the program was built: `cargo test` builds examples anew only if it is told no name of a
+/// test and no `--test`. Cargo's own list beside the program says from which files it came. Where there is no such list, or no such file, nothing can be said.
+fn assert_fresh(program: &Path) {
+    let modified = |path: &Path| path.metadata().and_then(|meta| meta.modified());
+    let list = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+    let (Ok(built), now) = (modified(program), SystemTime::now()) else {
+        return;
+    };
+    for source in sources(&list) {
+        // A time that has not come yet says nothing about what is older.
+        let newer = modified(&source).is_ok_and(|changed| changed > built && changed <= now);
+        assert!(
+            !newer,
+            "{} is older than {}: run `cargo build --example mirror` first (for a release: with \
+             `--release`), or a whole `cargo test`",
+            program.display(),
+            source.display()
+        );
+    }
+}
+
+/// The files after the colon; a space in a name is written as `\ `.
+fn sources(list: &str) -> Vec<PathBuf> {
+    let line = list.lines().next().unwrap_or_default();
+    let after = line.split_once(": ").map_or("", |(_, after)| after);
+    let names = after.replace("\\ ", "\0");
+    let names = names.split(' ').filter(|name| !name.is_empty());
+    names.map(|name| name.replace('\0', " ").into()).collect()
 }
 
 /// The example with these arguments, without input.
@@ -95,12 +135,12 @@ pub fn mirror_delete(source: &Path, dest: &Path) -> Ended {
     ]))
 }
 
-/// A run of the example that is watched line by line.
+/// A run of the example that goes on while the test does.
 pub struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
-    seen: String,
+    /// Reads what the program prints, so that it never waits for a reader.
+    out: Option<JoinHandle<Vec<u8>>>,
 }
 
 impl Running {
@@ -110,35 +150,16 @@ impl Running {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let (sender, lines) = channel();
-        let out = BufReader::new(child.stdout.take().expect("it is piped"));
-        thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
+        let mut stdout = child.stdout.take().expect("it is piped");
+        let reader = move || {
+            let mut out = Vec::new();
+            stdout.read_to_end(&mut out).expect("a pipe can be read");
+            out
+        };
         Self {
             stdin: child.stdin.take(),
             child,
-            lines,
-            seen: String::new(),
-        }
-    }
-
-    /// Waits for a line that contains this text.
-    #[track_caller]
-    pub fn wait_for(&mut self, text: &str) {
-        loop {
-            let Ok(line) = self.lines.recv_timeout(DEADLINE) else {
-                panic!("no {text:?} in:\n{}", self.seen);
-            };
-            self.seen += &line;
-            self.seen.push('\n');
-            if line.contains(text) {
-                return;
-            }
+            out: Some(thread::spawn(reader)),
         }
     }
 
@@ -146,6 +167,19 @@ impl Running {
         let pid = Pid::from_child(&self.child);
         // It may have ended just now.
         _ = kill_process(pid, signal);
+    }
+
+    /// Stops the whole program, and waits until it stands still; `false` if it has ended instead.
+    pub fn hold(&self) -> bool {
+        self.signal(Signal::STOP);
+        let pid = Pid::from_child(&self.child);
+        let either = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(pid), either).expect("it is our child");
+        status.is_some_and(|status| status.stopped())
+    }
+
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
     }
 
     pub fn has_ended(&mut self) -> bool {
@@ -160,15 +194,20 @@ impl Running {
 
     pub fn end(mut self) -> Ended {
         let status = self.child.wait().expect("it is our child");
-        for line in self.lines {
-            self.seen += &line;
-            self.seen.push('\n');
-        }
-        Ended {
-            code: status.code(),
-            out: self.seen,
-            err: String::new(),
-        }
+        let out = self.out.take().expect("it is taken only here");
+        Ended::from(Output {
+            status,
+            stdout: out.join().expect("the reader does not panic"),
+            stderr: Vec::new(),
+        })
+    }
+}
+
+/// No test that fails leaves a program behind, and least of all one that is held.
+impl Drop for Running {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
     }
 }
 

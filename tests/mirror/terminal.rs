@@ -73,7 +73,7 @@ fn a_number_typed_on_the_terminal_cancels_its_item() {
     place.large_file("b/large");
     if let Some(mut command) = on_terminal(&place, "-j1") {
         let mut running = Running::start(&mut command);
-        place.wait_for_part("b");
+        // At once: it is read when the bars are there, or waits in the terminal until then.
         running.type_line("2");
         let ended = running.end().expect_code(0);
         assert!(

@@ -89,17 +89,6 @@ impl Place {
         file.set_len(4 << 30).expect("the file system has holes");
         path
     }
-
-    /// Waits until the directory of the destination holds a file that is being written; answers its path.
-    pub fn wait_for_part(&self, dir: &str) -> PathBuf {
-        let dir = self.dest().join(dir);
-        let mut found = None;
-        crate::run::until("a temporary file", || {
-            found = parts(&dir).pop();
-            found.is_some()
-        });
-        found.expect("it was waited for")
-    }
 }
 
 /// Writes a file, with its directories.

@@ -1,9 +1,12 @@
 //! The handler of the example `mirror` against the rules of the contract that bind a handler: it is driven by hand,
-//! with a callback that records every call, and cancelled at every one of its reports.
+//! with a callback that records every call, and cancelled at every one of its reports. And the other side:
+//! its observer against a session that forgets, its frame on a terminal that is resized.
 
 #![cfg(unix)]
 
 mod host;
+mod observer;
+mod screen;
 
 macro_rules! parts_of_the_example {
     ($($path:literal $name:ident)*) => {
@@ -12,19 +15,24 @@ macro_rules! parts_of_the_example {
 }
 
 parts_of_the_example! {
+    "../../examples/mirror/bars.rs" bars
     "../../examples/mirror/copy.rs" copy
     "../../examples/mirror/crew.rs" crew
     "../../examples/mirror/dir.rs" dir
     "../../examples/mirror/fault.rs" fault
     "../../examples/mirror/folder.rs" folder
+    "../../examples/mirror/frame.rs" frame
     "../../examples/mirror/handler.rs" handler
+    "../../examples/mirror/input.rs" input
     "../../examples/mirror/job.rs" job
+    "../../examples/mirror/lines.rs" lines
     "../../examples/mirror/place.rs" place
     "../../examples/mirror/pool.rs" pool
     "../../examples/mirror/remove.rs" remove
     "../../examples/mirror/scan.rs" scan
     "../../examples/mirror/show.rs" show
     "../../examples/mirror/temp.rs" temp
+    "../../examples/mirror/watch.rs" watch
     "../../examples/mirror/work.rs" work
     "../mirror/run.rs" run
     "../mirror/tree.rs" tree
@@ -140,7 +148,8 @@ fn no_call_comes_after_the_callback_was_taken_away() {
     place.large_file("h/large");
     let host = Host::new(&place, 2, Cancel::Never);
     let handler = host.start();
-    place.wait_for_part("h");
+    let dest = place.dest().join("h");
+    run::until("a temporary file", || !tree::parts(&dest).is_empty());
     handler.set_progress_callback(None).unwrap();
     let calls = host.calls();
     assert_no_parts(&place.dest());
