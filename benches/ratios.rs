@@ -18,7 +18,7 @@ use syncmgr::{
 
 #[path = "support/mod.rs"]
 mod support;
-use support::{Ratio, alternate, head, quartiles, row, timed};
+use support::{Ratio, alternate, bars, quartiles, row, timed};
 
 /// A value and a flag, alone on their cache line, as a slot is.
 #[repr(align(64))]
@@ -361,16 +361,8 @@ fn p9() {
 }
 
 fn main() {
-    let wanted: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|arg| !arg.starts_with('-'))
-        .collect();
-    let is_wanted = |id: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == id);
-    head("floor");
-    let bars: [(&str, fn()); 5] = [("P1", p1), ("P5", p5), ("P6", p6), ("P7", p7), ("P9", p9)];
-    for (id, bar) in bars {
-        if is_wanted(id) {
-            bar();
-        }
-    }
+    bars(
+        "floor",
+        &[("P1", p1), ("P5", p5), ("P6", p6), ("P7", p7), ("P9", p9)],
+    );
 }

@@ -67,10 +67,24 @@ pub fn timed(operations: u64, mut operation: impl FnMut(u64)) -> (Duration, u64)
     (start.elapsed(), operations)
 }
 
-/// Prints the head of the table of bars.
-pub fn head(floor: &str) {
+/// Measures the bars that the command line names, or all of them, and prints the table.
+///
+/// Without `--bench`, which `cargo bench` passes and `cargo test` does not, it does nothing: a bar means something only
+/// in a release build.
+pub fn bars(floor: &str, bars: &[(&str, fn())]) {
+    let (options, wanted): (Vec<_>, Vec<_>) = std::env::args()
+        .skip(1)
+        .partition(|arg| arg.starts_with('-'));
+    if !options.iter().any(|option| option == "--bench") {
+        return;
+    }
     println!("| bar | what | {floor} | ours | ratio (quartiles) | wanted | |");
     println!("|---|---|---|---|---|---|---|");
+    for (id, bar) in bars {
+        if wanted.is_empty() || wanted.iter().any(|arg| arg == id) {
+            bar();
+        }
+    }
 }
 
 /// Prints a row of it: the bar's id, what is compared, and the largest ratio that is wanted.
