@@ -397,7 +397,10 @@ fn main() {
     } else {
         &[1_000]
     };
-    let mut c = Criterion::default().configure_from_args();
+    let mut c = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
     report(&mut c);
     after_a_retry(&mut c);
     through_a_wrapper(&mut c);
