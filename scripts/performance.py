@@ -89,6 +89,7 @@ def collect(criterion, runs):
         for line in Path(run).read_text().splitlines():
             cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
             if len(cells) == 7 and re.fullmatch(r"P\d+b?|-", cells[0]):
+                cells[1] = re.sub(r" \(\d+ looks\)", "", cells[1])
                 rows.append(cells)
         bars.append(rows)
     DATA.write_text(json.dumps({"bars": bars, "criterion": measured}, indent=1) + "\n")
@@ -125,8 +126,6 @@ class Data:
         return [one for one in self.all if one["group"] == group]
 
 
-
-
 def bars_table(data):
     first, second = data.bars
     rows = []
@@ -135,10 +134,9 @@ def bars_table(data):
             raise SystemExit(f"the runs differ: {one[1]} and {two[1]}")
         bar, what, floor, ours, ratio, wanted, verdict = one
         if bar == "-":
-            bar, wanted, verdict, again = "", "no bar", "", ""
-        else:
-            again = two[6]
-        verdict = verdict if verdict == again else f"{verdict}, then {again}"
+            bar = ""
+        if verdict != two[6]:
+            verdict = f"{verdict}, then {two[6]}"
         rows.append((bar, what, floor, ours, ratio, two[4], wanted, verdict))
     # A stable sort by the bar that a row belongs to.
     keys, last = [], ""

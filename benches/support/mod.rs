@@ -87,12 +87,17 @@ pub fn bars(floor: &str, bars: &[(&str, fn())]) {
     }
 }
 
-/// Prints a row of it: the bar's id, what is compared, and the largest ratio that is wanted.
+/// Prints a row of it: the bar's id, what is compared, and the largest ratio that is wanted. What is no bar has the id `-`
+/// and wants no more than infinity.
 pub fn row(id: &str, what: &str, ratio: &Ratio, wanted: f64) {
     let [low, median, high] = ratio.quartiles;
-    let verdict = if median <= wanted { "met" } else { "missed" };
+    let (wanted, verdict) = match (wanted.is_finite(), median <= wanted) {
+        (false, _) => ("no bar".to_owned(), ""),
+        (true, true) => (format!("at most {wanted}"), "met"),
+        (true, false) => (format!("at most {wanted}"), "missed"),
+    };
     println!(
-        "| {id} | {what} | {:.2} ns | {:.2} ns | {median:.3} ({low:.3} to {high:.3}) | at most {wanted} | {verdict} |",
+        "| {id} | {what} | {:.2} ns | {:.2} ns | {median:.3} ({low:.3} to {high:.3}) | {wanted} | {verdict} |",
         ratio.floor, ratio.subject
     );
 }
