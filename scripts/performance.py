@@ -28,7 +28,7 @@ PEERS = {
         "own",
         "a store; readers get value, maximum, status and text as one",
     ),
-    "syncmgr, by id": ("own", "the same, and looks the id up"),
+    "syncmgr, by id": ("own", "the id is looked up, then the same store; readers get the same"),
     "AtomicU64 and CancellationToken": (
         "`CancellationToken` beside it",
         "a store; no statuses, texts or observers",
@@ -55,7 +55,7 @@ PEERS = {
     ),
     "progress-token": (
         "own: a token in each task",
-        "two locks, and a walk to the root that tells the subscribers",
+        "locks, and a walk to the root that sums up the children and tells the subscribers",
     ),
     "howudoin": (
         "own, one for the process: a question to its consumer thread, which answers",
@@ -152,7 +152,7 @@ def peers_table(data):
     rows = []
     for name, (verdict, does) in PEERS.items():
         one, many = (data.ns(f"{count} items", name) for count in (1, 1000))
-        rows.append((name, in_ns(one), in_ns(many), verdict, does))
+        rows.append((f"`{name}`" if "<" in name else name, in_ns(one), in_ns(many), verdict, does))
     rows.sort(key=lambda row: float(row[1].replace(",", "")))
     return table(("what", "1 item, ns", "1,000 items, ns", "verdict", "what a report does"), rows)
 
@@ -175,7 +175,8 @@ def report_table(data):
     rows = []
     for group, kind in (("report", ""), ("after a retry", ", after a retry"), ("through a wrapper", ", through a wrapper")):
         for one in sorted(data.each(group), key=lambda one: one["ns"]):
-            rows.append((one["name"] + kind, in_ns(one["ns"])))
+            name = one["name"].replace(", 1 items in turn", ", one item").replace("1000", "1,000")
+            rows.append((name + kind, in_ns(one["ns"])))
     return table(("what", "ns"), rows)
 
 
@@ -211,10 +212,10 @@ def fill(data):
         "threads": threads_table,
     }
     for name, make in tables.items():
-        mark = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(\n<!-- end -->)", re.S)
+        mark = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.S)
         if not mark.search(text):
             raise SystemExit(f"{PAGE} has no place for the table of {name}")
-        text = mark.sub(lambda found: found[1] + make(data) + found[2], text)
+        text = mark.sub(lambda found: found[1] + make(data) + "\n" + found[2], text)
     PAGE.write_text(text)
 
 
@@ -223,6 +224,7 @@ STYLE = """
     .title { font-size: 17px; font-weight: 600; }
     .soft { fill: #59636e; }
     .ours { font-weight: 600; }
+    .value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; }
     .page { fill: #ffffff; }
     .grid { stroke: #d1d9e0; stroke-width: 1; }
     .one { fill: #0969da; }
@@ -230,6 +232,7 @@ STYLE = """
     @media (prefers-color-scheme: dark) {
       text { fill: #f0f6fc; }
       .soft { fill: #9198a1; }
+      .value { stroke: #0d1117; }
       .page { fill: #0d1117; }
       .grid { stroke: #3d444d; }
       .one { fill: #58a6ff; }
@@ -274,11 +277,11 @@ def draw(data):
     out.append(f'  <text class="soft" x="{middle:.0f}" y="{bottom + 42}" text-anchor="middle">nanoseconds a report</text>')
     for place, (name, one, many) in enumerate(rows):
         y = top + place * step
-        ours = ' class="ours"' if name.startswith("syncmgr") else ""
-        out.append(f'  <text{ours} x="{left - 12}" y="{y + bar + 5}" text-anchor="end">{escape(name)}</text>')
+        ours = " ours" if name.startswith("syncmgr") else ""
+        out.append(f'  <text class="name{ours}" x="{left - 12}" y="{y + bar + 5}" text-anchor="end">{escape(name)}</text>')
         for kind, ns, at in (("one", one, y), ("many", many, y + bar + 2)):
             out.append(f'  <rect class="{kind}" x="{left}" y="{at}" width="{x(ns) - left:.1f}" height="{bar}" rx="2"/>')
-            out.append(f'  <text{ours} x="{x(ns) + 6:.1f}" y="{at + 12}">{in_ns(ns)}</text>')
+            out.append(f'  <text class="value{ours}" x="{x(ns) + 6:.1f}" y="{at + 12}">{in_ns(ns)}</text>')
     out.append("</svg>")
     PICTURE.write_text("\n".join(out) + "\n")
 
