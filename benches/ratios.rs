@@ -172,6 +172,9 @@ fn p5() {
     }
 }
 
+/// So many reports of the item at this place.
+type Work<'a> = &'a (dyn Fn(usize, u64) + Sync);
+
 /// What it costs that threads share an item in place of having one each: a report of one of them.
 fn shared(threads: usize) {
     const EACH: u64 = 400_000;
@@ -181,11 +184,11 @@ fn shared(threads: usize) {
         .map(|n| reporter(&session, n))
         .collect();
     let floors: Vec<_> = (0..threads).map(|_| Padded::new()).collect();
-    let time = |work: &(dyn Fn(usize, u64) + Sync), place: &(dyn Fn(usize) -> usize + Sync)| {
+    let time = |work: Work<'_>, place: fn(usize) -> usize| {
         let took = together(threads, |thread| work(place(thread), EACH));
         (took, EACH)
     };
-    let rows: [(&str, &(dyn Fn(usize, u64) + Sync)); 4] = [
+    let rows: [(&str, Work<'_>); 4] = [
         ("the floor", &|at, each| {
             let floor = &floors[at];
             timed(each, |n| floor_report(floor, n));
@@ -208,7 +211,7 @@ fn shared(threads: usize) {
         }),
     ];
     for (what, work) in rows {
-        let ratio = alternate(101, || time(work, &|thread| thread), || time(work, &|_| 0));
+        let ratio = alternate(101, || time(work, |thread| thread), || time(work, |_| 0));
         let what = format!("{what}, {threads} threads on one item, against one item each");
         row("-", &what, &ratio, f64::INFINITY);
     }
