@@ -18,7 +18,7 @@ use syncmgr::{
 
 #[path = "support/mod.rs"]
 mod support;
-use support::{Ratio, alternate, head, quartiles, row, timed};
+use support::{Ratio, alternate, bars, quartiles, row, timed};
 
 /// A value and a flag, alone on their cache line, as a slot is.
 #[repr(align(64))]
@@ -111,19 +111,25 @@ fn p1() {
     row("-", "`ItemReporter::advance`", &ratio, f64::INFINITY);
 }
 
-/// How long two threads take, each with `work` of its own, when they begin together.
-fn together(work: [&(dyn Fn() + Sync); 2]) -> Duration {
-    let barrier = Barrier::new(2);
-    let run = |work: &(dyn Fn() + Sync)| {
+/// How long these threads take, each with `work` of its own, from the moment when all are there until the last is done.
+fn together(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
+    let barrier = Barrier::new(threads);
+    let run = |thread: usize| {
         barrier.wait();
         let start = Instant::now();
-        work();
+        work(thread);
         start.elapsed()
     };
     thread::scope(|scope| {
-        let other = scope.spawn(|| run(work[1]));
-        let first = run(work[0]);
-        first.max(other.join().unwrap_or_default())
+        let run = &run;
+        let others: Vec<_> = (1..threads)
+            .map(|thread| scope.spawn(move || run(thread)))
+            .collect();
+        let first = run(0);
+        let others = others.into_iter().map(|other| other.join());
+        others.fold(first, |longest, other| {
+            longest.max(other.unwrap_or_default())
+        })
     })
 }
 
@@ -148,8 +154,8 @@ fn p5() {
     };
     let (mut floor_scales, mut subject_scales, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..41 {
-        let of_floor = scale(&|| floor(0), together([&|| floor(0), &|| floor(1)]));
-        let of_subject = scale(&|| subject(0), together([&|| subject(0), &|| subject(1)]));
+        let of_floor = scale(&|| floor(0), together(2, floor));
+        let of_subject = scale(&|| subject(0), together(2, subject));
         floor_scales.push(of_floor);
         subject_scales.push(of_subject);
         ratios.push(of_subject / of_floor);
@@ -161,6 +167,54 @@ fn p5() {
         quartiles(subject_scales)[1],
         if median >= 0.97 { "met" } else { "missed" },
     );
+    for threads in [2, 4] {
+        shared(threads);
+    }
+}
+
+/// So many reports of the item at this place.
+type Work<'a> = &'a (dyn Fn(usize, u64) + Sync);
+
+/// What it costs that threads share an item in place of having one each: a report of one of them.
+fn shared(threads: usize) {
+    const EACH: u64 = 400_000;
+    const STEP: u64 = 64;
+    let session = session(threads as u128);
+    let reporters: Vec<_> = (1..=threads as u128)
+        .map(|n| reporter(&session, n))
+        .collect();
+    let floors: Vec<_> = (0..threads).map(|_| Padded::new()).collect();
+    let time = |work: Work<'_>, place: fn(usize) -> usize| {
+        let took = together(threads, |thread| work(place(thread), EACH));
+        (took, EACH)
+    };
+    let rows: [(&str, Work<'_>); 4] = [
+        ("the floor", &|at, each| {
+            let floor = &floors[at];
+            timed(each, |n| floor_report(floor, n));
+        }),
+        ("`set`", &|at, each| {
+            let reporter = &reporters[at];
+            timed(each, |n| set(reporter, n));
+        }),
+        ("`advance`", &|at, each| {
+            let reporter = &reporters[at];
+            timed(each, |_| go_on(black_box(reporter).advance(1)));
+        }),
+        ("`advance`, every 64th step", &|at, each| {
+            let reporter = &reporters[at];
+            timed(each, |n| {
+                if black_box(n) % STEP == STEP - 1 {
+                    go_on(black_box(reporter).advance(STEP));
+                }
+            });
+        }),
+    ];
+    for (what, work) in rows {
+        let ratio = alternate(101, || time(work, |thread| thread), || time(work, |_| 0));
+        let what = format!("{what}, {threads} threads on one item, against one item each");
+        row("-", &what, &ratio, f64::INFINITY);
+    }
 }
 
 fn p6() {
@@ -361,16 +415,8 @@ fn p9() {
 }
 
 fn main() {
-    let wanted: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|arg| !arg.starts_with('-'))
-        .collect();
-    let is_wanted = |id: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == id);
-    head("floor");
-    let bars: [(&str, fn()); 5] = [("P1", p1), ("P5", p5), ("P6", p6), ("P7", p7), ("P9", p9)];
-    for (id, bar) in bars {
-        if is_wanted(id) {
-            bar();
-        }
-    }
+    bars(
+        "floor",
+        &[("P1", p1), ("P5", p5), ("P6", p6), ("P7", p7), ("P9", p9)],
+    );
 }

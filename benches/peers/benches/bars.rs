@@ -1,6 +1,7 @@
 //! The bars against other crates: P2, P2b, P3, P4, as ratios of alternating rounds in one process.
 //!
-//! Run by `cargo bench -p syncmgr-peers --bench bars`. It prints a table and fails nothing.
+//! Run by `cargo bench -p syncmgr-peers --bench bars`; with `-- P4` at its end, that bar alone. It prints a table and
+//! fails nothing.
 
 use std::hint::black_box;
 
@@ -8,7 +9,7 @@ use syncmgr_peers::{ById, Indicatif, Peer, Prodash, Reporters};
 
 #[path = "../../support/mod.rs"]
 mod support;
-use support::{alternate, head, row, timed};
+use support::{alternate, bars, row, timed};
 
 /// Nobody cancels here: a benchmark that comes here measures something else.
 #[cold]
@@ -26,24 +27,25 @@ fn go_on(answer: bool) {
 
 const ROUNDS: usize = 401;
 const REPORTS: u64 = 20_000;
+const PEER: &str = "prodash `set` and `is_cancelled`";
 
-fn main() {
-    head("theirs");
-
+fn p2() {
     let (theirs, ours) = (Prodash::new(1), ById::new(1));
     let ratio = alternate(
         ROUNDS,
         || timed(REPORTS, |n| go_on(black_box(&theirs).report(0, n))),
         || timed(REPORTS, |n| go_on(black_box(&ours).report(0, n))),
     );
-    let peer = "prodash `set` and `is_cancelled`";
     row(
         "P2",
-        &format!("`progress` by id, one item, against {peer}"),
+        &format!("`progress` by id, one item, against {PEER}"),
         &ratio,
         0.75,
     );
+}
 
+fn p2b() {
+    let theirs = Prodash::new(1);
     let many = ById::new(1_000);
     let ratio = alternate(
         ROUNDS,
@@ -56,7 +58,7 @@ fn main() {
     );
     row(
         "P2b",
-        &format!("the same over 1,000 items in turn, against {peer} of one"),
+        &format!("the same over 1,000 items in turn, against {PEER} of one"),
         &ratio,
         1.6,
     );
@@ -77,7 +79,7 @@ fn main() {
     );
     row(
         "P2b",
-        &format!("the same over 1,000 items in turn, against {peer} of 1,000"),
+        &format!("the same over 1,000 items in turn, against {PEER} of 1,000"),
         &ratio,
         1.6,
     );
@@ -94,11 +96,13 @@ fn main() {
     );
     row(
         "P2b",
-        &format!("two sessions in turn, against {peer}"),
+        &format!("two sessions in turn, against {PEER}"),
         &ratio,
         1.6,
     );
+}
 
+fn p3() {
     let (theirs, reporters) = (Indicatif::new(1), Reporters::new(1));
     let ratio = alternate(
         ROUNDS,
@@ -111,8 +115,10 @@ fn main() {
         &ratio,
         0.05,
     );
+}
 
-    let theirs = Prodash::new(1);
+fn p4() {
+    let (theirs, ours) = (Prodash::new(1), ById::new(1));
     let text = "photos/2026/11/23/0417.raw";
     let ratio = alternate(
         ROUNDS,
@@ -124,5 +130,12 @@ fn main() {
         "`progress` with text and value against prodash `set_name`",
         &ratio,
         0.2,
+    );
+}
+
+fn main() {
+    bars(
+        "theirs",
+        &[("P2", p2), ("P2b", p2b), ("P3", p3), ("P4", p4)],
     );
 }

@@ -3,6 +3,7 @@
 //! Run by `cargo bench -p syncmgr-peers --bench peers`.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use syncmgr_peers::{
@@ -48,5 +49,11 @@ fn peers(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, peers);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(2));
+    targets = peers
+}
 criterion_main!(benches);
