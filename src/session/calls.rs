@@ -13,8 +13,9 @@ pub(super) struct Calls {
     callback: Arc<dyn SyncCallback>,
     /// What was reported so far, for `advance`.
     total: AtomicU64,
-    /// The threads inside `advance`. Each change is a read-modify-write with `AcqRel`, so whoever leaves last sees
-    /// what those who left before it have added.
+    /// The threads inside `advance`. Leaving releases what the thread has added to `total` and acquires what those who left
+    /// before it have added, so the last one out knows it all; entering acquires, so that one who comes in between keeps what
+    /// it finds. Each change is a read-modify-write, so none of them breaks the chain.
     inside: AtomicU32,
 }
 
@@ -61,7 +62,7 @@ impl Calls {
         let enter = |inside: u32| Some((inside + 1) | if inside > 0 { OVERLAP } else { 0 });
         let _ = self
             .inside
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, enter);
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, enter);
     }
 
     /// Leaves, or answers true and stays: the last one out has to report once more, if it `can_stay`.
@@ -76,7 +77,7 @@ impl Calls {
         };
         let before = self
             .inside
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, leave);
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, leave);
         before == Ok(last) && can_stay
     }
 

@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+
 use super::slot;
 use super::sync::Ordering;
 use super::wakers::wake;
@@ -208,7 +210,7 @@ impl Session {
     /// (rule M02).
     pub fn begin_prepare(&self, items: &[ItemId]) -> Result<(), CallbackError> {
         let (mut stage, phase) = self.stage()?;
-        let mut named = HashSet::with_capacity(items.len());
+        let mut named = HashSet::with_capacity_and_hasher(items.len(), RandomState::default());
         let mut members = Vec::with_capacity(items.len());
         for item in items {
             let number = self

@@ -165,7 +165,8 @@ impl Cold {
 #[repr(align(64))]
 pub(super) struct Slot {
     /// The progress value. Stored with `Release` and read with `Acquire`: whoever sees a value also sees what the
-    /// worker did before it reported it. Nothing in this module needs more than coherence of it.
+    /// worker did before it reported it. Under the lock a `Relaxed` store does, since every reader takes the lock.
+    /// Nothing else here needs more than coherence of it.
     value: AtomicU64,
     /// All that the fast path must know. Written under `cold`'s lock only (invariant 2).
     ///
@@ -245,10 +246,11 @@ impl Slot {
         self.id == id
     }
 
-    /// Whether the item has gone on to another slot. `Acquire`, with the swap that set the bit: who reads it finds the
-    /// other slot.
+    /// Whether the item has gone on to another slot. `Relaxed`: the other slot is put into the table under its lock before
+    /// the bit is set, and who reads the bit takes that lock next. Had it taken the lock before the other slot was put there,
+    /// its look at the bit would have happened before the bit was set.
     pub(super) fn is_retired(&self) -> bool {
-        self.flags.load(Ordering::Acquire) & RETIRED != 0
+        self.flags.load(Ordering::Relaxed) & RETIRED != 0
     }
 
     /// Marks that the item has gone on to another slot.
@@ -324,7 +326,7 @@ impl Slot {
                 cold.max = max;
             }
             if let Some(value) = update.value {
-                self.value.store(value, Ordering::Release);
+                self.value.store(value, Ordering::Relaxed);
             }
         }
         quiet
@@ -396,9 +398,9 @@ impl Slot {
                         match advance {
                             // Another thread may advance the same item on the fast path: add, do not store a sum.
                             Some(amount) => {
-                                tools.value.fetch_add(amount, Ordering::Release);
+                                tools.value.fetch_add(amount, Ordering::Relaxed);
                             }
-                            None => tools.value.store(value, Ordering::Release),
+                            None => tools.value.store(value, Ordering::Relaxed),
                         }
                     }
                 }
@@ -457,7 +459,7 @@ impl Tools<'_> {
         if flags & FROZEN != 0 {
             self.cold.last
         } else {
-            self.value.load(Ordering::Acquire)
+            self.value.load(Ordering::Relaxed)
         }
     }
 }

@@ -151,3 +151,78 @@ fn an_item_added_while_another_is_reported_is_found() {
         one_of(session.item(B).expect("added").value, &[2, 4]);
     });
 }
+
+/// A worker writes something of its own, then reports by `report`; who looks at the item and sees the new value also
+/// sees what was written. The write and the look at it are `Relaxed`, so nothing but the report orders them.
+fn published(report: fn(&Session, &ItemReporter), look: fn(&Arc<Session>) -> u64) {
+    check(move || {
+        let session = open(&[A]);
+        let reporter = begun(&session, A);
+        let written = Arc::new(AtomicUsize::new(0));
+        let worker = {
+            let (written, session) = (Arc::clone(&written), Arc::clone(&session));
+            thread::spawn(move || {
+                written.store(1, Ordering::Relaxed);
+                report(&session, &reporter);
+            })
+        };
+        if look(&session) == 5 {
+            assert_eq!(written.load(Ordering::Relaxed), 1, "the value came first");
+        }
+        join(worker);
+    });
+}
+
+fn seen(session: &Arc<Session>) -> u64 {
+    session.item(A).expect("known").value
+}
+
+/// The value after another thread has ended the item: its copy at that moment.
+fn seen_at_the_end(session: &Arc<Session>) -> u64 {
+    let ender = spawn(session, |session| {
+        session.progress(A, &status(ItemStatus::Succeeded))
+    });
+    let value = seen(session);
+    assert_eq!(join(ender), Ok(Verdict::Continue));
+    value.max(seen(session))
+}
+
+#[test]
+fn who_sees_a_value_sees_what_the_worker_did_before_it() {
+    published(
+        |_, reporter| {
+            let _ = reporter.set(5);
+        },
+        seen,
+    );
+}
+
+#[test]
+fn who_sees_a_value_by_id_sees_what_the_worker_did_before_it() {
+    published(
+        |session, _| {
+            let _ = session.progress(A, &value(5));
+        },
+        seen,
+    );
+}
+
+#[test]
+fn who_sees_an_advanced_value_sees_what_the_worker_did_before_it() {
+    published(
+        |_, reporter| {
+            let _ = reporter.advance(4);
+        },
+        seen,
+    );
+}
+
+#[test]
+fn who_sees_the_last_value_sees_what_the_worker_did_before_it() {
+    published(
+        |_, reporter| {
+            let _ = reporter.set(5);
+        },
+        seen_at_the_end,
+    );
+}
