@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """From measured output to docs/performance.md and docs/performance.svg.
 
-    scripts/performance.py collect TARGET/criterion FIRST_RUN SECOND_RUN
-        reads what criterion left behind and what the two runs of the bars printed, and keeps it in
+    scripts/performance.py collect TARGET/criterion RUN...
+        reads what criterion left behind and what each run of the bars printed, and keeps it in
         docs/performance.json
     scripts/performance.py
         fills the tables of docs/performance.md from that file, and draws docs/performance.svg
@@ -89,6 +89,8 @@ def collect(criterion, runs):
         for line in Path(run).read_text().splitlines():
             cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
             if len(cells) == 7 and re.fullmatch(r"P\d+b?|-", cells[0]):
+                if cells[0] == "-":
+                    cells[5:] = ["no bar", ""]
                 cells[1] = re.sub(r" \(\d+ looks\)", "", cells[1])
                 rows.append(cells)
         bars.append(rows)
@@ -127,25 +129,25 @@ class Data:
 
 
 def bars_table(data):
-    first, second = data.bars
-    rows = []
-    for one, two in zip(first, second):
-        if one[:2] != two[:2]:
-            raise SystemExit(f"the runs differ: {one[1]} and {two[1]}")
-        bar, what, floor, ours, ratio, wanted, verdict = one
+    """Every run of every bar: none is left out."""
+    rows, bar = {}, ""
+    for run in data.bars:
+        for cells in run:
+            bar = bar if cells[0] == "-" else cells[0]
+            rows.setdefault((bar, cells[0], cells[1]), []).append(cells[2:])
+    lines = []
+    for (_, bar, what), runs in sorted(rows.items(), key=lambda row: row[0][0]):
+        floor, ours, _, wanted, _ = runs[0]
+        met = sum(run[4] == "met" for run in runs)
+        verdict = f"{'met' if met else 'missed'} in all {len(runs)}"
+        if 0 < met < len(runs):
+            verdict = f"met in {met} of {len(runs)}"
+        ratios = "<br>".join(run[2] for run in runs)
         if bar == "-":
-            bar = ""
-        if verdict != two[6]:
-            verdict = f"{verdict}, then {two[6]}"
-        rows.append((bar, what, floor, ours, ratio, two[4], wanted, verdict))
-    # A stable sort by the bar that a row belongs to.
-    keys, last = [], ""
-    for row in rows:
-        last = row[0] or last
-        keys.append(last)
-    rows = [row for _, _, row in sorted(zip(keys, range(len(rows)), rows))]
-    head = ("bar", "what", "against", "ours", "ratio, first run", "second run", "wanted", "")
-    return table(head, rows)
+            bar = verdict = ""
+        lines.append((bar, what, floor, ours, ratios, wanted, verdict))
+    head = ("bar", "what", "against", "ours", "ratio in each run", "wanted", "")
+    return table(head, lines)
 
 
 def peers_table(data):
@@ -287,7 +289,7 @@ def draw(data):
 
 
 def main(arguments):
-    if arguments[:1] == ["collect"] and len(arguments) == 4:
+    if arguments[:1] == ["collect"] and len(arguments) > 2:
         collect(arguments[1], arguments[2:])
     elif not arguments:
         data = Data()
