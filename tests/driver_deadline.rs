@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use syncmgr::{
-    ErrorId, Fault, HResult, HandlerReport, ItemStatus, LogLevel, LogRecord, Phase, Prepared,
-    ProgressUpdate, RunOptions, SyncCallback,
+    ErrorId, Fault, HResult, HandlerReport, ItemReporter, ItemStatus, LogLevel, LogRecord, Phase,
+    Prepared, ProgressUpdate, RunOptions, SyncCallback,
 };
 
 use handler::{Script, Scripted, Seen};
@@ -149,6 +149,24 @@ fn checks_of_an_item_that_waits_are_a_sign_of_life() {
     assert_alive(&busy(|callback, _| {
         let _ = callback.can_continue(Some(id(1))).expect("open");
     }));
+}
+
+#[test]
+fn checks_of_a_reporter_are_a_sign_of_life() {
+    let script = Script::new(1).synchronize(|handler| {
+        let handler = Arc::clone(handler);
+        thread::spawn(move || {
+            let reporter = ItemReporter::new(&handler.callback(), id(1)).expect("a known item");
+            // In work and with nothing left to tell, as while a server is asked.
+            let _ = reporter.set(1).expect("open");
+            work(&handler, &|_, _| {
+                let _ = reporter.check().expect("open");
+            });
+        });
+        Ok(())
+    });
+    let (_, report) = script.run(RunOptions::new().deadline(LATER));
+    assert_alive(&report);
 }
 
 #[test]

@@ -320,8 +320,13 @@ fn a_wrapped_handler_hears_a_cancel_from_another_thread() {
 }
 
 #[test]
-fn show_error_outcomes_go_through_a_wrapper() {
+fn outcomes_of_the_users_dialogs_go_through_a_wrapper() {
     let (session, wrapper, counts) = wrapped(2);
+    assert_eq!(
+        wrapper.show_properties_completed(PropertiesOutcome::ItemsChanged),
+        Ok(())
+    );
+    assert_eq!(counts.of("show_properties_completed"), 1);
     assert_eq!(
         wrapper.show_error_completed(ErrorOutcome::Retry(&[id(2)])),
         Ok(())
@@ -331,4 +336,6 @@ fn show_error_outcomes_go_through_a_wrapper() {
         std::iter::from_fn(|| session.host_event(std::time::Duration::ZERO)).collect();
     let retry = syncmgr::HostEvent::ShowErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, vec![id(2)]);
     assert!(events.contains(&retry), "{events:?}");
+    let changed = syncmgr::HostEvent::ShowPropertiesCompleted(PropertiesOutcome::ItemsChanged);
+    assert!(events.contains(&changed), "{events:?}");
 }
