@@ -5,7 +5,6 @@
 
 use std::cell::LazyCell;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,33 +15,11 @@ use syncmgr::{
     LogSelector, ProgressUpdate, PropertiesOutcome, Session, SyncCallback, SyncItem, Verdict,
 };
 
+#[path = "support/floor.rs"]
+mod floor;
+use floor::Padded;
+
 type Answer = Result<Verdict, CallbackError>;
-
-/// A value and a flag, alone on their cache line, as a slot is.
-#[repr(align(64))]
-struct Padded {
-    flag: AtomicU64,
-    value: AtomicU64,
-}
-
-impl Padded {
-    fn new() -> Self {
-        Self {
-            flag: AtomicU64::new(1),
-            value: AtomicU64::new(0),
-        }
-    }
-
-    /// The floor: one load, one store.
-    #[inline(always)]
-    fn report(&self, value: u64) -> bool {
-        let go_on = self.flag.load(Ordering::Acquire) == 1;
-        if go_on {
-            self.value.store(value, Ordering::Release);
-        }
-        go_on
-    }
-}
 
 fn id(n: u64) -> ItemId {
     ItemId::from_u128(u128::from(n))

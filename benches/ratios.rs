@@ -16,35 +16,13 @@ use syncmgr::{
     SyncItem, Uuid, Verdict,
 };
 
+#[path = "support/floor.rs"]
+mod floor;
+use floor::Padded;
+
 #[path = "support/mod.rs"]
 mod support;
 use support::{Ratio, alternate, bars, quartiles, row, timed};
-
-/// A value and a flag, alone on their cache line, as a slot is.
-#[repr(align(64))]
-struct Padded {
-    flag: AtomicU64,
-    value: AtomicU64,
-}
-
-impl Padded {
-    fn new() -> Self {
-        Self {
-            flag: AtomicU64::new(1),
-            value: AtomicU64::new(0),
-        }
-    }
-
-    /// The floor: one load, one store.
-    #[inline(always)]
-    fn report(&self, value: u64) -> bool {
-        let go_on = self.flag.load(Ordering::Acquire) == 1;
-        if go_on {
-            self.value.store(value, Ordering::Release);
-        }
-        go_on
-    }
-}
 
 /// The floor as a worker uses it: report, and go on only if the answer says so.
 #[inline(always)]

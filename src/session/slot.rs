@@ -371,14 +371,12 @@ impl Slot {
                 if let Some(error) = refusal(flags, update.status) {
                     return Err(error);
                 }
-                let value = advance.map_or(update.value, |amount| {
-                    Some(tools.value(flags).wrapping_add(amount))
-                });
                 let mut flags = flags | TOUCHED;
-                if value.is_none() && update.mask().is_empty() {
+                if advance.is_none() && update.mask().is_empty() {
                     return Ok(flags);
                 }
-                if value.is_some()
+                let has_value = advance.is_some() || update.value.is_some();
+                if has_value
                     || update
                         .status
                         .is_some_and(|status| status != ItemStatus::Pending)
@@ -391,17 +389,15 @@ impl Slot {
                 if let Some(max) = update.max {
                     tools.cold.max = max;
                 }
-                if let Some(value) = value {
+                if let Some(amount) = advance {
+                    // Another thread may advance the same item on the fast path: add, do not store a sum. A frozen item
+                    // refuses it, having a final status or no phase that takes reports.
+                    tools.value.fetch_add(amount, Ordering::Relaxed);
+                } else if let Some(value) = update.value {
                     if flags & FROZEN != 0 {
                         tools.cold.last = value;
                     } else {
-                        match advance {
-                            // Another thread may advance the same item on the fast path: add, do not store a sum.
-                            Some(amount) => {
-                                tools.value.fetch_add(amount, Ordering::Relaxed);
-                            }
-                            None => tools.value.store(value, Ordering::Relaxed),
-                        }
+                        tools.value.store(value, Ordering::Relaxed);
                     }
                 }
                 match update.status {
@@ -411,7 +407,7 @@ impl Slot {
                             flags |= FINISHED | FROZEN;
                         }
                     }
-                    None if value.is_some() && status(flags) == ItemStatus::Pending => {
+                    None if has_value && status(flags) == ItemStatus::Pending => {
                         flags = with_status(flags, ItemStatus::Updating);
                     }
                     None => {}
@@ -452,16 +448,6 @@ impl Slot {
 pub(super) struct Tools<'a> {
     value: &'a AtomicU64,
     cold: &'a mut Cold,
-}
-
-impl Tools<'_> {
-    fn value(&self, flags: u32) -> u64 {
-        if flags & FROZEN != 0 {
-            self.cold.last
-        } else {
-            self.value.load(Ordering::Relaxed)
-        }
-    }
 }
 
 #[cfg(all(test, not(loom)))]
