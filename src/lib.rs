@@ -116,6 +116,8 @@
 mod contract;
 mod manager;
 mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 #[doc(hidden)]
 pub use contract::SlotHandle;

@@ -55,8 +55,10 @@ pub(super) fn call<R>(
     catch_unwind(AssertUnwindSafe(called)).map_err(|payload| {
         let fault = Fault::Panicked {
             call: name,
-            message: panic_text(payload),
+            message: panic_text(&*payload),
         };
+        // A payload may be anything, and so may its drop.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
         let text = fault.to_string();
         log(session, LogLevel::Error, &text);
         faults.push(fault);
@@ -75,15 +77,12 @@ pub(super) fn log(session: Option<&Session>, level: LogLevel, text: &str) {
 }
 
 /// What a panic said.
-fn panic_text(payload: Box<dyn Any + Send>) -> String {
-    let text = match payload.downcast_ref::<&str>() {
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    match payload.downcast_ref::<&str>() {
         Some(text) => (*text).to_owned(),
         None => match payload.downcast_ref::<String>() {
             Some(text) => text.clone(),
             None => "it gave no text".to_owned(),
         },
-    };
-    // A payload may be anything, and so may its drop.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-    text
+    }
 }

@@ -26,6 +26,7 @@ enum Step {
     Prepare,
     Synchronize,
     ShowError,
+    ShowProperties,
 }
 
 impl Step {
@@ -34,6 +35,7 @@ impl Step {
             Step::Prepare => "prepare_for_sync_completed",
             Step::Synchronize => "synchronize_completed",
             Step::ShowError => "show_error_completed",
+            Step::ShowProperties => "show_properties_completed",
         }
     }
 
@@ -42,7 +44,7 @@ impl Step {
         match self {
             Step::Prepare => Some(Phase::Preparing),
             Step::Synchronize => Some(Phase::Synchronizing),
-            Step::ShowError => None,
+            Step::ShowError | Step::ShowProperties => None,
         }
     }
 }
@@ -84,6 +86,10 @@ impl Run<'_> {
             Err(error) if error.result.is_failure() => return Err(error),
             _ => {}
         }
+        self.show_properties()?;
+        if items.is_empty() {
+            return Ok(HResult::S_OK);
+        }
         // The first round cannot be refused: the items are the session's own, and nothing was begun.
         self.session.begin_prepare(&items).map_err(refused)?;
         loop {
@@ -95,6 +101,26 @@ impl Run<'_> {
                 None => return Ok(result),
             }
         }
+    }
+
+    /// What is asked of the handler beside the synchronization.
+    fn show_properties(&mut self) -> Result<(), End> {
+        for (item, interface) in &self.options.item_objects {
+            // There is no use for one.
+            let _ = self.call("item_object", |handler| {
+                handler.item_object(*item, *interface).map(drop)
+            })?;
+        }
+        for target in &self.options.show_properties {
+            let answer = self.call("show_properties", |handler| {
+                handler.show_properties(*target)
+            })?;
+            if answer.is_err_and(|error| error.result.is_failure()) {
+                continue;
+            }
+            self.wait(Step::ShowProperties)?;
+        }
+        Ok(())
     }
 
     fn prepare(&mut self, items: &[ItemId]) -> Result<(), End> {
@@ -252,6 +278,9 @@ impl Run<'_> {
                 }
                 (Step::ShowError, Some(HostEvent::ShowErrorCompleted(result, items))) => {
                     return Ok((result, items));
+                }
+                (Step::ShowProperties, Some(HostEvent::ShowPropertiesCompleted(outcome))) => {
+                    return Ok((outcome.into(), Vec::new()));
                 }
                 (_, Some(HostEvent::Skip(item))) => self.skips.push_back(item),
                 (_, Some(event)) => self.unexpected(&event),

@@ -15,6 +15,8 @@ mod report;
 mod run;
 mod start;
 
+#[cfg(feature = "testing")]
+pub(crate) use call::panic_text;
 pub use options::RunOptions;
 pub use report::{Fault, HandlerReport};
 pub use run::run_handler;

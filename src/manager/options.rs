@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session, SessionBuilder};
-use crate::{HandlerId, ItemId, SyncEvent, SyncFlags};
+use crate::{HandlerId, ItemId, SyncEvent, SyncFlags, Uuid};
 
 type OnSession = Box<dyn FnOnce(Arc<Session>) + Send>;
 type ShowErrorIf = Box<dyn Fn(&LogEntry) -> bool + Send>;
@@ -32,6 +32,11 @@ pub struct RunOptions {
     pub(super) deadline: Option<Duration>,
     pub(super) show_error_if: Option<ShowErrorIf>,
     pub(super) max_retries: u32,
+    pub(super) cookie: Option<Vec<u8>>,
+    /// The properties to show before anything is prepared: of an item, or the handler's own.
+    pub(super) show_properties: Vec<Option<ItemId>>,
+    /// The objects to ask for before anything is prepared (rule H19).
+    pub(super) item_objects: Vec<(ItemId, Uuid)>,
     /// The session to be, but for its items and flags.
     session: SessionBuilder,
 }
@@ -47,6 +52,9 @@ impl RunOptions {
             deadline: None,
             show_error_if: None,
             max_retries: 16,
+            cookie: None,
+            show_properties: Vec::new(),
+            item_objects: Vec::new(),
             session: Session::builder().driven(),
         }
     }
@@ -125,6 +133,36 @@ impl RunOptions {
     /// How many retries are made at most when a shown error asks for one: 16 unless this says otherwise.
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = retries;
+        self
+    }
+
+    /// What the program that invokes the handler tells it. It goes with the event
+    /// [`Invoke`](SyncEvent::Invoke), which this call sets, and is left out where [`flags`](Self::flags) sets another event
+    /// afterwards (rule M06).
+    pub fn cookie(mut self, cookie: impl Into<Vec<u8>>) -> Self {
+        let rest = self.flags.difference(SyncFlags::EVENT_MASK);
+        self.flags = SyncFlags::new(SyncEvent::Invoke) | rest;
+        self.cookie = Some(cookie.into());
+        self
+    }
+
+    /// How many log entries are kept, as for [`SessionBuilder::log_capacity`].
+    pub fn log_capacity(mut self, entries: usize) -> Self {
+        self.session = self.session.log_capacity(entries);
+        self
+    }
+
+    /// Shows the properties of these before anything is prepared.
+    #[cfg(feature = "testing")]
+    pub(crate) fn show_properties(mut self, targets: Vec<Option<ItemId>>) -> Self {
+        self.show_properties = targets;
+        self
+    }
+
+    /// Asks for these objects before anything is prepared.
+    #[cfg(feature = "testing")]
+    pub(crate) fn item_objects(mut self, objects: Vec<(ItemId, Uuid)>) -> Self {
+        self.item_objects = objects;
         self
     }
 

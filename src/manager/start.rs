@@ -8,8 +8,8 @@ use super::call::{End, call, log};
 use super::{Fault, RunOptions};
 use crate::session::Session;
 use crate::{
-    HResult, HandlerError, HandlerInfo, ItemId, ItemList, LogLevel, Participation, SyncFlags,
-    SyncHandler, SyncItem,
+    HResult, HandlerError, HandlerInfo, ItemId, ItemList, LogLevel, Participation, SyncEvent,
+    SyncFlags, SyncHandler, SyncItem,
 };
 
 /// From `initialize` to the list of items: there is no session yet.
@@ -21,6 +21,7 @@ pub(super) struct Start<'a> {
 
 pub(super) struct Begun {
     pub(super) session: Arc<Session>,
+    /// None of them: only properties are to be shown.
     pub(super) items: Vec<ItemId>,
 }
 
@@ -38,7 +39,7 @@ impl Start<'_> {
         &mut self,
         options: &mut RunOptions,
     ) -> Result<Begun, (Option<Arc<Session>>, End)> {
-        let items = self.list(options.flags).map_err(|end| (None, end))?;
+        let items = self.list(options).map_err(|end| (None, end))?;
         let checked: Vec<ItemId> = items
             .iter()
             .filter(|item| item.checked)
@@ -66,14 +67,22 @@ impl Start<'_> {
             None => checked,
             Some(wanted) => known(&session, wanted),
         };
-        if items.is_empty() || options.flags.contains(SyncFlags::SETTINGS) {
+        let items = match options.flags.contains(SyncFlags::SETTINGS) {
+            true => Vec::new(),
+            false => items,
+        };
+        if items.is_empty() && options.show_properties.is_empty() {
             return Err((Some(session), End::of(HResult::S_OK)));
         }
         Ok(Begun { session, items })
     }
 
-    fn list(&mut self, flags: SyncFlags) -> Result<Vec<SyncItem>, End> {
-        match self.call("initialize", |handler| handler.initialize(flags, None))? {
+    fn list(&mut self, options: &RunOptions) -> Result<Vec<SyncItem>, End> {
+        let flags = options.flags;
+        // Rule M06.
+        let invoked = flags.event() == SyncEvent::Invoke;
+        let cookie = options.cookie.as_deref().filter(|_| invoked);
+        match self.call("initialize", |handler| handler.initialize(flags, cookie))? {
             Ok(Participation::Joins) => {}
             Ok(Participation::Declines) => return Err(End::of(HResult::S_FALSE)),
             Err(error) if error.result == HResult::S_OK => {}

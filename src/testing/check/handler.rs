@@ -1,0 +1,307 @@
+//! The rules of the handler that are not about reports or completions: H11 to H13, and H18 to H22.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Check, number};
+use crate::testing::call::{Action, Answer, Call, Listed};
+use crate::testing::rule::Rule;
+use crate::{
+    Dialog, ErrorId, HResult, HandlerFlags, HandlerName, ItemFlags, ItemId, ItemName, Phase,
+    SyncFlags,
+};
+
+/// H13: marks the calls on a callback that was taken away, which no other rule judges.
+pub(super) fn late_calls(check: &mut Check<'_>) {
+    // For each callback: the call that took it away, and when that had returned.
+    let mut taken: HashMap<u32, (usize, u64)> = HashMap::new();
+    let mut current = None;
+    for (at, call) in check.calls.iter().enumerate() {
+        let Action::SetProgressCallback { set } = call.action else {
+            continue;
+        };
+        // One that fails to set a new callback leaves the old one; but none is left where it is taken away.
+        if let (Some(old), Some(ended)) = (current, call.ended) {
+            if set.is_none() || call.answer.hresult() == Some(HResult::S_OK) {
+                taken.insert(old, (at, ended));
+            }
+        }
+        if set.is_none() || call.answer.hresult() == Some(HResult::S_OK) {
+            current = set;
+        }
+    }
+    for (at, call) in check.calls.iter().enumerate() {
+        let Some((taken, ended)) = call.callback.and_then(|callback| taken.get(&callback)) else {
+            continue;
+        };
+        if *ended < call.begun {
+            if let Some(late) = check.late.get_mut(at) {
+                *late = true;
+            }
+            let message = format!(
+                "{} calls {} on a callback that {} had taken away",
+                number(at),
+                call.action.name(),
+                number(*taken)
+            );
+            check.breach(Rule::NoCallAfterRelease, at, vec![*taken], None, message);
+        }
+    }
+}
+
+pub(super) fn check(check: &mut Check<'_>) {
+    dialogs(check);
+    may_bother(check);
+    lists(check);
+    retries(check);
+    objects(check);
+    deletions(check);
+    connections(check);
+}
+
+/// H11: each granted turn is given back once.
+fn dialogs(check: &mut Check<'_>) {
+    let mut held: Option<(usize, &Call)> = None;
+    for (at, call) in check.judged() {
+        let Action::EnableModeless { enable } = call.action else {
+            continue;
+        };
+        if enable {
+            match held {
+                Some((turn, granted)) if granted.is_before(call) => {
+                    let message = format!(
+                        "{} asks for a dialog although the turn that {} was granted is not given back",
+                        number(at),
+                        number(turn)
+                    );
+                    check.breach(Rule::DialogTurns, at, vec![turn], None, message);
+                }
+                _ if call.answer == Answer::Dialog(Dialog::Granted) => held = Some((at, call)),
+                _ => {}
+            }
+        } else if held.take().is_none() {
+            let message = format!(
+                "{} gives back the turn for a dialog, and there is none: it was not granted, or given back before",
+                number(at)
+            );
+            check.breach(Rule::DialogTurns, at, Vec::new(), None, message);
+        }
+    }
+    let Some((turn, _)) = held else {
+        return;
+    };
+    if check.released.is_some() {
+        return; // a callback that is released takes no turn back
+    }
+    if check.is_over {
+        let message = format!(
+            "{} was granted the turn for a dialog, and it was never given back",
+            number(turn)
+        );
+        check.breach(Rule::DialogTurns, turn, Vec::new(), None, message);
+    } else {
+        check.undecided(
+            Rule::DialogTurns,
+            "a turn for a dialog is not given back, and the trace ends before the handler's life does",
+        );
+    }
+}
+
+/// H12: no dialog where nobody may be bothered.
+fn may_bother(check: &mut Check<'_>) {
+    let working = |phase| {
+        matches!(
+            phase,
+            Phase::Preparing | Phase::Prepared | Phase::Synchronizing
+        )
+    };
+    for (at, call) in check.judged() {
+        if call.action != (Action::EnableModeless { enable: true }) || !working(call.phase) {
+            continue;
+        }
+        match check.flags {
+            Some(flags) if flags.contains(SyncFlags::MAY_BOTHER_USER) => {}
+            Some(_) => {
+                let message = format!(
+                    "{} asks for a dialog while {}, and the handler was initialized without MAY_BOTHER_USER",
+                    number(at),
+                    call.phase
+                );
+                check.breach(Rule::NoDialogUnlessMayBother, at, Vec::new(), None, message);
+            }
+            None => check.undecided(
+                Rule::NoDialogUnlessMayBother,
+                "the trace does not have initialize, so whether the user may be bothered is not known",
+            ),
+        }
+    }
+}
+
+/// H21: what the handler tells about itself and its items.
+fn lists(check: &mut Check<'_>) {
+    for (at, call) in check.judged() {
+        match (&call.action, &call.answer) {
+            (Action::Info, Answer::Info { name, .. }) => {
+                if let Err(error) = HandlerName::try_from(name.as_str()) {
+                    let message =
+                        format!("{} answers a name that does not fit: {error}", number(at));
+                    check.breach(Rule::WellFormedItems, at, Vec::new(), None, message);
+                }
+            }
+            (Action::Items, Answer::List { items, .. }) => {
+                let mut seen: HashMap<ItemId, &str> = HashMap::with_capacity(items.len());
+                for item in items {
+                    well_formed(check, at, item);
+                    if let Some(other) = seen.insert(item.id, &item.name) {
+                        let message = format!(
+                            "{} lists {other:?} and {:?} with the same id {}",
+                            number(at),
+                            item.name,
+                            item.id
+                        );
+                        check.breach(
+                            Rule::WellFormedItems,
+                            at,
+                            Vec::new(),
+                            Some(item.id),
+                            message,
+                        );
+                    }
+                }
+            }
+            (Action::AddItem { item } | Action::ProposeItem { item }, _) => {
+                well_formed(check, at, item);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn well_formed(check: &mut Check<'_>, at: usize, item: &Listed) {
+    let mut fault = None;
+    if item.id.is_nil() {
+        fault = Some("has the nil id".to_owned());
+    } else if item.flags.contains(ItemFlags::LAST_UPDATE_TIME) && item.last_update.is_none() {
+        fault = Some("has LAST_UPDATE_TIME among its flags, and no time".to_owned());
+    } else if let Err(error) = ItemName::try_from(item.name.as_str()) {
+        fault = Some(format!("has a name that does not fit: {error}"));
+    }
+    if let Some(fault) = fault {
+        let message = format!("in {} the item {:?} {fault}", number(at), item.name);
+        check.breach(
+            Rule::WellFormedItems,
+            at,
+            Vec::new(),
+            Some(item.id),
+            message,
+        );
+    }
+}
+
+/// H18: retries name items that the host has heard of.
+fn retries(check: &mut Check<'_>) {
+    let mut known: HashSet<ItemId> = HashSet::new();
+    let mut is_listed = false;
+    for (at, call) in check.judged() {
+        match (&call.action, &call.answer) {
+            (Action::Items, Answer::List { items, .. }) => {
+                is_listed = true;
+                known.extend(items.iter().map(|item| item.id));
+            }
+            (Action::AddItem { item } | Action::ProposeItem { item }, answer)
+                if answer.is_taken() =>
+            {
+                known.insert(item.id);
+            }
+            (Action::ShowErrorCompleted { result, items }, _)
+                if *result == HResult::S_SYNCMGR_RETRYSYNC =>
+            {
+                let unknown = items.iter().find(|item| !known.contains(item));
+                let Some(item) = unknown.copied() else {
+                    continue;
+                };
+                if is_listed {
+                    let message = format!(
+                        "{} asks for a retry of {}, which was neither listed nor added",
+                        number(at),
+                        check.names.item(item)
+                    );
+                    check.breach(
+                        Rule::RetryOnlyKnownItems,
+                        at,
+                        Vec::new(),
+                        Some(item),
+                        message,
+                    );
+                } else {
+                    check.undecided(
+                        Rule::RetryOnlyKnownItems,
+                        "the trace does not have the list of items",
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// H19: there are no item objects.
+fn objects(check: &mut Check<'_>) {
+    for (at, call) in check.judged() {
+        if !matches!(call.action, Action::ItemObject { .. }) {
+            continue;
+        }
+        if let Some(code) = call
+            .answer
+            .hresult()
+            .filter(|code| *code != HResult::E_NOTIMPL)
+        {
+            let message = format!("{} answers {code}, where E_NOTIMPL is due", number(at));
+            check.breach(Rule::NoItemObject, at, Vec::new(), None, message);
+        }
+    }
+}
+
+/// H20: what is deleted was logged.
+fn deletions(check: &mut Check<'_>) {
+    let mut logged: HashSet<ErrorId> = HashSet::new();
+    for (at, call) in check.judged() {
+        match &call.action {
+            Action::LogError { record } => logged.extend(record.error_id),
+            Action::DeleteLogError { error: Some(error) } if !logged.contains(error) => {
+                let message = format!(
+                    "{} deletes {}, which was never logged",
+                    number(at),
+                    check.names.error_name(*error)
+                );
+                check.breach(Rule::DeleteOnlyOwnErrors, at, Vec::new(), None, message);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// H22: connections only where the handler said so.
+fn connections(check: &mut Check<'_>) {
+    let mut known: Option<(usize, HandlerFlags)> = None;
+    for (at, call) in check.judged() {
+        match (&call.action, &call.answer) {
+            (Action::Info, Answer::Info { flags, .. }) => known = Some((at, *flags)),
+            (Action::EstablishConnection { .. }, _) => match known {
+                Some((_, flags)) if flags.contains(HandlerFlags::MAY_ESTABLISH_CONNECTION) => {}
+                Some((info, _)) => {
+                    let message = format!(
+                        "{} asks for a connection, and the flags that {} answered lack MAY_ESTABLISH_CONNECTION",
+                        number(at),
+                        number(info)
+                    );
+                    check.breach(Rule::ConnectOnlyIfDeclared, at, vec![info], None, message);
+                }
+                None => check.undecided(
+                    Rule::ConnectOnlyIfDeclared,
+                    "the trace does not have info, so the handler's flags are not known",
+                ),
+            },
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The rules of reports: H01 to H04, and H14 to H17.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Check, number};
+use crate::testing::call::{Action, Answer, Call, Update};
+use crate::testing::rule::{Rule, Severity};
+use crate::{CallbackError, HResult, ItemId, ItemStatus, Verdict};
+
+/// What is known of an item in the current round.
+#[derive(Default)]
+struct Item {
+    /// The first report, with when it began.
+    first: Option<(usize, u64)>,
+    /// For each thread: the last cancel that a report of its own was answered, and where.
+    told: HashMap<u32, (usize, Verdict)>,
+    /// The final status that was taken first, and when that report had returned.
+    ended: Option<(usize, u64)>,
+    /// A final status was begun, whether or not it has returned.
+    ending: Option<usize>,
+    /// The skip that was told first, and when that call had returned.
+    skipped: Option<(usize, u64)>,
+    value: Option<u64>,
+    max: Option<(usize, u64)>,
+    status: Option<ItemStatus>,
+}
+
+/// The items of the current round.
+#[derive(Default)]
+struct Round {
+    /// The `prepare_for_sync` that began it.
+    prepare: Option<usize>,
+    members: Vec<ItemId>,
+    is_member: HashSet<ItemId>,
+    items: HashMap<ItemId, Item>,
+    /// The `add_item` by which an item joined last.
+    added: HashMap<ItemId, usize>,
+    synchronize: Option<usize>,
+    completed: bool,
+}
+
+impl Round {
+    fn join(&mut self, item: ItemId) {
+        if self.is_member.insert(item) {
+            self.members.push(item);
+            self.items.remove(&item);
+        }
+    }
+}
+
+pub(super) fn check(check: &mut Check<'_>) {
+    let writers = writers(check.calls);
+    let mut round = Round::default();
+    for (at, call) in check.judged() {
+        match &call.action {
+            Action::PrepareForSync { items } => {
+                round.prepare = Some(at);
+                round.members.clear();
+                round.is_member.clear();
+                round.completed = false;
+                for item in items {
+                    round.items.remove(item);
+                    round.join(*item);
+                }
+            }
+            // One that has not returned may have been taken.
+            Action::AddItem { item } if call.answer.is_taken() || call.answer == Answer::None => {
+                round.join(item.id);
+                round.added.insert(item.id, at);
+            }
+            Action::CommitItem { item } if call.answer.is_taken() => round.join(*item),
+            Action::Synchronize => {
+                round.synchronize = Some(at);
+                round.completed = false;
+            }
+            Action::SetItemStatus {
+                item,
+                status: ItemStatus::Skipped,
+            } => {
+                if let Some(ended) = call.ended {
+                    let item = round.items.entry(*item).or_default();
+                    item.skipped.get_or_insert((at, ended));
+                }
+            }
+            Action::SynchronizeCompleted { .. } => completion(check, &mut round, at, call),
+            action => {
+                if let Some(id) = action.reported() {
+                    if !check.has_host {
+                        // An open session, or one that was prepared out of sight: what is reported takes part.
+                        round.join(id);
+                    }
+                    report(check, &mut round, &writers, id, at, call);
+                }
+            }
+        }
+    }
+}
+
+fn report(
+    check: &mut Check<'_>,
+    round: &mut Round,
+    writers: &HashMap<ItemId, Vec<usize>>,
+    id: ItemId,
+    at: usize,
+    call: &Call,
+) {
+    let name = check.names.item(id);
+    if !round.is_member.contains(&id) {
+        let what = match round.prepare {
+            Some(prepare) => format!(
+                "the prepare of {} does not name it, and no add_item did since",
+                number(prepare)
+            ),
+            None => "there was no prepare yet".to_owned(),
+        };
+        let message = format!("{} reports {name}; {what}", number(at));
+        check.breach(
+            Rule::OnlyPreparedItems,
+            at,
+            round.prepare.into_iter().collect(),
+            Some(id),
+            message,
+        );
+        return;
+    }
+    let update = call.action.update();
+    let works = !update.only_asks() && !update.is_final();
+    let item = round.items.entry(id).or_default();
+
+    let is_first = item.first.is_none();
+    if finished(check, item, &name, id, at, call, &update) {
+        return;
+    }
+    if works {
+        let waits = |(_, ended): &(usize, u64)| {
+            *ended < call.begun && item.first.is_none_or(|(_, begun)| begun > *ended)
+        };
+        if let Some((skip, _)) = item.skipped.filter(waits) {
+            let message = format!(
+                "{} starts {name} after {} had told the handler to skip it",
+                number(at),
+                number(skip)
+            );
+            check.breach(
+                Rule::SkippedItemNotStarted,
+                at,
+                vec![skip],
+                Some(id),
+                message,
+            );
+        } else if let Some((told, verdict)) = item.told.get(&call.thread).copied() {
+            let (rule, verdict) = match verdict {
+                Verdict::CancelAll => (Rule::StopAllWhenCancelled, "CancelAll"),
+                _ => (Rule::StopCancelledItem, "CancelItem"),
+            };
+            let message = format!(
+                "{} reports more work on {name} although the same thread was answered {verdict} by {}",
+                number(at),
+                number(told)
+            );
+            check.breach(rule, at, vec![told], Some(id), message);
+        }
+    }
+    if is_first {
+        first(check, &name, id, at, &update);
+    }
+    if call.answer.is_taken() {
+        value(check, item, writers, &name, id, at, call, &update);
+    }
+
+    item.first.get_or_insert((at, call.begun));
+    match call.answer.verdict() {
+        Some(verdict) if !verdict.is_continue() => {
+            item.told.insert(call.thread, (at, verdict));
+        }
+        _ => {}
+    }
+    if update.is_final() && (call.answer.is_taken() || call.answer == Answer::None) {
+        item.ending.get_or_insert(at);
+        if let Some(ended) = call.ended {
+            match item.ended {
+                Some((_, earlier)) if earlier <= ended => {}
+                _ => item.ended = Some((at, ended)),
+            }
+        }
+    }
+}
+
+/// H01: the first report of an item.
+fn first(check: &mut Check<'_>, name: &str, id: ItemId, at: usize, update: &Update) {
+    let rule = Rule::VerdictBeforeItem;
+    if update.status == Some(ItemStatus::Succeeded) {
+        let message = format!(
+            "{} is the first report of {name}, and says that it succeeded: nobody was asked whether to start it",
+            number(at)
+        );
+        check.breach(rule, at, Vec::new(), Some(id), message);
+    } else if let Some(value) = update.value.filter(|value| *value > 0) {
+        let message = format!(
+            "{} is the first report of {name}, and has the value {value} already: unless the item is resumed there, it \
+             was started without asking",
+            number(at)
+        );
+        check.weighed(rule, Severity::Should, at, Vec::new(), Some(id), message);
+    }
+}
+
+/// H16: a report after the item's end. Answers whether it is one.
+fn finished(
+    check: &mut Check<'_>,
+    item: &Item,
+    name: &str,
+    id: ItemId,
+    at: usize,
+    call: &Call,
+    update: &Update,
+) -> bool {
+    if update.only_asks() || update.status == Some(ItemStatus::Failed) {
+        return false;
+    }
+    let before = item.ended.filter(|(_, ended)| *ended < call.begun);
+    // Where the two overlap, the host's answer tells which was first.
+    let refused = || {
+        item.ending
+            .filter(|_| call.answer == Answer::Refused(CallbackError::ItemFinished))
+    };
+    let Some(end) = before.map(|(end, _)| end).or_else(refused) else {
+        return false;
+    };
+    let message = format!(
+        "{} reports {name} although {} had given it its final status",
+        number(at),
+        number(end)
+    );
+    check.breach(Rule::OnlyFailedAfterFinal, at, vec![end], Some(id), message);
+    true
+}
+
+/// H17: the value and the maximum after a report that was taken.
+#[allow(clippy::too_many_arguments)]
+fn value(
+    check: &mut Check<'_>,
+    item: &mut Item,
+    writers: &HashMap<ItemId, Vec<usize>>,
+    name: &str,
+    id: ItemId,
+    at: usize,
+    call: &Call,
+    update: &Update,
+) {
+    if let Some(status) = update.status {
+        item.status = Some(status);
+    }
+    if let Some(value) = update.value {
+        item.value = Some(value);
+    }
+    if let Some(max) = update.max {
+        item.max = Some((at, max));
+    }
+    if update.value.is_none() && update.max.is_none() {
+        return;
+    }
+    let (Some(value), Some((told, max))) = (item.value, item.max) else {
+        return;
+    };
+    let marquee = item.status == Some(ItemStatus::UpdatingIndeterminate);
+    if max == 0 || value <= max || marquee || overlaps(check.calls, writers.get(&id), at, call) {
+        return;
+    }
+    let message = format!(
+        "{} sets {name} to {value} of {max}; the value may not exceed the maximum",
+        number(at)
+    );
+    let led_by = if told == at { Vec::new() } else { vec![told] };
+    check.breach(Rule::ValueWithinMaximum, at, led_by, Some(id), message);
+}
+
+/// For each item the reports that change its value, maximum or status.
+fn writers(calls: &[Call]) -> HashMap<ItemId, Vec<usize>> {
+    let mut writers: HashMap<ItemId, Vec<usize>> = HashMap::new();
+    for (at, call) in calls.iter().enumerate() {
+        if let Action::Progress { item, update } = &call.action {
+            if !update.only_asks() {
+                writers.entry(*item).or_default().push(at);
+            }
+        }
+    }
+    writers
+}
+
+/// Whether another report of the item overlaps this one, so that nobody knows which came first.
+fn overlaps(calls: &[Call], writers: Option<&Vec<usize>>, at: usize, call: &Call) -> bool {
+    let Some(writers) = writers else {
+        return false;
+    };
+    let here = writers.partition_point(|place| *place < at);
+    let ended = call.ended.unwrap_or(u64::MAX);
+    let during = |place: &usize| {
+        calls.get(*place).is_some_and(|other| {
+            other.begun < ended && other.ended.is_none_or(|ended| ended > call.begun)
+        })
+    };
+    let later = writers.get(here + 1..).unwrap_or_default();
+    // A report that began before this one may last as long as it likes, but a thread is in one at a time: as many calls
+    // back as there are threads would do. A few more cost nothing.
+    let earlier = writers
+        .get(here.saturating_sub(64)..here)
+        .unwrap_or_default();
+    later.first().is_some_and(during) || earlier.iter().any(during)
+}
+
+/// H15: what is open when the synchronization is completed.
+fn completion(check: &mut Check<'_>, round: &mut Round, at: usize, call: &Call) {
+    let again = std::mem::replace(&mut round.completed, true);
+    let in_hand = round.synchronize.is_some() || !check.has_host;
+    let failed = round
+        .synchronize
+        .and_then(|synchronize| check.calls.get(synchronize))
+        .is_some_and(|synchronize| {
+            synchronize.has_returned() && synchronize.answer.hresult() != Some(HResult::S_OK)
+        });
+    if again || !in_hand || failed || check.is_released_before(call) {
+        return;
+    }
+    let is_open = |id: &ItemId| {
+        let item = round.items.get(id);
+        item.and_then(|item| item.ending).is_none()
+    };
+    let open: Vec<ItemId> = round
+        .members
+        .iter()
+        .copied()
+        .filter(is_open)
+        .filter(|id| {
+            // One whose `add_item` had not returned may have come too late.
+            let add = round.added.get(id).and_then(|add| check.calls.get(*add));
+            add.is_none_or(|add| add.is_before(call))
+        })
+        .collect();
+    if !check.has_host {
+        check.undecided(
+            Rule::FinalStatusBeforeCompletion,
+            "the trace does not have the list of items: those that were never reported are not known",
+        );
+    }
+    let Some(first) = open.first() else {
+        return;
+    };
+    let message = format!(
+        "{} completes the synchronization, and {} {} no final status: {}",
+        number(at),
+        open.len(),
+        if open.len() == 1 {
+            "item has"
+        } else {
+            "items have"
+        },
+        check.names.list(&open, 5)
+    );
+    let led_by = round.prepare.into_iter().collect();
+    check.breach(
+        Rule::FinalStatusBeforeCompletion,
+        at,
+        led_by,
+        Some(*first),
+        message,
+    );
+}

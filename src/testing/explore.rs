@@ -1,0 +1,358 @@
+//! The explorer: a handler is run once to learn its calls, then once for each thing that can happen at each of them.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::harness::Harness;
+use super::point::{Kinds, Learned, Point};
+use super::recorder::panic_text;
+use super::rule::Rule;
+use super::show::counted;
+use super::trace::Trace;
+use super::violation::Incident;
+use crate::SyncHandler;
+
+/// How many failing traces are kept.
+const KEPT: usize = 32;
+
+/// Runs a handler once to learn its reports, then once for each point and each kind of cancel, and judges every trace.
+///
+/// A point is the k-th report of an item. At each, one run cancels the item, one everything, and one skips the item; besides, each
+/// item is skipped before the prepare, when `synchronize` is called, and while the item before it begins.
+///
+/// `make` answers a fresh handler for each run. Ids may differ from run to run, names of items may not.
+///
+/// ```
+/// use syncmgr::testing::{Script, Step, explore_cancellations};
+/// use syncmgr::{ItemId, ItemStatus};
+///
+/// let photos = ItemId::from_u128(1);
+/// let exploration = explore_cancellations(|| {
+///     let steps = [
+///         Step::report(photos).status(ItemStatus::Updating),
+///         Step::report(photos).value(1),
+///         Step::report(photos).status(ItemStatus::Succeeded),
+///     ];
+///     Script::new().item(photos, "photos").synchronize(steps).handler()
+/// });
+/// // Three reports with three kinds of cancel each, two skips before them, and the run that told of them.
+/// assert_eq!(exploration.runs(), 12);
+/// exploration.assert_conformant();
+/// ```
+pub fn explore_cancellations(mut make: impl FnMut() -> Arc<dyn SyncHandler>) -> Exploration {
+    explore(
+        || (Harness::new(make()), ()),
+        |_, ()| {},
+        Kinds::Cancellations,
+    )
+}
+
+/// As [`explore_cancellations`], for faults of the host: each log entry refused, each connection refused, each dialog denied,
+/// and the callback released at each report.
+pub fn explore_faults(mut make: impl FnMut() -> Arc<dyn SyncHandler>) -> Exploration {
+    explore(|| (Harness::new(make()), ()), |_, ()| {}, Kinds::Faults)
+}
+
+impl Harness {
+    /// Runs a handler once to learn its calls, then once for each cancel and each fault at each of them, and judges every
+    /// trace: what [`explore_cancellations`] and [`explore_faults`] do together, with the settings of the harness and with a
+    /// look at the world after each run.
+    ///
+    /// `make` answers, for each run, a harness of a fresh handler, and that run's world, such as its directory. `after` looks
+    /// at it. Where it panics, the run has failed; the exploration goes on, and says so in the end.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use syncmgr::testing::{Harness, Script, Step};
+    /// use syncmgr::{ItemId, ItemStatus};
+    ///
+    /// let photos = ItemId::from_u128(1);
+    /// Harness::explore(
+    ///     || {
+    ///         let world = Arc::new(Mutex::new(Vec::new())); // a directory, say
+    ///         let written = world.clone();
+    ///         let script = Script::new().item(photos, "photos").synchronize([
+    ///             Step::report(photos).status(ItemStatus::Updating),
+    ///             Step::run(move || written.lock().unwrap().push("photos")),
+    ///             Step::report(photos).status(ItemStatus::Succeeded),
+    ///         ]);
+    ///         (Harness::new(script.handler()), world)
+    ///     },
+    ///     |trace, world| {
+    ///         let written = !world.lock().unwrap().is_empty();
+    ///         assert!(written || trace.status(photos) != Some(ItemStatus::Succeeded));
+    ///     },
+    /// )
+    /// .assert_conformant();
+    /// ```
+    pub fn explore<T>(
+        make: impl FnMut() -> (Harness, T),
+        after: impl FnMut(&Trace, T),
+    ) -> Exploration {
+        explore(make, after, Kinds::Both)
+    }
+}
+
+/// A run that failed.
+struct Failed {
+    point: Option<Point>,
+    diverged: bool,
+    trace: Trace,
+}
+
+fn explore<T>(
+    mut make: impl FnMut() -> (Harness, T),
+    mut after: impl FnMut(&Trace, T),
+    kinds: Kinds,
+) -> Exploration {
+    let mut run = |point: Option<&Point>, harness: Harness, world: T| {
+        let harness = match point {
+            Some(point) => point.arm(harness),
+            None => harness,
+        };
+        let mut trace = harness.run();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| after(&trace, world))) {
+            let text = panic_text(&*payload);
+            trace.add_incident(Incident::After { text });
+        }
+        trace
+    };
+
+    let (harness, world) = make();
+    let (max_runs, seed) = (harness.max_runs.max(1), harness.seed);
+    let first = run(None, harness, world);
+    let learned = Learned::of(&first);
+    let all = learned.points(kinds);
+    let points = all.len();
+    let chosen = sample(all, max_runs - 1, seed);
+    let explored = chosen.len();
+
+    let mut failures = Vec::new();
+    let mut failed = 0;
+    let mut runs = 1;
+    let mut diverged = 0;
+    if !first.is_conformant() {
+        failed += 1;
+        failures.push(Failed {
+            point: None,
+            diverged: false,
+            trace: first,
+        });
+    }
+    for point in chosen {
+        let (harness, world) = make();
+        let trace = run(Some(&point), harness, world);
+        runs += 1;
+        let is_diverged = learned.diverges(&point, &trace);
+        diverged += usize::from(is_diverged);
+        if trace.is_conformant() {
+            continue;
+        }
+        failed += 1;
+        failures.push(Failed {
+            point: Some(point),
+            diverged: is_diverged,
+            trace,
+        });
+        // The smallest first: those that can be made again, with the fewest calls.
+        failures.sort_by_key(|failed| (failed.diverged, failed.trace.calls().len()));
+        failures.truncate(KEPT);
+    }
+
+    // What is called the way to make it again is tried.
+    let mut again = Again::NotNeeded;
+    if let Some(smallest) = failures.first() {
+        if smallest.diverged {
+            again = Again::Diverged;
+        } else {
+            let (harness, world) = make();
+            let trace = run(smallest.point.as_ref(), harness, world);
+            runs += 1;
+            again = if broken(&trace) == broken(&smallest.trace) {
+                Again::Same
+            } else {
+                Again::Diverged
+            };
+        }
+    }
+    let line = failures.first().map(|failed| match &failed.point {
+        None => "Harness::new(handler).run().assert_conformant();".to_owned(),
+        Some(point) => format!("Harness::new(handler).{point}.run().assert_conformant();"),
+    });
+    Exploration {
+        runs,
+        points,
+        explored,
+        seed,
+        diverged,
+        failed,
+        again,
+        line,
+        failures: failures.into_iter().map(|failed| failed.trace).collect(),
+    }
+}
+
+/// The rules that a trace breaks, and how many incidents it has.
+fn broken(trace: &Trace) -> (Vec<Rule>, usize) {
+    let faults = trace.violations().iter().filter(|found| found.is_fault());
+    let mut rules: Vec<Rule> = faults.map(|found| found.rule).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    (rules, trace.incidents().len())
+}
+
+/// At most `most` of the points, in their order: which, the seed decides.
+fn sample(points: Vec<Point>, most: usize, seed: u64) -> Vec<Point> {
+    if points.len() <= most {
+        return points;
+    }
+    let mut places: Vec<usize> = (0..points.len()).collect();
+    let mut state = seed;
+    // The first part of a Fisher-Yates shuffle.
+    for place in 0..most {
+        let left = places.len() - place;
+        // The remainder favours small numbers by less than one part in 2^32 here.
+        let other = place + (split_mix(&mut state) % left as u64) as usize;
+        places.swap(place, other);
+    }
+    places.truncate(most);
+    places.sort_unstable();
+    let mut wanted = places.into_iter().peekable();
+    let chosen = points
+        .into_iter()
+        .enumerate()
+        .filter(|(place, _)| wanted.next_if_eq(place).is_some());
+    chosen.map(|(_, point)| point).collect()
+}
+
+/// The next number of SplitMix64 (Steele, Lea, Flood 2014).
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// What came of making the smallest failure again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    NotNeeded,
+    Same,
+    Diverged,
+}
+
+/// What an exploration found.
+///
+/// Its `Display` is what [`assert_conformant`](Self::assert_conformant) says: how much was explored, and the smallest failing
+/// run with the line of code that makes it again. Where a second run of it came out differently, it says that it diverged, and
+/// does not claim that the line does.
+#[must_use = "whether the handler passed stands in the exploration only: call `assert_conformant`"]
+#[derive(Clone, Debug)]
+pub struct Exploration {
+    runs: usize,
+    points: usize,
+    explored: usize,
+    seed: u64,
+    diverged: usize,
+    failed: usize,
+    again: Again,
+    line: Option<String>,
+    failures: Vec<Trace>,
+}
+
+impl Exploration {
+    /// How many times the handler was run.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.runs
+    }
+
+    /// How many points the first run told of, each with its kind of cancel or fault.
+    #[must_use]
+    pub fn points(&self) -> usize {
+        self.points
+    }
+
+    /// How many of them were explored: all, unless that would have been more than
+    /// [`max_runs`](Harness::max_runs).
+    #[must_use]
+    pub fn explored(&self) -> usize {
+        self.explored
+    }
+
+    /// How many runs had other reports than the first one before their point, or did not come there: what a handler on
+    /// several threads may do, or one whose work depends on the time.
+    #[must_use]
+    pub fn diverged(&self) -> usize {
+        self.diverged
+    }
+
+    /// How many runs failed.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.failed
+    }
+
+    /// The failing runs, the smallest first; of very many only the smallest are kept.
+    pub fn failures(&self) -> &[Trace] {
+        &self.failures
+    }
+
+    /// The line of code that makes the smallest failing run again; none where nothing failed, or where it came out
+    /// differently the second time.
+    #[must_use]
+    pub fn reproduction(&self) -> Option<&str> {
+        match self.again {
+            Again::Same => self.line.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Panics with the smallest failing run, if a run failed.
+    ///
+    /// # Panics
+    ///
+    /// That is what it is for.
+    #[track_caller]
+    pub fn assert_conformant(&self) {
+        assert!(self.failed == 0, "{self}");
+    }
+}
+
+impl fmt::Display for Exploration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} explored in {}",
+            self.explored,
+            counted(self.points, "point", "points"),
+            counted(self.runs, "run", "runs"),
+        )?;
+        if self.explored < self.points {
+            write!(f, " (a sample, seed {})", self.seed)?;
+        }
+        if self.diverged > 0 {
+            write!(f, ", {} diverged from the first", self.diverged)?;
+        }
+        if self.failed == 0 {
+            return writeln!(f, ": none failed");
+        }
+        writeln!(f, ": {} failed", self.failed)?;
+        match (&self.again, &self.line) {
+            (Again::Same, Some(line)) => {
+                writeln!(f, "the smallest, made again by\n\n    {line}\n")?
+            }
+            (_, Some(line)) => writeln!(
+                f,
+                "the smallest, which diverged when it was made again: this line may or may not do it\n\n    {line}\n"
+            )?,
+            (_, None) => {}
+        }
+        match self.failures.first() {
+            Some(trace) => write!(f, "{}", trace.report()),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,481 @@
+//! The harness: a host for tests, that drives one handler and records it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::call::{Action, Call};
+use super::plan::{Act, Plan, When, Which};
+use super::point::Fault;
+use super::recorder::Recorder;
+use super::trace::Trace;
+use crate::{
+    CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler, Uuid, run_handler,
+};
+
+/// How long a handler whose callback was released on purpose may be silent before the host lets it go: nothing is due of
+/// it any more.
+const RELEASED_SILENCE: Duration = Duration::from_millis(200);
+
+/// A host for tests: it drives one handler through its whole life, does to it what it is told to do, and answers with
+/// the [`Trace`].
+///
+/// The handler is called as [`run_handler`] calls it, on a thread of its own. Where it is silent for longer than the
+/// [deadline](Self::deadline), the host gives up, takes the callback away, and leaves behind a thread that does not return.
+///
+/// Reports are counted from 1, over the whole run: calls of `progress`, and of `can_continue` with an item, which is the
+/// same without a mask. What is done at a report is done before the report is answered, so that report itself answers the
+/// cancel.
+///
+/// A handler that works on the host's thread gives the same trace in each run. One that has threads of its own does not: the
+/// order of calls of *different* threads differs from run to run, and with several workers so does what the n-th report of all
+/// is. The k-th report of one item keeps its meaning ([`cancel_item_at_report`](Self::cancel_item_at_report)) as long as one
+/// thread at a time works on the item.
+///
+/// ```
+/// use syncmgr::testing::{Harness, Rule, Script, Step};
+/// use syncmgr::{ItemId, ItemStatus};
+///
+/// let photos = ItemId::from_u128(1);
+/// // It works on after it was told to stop.
+/// let script = Script::new().item(photos, "photos").deaf().synchronize([
+///     Step::report(photos).status(ItemStatus::Updating),
+///     Step::report(photos).value(1),
+///     Step::report(photos).status(ItemStatus::Succeeded),
+/// ]);
+/// Harness::new(script.handler()).run().assert_conformant(); // nobody cancelled it
+///
+/// let trace = Harness::new(script.handler()).cancel_item_at(1).run();
+/// assert!(trace.breaks(Rule::StopCancelledItem), "{trace}");
+/// ```
+#[must_use = "a harness does nothing until `run`"]
+pub struct Harness {
+    handler: Arc<dyn SyncHandler>,
+    flags: SyncFlags,
+    select: Option<Vec<ItemId>>,
+    cookie: Option<Vec<u8>>,
+    plan: Plan,
+    full_log: bool,
+    no_dialogs: bool,
+    no_connections: bool,
+    show_errors: bool,
+    max_retries: Option<u32>,
+    properties: Vec<Option<ItemId>>,
+    objects: Vec<(ItemId, Uuid)>,
+    deadline: Duration,
+    listen: Duration,
+    max_calls: usize,
+    about: Vec<String>,
+    pub(super) max_runs: usize,
+    pub(super) seed: u64,
+}
+
+impl Harness {
+    /// A manual run of every item that is checked, in which nobody may be bothered; dialogs and connections are granted
+    /// where the rules allow them, and no error is shown.
+    pub fn new(handler: Arc<dyn SyncHandler>) -> Self {
+        Self {
+            handler,
+            flags: SyncFlags::new(SyncEvent::Manual),
+            select: None,
+            cookie: None,
+            plan: Plan::default(),
+            full_log: false,
+            no_dialogs: false,
+            no_connections: false,
+            show_errors: false,
+            max_retries: None,
+            properties: Vec::new(),
+            objects: Vec::new(),
+            deadline: Duration::from_secs(10),
+            listen: Duration::from_millis(100),
+            max_calls: 1_000_000,
+            about: Vec::new(),
+            max_runs: 1_000,
+            seed: 1,
+        }
+    }
+
+    /// The items to synchronize, in place of those that are checked.
+    pub fn select(mut self, items: impl IntoIterator<Item = ItemId>) -> Self {
+        self.select = Some(items.into_iter().collect());
+        self
+    }
+
+    /// The flags that the handler is initialized with.
+    pub fn flags(mut self, flags: SyncFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// The cookie that the handler is initialized with. It goes with the event `Invoke`, which is set whatever
+    /// [`flags`](Self::flags) says (rule M06).
+    pub fn cookie(mut self, cookie: impl AsRef<[u8]>) -> Self {
+        self.cookie = Some(cookie.as_ref().to_vec());
+        self
+    }
+
+    fn when(mut self, when: When, act: Act, about: String) -> Self {
+        self.plan.triggers.push((when, act));
+        self.about.push(about);
+        self
+    }
+
+    /// Cancels the item of the n-th report, counted from 1, which itself answers the cancel.
+    pub fn cancel_item_at(self, report: u32) -> Self {
+        let about = format!("the item of report {report} cancelled");
+        self.when(When::Report(report), Act::CancelItem, about)
+    }
+
+    /// Cancels everything at the n-th report, counted from 1, which itself answers the cancel.
+    pub fn cancel_all_at(self, report: u32) -> Self {
+        let about = format!("everything cancelled at report {report}");
+        self.when(When::Report(report), Act::CancelAll, about)
+    }
+
+    /// Cancels an item at its k-th report, counted from 1, which itself answers the cancel.
+    pub fn cancel_item_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+        self.at_report(item.into(), report, Act::CancelItem)
+    }
+
+    /// Cancels everything at the k-th report of an item, counted from 1, which itself answers the cancel.
+    pub fn cancel_all_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+        self.at_report(item.into(), report, Act::CancelAll)
+    }
+
+    /// Skips an item at its k-th report, counted from 1: the report answers the cancel, and the handler is told by
+    /// `set_item_status`.
+    pub fn skip_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+        self.at_report(item.into(), report, Act::Skip)
+    }
+
+    /// At the k-th report of an item, skips the first item of the round that had no report yet, and holds the report until
+    /// the handler was told (rule H14).
+    ///
+    /// A handler that keeps a lock during its report, which `set_item_status` takes too, cannot be told while it is held; it
+    /// is let go after a quarter of a second.
+    pub fn skip_next_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+        self.at_report(item.into(), report, Act::SkipNext)
+    }
+
+    /// The callback answers `Released` from the k-th report of an item on, that report included. Nothing more is due of the
+    /// handler then, but to stop.
+    pub fn release_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+        self.at_report(item.into(), report, Act::Release)
+    }
+
+    pub(super) fn at_report(self, item: Which, report: u32, act: Act) -> Self {
+        let what = match act {
+            Act::CancelItem => "it cancelled",
+            Act::CancelAll => "everything cancelled",
+            Act::Skip | Act::SkipThis(_) => "it skipped",
+            Act::SkipNext => "the next item skipped",
+            Act::Release => "the callback released",
+        };
+        let name = match &item {
+            Which::Id(id) => format!("the item {id}"),
+            Which::Name(name) => format!("{name:?}"),
+        };
+        let about = format!("{what} at report {report} of {name}");
+        self.when(When::OfItem(item, report), act, about)
+    }
+
+    /// Cancels the item of the first report for which this holds. It is asked about each call of the handler, before the
+    /// call is answered, on the thread of the call.
+    pub fn cancel_item_when(self, holds: impl FnMut(&Call) -> bool + Send + 'static) -> Self {
+        let when = When::Holds(Mutex::new(Box::new(holds)));
+        self.when(
+            when,
+            Act::CancelItem,
+            "an item cancelled by a predicate".into(),
+        )
+    }
+
+    /// Cancels everything at the first call of the handler for which this holds. It is asked as by
+    /// [`cancel_item_when`](Self::cancel_item_when).
+    pub fn cancel_all_when(self, holds: impl FnMut(&Call) -> bool + Send + 'static) -> Self {
+        let when = When::Holds(Mutex::new(Box::new(holds)));
+        self.when(
+            when,
+            Act::CancelAll,
+            "everything cancelled by a predicate".into(),
+        )
+    }
+
+    /// Skips an item before anything is prepared. The handler is told in the first window that opens: between the return
+    /// of `prepare_for_sync` and its completion, if the completion comes later from another thread, and else between those of
+    /// `synchronize`. Workers are held at their first report, or at the completion of the prepare, until it was told, as by
+    /// [`skip_next_at_report`](Self::skip_next_at_report).
+    pub fn skip(self, item: impl Into<Which>) -> Self {
+        self.skip_when(When::Start, item.into(), "skipped before the prepare")
+    }
+
+    /// Skips an item when `synchronize` is called: the handler is told once it has returned, and its workers are held until
+    /// then.
+    pub fn skip_in_synchronize(self, item: impl Into<Which>) -> Self {
+        self.skip_when(When::Synchronize, item.into(), "skipped in synchronize")
+    }
+
+    fn skip_when(self, when: When, item: Which, how: &str) -> Self {
+        let about = match &item {
+            Which::Id(id) => format!("the item {id} {how}"),
+            Which::Name(name) => format!("{name:?} {how}"),
+        };
+        self.when(when, Act::SkipThis(item), about)
+    }
+
+    /// Denies every dialog.
+    pub fn deny_dialogs(mut self) -> Self {
+        self.no_dialogs = true;
+        self.about.push("dialogs denied".into());
+        self
+    }
+
+    /// Denies the k-th dialog that is asked for, counted from 1.
+    pub fn deny_dialog_at(mut self, call: u32) -> Self {
+        self.plan.dialogs = Some(call);
+        self.about.push(format!("dialog {call} denied"));
+        self
+    }
+
+    /// Refuses every connection.
+    pub fn refuse_connections(mut self) -> Self {
+        self.no_connections = true;
+        self.about.push("connections refused".into());
+        self
+    }
+
+    /// Refuses the k-th connection that is asked for, counted from 1.
+    pub fn refuse_connection_at(mut self, call: u32) -> Self {
+        self.plan.connections = Some(call);
+        self.about.push(format!("connection {call} refused"));
+        self
+    }
+
+    /// The log is full from the start.
+    pub fn full_log(mut self) -> Self {
+        self.full_log = true;
+        self.about.push("the log full".into());
+        self
+    }
+
+    /// The log refuses the k-th entry, counted from 1.
+    pub fn full_log_at(mut self, call: u32) -> Self {
+        self.plan.log = Some(call);
+        self.about.push(format!("log entry {call} refused"));
+        self
+    }
+
+    /// Shows every error that was logged with jump text, and retries what the handler then asks for.
+    pub fn show_errors(mut self) -> Self {
+        self.show_errors = true;
+        self
+    }
+
+    /// How many retries are made at most: 16 unless this says otherwise.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = Some(retries);
+        self
+    }
+
+    /// Shows properties before anything is prepared: those of an item, or with `None` the handler's own. May be called
+    /// more than once.
+    pub fn show_properties(mut self, target: impl Into<Option<ItemId>>) -> Self {
+        self.properties.push(target.into());
+        self
+    }
+
+    /// Asks for an object of an item before anything is prepared (rule H19). May be called more than once.
+    pub fn item_object(mut self, item: ItemId, interface: Uuid) -> Self {
+        self.objects.push((item, interface));
+        self
+    }
+
+    /// How long the handler may be silent, without a call and without an answer to one, before the host gives up: 10 s
+    /// unless this says otherwise.
+    pub fn deadline(mut self, silence: Duration) -> Self {
+        self.deadline = silence;
+        self
+    }
+
+    /// How long the harness listens for late calls after the release while somebody still holds the callback (rule H13):
+    /// 100 ms unless this says otherwise. Where the handler has dropped it, there is nothing to listen for.
+    pub fn listen(mut self, time: Duration) -> Self {
+        self.listen = time;
+        self
+    }
+
+    /// How many calls are recorded at most: a million unless this says otherwise. A handler that makes more does not end, it
+    /// seems: the host gives up as after silence.
+    pub fn max_calls(mut self, calls: usize) -> Self {
+        self.max_calls = calls;
+        self
+    }
+
+    /// For [`explore`](Self::explore): how many runs are made at most, 1,000 unless this says otherwise. Where there are more
+    /// points, a sample of them is explored.
+    pub fn max_runs(mut self, runs: usize) -> Self {
+        self.max_runs = runs;
+        self
+    }
+
+    /// For [`explore`](Self::explore): the seed of the sample. It is the same in each run unless this says otherwise.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    pub(super) fn refuse_at(self, fault: Fault, number: u32) -> Self {
+        match fault {
+            Fault::Log => self.full_log_at(number),
+            Fault::Connection => self.refuse_connection_at(number),
+            Fault::Dialog => self.deny_dialog_at(number),
+        }
+    }
+
+    /// Drives the handler through its life, and answers what passed.
+    ///
+    /// # Panics
+    ///
+    /// Where a predicate of the test's own has panicked, and where no thread is to be had.
+    #[track_caller]
+    pub fn run(self) -> Trace {
+        let about = (!self.about.is_empty()).then(|| self.about.join(", "));
+        let recorder = Recorder::new();
+        let plan = Arc::new(self.plan);
+        recorder.watch(plan.clone());
+
+        let mut options = RunOptions::new()
+            .flags(self.flags)
+            .dialogs(!self.no_dialogs)
+            .show_properties(self.properties)
+            .item_objects(self.objects);
+        if let Some(cookie) = self.cookie {
+            options = options.cookie(cookie);
+        }
+        if let Some(select) = self.select {
+            options = options.select(select);
+        }
+        if self.full_log {
+            options = options.log_capacity(0);
+        }
+        if !self.no_connections {
+            let open = |_: Option<&str>| -> Result<Box<dyn std::any::Any + Send>, CallbackError> {
+                Ok(Box::new(()))
+            };
+            options = options.connector(recorder.connector(open));
+        }
+        if self.show_errors {
+            options = options.show_error_if(|_| true);
+        }
+        if let Some(retries) = self.max_retries {
+            options = options.max_retries(retries);
+        }
+        let (start, on_start) = (plan.clone(), recorder.clone());
+        options = options.on_session(move |session| start.start(&on_start, session));
+
+        let handler = recorder.handler(self.handler);
+        host(
+            &recorder,
+            &plan,
+            handler,
+            options,
+            self.deadline,
+            self.max_calls,
+        );
+        // Whoever still holds the callback may still call it.
+        recorder.wait_until(Instant::now() + self.listen, |state| state.live == 0);
+        if let Some(text) = plan.take_panic() {
+            panic!("a predicate of the harness panicked: {text}");
+        }
+        Trace::from_calls(recorder.freeze()).about(about)
+    }
+}
+
+/// Drives the handler on a thread of its own, and waits for it as long as there is a sign of life.
+fn host(
+    recorder: &Recorder,
+    plan: &Arc<Plan>,
+    handler: Arc<dyn SyncHandler>,
+    options: RunOptions,
+    deadline: Duration,
+    mut max_calls: usize,
+) {
+    let finish = Finish(recorder.clone());
+    let drive = move || {
+        drop(run_handler(handler, options));
+        drop(finish);
+    };
+    let spawned = thread::Builder::new()
+        .name("syncmgr harness".into())
+        .spawn(drive);
+    let thread = match spawned {
+        Ok(thread) => thread,
+        // An empty trace would pass for a good one.
+        Err(error) => panic!("the harness needs a thread to call the handler on: {error}"),
+    };
+    let mut chances = 2_u32;
+    let mut limit = deadline;
+    let mut seen = recorder.state().clock;
+    let mut since = Instant::now();
+    loop {
+        if plan.is_released() {
+            limit = limit.min(RELEASED_SILENCE);
+        }
+        let until = since.checked_add(limit);
+        let until = until.unwrap_or_else(|| since + Duration::from_secs(1 << 30));
+        let alive = recorder.wait_until(until, |state| state.finished || state.clock != seen);
+        let (finished, clock, calls) = {
+            let state = recorder.state();
+            (state.finished, state.clock, state.calls.len())
+        };
+        if finished {
+            break;
+        }
+        if alive && calls < max_calls {
+            seen = clock;
+            since = Instant::now();
+            continue;
+        }
+        max_calls = usize::MAX;
+        // Silence, or a handler that does not end. The first time the host lets go, and whatever waits for the handler wakes up.
+        chances -= 1;
+        if chances == 0 {
+            return; // the thread is left behind in a call that does not return
+        }
+        if !plan.is_released() {
+            recorder.note(Action::GaveUp);
+        }
+        if let Some(session) = plan.session() {
+            session.release();
+        }
+        limit = limit.min(Duration::from_secs(1));
+        seen = recorder.state().clock;
+        since = Instant::now();
+    }
+    // It has finished, so this does not wait; a panic in it would be the driver's own, and says itself what it was.
+    let _ = thread.join();
+}
+
+/// Says that the host's thread has finished, also where it unwinds.
+struct Finish(Recorder);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.0.change(|state| state.finished = true);
+    }
+}
+
+impl fmt::Debug for Harness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Harness")
+            .field("flags", &self.flags)
+            .field("select", &self.select)
+            .field("about", &self.about)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}

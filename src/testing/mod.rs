@@ -1,0 +1,73 @@
+//! The kit that proves a handler obeys the contract (feature `testing`).
+//!
+//! A handler is right when it obeys whatever the host does, at whatever moment. That is hard to see from its results: a
+//! cancel that comes between two reports, a completion on an error path, a call after the release. So the kit drives the
+//! handler as a host would, writes every call down, and judges what it wrote by the [rules](Rule) of the contract.
+//!
+//! ```
+//! use syncmgr::testing::{Harness, explore_cancellations};
+//! # use std::sync::Arc;
+//! # use syncmgr::testing::{Script, Step};
+//! # use syncmgr::{ItemId, ItemStatus, SyncHandler};
+//! # fn my_handler() -> Arc<dyn SyncHandler> {
+//! #     let id = ItemId::from_u128(1);
+//! #     Script::new().item(id, "photos").synchronize([
+//! #         Step::report(id).status(ItemStatus::Updating),
+//! #         Step::report(id).status(ItemStatus::Succeeded),
+//! #     ]).handler()
+//! # }
+//!
+//! // One run.
+//! Harness::new(my_handler()).run().assert_conformant();
+//!
+//! // One run for each moment at which somebody could cancel.
+//! explore_cancellations(my_handler).assert_conformant();
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | [`Harness`] | drives a handler once, and does to it what a host and its user can do |
+//! | [`explore_cancellations`], [`explore_faults`], [`Harness::explore`] | once for each point at which something can happen |
+//! | [`Trace`] | the calls, as a timeline, with every [`Violation`] |
+//! | [`Rule`] | H01 to H22 and M01 to M10: the text, and exactly what counts as a breach |
+//! | [`Recorder`] | the same between a host and a handler of one's own |
+//! | [`Script`], [`Step`] | a handler made of a list of steps, for tests of hosts |
+//! | [`ScriptedHost`], [`Expect`] | a host that answers from a list, for tests of what reports |
+//!
+//! # What it can tell, and what not
+//!
+//! - It judges what is certain. Of two calls that overlap neither came first, so a race that shows in one run of a thousand
+//!   shows here in one of a thousand too; what it does show is a breach. The points of the explorer make the moments
+//!   of a cancel certain; those of threads against each other they leave to chance.
+//! - It sees calls, and not work: a handler that stops reporting when it is told to, and goes on copying, looks obedient.
+//!   Look at the world too: [`Harness::explore`] has a place for it.
+//! - What a trace lacks is said, not guessed: [`Trace::undecided`].
+
+mod call;
+mod check;
+mod explore;
+mod harness;
+mod names;
+mod plan;
+mod point;
+mod record;
+mod recorder;
+mod rule;
+mod script;
+mod scripted_host;
+mod show;
+mod step;
+mod trace;
+mod violation;
+
+pub use call::{Action, Answer, Call, Listed, Record, Side, Update};
+pub use explore::{Exploration, explore_cancellations, explore_faults};
+pub use harness::Harness;
+pub use plan::Which;
+pub use recorder::Recorder;
+pub use rule::{Rule, Severity, UnknownRule};
+pub use script::Script;
+pub use scripted_host::{Expect, ScriptedHost};
+pub use step::Step;
+pub use trace::Trace;
+pub use violation::{Incident, Undecided, Violation};

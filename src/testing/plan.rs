@@ -1,0 +1,322 @@
+//! What the harness does to a handler while it works: cancels, skips and faults, each at its call.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::call::{Action, Call};
+use super::recorder::{Begun, Intercept, Recorder, Watch, panic_text};
+use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
+
+/// How long a worker is held at a report until a skip was told to the handler. Only a handler that keeps its lock during
+/// the report lets this time pass: `set_item_status` then waits for that lock.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// An item, by its id or by what a [`Trace`](super::Trace) calls it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// By its id.
+    Id(ItemId),
+    /// By its name; the second of two with the same name is called `name (2)`.
+    Name(String),
+}
+
+impl From<ItemId> for Which {
+    fn from(id: ItemId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&str> for Which {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
+impl From<String> for Which {
+    fn from(name: String) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl Which {
+    fn is(&self, id: ItemId, name: Option<&str>) -> bool {
+        match self {
+            Self::Id(wanted) => *wanted == id,
+            Self::Name(wanted) => name == Some(wanted),
+        }
+    }
+}
+
+type Predicate = Mutex<Box<dyn FnMut(&Call) -> bool + Send>>;
+
+/// When something is done.
+pub(super) enum When {
+    /// At the n-th report of all.
+    Report(u32),
+    /// At the k-th report of an item.
+    OfItem(Which, u32),
+    /// At the first call of the handler for which this holds.
+    Holds(Predicate),
+    /// When the session is built, before anything is prepared.
+    Start,
+    /// When `synchronize` is called.
+    Synchronize,
+}
+
+/// What is done, to the item of the report unless it names one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    CancelItem,
+    CancelAll,
+    Skip,
+    SkipThis(Which),
+    /// The first item of the round that had no report yet.
+    SkipNext,
+    /// The callback answers `Released` from here on.
+    Release,
+}
+
+/// What the harness was told to do.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) triggers: Vec<(When, Act)>,
+    /// The number of the log entry that is refused, counted from 1; likewise of the connection and of the dialog.
+    pub(super) log: Option<u32>,
+    pub(super) connections: Option<u32>,
+    pub(super) dialogs: Option<u32>,
+    session: OnceLock<Arc<Session>>,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// The predicates that have held already, by their place among the triggers.
+    held: Vec<usize>,
+    /// Items that are skipped, and the handler was not told yet.
+    waiting: Vec<ItemId>,
+    logged: u32,
+    connected: u32,
+    asked: u32,
+    released: bool,
+    panic: Option<String>,
+}
+
+impl Plan {
+    pub(super) fn session(&self) -> Option<&Arc<Session>> {
+        self.session.get()
+    }
+
+    pub(super) fn is_released(&self) -> bool {
+        self.progress.lock().released
+    }
+
+    /// What a predicate of the test said when it panicked.
+    pub(super) fn take_panic(&self) -> Option<String> {
+        self.progress.lock().panic.take()
+    }
+
+    /// The session is there, and nothing is prepared.
+    pub(super) fn start(&self, recorder: &Recorder, session: Arc<Session>) {
+        // The driver hands it out once.
+        let _ = self.session.set(session);
+        self.at_host(recorder, |when| matches!(when, When::Start));
+    }
+
+    /// What is due at a step of the host.
+    fn at_host(&self, recorder: &Recorder, due: impl Fn(&When) -> bool) {
+        let acts = self.triggers.iter().filter(|(when, _)| due(when));
+        for act in acts.map(|(_, act)| act.clone()).collect::<Vec<_>>() {
+            self.act(recorder, &act, None, true);
+        }
+    }
+
+    fn act(&self, recorder: &Recorder, act: &Act, item: Option<ItemId>, on_host_thread: bool) {
+        let Some(session) = self.session.get() else {
+            return;
+        };
+        match (act, item) {
+            (Act::CancelItem, Some(item)) => {
+                // A refusal is written down, as the answer.
+                let _ = recorder.cancel_item(session, item);
+            }
+            (Act::Skip, Some(item)) => {
+                let _ = recorder.skip_item(session, item);
+            }
+            (Act::SkipThis(which), _) => {
+                if let Some(item) = find(session, which) {
+                    if recorder.skip_item(session, item).is_ok() {
+                        self.progress.lock().waiting.push(item);
+                    }
+                }
+            }
+            (Act::SkipNext, _) => {
+                let next = recorder.state().next_unreported();
+                if let Some(next) = next {
+                    let skipped = recorder.skip_item(session, next).is_ok();
+                    if skipped && !on_host_thread {
+                        // On the host's thread it is told only after the call that lasts now.
+                        wait_told(recorder, &[next]);
+                    }
+                }
+            }
+            (Act::CancelAll, _) => recorder.cancel_all(session),
+            (Act::Release, _) => {
+                let first = !std::mem::replace(&mut self.progress.lock().released, true);
+                if first {
+                    recorder.note(Action::CallbackReleased);
+                }
+            }
+            (Act::CancelItem | Act::Skip, None) => {}
+        }
+    }
+
+    /// Holds a worker until the handler was told of the skips.
+    fn hold(&self, recorder: &Recorder) {
+        let Some(session) = self.session.get() else {
+            return;
+        };
+        let mut waiting = self.progress.lock().waiting.clone();
+        waiting.retain(|item| session.is_skipped(*item));
+        if !waiting.is_empty() {
+            wait_told(recorder, &waiting);
+            // Told, or not to be told in time: nobody is held twice.
+            self.progress.lock().waiting.clear();
+        }
+    }
+
+    /// The acts that are due at a call of the handler.
+    fn due(&self, call: &Call, begun: &Begun, name: Option<&str>) -> Vec<Act> {
+        let mut acts = Vec::new();
+        let item = call.action.reported();
+        for (place, (when, act)) in self.triggers.iter().enumerate() {
+            let due = match when {
+                When::Report(number) => item.is_some() && begun.report == *number,
+                When::OfItem(which, number) => {
+                    item.is_some_and(|item| which.is(item, name)) && begun.of_item == *number
+                }
+                When::Holds(predicate) => {
+                    !self.progress.lock().held.contains(&place) && self.holds(predicate, call)
+                }
+                When::Start | When::Synchronize => false,
+            };
+            if due {
+                if let When::Holds(_) = when {
+                    self.progress.lock().held.push(place);
+                }
+                acts.push(act.clone());
+            }
+        }
+        acts
+    }
+
+    /// Asks the test's own predicate. It is called inside a call of the handler, which is not to be hit by its panic.
+    fn holds(&self, predicate: &Predicate, call: &Call) -> bool {
+        let mut predicate = predicate.lock();
+        match catch_unwind(AssertUnwindSafe(|| predicate(call))) {
+            Ok(holds) => holds,
+            Err(payload) => {
+                let text = panic_text(&*payload);
+                self.progress.lock().panic.get_or_insert(text);
+                false
+            }
+        }
+    }
+
+    fn refuse(&self, action: &Action) -> Intercept {
+        let mut progress = self.progress.lock();
+        let mut next = |count: fn(&mut Progress) -> &mut u32| {
+            let count = count(&mut progress);
+            *count = count.saturating_add(1);
+            *count
+        };
+        match action {
+            Action::LogError { .. } if self.log == Some(next(|p| &mut p.logged)) => {
+                Intercept::Refuse(CallbackError::LogFull)
+            }
+            Action::EstablishConnection { .. }
+                if self.connections == Some(next(|p| &mut p.connected)) =>
+            {
+                Intercept::Refuse(CallbackError::NotConnected)
+            }
+            Action::EnableModeless { enable: true }
+                if self.dialogs == Some(next(|p| &mut p.asked)) =>
+            {
+                Intercept::Deny
+            }
+            _ => Intercept::Pass,
+        }
+    }
+
+    /// What a released callback answers. The host behind it is told that the handler has ended, if it has.
+    fn released(&self, action: &Action) -> Intercept {
+        if let Some(session) = self.session.get() {
+            // Out of place, it is refused: as it would be without the release.
+            let _ = match action {
+                Action::PrepareForSyncCompleted { .. } => {
+                    session.prepare_for_sync_completed(HResult::E_ABORT)
+                }
+                Action::SynchronizeCompleted { .. } => {
+                    session.synchronize_completed(HResult::E_ABORT)
+                }
+                _ => Ok(()),
+            };
+        }
+        Intercept::Refuse(CallbackError::Released)
+    }
+}
+
+impl Watch for Plan {
+    fn before(&self, recorder: &Recorder, begun: &Begun) -> Intercept {
+        let (call, name) = {
+            let state = recorder.state();
+            let Some(call) = state.calls.get(begun.at) else {
+                return Intercept::Pass; // the trace was taken
+            };
+            let item = call.action.reported();
+            let name = item.and_then(|item| state.names.plain(item));
+            (call.clone(), name.map(str::to_owned))
+        };
+        if call.callback.is_none() {
+            if call.action == Action::Synchronize {
+                self.at_host(recorder, |when| matches!(when, When::Synchronize));
+            }
+            return Intercept::Pass;
+        }
+        let can_wait = call.action.reported().is_some()
+            || matches!(call.action, Action::PrepareForSyncCompleted { .. });
+        if can_wait && !begun.on_host_thread {
+            self.hold(recorder);
+        }
+        for act in self.due(&call, begun, name.as_deref()) {
+            self.act(recorder, &act, call.action.reported(), begun.on_host_thread);
+        }
+        if self.is_released() {
+            return self.released(&call.action);
+        }
+        self.refuse(&call.action)
+    }
+}
+
+/// Waits until the handler was told to skip these items, or the grace has passed.
+fn wait_told(recorder: &Recorder, items: &[ItemId]) {
+    let until = Instant::now() + GRACE;
+    recorder.wait_until(until, |state| {
+        state.finished || items.iter().all(|item| state.told.contains(item))
+    });
+}
+
+fn find(session: &Session, which: &Which) -> Option<ItemId> {
+    match which {
+        Which::Id(id) => Some(*id),
+        Which::Name(name) => {
+            let items = session.snapshot().items;
+            items
+                .iter()
+                .find(|item| item.name.as_str() == name)
+                .map(|item| item.id)
+        }
+    }
+}

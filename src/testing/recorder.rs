@@ -1,0 +1,396 @@
+//! The recorder: it stands between a host and a handler, passes every call on, and writes it down.
+
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, ThreadId};
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::call::{Action, Answer, Call, Side};
+use super::names::Names;
+use super::record::{RecordedCallback, RecordedConnector, RecordedHandler};
+use super::trace::Trace;
+use crate::{
+    CallbackError, Connector, HResult, ItemId, Phase, Prepared, Session, SyncCallback, SyncHandler,
+};
+
+/// Records what passes between a host and a handler, whichever they are.
+///
+/// It is a cheap handle: clones write into the same trace. Wrap the handler and drive the wrapper; or wrap a callback alone
+/// and hand the wrapper to what reports. Every call is passed on as it is, so neither side sees a difference, but for
+/// one: the wrapped callback gives reporters no shortcut, so that each report is seen.
+///
+/// The trace can be taken at any time; what has not ended by then is in it without an answer.
+///
+/// ```
+/// use std::sync::Arc;
+/// use syncmgr::testing::{Recorder, Rule};
+/// use syncmgr::{ItemId, ItemStatus, ProgressUpdate, Session, SyncCallback, SyncItem};
+///
+/// let photos = ItemId::from_u128(1);
+/// let session = Session::builder().item(SyncItem::new(photos, "photos".parse()?)).build()?;
+///
+/// let recorder = Recorder::new();
+/// let callback = recorder.callback(session);
+/// let _ = callback.progress(photos, &ProgressUpdate::new().status(ItemStatus::Succeeded))?;
+///
+/// // It never asked whether to start.
+/// assert_eq!(recorder.trace().violations()[0].rule, Rule::VerdictBeforeItem);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Something was written, a callback was dropped, or the host has finished.
+    changed: Condvar,
+    watch: OnceLock<Arc<dyn Watch>>,
+}
+
+/// Who is asked about each call before it is passed on: the harness.
+pub(super) trait Watch: Send + Sync {
+    /// Called with no lock held, on the thread of the call, which is written down already.
+    fn before(&self, recorder: &Recorder, call: &Begun) -> Intercept;
+}
+
+/// What is done with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Intercept {
+    /// It is passed on.
+    Pass,
+    /// It is answered with this, and not passed on.
+    Refuse(CallbackError),
+    /// It is answered `Denied`, and not passed on.
+    Deny,
+}
+
+/// A call that has begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    /// Its place in the trace.
+    pub(super) at: usize,
+    /// For a report: how many there were, of all items, this one included.
+    pub(super) report: u32,
+    /// For a report: how many there were of its item, this one included.
+    pub(super) of_item: u32,
+    /// Whether it came on the thread on which the host makes its calls.
+    pub(super) on_host_thread: bool,
+}
+
+pub(super) struct State {
+    pub(super) calls: Vec<Call>,
+    /// The last place in time that was given out.
+    pub(super) clock: u64,
+    pub(super) names: Names,
+    pub(super) phase: Phase,
+    /// The items whose `set_item_status` has returned in this round.
+    pub(super) told: HashSet<ItemId>,
+    /// How many reports each item had.
+    reports: HashMap<ItemId, u32>,
+    /// The items of the last prepare.
+    round: Vec<ItemId>,
+    /// How many wrapped callbacks are still held by somebody.
+    pub(super) live: usize,
+    /// The host's thread has finished.
+    pub(super) finished: bool,
+    all_reports: u32,
+    threads: HashMap<ThreadId, u32>,
+    host: Option<ThreadId>,
+    callbacks: u32,
+    frozen: bool,
+}
+
+impl Recorder {
+    /// An empty trace to be.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State {
+                    calls: Vec::new(),
+                    clock: 0,
+                    names: Names::default(),
+                    // Until a handler is heard of, the callback stands alone, as that of an open session.
+                    phase: Phase::Open,
+                    told: HashSet::new(),
+                    reports: HashMap::new(),
+                    round: Vec::new(),
+                    live: 0,
+                    finished: false,
+                    all_reports: 0,
+                    threads: HashMap::new(),
+                    host: None,
+                    callbacks: 0,
+                    frozen: false,
+                }),
+                changed: Condvar::new(),
+                watch: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// Wraps a callback.
+    #[must_use]
+    pub fn callback(&self, inner: Arc<dyn SyncCallback>) -> Arc<dyn SyncCallback> {
+        let number = self.next_callback();
+        RecordedCallback::wrap(self.clone(), number, inner)
+    }
+
+    /// Wraps a handler. The callbacks that the host sets are wrapped too.
+    #[must_use]
+    pub fn handler(&self, inner: Arc<dyn SyncHandler>) -> Arc<dyn SyncHandler> {
+        self.state().phase = Phase::Idle;
+        RecordedHandler::wrap(self.clone(), inner)
+    }
+
+    /// Wraps a connector, so that the trace shows when connections open and close (rule M08).
+    #[must_use]
+    pub fn connector<C: Connector + 'static>(&self, inner: C) -> impl Connector + use<C> {
+        RecordedConnector::wrap(self.clone(), Box::new(inner))
+    }
+
+    /// Cancels an item of a session, as the user would, and writes that down (rule M10).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::cancel_item`].
+    pub fn cancel_item(&self, session: &Session, item: ItemId) -> Result<(), CallbackError> {
+        self.refusable(Action::CancelItem { item }, || session.cancel_item(item))
+    }
+
+    /// Skips an item of a session, as the user would, and writes that down.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::skip_item`].
+    pub fn skip_item(&self, session: &Session, item: ItemId) -> Result<(), CallbackError> {
+        self.refusable(Action::SkipItem { item }, || session.skip_item(item))
+    }
+
+    /// Cancels everything in a session, as the user would, and writes that down.
+    pub fn cancel_all(&self, session: &Session) {
+        // It refuses nothing.
+        let _ = self.refusable(Action::CancelAll, || {
+            session.cancel_all();
+            Ok(())
+        });
+    }
+
+    fn refusable(
+        &self,
+        action: Action,
+        call: impl FnOnce() -> Result<(), CallbackError>,
+    ) -> Result<(), CallbackError> {
+        let at = self.begin(action, None).at;
+        let result = call();
+        self.end(at, Answer::of_callback(&result, |()| Answer::Done));
+        result
+    }
+
+    /// The trace so far, judged by the rules.
+    pub fn trace(&self) -> Trace {
+        Trace::from_calls(self.state().calls.clone())
+    }
+
+    /// The trace; nothing is written into it any more.
+    pub(super) fn freeze(&self) -> Vec<Call> {
+        let mut state = self.state();
+        state.frozen = true;
+        std::mem::take(&mut state.calls)
+    }
+
+    pub(super) fn watch(&self, watch: Arc<dyn Watch>) {
+        // Set once, by the harness that made this recorder.
+        let _ = self.shared.watch.set(watch);
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock()
+    }
+
+    /// Changes the state, and wakes whoever waits for it.
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = change(&mut self.state());
+        self.shared.changed.notify_all();
+        result
+    }
+
+    /// Waits until the state is as wanted, or the time has come; answers whether it is.
+    pub(super) fn wait_until(
+        &self,
+        until: Instant,
+        mut wanted: impl FnMut(&State) -> bool,
+    ) -> bool {
+        let mut state = self.state();
+        loop {
+            if wanted(&state) {
+                return true;
+            }
+            if self
+                .shared
+                .changed
+                .wait_until(&mut state, until)
+                .timed_out()
+            {
+                return wanted(&state);
+            }
+        }
+    }
+
+    pub(super) fn next_callback(&self) -> u32 {
+        let mut state = self.state();
+        state.callbacks += 1;
+        state.callbacks
+    }
+
+    /// Writes down that a call begins.
+    pub(super) fn begin(&self, action: Action, callback: Option<u32>) -> Begun {
+        let id = thread::current().id();
+        self.change(|state| state.begin(id, action, callback))
+    }
+
+    /// Writes down what a call answered.
+    pub(super) fn end(&self, at: usize, answer: Answer) {
+        self.change(|state| state.end(at, answer));
+    }
+
+    /// Writes down something that is no call.
+    pub(super) fn note(&self, action: Action) {
+        let id = thread::current().id();
+        self.change(|state| {
+            let id = match action {
+                Action::GaveUp => state.host.unwrap_or(id),
+                _ => id,
+            };
+            let begun = state.begin(id, action, None);
+            state.end(begun.at, Answer::None);
+        });
+    }
+
+    /// Asks the harness, if there is one, what is to be done with a call.
+    pub(super) fn intercept(&self, call: &Begun) -> Intercept {
+        match self.shared.watch.get() {
+            Some(watch) => watch.before(self, call),
+            None => Intercept::Pass,
+        }
+    }
+}
+
+impl State {
+    /// The first item of the round that had no report yet.
+    pub(super) fn next_unreported(&self) -> Option<ItemId> {
+        let mut round = self.round.iter();
+        round.find(|item| !self.reports.contains_key(item)).copied()
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn begin(&mut self, id: ThreadId, action: Action, callback: Option<u32>) -> Begun {
+        let begun = self.tick();
+        if action.side() == Side::Host && self.host.is_none() {
+            self.host = Some(id);
+        }
+        let mut report = 0;
+        let mut of_item = 0;
+        if let Some(item) = action.reported() {
+            self.all_reports = self.all_reports.saturating_add(1);
+            report = self.all_reports;
+            let count = self.reports.entry(item).or_insert(0);
+            *count = count.saturating_add(1);
+            of_item = *count;
+        }
+        match &action {
+            Action::PrepareForSync { items } => {
+                self.phase = Phase::Preparing;
+                self.told.clear();
+                self.round.clone_from(items);
+            }
+            Action::Synchronize => self.phase = Phase::Synchronizing,
+            _ => {}
+        }
+        self.names.learn_action(&action);
+        let next = self.threads.len() as u32; // there are never 2^32 threads
+        let thread = *self.threads.entry(id).or_insert(next);
+        let at = self.calls.len();
+        if !self.frozen {
+            self.calls.push(Call {
+                thread,
+                phase: self.phase,
+                begun,
+                ended: None,
+                callback,
+                action,
+                answer: Answer::None,
+            });
+        }
+        Begun {
+            at,
+            report,
+            of_item,
+            on_host_thread: self.host == Some(id),
+        }
+    }
+
+    fn end(&mut self, at: usize, answer: Answer) {
+        let ended = self.tick();
+        self.names.learn_answer(&answer);
+        // Gone where the trace was taken meanwhile.
+        let Some(call) = self.calls.get_mut(at) else {
+            return;
+        };
+        match (&call.action, &answer) {
+            (Action::SetItemStatus { item, .. }, _) => {
+                self.told.insert(*item);
+            }
+            (Action::PrepareForSyncCompleted { result }, Answer::Done) => {
+                self.phase = match *result {
+                    HResult::S_OK => Phase::Prepared,
+                    _ => Phase::Completed,
+                };
+            }
+            (Action::PrepareForSync { .. }, Answer::Prepared(Prepared::Started)) => {}
+            (Action::PrepareForSync { .. }, _) if self.phase == Phase::Preparing => {
+                self.phase = Phase::Completed;
+            }
+            (Action::SynchronizeCompleted { .. }, Answer::Done) => self.phase = Phase::Completed,
+            (Action::Synchronize, answer)
+                if answer.hresult() != Some(HResult::S_OK)
+                    && self.phase == Phase::Synchronizing =>
+            {
+                self.phase = Phase::Completed;
+            }
+            (Action::SetProgressCallback { set: None }, _) => self.phase = Phase::Released,
+            _ => {}
+        }
+        call.ended = Some(ended);
+        call.answer = answer;
+    }
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("calls", &self.state().calls.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The text of a panic.
+pub(super) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    crate::manager::panic_text(payload)
+}

@@ -1,0 +1,576 @@
+//! How a trace is written for people.
+//!
+//! ```text
+//!   #  thread    phase          call
+//!  10  host      synchronizing  synchronize()
+//!  11  thread 1  synchronizing    progress("photos", updating) -> continue
+//!  12  thread 1  synchronizing    progress("photos", value 5) -> continue          <- H17
+//!      host      synchronizing  synchronize() (call 10) -> ok
+//! ```
+//!
+//! A call stands where it began. Where others came before it ended, its answer stands on a line of its own, where it ended.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::{self, Write as _};
+
+use super::call::{Action, Answer, Call, Listed, Side, Update};
+use super::names::Names;
+use super::trace::Trace;
+use super::violation::{Incident, Violation};
+use crate::{HandlerFlags, ItemFlags, ItemId, SyncFlags};
+
+/// The longest text of a call that is shown, in characters.
+const TEXT_MOST: usize = 60;
+
+/// How many items of a list are shown.
+const ITEMS_MOST: usize = 8;
+
+/// How many calls around a breach a report shows.
+const AROUND: usize = 4;
+
+/// How many breaches a report shows in full.
+const BREACHES_MOST: usize = 10;
+
+/// A line of the timeline.
+enum Line {
+    /// The call begins here; with its answer if nothing came between.
+    Begins(usize),
+    /// The call ends here.
+    Ends(usize),
+}
+
+impl Line {
+    fn at(&self) -> usize {
+        match self {
+            Line::Begins(at) | Line::Ends(at) => *at,
+        }
+    }
+}
+
+/// The lines of a timeline, in the order of time.
+fn lines(calls: &[Call]) -> Vec<Line> {
+    // Where another call or end stands between a call's begin and its end, the end has a line of its own.
+    let mut events: Vec<(u64, Line)> = Vec::with_capacity(calls.len());
+    for (at, call) in calls.iter().enumerate() {
+        events.push((call.begun, Line::Begins(at)));
+        if let Some(ended) = call.ended {
+            events.push((ended, Line::Ends(at)));
+        }
+    }
+    events.sort_by_key(|(time, _)| *time);
+    let mut lines: Vec<Line> = Vec::with_capacity(calls.len());
+    for (_, line) in events {
+        if let (Line::Ends(at), Some(Line::Begins(last))) = (&line, lines.last()) {
+            if at == last {
+                continue;
+            }
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// What the lines of a trace have in common.
+struct Page<'a> {
+    trace: &'a Trace,
+    lines: Vec<Line>,
+    /// Calls whose answer stands on their own line.
+    short: Vec<bool>,
+    /// How many calls of the same thread were not ended when this one began.
+    depth: Vec<usize>,
+    host: Option<u32>,
+    /// For each call at fault: the rules.
+    marks: HashMap<usize, String>,
+}
+
+impl<'a> Page<'a> {
+    fn new(trace: &'a Trace) -> Self {
+        let calls = trace.calls();
+        let lines = lines(calls);
+        let mut short = vec![true; calls.len()];
+        for line in &lines {
+            if let Line::Ends(at) = line {
+                if let Some(short) = short.get_mut(*at) {
+                    *short = false;
+                }
+            }
+        }
+        let mut open: HashMap<u32, Vec<u64>> = HashMap::new();
+        let depth = calls.iter().map(|call| {
+            let open = open.entry(call.thread).or_default();
+            open.retain(|ended| *ended > call.begun);
+            let depth = open.len();
+            open.push(call.ended.unwrap_or(u64::MAX));
+            depth
+        });
+        let depth = depth.collect();
+        let mut marks: HashMap<usize, String> = HashMap::new();
+        for violation in trace.violations() {
+            let mark = marks.entry(violation.at).or_default();
+            if !mark.is_empty() {
+                mark.push_str(", ");
+            }
+            mark.push_str(violation.rule.id());
+        }
+        Self {
+            trace,
+            lines,
+            short,
+            depth,
+            host: host_thread(calls),
+            marks,
+        }
+    }
+
+    fn head(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:>5}  {:<9}  {:<13}  call", "#", "thread", "phase")
+    }
+
+    fn line(&self, line: &Line, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = line.at();
+        let Some(call) = self.trace.calls().get(at) else {
+            return Ok(());
+        };
+        let number = match line {
+            Line::Begins(_) => (at + 1).to_string(),
+            Line::Ends(_) => String::new(),
+        };
+        let mut text = "  ".repeat(self.depth.get(at).copied().unwrap_or(0));
+        match line {
+            Line::Begins(_) => {
+                text.push_str(&action(&call.action, self.trace.names()));
+                if self.short.get(at).copied().unwrap_or(true) {
+                    text.push_str(&arrow(call, self.trace.names()));
+                }
+            }
+            Line::Ends(_) => {
+                let _ = write!(text, "{} (call {})", call.action.name(), at + 1);
+                text.push_str(&arrow(call, self.trace.names()));
+            }
+        }
+        if let (Line::Begins(_), Some(mark)) = (line, self.marks.get(&at)) {
+            let _ = write!(text, "    <- {mark}");
+        }
+        writeln!(
+            f,
+            "{number:>5}  {:<9}  {:<13}  {text}",
+            thread(call.thread, self.host),
+            call.phase.to_string(),
+        )
+    }
+}
+
+/// The thread on which the host makes its calls.
+fn host_thread(calls: &[Call]) -> Option<u32> {
+    let mut calls = calls.iter();
+    calls
+        .find(|call| call.action.side() == Side::Host)
+        .map(|call| call.thread)
+}
+
+fn thread(number: u32, host: Option<u32>) -> String {
+    if host == Some(number) {
+        "host".to_owned()
+    } else {
+        format!("thread {number}")
+    }
+}
+
+/// The whole timeline, with the breaches under it.
+pub(super) fn whole(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    summary(trace, f)?;
+    let page = Page::new(trace);
+    Page::head(f)?;
+    for line in &page.lines {
+        page.line(line, f)?;
+    }
+    for violation in trace.violations() {
+        writeln!(f)?;
+        breach(trace, violation, f)?;
+    }
+    incidents(trace, f)?;
+    undecided(trace, f)
+}
+
+fn summary(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let faults = trace.violations().iter().filter(|v| v.is_fault()).count();
+    let questions = trace.violations().len() - faults;
+    let incidents = trace.incidents().len();
+    write!(f, "{}", counted(trace.calls().len(), "call", "calls"))?;
+    if let Some(about) = trace.what_was_done() {
+        write!(f, ", {about}")?;
+    }
+    if faults + questions + incidents == 0 {
+        return writeln!(f, ": no rule is broken");
+    }
+    write!(f, ": {}", counted(faults, "breach", "breaches"))?;
+    if questions > 0 {
+        write!(f, ", {}", counted(questions, "question", "questions"))?;
+    }
+    if incidents > 0 {
+        write!(f, ", {}", counted(incidents, "incident", "incidents"))?;
+    }
+    writeln!(f)
+}
+
+pub(super) fn counted(count: usize, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
+}
+
+fn breach(trace: &Trace, violation: &Violation, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let rule = violation.rule;
+    let host = host_thread(trace.calls());
+    let at = violation.at;
+    let on = trace.calls().get(at).map_or_else(String::new, |call| {
+        format!(", on {}, {}", thread(call.thread, host), call.phase)
+    });
+    writeln!(f, "{rule} ({}) at call {}{on}", violation.severity, at + 1)?;
+    writeln!(f, "  happened:  {}", violation.message)?;
+    if violation.repeats > 0 {
+        let times = counted(violation.repeats, "more time", "more times");
+        writeln!(f, "             and the same {times}")?;
+    }
+    writeln!(f, "  the rule:  {}", rule.text())?;
+    for led_by in &violation.led_by {
+        if let Some(call) = trace.calls().get(*led_by) {
+            writeln!(
+                f,
+                "  led by:    call {}, on {}: {}{}",
+                led_by + 1,
+                thread(call.thread, host),
+                action(&call.action, trace.names()),
+                arrow(call, trace.names()),
+            )?;
+        }
+    }
+    writeln!(f, "  instead:   {}", rule.advice())?;
+    writeln!(f, "  source:    {}", rule.source())
+}
+
+fn incidents(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for incident in trace.incidents() {
+        let name = |at: &usize| {
+            trace
+                .calls()
+                .get(*at)
+                .map_or("?", |call| call.action.name())
+        };
+        writeln!(f)?;
+        match incident {
+            Incident::Panicked { at, text } => {
+                writeln!(f, "{} (call {}) panicked: {text}", name(at), at + 1)?;
+            }
+            Incident::DidNotReturn { at } => writeln!(
+                f,
+                "{} (call {}) had not returned when the host gave up waiting; it has to return soon and to work on threads of its own",
+                name(at),
+                at + 1
+            )?,
+            Incident::After { text } => {
+                writeln!(f, "the look at the world after the run panicked: {text}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn undecided(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for undecided in trace.undecided() {
+        writeln!(f, "\n{} is not decided: {}", undecided.rule, undecided.why)?;
+    }
+    Ok(())
+}
+
+/// The breaches, with the calls around them.
+pub(super) struct Report<'a> {
+    pub(super) trace: &'a Trace,
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trace = self.trace;
+        summary(trace, f)?;
+        for violation in trace.violations().iter().take(BREACHES_MOST) {
+            writeln!(f)?;
+            breach(trace, violation, f)?;
+        }
+        let more = trace.violations().len().saturating_sub(BREACHES_MOST);
+        if more > 0 {
+            writeln!(f, "\nand {}", counted(more, "breach more", "breaches more"))?;
+        }
+        incidents(trace, f)?;
+
+        let page = Page::new(trace);
+        let wanted = around(trace, &page.lines);
+        writeln!(f)?;
+        Page::head(f)?;
+        let mut next = 0;
+        for place in wanted {
+            if place > next {
+                writeln!(f, "{:>5}", "...")?;
+            }
+            if let Some(line) = page.lines.get(place) {
+                page.line(line, f)?;
+            }
+            next = place + 1;
+        }
+        if next < page.lines.len() {
+            writeln!(f, "{:>5}", "...")?;
+        }
+        Ok(())
+    }
+}
+
+/// The lines that a report shows: those at fault, those that led there, and some around each.
+fn around(trace: &Trace, lines: &[Line]) -> BTreeSet<usize> {
+    let mut calls: BTreeSet<usize> = BTreeSet::new();
+    for violation in trace.violations().iter().take(BREACHES_MOST) {
+        calls.insert(violation.at);
+        calls.extend(&violation.led_by);
+    }
+    for incident in trace.incidents() {
+        match incident {
+            Incident::Panicked { at, .. } | Incident::DidNotReturn { at } => {
+                calls.insert(*at);
+            }
+            Incident::After { .. } => {
+                calls.insert(trace.calls().len().saturating_sub(1));
+            }
+        }
+    }
+    let mut wanted = BTreeSet::new();
+    for (place, line) in lines.iter().enumerate() {
+        if calls.contains(&line.at()) {
+            let last = (place + AROUND).min(lines.len().saturating_sub(1));
+            wanted.extend(place.saturating_sub(AROUND)..=last);
+        }
+    }
+    wanted
+}
+
+/// The timeline of one item.
+pub(super) struct OfItem<'a> {
+    pub(super) trace: &'a Trace,
+    pub(super) item: ItemId,
+}
+
+impl fmt::Display for OfItem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.trace.names();
+        for call in self.trace.calls() {
+            let is_its_own = match &call.action {
+                Action::SetItemStatus { item, .. }
+                | Action::CommitItem { item }
+                | Action::CancelItem { item }
+                | Action::SkipItem { item } => *item == self.item,
+                Action::AddItem { item } | Action::ProposeItem { item } => item.id == self.item,
+                Action::LogError { record } => record.item == Some(self.item),
+                action => action.reported() == Some(self.item),
+            };
+            if is_its_own {
+                let text = action(&call.action, names);
+                writeln!(f, "{text}{}", arrow(call, names))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The answer, after an arrow; nothing where there is none and none is due.
+fn arrow(call: &Call, names: &Names) -> String {
+    match (&call.answer, call.action.side()) {
+        (Answer::None, Side::Note) => String::new(),
+        (Answer::None, _) => " -> (has not returned)".to_owned(),
+        (answer, _) => format!(" -> {}", self::answer(answer, names)),
+    }
+}
+
+fn answer(answer: &Answer, names: &Names) -> String {
+    match answer {
+        Answer::None => "nothing".to_owned(),
+        Answer::Panicked(text) => format!("panicked: {}", quoted(text)),
+        Answer::Done => "ok".to_owned(),
+        Answer::Verdict(verdict) => format!("{verdict:?}"),
+        Answer::Dialog(dialog) => format!("{dialog:?}"),
+        Answer::Participation(participation) => format!("{participation:?}"),
+        Answer::Prepared(prepared) => format!("{prepared:?}"),
+        Answer::Info { name, flags } => {
+            let mut text = quoted(name);
+            if *flags != HandlerFlags::empty() {
+                let _ = write!(text, ", {}", bits(flags));
+            }
+            text
+        }
+        Answer::List { complete, items } => {
+            let mut text = if *complete { "complete" } else { "incomplete" }.to_owned();
+            for (place, item) in items.iter().take(ITEMS_MOST).enumerate() {
+                text.push_str(if place == 0 { ": " } else { ", " });
+                text.push_str(&listed(item, names));
+            }
+            if items.len() > ITEMS_MOST {
+                let _ = write!(text, ", and {} more", items.len() - ITEMS_MOST);
+            }
+            text
+        }
+        Answer::Items(items) => format!("[{}]", names.list(items, ITEMS_MOST)),
+        Answer::Object => "an object".to_owned(),
+        Answer::Refused(error) => format!("refused: {error:?}"),
+        Answer::Failed { code, text } => {
+            let code = code.name().map_or_else(|| code.to_string(), str::to_owned);
+            format!("{code}: {}", quoted(text))
+        }
+    }
+}
+
+fn listed(item: &Listed, names: &Names) -> String {
+    let mut text = names.item(item.id);
+    if item.flags != ItemFlags::empty() {
+        let _ = write!(text, " ({})", bits(&item.flags));
+    }
+    if !item.checked {
+        text.push_str(" (unchecked)");
+    }
+    text
+}
+
+/// What was called, with its arguments.
+fn action(action: &Action, names: &Names) -> String {
+    let name = action.name();
+    let arguments = match action {
+        Action::Initialize { flags, cookie } => {
+            let mut text = sync_flags(*flags);
+            if let Some(cookie) = cookie {
+                let _ = write!(
+                    text,
+                    ", cookie of {}",
+                    counted(cookie.len(), "byte", "bytes")
+                );
+            }
+            text
+        }
+        Action::SetProgressCallback { set } => match set {
+            Some(number) => format!("callback {number}"),
+            None => "none".to_owned(),
+        },
+        Action::PrepareForSync { items } => names.list(items, ITEMS_MOST),
+        Action::SetItemStatus { item, status } => format!("{}, {status}", names.item(*item)),
+        Action::ItemObject { item, .. } => names.item(*item),
+        Action::ShowProperties { target } => match target {
+            Some(item) => names.item(*item),
+            None => "the handler's own".to_owned(),
+        },
+        Action::ShowError { error } => names.error_name(*error),
+        Action::Progress { item, update } => {
+            let mut text = names.item(*item);
+            text.push_str(&self::update(update));
+            text
+        }
+        Action::LogError { record } => {
+            let mut text = format!("{}, {}", record.level, quoted(&record.text));
+            if let Some(item) = record.item {
+                let _ = write!(text, ", {}", names.item(item));
+            }
+            if let Some(error) = record.error_id {
+                let _ = write!(text, ", {}", names.error_name(error));
+            }
+            if record.can_be_shown() {
+                text.push_str(", jump text");
+            }
+            text
+        }
+        Action::DeleteLogError { error } => match error {
+            Some(error) => names.error_name(*error),
+            None => "all".to_owned(),
+        },
+        Action::PrepareForSyncCompleted { result }
+        | Action::SynchronizeCompleted { result }
+        | Action::ShowPropertiesCompleted { result } => code(*result),
+        Action::ShowErrorCompleted { result, items } => {
+            let mut text = code(*result);
+            if !items.is_empty() {
+                let _ = write!(text, ", {}", names.list(items, ITEMS_MOST));
+            }
+            text
+        }
+        Action::EnableModeless { enable } => enable.to_string(),
+        Action::EstablishConnection { name } => match name {
+            Some(name) => quoted(name),
+            None => "the default one".to_owned(),
+        },
+        Action::CanContinue { item } | Action::WakeOnCancel { item } => match item {
+            Some(item) => names.item(*item),
+            None => "the handler as a whole".to_owned(),
+        },
+        Action::AddItem { item } | Action::ProposeItem { item } => listed(item, names),
+        Action::CommitItem { item } => names.item(*item),
+        Action::HandlerText { text } => quoted(text),
+        Action::Info | Action::Items | Action::Synchronize | Action::AdditionalItems => {
+            String::new()
+        }
+        // No calls: in words.
+        Action::CancelItem { item } | Action::SkipItem { item } => {
+            return format!("* {name} {}", names.item(*item));
+        }
+        Action::ConnectionOpened { name: which } | Action::ConnectionClosed { name: which } => {
+            return match which {
+                Some(which) => format!("* {name}: {}", quoted(which)),
+                None => format!("* {name}"),
+            };
+        }
+        Action::CancelAll | Action::CallbackReleased | Action::GaveUp | Action::HandlerDropped => {
+            return format!("* {name}");
+        }
+    };
+    format!("{name}({arguments})")
+}
+
+fn update(update: &Update) -> String {
+    let mut text = String::new();
+    if update.only_asks() {
+        text.push_str(", only asks");
+    }
+    if let Some(status) = update.status {
+        let _ = write!(text, ", {status}");
+    }
+    if let Some(value) = update.value {
+        let _ = write!(text, ", value {value}");
+    }
+    if let Some(max) = update.max {
+        let _ = write!(text, ", max {max}");
+    }
+    if let Some(line) = &update.text {
+        let _ = write!(text, ", {}", quoted(line));
+    }
+    text
+}
+
+fn code(code: crate::HResult) -> String {
+    code.name().map_or_else(|| code.to_string(), str::to_owned)
+}
+
+fn sync_flags(flags: SyncFlags) -> String {
+    let mut text = flags.event().to_string();
+    let rest = flags.difference(SyncFlags::EVENT_MASK);
+    if !rest.is_empty() {
+        let _ = write!(text, ", {}", bits(&rest));
+    }
+    text
+}
+
+fn bits<B: bitflags::Flags>(flags: &B) -> String
+where
+    B::Bits: bitflags::parser::WriteHex,
+{
+    let mut text = String::new();
+    // A string takes whatever is written.
+    let _ = bitflags::parser::to_writer(flags, &mut text);
+    text
+}
+
+/// A text in quotes, cut where it is long.
+fn quoted(text: &str) -> String {
+    match text.char_indices().nth(TEXT_MOST) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
+    }
+}

@@ -1,0 +1,165 @@
+//! A trace: what passed between a host and a handler, and what the rules say of it.
+
+use std::fmt;
+
+use super::call::{Action, Call};
+use super::check::{Judgement, judge};
+use super::names::Names;
+use super::rule::Rule;
+use super::show;
+use super::violation::{Incident, Undecided, Violation};
+use crate::{ItemId, ItemStatus};
+
+/// What passed between a host and a handler, in order, judged by the rules of the contract.
+///
+/// Made by a [`Harness`](super::Harness) or a [`Recorder`](super::Recorder). Its `Display` is a timeline for people, with the
+/// breaches under it. Items are called by their names there and errors by numbers, so that the text of a handler that works
+/// on the host's thread is the same in each run, also where ids are random: good for snapshot tests. What a handler does on
+/// threads of its own falls between the host's calls as chance has it; it is the same from run to run item by item:
+/// [`item`](Self::item).
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use syncmgr::testing::{Harness, Script, Step};
+/// # use syncmgr::{ItemId, ItemStatus};
+/// # let photos = ItemId::from_u128(1);
+/// # let script = Script::new().item(photos, "photos").synchronize([
+/// #     Step::report(photos).status(ItemStatus::Updating),
+/// #     Step::report(photos).status(ItemStatus::Succeeded),
+/// # ]);
+/// let trace = Harness::new(script.handler()).run();
+/// println!("{trace}");
+/// trace.assert_conformant();
+/// ```
+#[derive(Clone)]
+#[must_use = "a trace says nothing until it is asked"]
+pub struct Trace {
+    calls: Vec<Call>,
+    names: Names,
+    judgement: Judgement,
+    /// What was done to the handler on purpose, in words.
+    about: Option<String>,
+}
+
+impl Trace {
+    /// Judges calls, which have to be in the order in which they began: a trace of one's own making.
+    pub fn from_calls(calls: Vec<Call>) -> Self {
+        let names = Names::of(&calls);
+        let judgement = judge(&calls, &names);
+        Self {
+            calls,
+            names,
+            judgement,
+            about: None,
+        }
+    }
+
+    pub(super) fn about(mut self, about: Option<String>) -> Self {
+        self.about = about;
+        self
+    }
+
+    pub(super) fn add_incident(&mut self, incident: Incident) {
+        self.judgement.incidents.push(incident);
+    }
+
+    /// Every call of both sides, in the order in which they began.
+    #[must_use]
+    pub fn calls(&self) -> &[Call] {
+        &self.calls
+    }
+
+    /// The breaches, in the order of the calls at fault; those that are only questions too
+    /// ([`Severity::Should`](super::Severity::Should)).
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.judgement.violations
+    }
+
+    /// The rules that the trace could not be judged by, and why. A rule that nothing in the trace touches is not among
+    /// them, and neither is M07, which no trace of one run can tell of.
+    #[must_use]
+    pub fn undecided(&self) -> &[Undecided] {
+        &self.judgement.undecided
+    }
+
+    /// What no rule speaks of and is wrong all the same: panics, and calls that did not return.
+    #[must_use]
+    pub fn incidents(&self) -> &[Incident] {
+        &self.judgement.incidents
+    }
+
+    /// Whether no rule was broken, but for those that are only questions, and nothing else went wrong.
+    #[must_use]
+    pub fn is_conformant(&self) -> bool {
+        self.judgement.incidents.is_empty() && !self.violations().iter().any(Violation::is_fault)
+    }
+
+    /// Whether this rule was broken.
+    #[must_use]
+    pub fn breaks(&self, rule: Rule) -> bool {
+        self.violations().iter().any(|found| found.rule == rule)
+    }
+
+    /// What the item is called in the timeline.
+    #[must_use]
+    pub fn name_of(&self, item: ItemId) -> String {
+        self.names.item(item)
+    }
+
+    /// The last status of an item that the host took.
+    #[must_use]
+    pub fn status(&self, item: ItemId) -> Option<ItemStatus> {
+        self.calls.iter().rev().find_map(|call| match &call.action {
+            Action::Progress { item: id, update } if *id == item && call.answer.is_taken() => {
+                update.status
+            }
+            _ => None,
+        })
+    }
+
+    /// The timeline of one item: its reports and what the host said of it, without threads and numbers. It is the same from
+    /// run to run also where several threads work, as long as one at a time works on the item.
+    pub fn item(&self, item: ItemId) -> impl fmt::Display + '_ {
+        show::OfItem { trace: self, item }
+    }
+
+    /// Panics with the breaches and the calls around them, unless the trace [is conformant](Self::is_conformant).
+    ///
+    /// # Panics
+    ///
+    /// That is what it is for.
+    #[track_caller]
+    pub fn assert_conformant(&self) {
+        assert!(self.is_conformant(), "{}", self.report());
+    }
+
+    /// The breaches and the calls around them: what [`assert_conformant`](Self::assert_conformant) says.
+    pub fn report(&self) -> impl fmt::Display + '_ {
+        show::Report { trace: self }
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    pub(super) fn what_was_done(&self) -> Option<&str> {
+        self.about.as_deref()
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show::whole(self, f)
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace")
+            .field("calls", &self.calls.len())
+            .field("violations", &self.judgement.violations)
+            .field("incidents", &self.judgement.incidents)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,72 @@
+//! What the checker found.
+
+use super::rule::{Rule, Severity};
+use crate::ItemId;
+
+/// A breach of a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// The rule.
+    pub rule: Rule,
+    /// How much this breach weighs.
+    pub severity: Severity,
+    /// The place in [`Trace::calls`](super::Trace::calls), counted from 0, of the call at fault: the one that should not have
+    /// been made, or after which the missing one was due.
+    pub at: usize,
+    /// The places of the calls that led to it, in order.
+    pub led_by: Vec<usize>,
+    /// The item it is about.
+    pub item: Option<ItemId>,
+    /// How many more times the same was done to the same item.
+    pub repeats: usize,
+    /// What happened, with the calls numbered from 1 as the timeline shows them.
+    pub message: String,
+}
+
+impl Violation {
+    /// What to do in place of it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        self.rule.advice()
+    }
+
+    /// Whether the breach is a fault, and not just a question.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        self.severity == Severity::Must
+    }
+}
+
+/// A rule that the trace could not be judged by, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Undecided {
+    /// The rule.
+    pub rule: Rule,
+    /// What the trace lacks.
+    pub why: String,
+}
+
+/// Something that no rule speaks of, and that no handler should do all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Incident {
+    /// A method of the handler panicked.
+    Panicked {
+        /// The place of the call in the trace, counted from 0.
+        at: usize,
+        /// The panic's text.
+        text: String,
+    },
+    /// A method of the handler had not returned when the host gave up.
+    DidNotReturn {
+        /// The place of the call in the trace, counted from 0.
+        at: usize,
+    },
+    /// The look at the world after the run, in [`Harness::explore`](super::Harness::explore), panicked.
+    After {
+        /// The panic's text.
+        text: String,
+    },
+}
