@@ -47,6 +47,8 @@ mod call;
 mod check;
 mod explore;
 mod harness;
+#[cfg(feature = "serde")]
+mod json;
 mod names;
 mod plan;
 mod point;
@@ -63,6 +65,8 @@ mod violation;
 pub use call::{Action, Answer, Call, Listed, Record, Side, Update};
 pub use explore::{Exploration, explore_cancellations, explore_faults};
 pub use harness::Harness;
+#[cfg(feature = "serde")]
+pub use json::TraceError;
 pub use plan::Which;
 pub use recorder::Recorder;
 pub use rule::{Rule, Severity, UnknownRule};

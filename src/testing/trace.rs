@@ -42,8 +42,9 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Judges calls, which have to be in the order in which they began: a trace of one's own making.
-    pub fn from_calls(calls: Vec<Call>) -> Self {
+    /// Judges calls, which are put into the order in which they began: a trace of one's own making.
+    pub fn from_calls(mut calls: Vec<Call>) -> Self {
+        calls.sort_by_key(|call| call.begun);
         let names = Names::of(&calls);
         let judgement = judge(&calls, &names);
         Self {
