@@ -44,7 +44,7 @@ use std::time::Duration;
 
 use handler::Mirror;
 use place::Places;
-use syncmgr::testing::{Action, Harness, Recorder, Rule, Trace};
+use syncmgr::testing::{Action, Call, Harness, Recorder, Trace};
 use syncmgr::{
     HResult, HandlerError, HostEvent, ItemId, ItemStatus, Prepared, Session, SyncHandler, Uuid,
 };
