@@ -43,8 +43,11 @@
 //!   Look at the world too: [`Harness::explore`] has a place for it.
 //! - What a trace lacks is said, not guessed: [`Trace::undecided`].
 
+mod answer;
 mod call;
 mod check;
+mod data;
+mod drive;
 mod explore;
 mod harness;
 #[cfg(feature = "serde")]
@@ -56,13 +59,17 @@ mod record;
 mod recorder;
 mod rule;
 mod script;
+mod scripted;
 mod scripted_host;
 mod show;
 mod step;
 mod trace;
 mod violation;
+mod words;
 
-pub use call::{Action, Answer, Call, Listed, Record, Side, Update};
+pub use answer::Answer;
+pub use call::{Action, Call, Side};
+pub use data::{Listed, Record, Update};
 pub use explore::{Exploration, explore_cancellations, explore_faults};
 pub use harness::Harness;
 #[cfg(feature = "serde")]

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::call::{Action, Answer, Call};
+use super::answer::Answer;
+use super::call::{Action, Call};
 use crate::{ErrorId, ItemId};
 
 /// Names of ids, learned from the calls in their order.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::call::{Action, Update};
+use super::call::Action;
+use super::data::Update;
 use super::harness::Harness;
 use super::plan::{Act, Which};
 use super::trace::Trace;

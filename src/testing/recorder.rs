@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::call::{Action, Answer, Call, Side};
+use super::answer::Answer;
+use super::call::{Action, Call, Side};
 use super::names::Names;
 use super::record::{RecordedCallback, RecordedConnector, RecordedHandler};
 use super::trace::Trace;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::call::{Action, Update};
+use super::call::Action;
+use super::data::Update;
 use super::recorder::Recorder;
 use super::trace::Trace;
 use crate::{

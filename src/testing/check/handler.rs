@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Check, number};
-use crate::testing::call::{Action, Answer, Call, Listed};
+use crate::testing::answer::Answer;
+use crate::testing::call::{Action, Call};
+use crate::testing::data::Listed;
 use crate::testing::rule::Rule;
 use crate::{
     Dialog, ErrorId, HResult, HandlerFlags, HandlerName, ItemFlags, ItemId, ItemName, Phase,

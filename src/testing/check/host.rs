@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Check, number};
-use crate::testing::call::{Action, Answer, Call};
+use crate::testing::answer::Answer;
+use crate::testing::call::{Action, Call};
 use crate::testing::rule::Rule;
 use crate::{Dialog, ErrorId, HResult, ItemId, ItemStatus, Phase, SyncEvent, Verdict};
 

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Check, number};
-use crate::testing::call::{Action, Answer, Call, Update};
+use crate::testing::answer::Answer;
+use crate::testing::call::{Action, Call};
+use crate::testing::data::Update;
 use crate::testing::rule::{Rule, Severity};
 use crate::{CallbackError, HResult, ItemId, ItemStatus, Verdict};
 

@@ -18,7 +18,8 @@ mod items;
 
 use std::collections::HashMap;
 
-use super::call::{Action, Answer, Call, Side};
+use super::answer::Answer;
+use super::call::{Action, Call, Side};
 use super::names::Names;
 use super::rule::{Rule, Severity};
 use super::violation::{Incident, Undecided, Violation};
