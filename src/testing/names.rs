@@ -112,6 +112,12 @@ impl Names {
         self.items.get(&id).map(String::as_str)
     }
 
+    /// The item of this plain name.
+    pub(super) fn find(&self, name: &str) -> Option<ItemId> {
+        let mut items = self.items.iter();
+        items.find(|(_, known)| *known == name).map(|(id, _)| *id)
+    }
+
     /// What the item is called: its name in quotes.
     pub(super) fn item(&self, id: ItemId) -> String {
         match (self.items.get(&id), self.unknown.get(&id)) {

@@ -146,7 +146,11 @@ impl Plan {
                 let _ = recorder.skip_item(session, item);
             }
             (Act::SkipThis(which), _) => {
-                if let Some(item) = find(session, which) {
+                let item = match which {
+                    Which::Id(id) => Some(*id),
+                    Which::Name(name) => recorder.state().names.find(name),
+                };
+                if let Some(item) = item {
                     if recorder.skip_item(session, item).is_ok() {
                         self.progress.lock().waiting.push(item);
                     }
@@ -306,17 +310,4 @@ fn wait_told(recorder: &Recorder, items: &[ItemId]) {
     recorder.wait_until(until, |state| {
         state.finished || items.iter().all(|item| state.told.contains(item))
     });
-}
-
-fn find(session: &Session, which: &Which) -> Option<ItemId> {
-    match which {
-        Which::Id(id) => Some(*id),
-        Which::Name(name) => {
-            let items = session.snapshot().items;
-            items
-                .iter()
-                .find(|item| item.name.as_str() == name)
-                .map(|item| item.id)
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! The points that the explorer visits: one act at one call, named so that it can be found again in another run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::call::Action;
@@ -50,8 +50,8 @@ fn said(update: &Update) -> Said {
 pub(super) struct Learned {
     order: Vec<String>,
     reports: HashMap<String, Vec<Said>>,
-    /// Items of a prepare that were never reported.
-    silent: Vec<String>,
+    /// The items of the prepares: those that can be skipped before they are begun.
+    prepared: Vec<String>,
     logged: u32,
     connected: u32,
     asked: u32,
@@ -62,12 +62,13 @@ impl Learned {
         let mut learned = Self {
             order: Vec::new(),
             reports: HashMap::new(),
-            silent: Vec::new(),
+            prepared: Vec::new(),
             logged: 0,
             connected: 0,
             asked: 0,
         };
         let mut prepared: Vec<ItemId> = Vec::new();
+        let mut seen = HashSet::new();
         for call in trace.calls() {
             match &call.action {
                 Action::PrepareForSync { items } => prepared.extend(items),
@@ -87,13 +88,9 @@ impl Learned {
             }
             reports.push(said(&call.action.update()));
         }
-        for item in prepared {
+        for item in prepared.into_iter().filter(|item| seen.insert(*item)) {
             if let Some(name) = trace.names().plain(item) {
-                let known =
-                    learned.reports.contains_key(name) || learned.silent.iter().any(|s| s == name);
-                if !known {
-                    learned.silent.push(name.to_owned());
-                }
+                learned.prepared.push(name.to_owned());
             }
         }
         learned
@@ -105,7 +102,7 @@ impl Learned {
         let cancels = kinds != Kinds::Faults;
         let faults = kinds != Kinds::Cancellations;
         if cancels {
-            for item in self.order.iter().chain(&self.silent) {
+            for item in &self.prepared {
                 points.push(Point::Skip { item: item.clone() });
                 points.push(Point::SkipInSynchronize { item: item.clone() });
             }

@@ -121,7 +121,7 @@ impl Script {
         self
     }
 
-    /// The list of items is [incomplete](ItemList::Incomplete).
+    /// The list of items is [incomplete](crate::ItemList::Incomplete).
     pub fn incomplete(mut self) -> Self {
         self.is_complete = false;
         self

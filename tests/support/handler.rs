@@ -192,7 +192,20 @@ impl Scripted {
     #[track_caller]
     pub fn run(self: &Arc<Self>, options: RunOptions) -> HandlerReport {
         let handler: Arc<dyn SyncHandler> = self.clone();
-        within("run_handler", move || run_handler(handler, options))
+        #[cfg(feature = "testing")]
+        let recorder = syncmgr::testing::Recorder::new();
+        #[cfg(feature = "testing")]
+        let handler = recorder.handler(handler);
+        let report = within("run_handler", move || run_handler(handler, options));
+        // Whatever the handler does, the driver keeps the rules that bind it.
+        #[cfg(feature = "testing")]
+        {
+            let trace = recorder.trace();
+            let mut found = trace.violations().iter();
+            let host = found.find(|found| !found.rule.binds_handler());
+            assert_eq!(host, None, "the driver broke a rule of the host: {trace}");
+        }
+        report
     }
 
     /// The callback that the host set.

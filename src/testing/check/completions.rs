@@ -84,6 +84,14 @@ impl Pair {
         match call.answer.hresult() {
             Some(code) if (self.is_due)(code) => match completions {
                 [] => self.missing(check, at, call),
+                // The host had given up by then.
+                [late]
+                    if check
+                        .gave_up
+                        .is_some_and(|gave_up| (at..*late).contains(&gave_up)) =>
+                {
+                    self.missing(check, at, call);
+                }
                 [_] => {}
                 [first, more @ ..] => {
                     for again in more {
@@ -135,7 +143,7 @@ impl Pair {
         match check.gave_up {
             Some(gave_up) if gave_up > at => {
                 let message = format!(
-                    "{name} ({}) was answered by a success, and {} never came: the host gave up waiting at {}",
+                    "{name} ({}) was answered by a success, and {} had not come when the host gave up waiting at {}",
                     number(at),
                     self.completion,
                     number(gave_up)
