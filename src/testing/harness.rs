@@ -153,30 +153,30 @@ impl Harness {
     }
 
     /// Cancels the item of the n-th report, counted from 1, which itself answers the cancel.
-    pub fn cancel_item_at(self, report: u32) -> Self {
+    pub fn cancel_item_at(self, report: usize) -> Self {
         let about = format!("the item of report {report} cancelled");
         self.when(When::Report(report), Act::CancelItem, about)
     }
 
     /// Cancels everything at the n-th report, counted from 1, which itself answers the cancel.
-    pub fn cancel_all_at(self, report: u32) -> Self {
+    pub fn cancel_all_at(self, report: usize) -> Self {
         let about = format!("everything cancelled at report {report}");
         self.when(When::Report(report), Act::CancelAll, about)
     }
 
     /// Cancels an item at its k-th report, counted from 1, which itself answers the cancel.
-    pub fn cancel_item_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    pub fn cancel_item_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::CancelItem)
     }
 
     /// Cancels everything at the k-th report of an item, counted from 1, which itself answers the cancel.
-    pub fn cancel_all_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    pub fn cancel_all_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::CancelAll)
     }
 
     /// Skips an item at its k-th report, counted from 1: the report answers the cancel, and the handler is told by
     /// `set_item_status`.
-    pub fn skip_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    pub fn skip_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::Skip)
     }
 
@@ -185,17 +185,17 @@ impl Harness {
     ///
     /// A handler that keeps a lock during its report, which `set_item_status` takes too, cannot be told while it is held; it
     /// is let go after a quarter of a second.
-    pub fn skip_next_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    pub fn skip_next_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::SkipNext)
     }
 
     /// The callback answers `Released` from the k-th report of an item on, that report included. Nothing more is due of the
     /// handler then, but to stop.
-    pub fn release_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    pub fn release_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::Release)
     }
 
-    pub(super) fn at_report(self, item: Which, report: u32, act: Act) -> Self {
+    pub(super) fn at_report(self, item: Which, report: usize, act: Act) -> Self {
         let words = match act {
             Act::CancelItem => format!("{{}} cancelled at its report {report}"),
             Act::CancelAll => format!("everything cancelled at report {report} of {{}}"),
@@ -248,7 +248,7 @@ impl Harness {
     }
 
     /// Denies the k-th dialog that is asked for, counted from 1.
-    pub fn deny_dialog_at(mut self, call: u32) -> Self {
+    pub fn deny_dialog_at(mut self, call: usize) -> Self {
         self.plan.dialogs = Some(call);
         self.about
             .push(About::from(format!("dialog {call} denied")));
@@ -263,7 +263,7 @@ impl Harness {
     }
 
     /// Refuses the k-th connection that is asked for, counted from 1.
-    pub fn refuse_connection_at(mut self, call: u32) -> Self {
+    pub fn refuse_connection_at(mut self, call: usize) -> Self {
         self.plan.connections = Some(call);
         self.about
             .push(About::from(format!("connection {call} refused")));
@@ -278,7 +278,7 @@ impl Harness {
     }
 
     /// The log refuses the k-th entry, counted from 1.
-    pub fn full_log_at(mut self, call: u32) -> Self {
+    pub fn full_log_at(mut self, call: usize) -> Self {
         self.plan.log = Some(call);
         self.about
             .push(About::from(format!("log entry {call} refused")));
@@ -344,7 +344,7 @@ impl Harness {
         self
     }
 
-    pub(super) fn refuse_at(self, fault: Fault, number: u32) -> Self {
+    pub(super) fn refuse_at(self, fault: Fault, number: usize) -> Self {
         match fault {
             Fault::Log => self.full_log_at(number),
             Fault::Connection => self.refuse_connection_at(number),

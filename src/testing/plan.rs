@@ -55,9 +55,9 @@ type Predicate = Mutex<Box<dyn FnMut(&Call) -> bool + Send>>;
 /// When something is done.
 pub(super) enum When {
     /// At the n-th report of all.
-    Report(u32),
+    Report(usize),
     /// At the k-th report of an item.
-    OfItem(Which, u32),
+    OfItem(Which, usize),
     /// At the first call of the handler for which this holds.
     Holds(Predicate),
     /// When the session is built, before anything is prepared.
@@ -84,9 +84,9 @@ pub(super) enum Act {
 pub(super) struct Plan {
     pub(super) triggers: Vec<(When, Act)>,
     /// The number of the log entry that is refused, counted from 1; likewise of the connection and of the dialog.
-    pub(super) log: Option<u32>,
-    pub(super) connections: Option<u32>,
-    pub(super) dialogs: Option<u32>,
+    pub(super) log: Option<usize>,
+    pub(super) connections: Option<usize>,
+    pub(super) dialogs: Option<usize>,
     session: OnceLock<Arc<Session>>,
     progress: Mutex<Progress>,
 }
@@ -97,9 +97,9 @@ struct Progress {
     held: Vec<usize>,
     /// Items that are skipped, and the handler was not told yet.
     waiting: Vec<ItemId>,
-    logged: u32,
-    connected: u32,
-    asked: u32,
+    logged: usize,
+    connected: usize,
+    asked: usize,
     released: bool,
     panic: Option<String>,
 }
@@ -231,7 +231,7 @@ impl Plan {
 
     fn refuse(&self, action: &Action) -> Intercept {
         let mut progress = self.progress.lock();
-        let mut next = |count: fn(&mut Progress) -> &mut u32| {
+        let mut next = |count: fn(&mut Progress) -> &mut usize| {
             let count = count(&mut progress);
             *count = count.saturating_add(1);
             *count

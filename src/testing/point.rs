@@ -22,13 +22,17 @@ pub(super) enum Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Point {
     /// At the k-th report of the item of this name.
-    Report { item: String, report: u32, act: Act },
+    Report {
+        item: String,
+        report: usize,
+        act: Act,
+    },
     /// The item is skipped before anything is prepared.
     Skip { item: String },
     /// The item is skipped when `synchronize` is called.
     SkipInSynchronize { item: String },
     /// The k-th call of this kind is refused.
-    Fault { fault: Fault, number: u32 },
+    Fault { fault: Fault, number: usize },
 }
 
 /// Which points are visited.
@@ -52,9 +56,9 @@ pub(super) struct Learned {
     reports: HashMap<String, Vec<Said>>,
     /// The items of the prepares: those that can be skipped before they are begun.
     prepared: Vec<String>,
-    logged: u32,
-    connected: u32,
-    asked: u32,
+    logged: usize,
+    connected: usize,
+    asked: usize,
 }
 
 impl Learned {
@@ -109,7 +113,7 @@ impl Learned {
         }
         for (place, item) in self.order.iter().enumerate() {
             let reports = self.reports.get(item).map_or(0, Vec::len);
-            for report in 1..=u32::try_from(reports).unwrap_or(u32::MAX) {
+            for report in 1..=reports {
                 let mut at = |act| {
                     points.push(Point::Report {
                         item: item.clone(),
@@ -149,7 +153,7 @@ impl Learned {
             Point::Report { item, report, .. } => {
                 let upto = |learned: &Self| {
                     let reports = learned.reports.get(item)?;
-                    reports.get(..*report as usize).map(<[Said]>::to_vec)
+                    reports.get(..*report).map(<[Said]>::to_vec)
                 };
                 let reached = upto(&other);
                 reached.is_none() || reached != upto(self)

@@ -77,9 +77,9 @@ pub(super) struct Begun {
     /// Its place in the trace.
     pub(super) at: usize,
     /// For a report: how many there were, of all items, this one included.
-    pub(super) report: u32,
+    pub(super) report: usize,
     /// For a report: how many there were of its item, this one included.
-    pub(super) of_item: u32,
+    pub(super) of_item: usize,
     /// Whether it came on the thread on which the host makes its calls.
     pub(super) on_host_thread: bool,
 }
@@ -93,14 +93,14 @@ pub(super) struct State {
     /// The items whose `set_item_status` has returned in this round.
     pub(super) told: HashSet<ItemId>,
     /// How many reports each item had.
-    reports: HashMap<ItemId, u32>,
+    reports: HashMap<ItemId, usize>,
     /// The items of the last prepare.
     round: Vec<ItemId>,
     /// How many wrapped callbacks are still held by somebody.
     pub(super) live: usize,
     /// The host's thread has finished.
     pub(super) finished: bool,
-    all_reports: u32,
+    all_reports: usize,
     threads: HashMap<ThreadId, u32>,
     host: Option<ThreadId>,
     callbacks: u32,
