@@ -40,6 +40,8 @@ mod driver_retry;
 mod driver_selection;
 #[path = "../driver_skip.rs"]
 mod driver_skip;
+#[path = "../session_activity.rs"]
+mod session_activity;
 #[path = "../session_answers.rs"]
 mod session_answers;
 #[path = "../session_cancel.rs"]
@@ -50,12 +52,18 @@ mod session_connections;
 mod session_dialogs;
 #[path = "../session_faults.rs"]
 mod session_faults;
+#[path = "../session_handles.rs"]
+mod session_handles;
+#[path = "../session_journal.rs"]
+mod session_journal;
 #[path = "../session_log.rs"]
 mod session_log;
 #[path = "../session_observe.rs"]
 mod session_observe;
 #[path = "../session_phases.rs"]
 mod session_phases;
+#[path = "../session_prints.rs"]
+mod session_prints;
 #[path = "../session_reentrant.rs"]
 mod session_reentrant;
 #[path = "../session_reporter.rs"]
