@@ -14,6 +14,9 @@ use syncmgr::{
 
 use support::{id, join, open, receive, status, synchronizing, text, value, view};
 
+/// What is done to a session, and what it is called.
+type Step = (&'static str, fn(&Session));
+
 /// The items that changed since the cursor, which moves on.
 fn told(session: &Session, cursor: &mut Cursor) -> Vec<ItemId> {
     let changes = session.changes(*cursor);
@@ -94,7 +97,7 @@ fn an_item_that_is_said_to_be_pending_is_not_in_work() {
 
 #[test]
 fn the_end_of_the_round_ends_the_work_of_the_items_that_were_left_in_it() {
-    let ends: [(&str, fn(&Session)); 2] = [
+    let ends: [Step; 2] = [
         ("completion", |s| {
             assert_eq!(s.synchronize_completed(HResult::S_OK), Ok(()))
         }),
