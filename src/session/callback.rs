@@ -338,3 +338,22 @@ impl SyncCallback for Session {
         Some(SlotHandle::new(self.me.upgrade()?, number))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::ItemName;
+
+    #[test]
+    fn a_report_by_id_finds_the_item_of_the_last_one_without_a_search() {
+        let items = (1..=3).map(|n| SyncItem::new(ItemId::from_u128(n), ItemName::shortened("a")));
+        let session = Session::builder().items(items).build();
+        let session = session.expect("the ids are distinct");
+        let (second, third) = (ItemId::from_u128(2), ItemId::from_u128(3));
+        assert!(session.guessed_slot(third).is_none());
+        let answer = session.progress(third, &ProgressUpdate::CHECK);
+        assert_eq!(answer, Ok(Verdict::Continue));
+        assert!(session.guessed_slot(third).is_some());
+        assert!(session.guessed_slot(second).is_none());
+    }
+}
