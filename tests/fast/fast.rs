@@ -40,6 +40,8 @@ mod driver_retry;
 mod driver_selection;
 #[path = "../driver_skip.rs"]
 mod driver_skip;
+#[path = "../rules_broken.rs"]
+mod rules_broken;
 #[path = "../session_activity.rs"]
 mod session_activity;
 #[path = "../session_answers.rs"]
@@ -80,6 +82,8 @@ mod session_views;
 mod session_wakers;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../trace_json.rs"]
+mod trace_json;
 #[path = "../wrapper.rs"]
 mod wrapper;
 

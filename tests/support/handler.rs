@@ -45,6 +45,8 @@ pub struct Script {
     synchronize: Hook<()>,
     set_item_status: Skip,
     show_error: Show,
+    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
+    recorded: bool,
 }
 
 impl Script {
@@ -77,7 +79,14 @@ impl Script {
                     .show_error_completed(ErrorOutcome::Done)?;
                 Ok(())
             }),
+            recorded: true,
         }
+    }
+
+    /// The run is not recorded: for a handler that calls without end.
+    pub fn unrecorded(mut self) -> Self {
+        self.recorded = false;
+        self
     }
 
     pub fn initialize(
@@ -195,7 +204,10 @@ impl Scripted {
         #[cfg(feature = "testing")]
         let recorder = syncmgr::testing::Recorder::new();
         #[cfg(feature = "testing")]
-        let handler = recorder.handler(handler);
+        let handler = match self.script.recorded {
+            true => recorder.handler(handler),
+            false => handler,
+        };
         let report = within("run_handler", move || run_handler(handler, options));
         // Whatever the handler does, the driver keeps the rules that bind it.
         #[cfg(feature = "testing")]
