@@ -128,6 +128,22 @@ impl Names {
         }
     }
 
+    /// What the item is called in a message about it: with its id where it has no name by which it could be found.
+    pub(super) fn item_with_id(&self, id: ItemId) -> String {
+        match self.unknown.get(&id) {
+            Some(number) if !id.is_nil() => format!("unknown item {number} (the id {id})"),
+            _ => self.item(id),
+        }
+    }
+
+    /// What the error is called in a message about it: with its id.
+    pub(super) fn error_with_id(&self, id: ErrorId) -> String {
+        match self.errors.get(&id) {
+            Some(number) => format!("error {number} (the id {id})"),
+            None => self.error_name(id),
+        }
+    }
+
     /// What the error is called: its number in the order of appearance.
     pub(super) fn error_name(&self, id: ErrorId) -> String {
         match self.errors.get(&id) {

@@ -162,7 +162,7 @@ pub(super) fn action(action: &Action, names: &Names) -> String {
     format!("{name}({arguments})")
 }
 
-fn update(update: &Update) -> String {
+pub(super) fn update(update: &Update) -> String {
     let mut text = String::new();
     if update.only_asks() {
         text.push_str(", only asks");
