@@ -2,13 +2,14 @@
 
 #![allow(dead_code)]
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use syncmgr::{
     ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo, HandlerName, HandlerReport, ItemId,
     ItemList, ItemStatus, Participation, Prepared, RunOptions, SyncCallback, SyncFlags,
-    SyncHandler, SyncItem, run_handler,
+    SyncHandler, SyncItem, Uuid, run_handler,
 };
 
 use crate::support::{items, status, within};
@@ -24,6 +25,8 @@ pub enum Seen {
     Prepare(Vec<ItemId>),
     Synchronize,
     SetItemStatus(ItemId, ItemStatus),
+    ItemObject(ItemId),
+    ShowProperties(Option<ItemId>),
     ShowError(ErrorId),
 }
 
@@ -32,6 +35,9 @@ type Early<T> = Box<dyn Fn(&Scripted) -> Result<T, HandlerError> + Send + Sync>;
 type Initialize =
     Box<dyn Fn(SyncFlags, Option<&[u8]>) -> Result<Participation, HandlerError> + Send + Sync>;
 type Skip = Box<dyn Fn(&Scripted, ItemId) -> Result<(), HandlerError> + Send + Sync>;
+type Object = Box<dyn Fn(ItemId, Uuid) -> Result<Box<dyn Any + Send>, HandlerError> + Send + Sync>;
+type Properties =
+    Box<dyn Fn(&Arc<Scripted>, Option<ItemId>) -> Result<(), HandlerError> + Send + Sync>;
 type Show = Box<dyn Fn(&Arc<Scripted>, ErrorId) -> Result<(), HandlerError> + Send + Sync>;
 
 /// What the handler does in each method; the default does its duty and nothing else.
@@ -44,6 +50,8 @@ pub struct Script {
     prepare: Hook<Prepared>,
     synchronize: Hook<()>,
     set_item_status: Skip,
+    item_object: Object,
+    show_properties: Properties,
     show_error: Show,
     #[cfg_attr(not(feature = "testing"), allow(dead_code))]
     recorded: bool,
@@ -73,6 +81,8 @@ impl Script {
                 Ok(())
             }),
             set_item_status: Box::new(|_, _| Ok(())),
+            item_object: Box::new(|_, _| Err(HandlerError::NotImplemented)),
+            show_properties: Box::new(|_, _| Err(HandlerError::NotImplemented)),
             show_error: Box::new(|handler, _| {
                 handler
                     .callback()
@@ -155,6 +165,25 @@ impl Script {
         hook: impl Fn(&Scripted, ItemId) -> Result<(), HandlerError> + Send + Sync + 'static,
     ) -> Self {
         self.set_item_status = Box::new(hook);
+        self
+    }
+
+    pub fn item_object(
+        mut self,
+        hook: impl Fn(ItemId, Uuid) -> Result<Box<dyn Any + Send>, HandlerError> + Send + Sync + 'static,
+    ) -> Self {
+        self.item_object = Box::new(hook);
+        self
+    }
+
+    pub fn show_properties(
+        mut self,
+        hook: impl Fn(&Arc<Scripted>, Option<ItemId>) -> Result<(), HandlerError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.show_properties = Box::new(hook);
         self
     }
 
@@ -357,6 +386,20 @@ impl SyncHandler for Scripted {
     fn set_item_status(&self, item: ItemId, status: ItemStatus) -> Result<(), HandlerError> {
         let _inside = self.enter(Seen::SetItemStatus(item, status));
         (self.script.set_item_status)(self, item)
+    }
+
+    fn item_object(
+        &self,
+        item: ItemId,
+        interface: Uuid,
+    ) -> Result<Box<dyn Any + Send>, HandlerError> {
+        let _inside = self.enter(Seen::ItemObject(item));
+        (self.script.item_object)(item, interface)
+    }
+
+    fn show_properties(self: Arc<Self>, target: Option<ItemId>) -> Result<(), HandlerError> {
+        let _inside = self.enter(Seen::ShowProperties(target));
+        (self.script.show_properties)(&self, target)
     }
 
     fn show_error(self: Arc<Self>, error: ErrorId) -> Result<(), HandlerError> {
