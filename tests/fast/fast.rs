@@ -42,6 +42,12 @@ mod driver_selection;
 mod driver_skip;
 #[path = "../rules_broken.rs"]
 mod rules_broken;
+#[path = "../rules_broken_completions.rs"]
+mod rules_broken_completions;
+#[path = "../rules_broken_items.rs"]
+mod rules_broken_items;
+#[path = "../rules_kept.rs"]
+mod rules_kept;
 #[path = "../session_activity.rs"]
 mod session_activity;
 #[path = "../session_answers.rs"]

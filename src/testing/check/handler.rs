@@ -73,7 +73,7 @@ fn dialogs(check: &mut Check<'_>) {
             match held {
                 Some((turn, granted)) if granted.is_before(call) => {
                     let message = format!(
-                        "{} calls enable_modeless(true) although the turn that {} was granted is not given back",
+                        "{} calls enable_modeless(true) for a dialog although the turn that {} was granted is not given back",
                         number(at),
                         number(turn)
                     );
@@ -88,7 +88,7 @@ fn dialogs(check: &mut Check<'_>) {
                 None => "none was asked for".to_owned(),
             };
             let message = format!(
-                "{} calls enable_modeless(false) without a turn to give back: {why}",
+                "{} calls enable_modeless(false) without a turn for a dialog to give back: {why}",
                 number(at)
             );
             let led_by = without.into_iter().map(|(before, _)| before).collect();
