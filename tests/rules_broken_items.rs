@@ -279,7 +279,7 @@ fn h03_the_next_report_of_each_worker_is_free_and_its_second_is_not() {
             Ok(())
         });
         let trace = Harness::new(handler.build())
-            .cancel_all_at(WORKERS as usize + 1)
+            .cancel_all_at(WORKERS + 1)
             .run();
         if !broken_too {
             clean(&trace);
