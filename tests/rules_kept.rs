@@ -208,7 +208,7 @@ fn h03_many_workers_each_with_its_next_report() {
     const WORKERS: u128 = 6;
     let script = obedient(WORKERS).synchronize(|handler| {
         let callback = handler.callback();
-        let begun = Barrier::new(WORKERS);
+        let begun = Barrier::new(WORKERS as usize);
         thread::scope(|scope| {
             for item in handler.round() {
                 let (callback, begun) = (&*callback, &begun);
@@ -225,7 +225,7 @@ fn h03_many_workers_each_with_its_next_report() {
     });
     clean(
         &Harness::new(script.build())
-            .cancel_all_at(WORKERS + 3)
+            .cancel_all_at(WORKERS as usize + 3)
             .run(),
     );
 }
