@@ -311,10 +311,10 @@ impl SyncCallback for Session {
             Some(slot) if slot.flags() & slot::MEMBER != 0 => {
                 return Err(CallbackError::InvalidArgument);
             }
-            // Known, but not of this round: it joins as if it were new. Only a retry takes a cancel back (rule M10), and
-            // nobody else can cancel it now, since it does not take part.
+            // Known, but not of this round: it joins as if it were new. Only a retry takes a cancel or a skip back (rule
+            // M10), and nobody else can cancel it now, since it does not take part.
             Some(slot) => {
-                bits |= slot.flags() & slot::CANCEL_ITEM;
+                bits |= slot.flags() & (slot::CANCEL_ITEM | slot::SKIP);
                 self.table.reopen(&slot, bits);
                 slot.number()
             }
