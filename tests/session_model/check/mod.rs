@@ -492,6 +492,14 @@ impl Pair {
             real.release();
             model.release();
         }
+        for hand in self.hands.iter().flatten() {
+            let late = hand.real.check();
+            same(
+                "a reporter after the release",
+                &late,
+                &Err(CallbackError::Released),
+            )?;
+        }
         self.look(&mut Reached::new())?;
         same("open connections", &self.open.load(Ordering::Relaxed), &0)
     }
