@@ -66,7 +66,10 @@ impl Session {
         mut with: impl FnMut(&Slot) -> Result<R, CallbackError>,
     ) -> Result<R, CallbackError> {
         loop {
-            let slot = self.table.find(item).ok_or_else(|| self.unknown())?;
+            let Some(slot) = self.table.find(item) else {
+                self.called();
+                return Err(self.unknown());
+            };
             match with(&slot) {
                 Err(CallbackError::Released) if slot.is_retired() => {}
                 answer => return answer,
@@ -92,7 +95,8 @@ impl Session {
             } else {
                 self.announce(number, change);
             }
-        })?;
+        });
+        let change = change.inspect_err(|_| self.called())?; // a refused call is a call
         if change.after & slot::WORKING == 0 {
             self.called(); // the mark in the slot is only looked for while the item is in work
         }
@@ -165,6 +169,7 @@ impl SyncCallback for Session {
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
         if record.error_id.is_some_and(|id| id.is_nil()) {
             // It could not be deleted alone: the nil id means all of them there.
+            self.called();
             return Err(match self.unknown() {
                 CallbackError::Released => CallbackError::Released,
                 _ => CallbackError::InvalidArgument,
