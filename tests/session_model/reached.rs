@@ -32,6 +32,8 @@ listed! {
         Denied,
         Event,
         NoEvent,
+        Heard,
+        Silence,
         UnknownItem,
         InvalidArgument,
         ItemFinished,
@@ -57,6 +59,8 @@ impl Outcome {
             Answer::Dialog(Ok(Dialog::Denied)) => Self::Denied,
             Answer::Event(Some(_)) => Self::Event,
             Answer::Event(None) => Self::NoEvent,
+            Answer::Active(true) => Self::Heard,
+            Answer::Active(false) => Self::Silence,
             Answer::Verdict(Err(error))
             | Answer::Done(Err(error))
             | Answer::Dialog(Err(error))
@@ -137,6 +141,7 @@ const ANSWERS: &[(Kind, &[Outcome])] = {
     ];
     &[
         (Kind::Progress, REPORT),
+        (Kind::TakeActivity, &[Heard, Silence]),
         (Kind::CanContinue, REPORT),
         (Kind::Set, REPORT),
         (Kind::Advance, REPORT),

@@ -16,11 +16,11 @@ use std::time::Duration;
 
 use syncmgr::{
     CallbackError, Connections, Cursor, Dialog, DialogArbiter, ErrorOutcome, HResult, HostEvent,
-    ItemId, ItemReporter, ItemStatus, ProgressUpdate, Session, SyncCallback, SyncEvent, SyncFlags,
-    Verdict,
+    ItemId, ItemReporter, ItemStatus, ProgressMask, ProgressUpdate, Session, SyncCallback,
+    SyncEvent, SyncFlags, Verdict,
 };
 
-use crate::model::{self, End, TASKS};
+use crate::model::{self, End, Sign, TASKS};
 use crate::ops::{BROKEN, CURSORS, Call, HANDS, Plan, SESSIONS, Way, item};
 use crate::reached::{Before, Reached};
 use crate::wrapper::Wrapper;
@@ -93,6 +93,8 @@ pub enum Answer {
     Dialog(Result<Dialog, CallbackError>),
     Items(Result<Vec<ItemId>, CallbackError>),
     Event(Option<HostEvent>),
+    /// Whether the handler gave a sign of life.
+    Active(bool),
     /// There was nobody to call, or nothing to answer.
     Nothing,
 }
@@ -115,6 +117,39 @@ fn same<T: PartialEq + Debug>(what: impl Display, real: &T, model: &T) -> Result
         return Ok(());
     }
     Err(format!("{what}\n  session: {real:?}\n  model:   {model:?}"))
+}
+
+/// What a call is to a driver who listens for the handler.
+fn sign_of_life(call: &Call, answer: &Answer) -> Sign {
+    let taken = matches!(answer, Answer::Verdict(Ok(_)));
+    match call {
+        // The host's calls, and what is none.
+        Call::CancelItem(_)
+        | Call::SkipItem(_)
+        | Call::CancelAll
+        | Call::BeginPrepare(_)
+        | Call::BeginSynchronize
+        | Call::HostEvent
+        | Call::TakeActivity
+        | Call::Step(..)
+        | Call::MakeReporter(..)
+        | Call::DropReporter(_)
+        | Call::KeepCursor(_) => Sign::None,
+        Call::Set(..) | Call::Advance(..) if taken => Sign::Value,
+        Call::Progress(_, update) | Call::Report(_, update)
+            if taken && update.mask() == ProgressMask::PROG_VALUE =>
+        {
+            Sign::Value
+        }
+        // Not implemented; or of no reporter, perhaps; or the end of everything.
+        Call::ProposeItem(_)
+        | Call::CommitItem(_)
+        | Call::AdditionalItems
+        | Call::End(_, End::Panic)
+        | Call::Release => Sign::Unsure,
+        _ if *answer == Answer::Nothing => Sign::None,
+        _ => Sign::Call,
+    }
 }
 
 /// Counts how often it was woken.
@@ -256,6 +291,9 @@ impl Pair {
             same(format_args!("{call:?} answers"), &real, &model)?;
             let one = &self.sessions[session];
             reached.after(&before, call, &model, &one.model);
+            let sign = sign_of_life(call, &model);
+            self.sessions[session].model.called(sign);
+            let one = &self.sessions[session];
             one.glance(call)?;
             if self.made.len() % plan.looks == 0 {
                 self.look(reached)?;
@@ -385,6 +423,11 @@ impl Pair {
             ),
             Call::End(hand, end) => self.end_reporter(*hand, *end),
             Call::Step(..) => (Answer::Nothing, Answer::Nothing),
+            Call::TakeActivity => {
+                let real = real.take_activity();
+                let model = model.take_activity().unwrap_or(real); // or it may answer either
+                (Answer::Active(real), Answer::Active(model))
+            }
             Call::DropReporter(hand) => {
                 self.hands[*hand] = None;
                 (Answer::Nothing, Answer::Nothing)

@@ -15,6 +15,18 @@ pub struct Changes {
     pub over: bool,
 }
 
+/// A sign of life, by its strength.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sign {
+    None,
+    /// A plain value was taken: a sign if it is another one.
+    Value,
+    /// It need not count.
+    Unsure,
+    /// A call, whatever it was answered.
+    Call,
+}
+
 /// The host's side.
 impl Session {
     pub fn cancel_item(&mut self, id: ItemId) -> Result<(), CallbackError> {
@@ -115,6 +127,31 @@ impl Session {
     pub fn is_skipped(&self, id: ItemId) -> bool {
         let holds = |item: &Item| item.skipped && !item.is_finished();
         self.takes_part(id) && self.find(id).is_some_and(holds)
+    }
+
+    /// The handler made a call, or something else happened.
+    pub fn called(&mut self, sign: Sign) {
+        self.sign = self.sign.max(sign);
+    }
+
+    /// None: either answer will do.
+    pub fn take_activity(&mut self) -> Option<bool> {
+        let working = self.items.iter().filter(|item| item.in_work);
+        let values: Vec<_> = working
+            .map(|item| (item.id, item.life, item.value))
+            .collect();
+        let changed = values != self.seen;
+        self.seen = values;
+        let sign = std::mem::replace(&mut self.sign, Sign::None);
+        match sign {
+            // Nobody listens any more.
+            _ if self.phase == Phase::Released => None,
+            Sign::Call => Some(true),
+            Sign::Unsure => None,
+            // Values may have come and gone again, or be what they were.
+            Sign::Value => changed.then_some(true),
+            Sign::None => Some(changed),
+        }
     }
 
     pub fn open_items(&self) -> Vec<ItemId> {

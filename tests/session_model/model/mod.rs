@@ -23,7 +23,7 @@ use syncmgr::{
     LogLevel, LogRecord, LogSelector, Phase, ProgressUpdate, PropertiesOutcome, Verdict,
 };
 
-pub use host::Changes;
+pub use host::{Changes, Sign};
 pub use item::Item;
 pub use reporter::{End, Reporter};
 
@@ -104,6 +104,9 @@ pub struct Session {
     /// Who waits for the cancel of the whole.
     pub waiting: BTreeSet<Task>,
     pub wakes: [usize; TASKS],
+    /// The strongest sign of life since `take_activity`, and the values that it saw.
+    sign: Sign,
+    seen: Vec<(ItemId, u32, u64)>,
 }
 
 /// Building, and what all the rest is made of.
@@ -130,6 +133,8 @@ impl Session {
             refused: Vec::new(),
             waiting: BTreeSet::new(),
             wakes: [0; TASKS],
+            sign: Sign::None,
+            seen: Vec::new(),
             shape,
         }
     }

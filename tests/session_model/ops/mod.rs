@@ -43,6 +43,7 @@ pub enum Way {
 #[derive(Debug, Clone)]
 pub enum Call {
     Progress(ItemId, ProgressUpdate<'static>),
+    TakeActivity,
     CanContinue(Option<ItemId>),
     LogError(LogRecord<'static>),
     DeleteLogError(LogSelector),
@@ -83,6 +84,7 @@ pub enum Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Progress,
+    TakeActivity,
     CanContinue,
     LogError,
     DeleteLogError,
@@ -117,8 +119,9 @@ pub enum Kind {
 }
 
 /// Each kind, and how many of the 256 values of a byte mean it.
-pub const KINDS: [(Kind, u8); 32] = [
-    (Kind::Progress, 63),
+pub const KINDS: [(Kind, u8); 33] = [
+    (Kind::Progress, 60),
+    (Kind::TakeActivity, 3),
     (Kind::CanContinue, 6),
     (Kind::LogError, 10),
     (Kind::DeleteLogError, 4),
@@ -238,6 +241,7 @@ fn call([kind, who, x, y]: Record) -> (usize, Call) {
     let or_none = |item| if x & 3 == 3 { None } else { Some(item) };
     let call = match Kind::decode(kind) {
         Kind::Progress => Call::Progress(item, update(x, y)),
+        Kind::TakeActivity => Call::TakeActivity,
         Kind::CanContinue => Call::CanContinue(or_none(item)),
         Kind::LogError => Call::LogError(log_record(who, x, y)),
         Kind::DeleteLogError => Call::DeleteLogError(match x & 3 {
@@ -333,6 +337,7 @@ impl Call {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Progress(..) => Kind::Progress,
+            Self::TakeActivity => Kind::TakeActivity,
             Self::CanContinue(..) => Kind::CanContinue,
             Self::LogError(..) => Kind::LogError,
             Self::DeleteLogError(..) => Kind::DeleteLogError,
