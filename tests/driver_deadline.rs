@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use syncmgr::{
-    ErrorId, Fault, HResult, HandlerReport, ItemReporter, ItemStatus, LogLevel, LogRecord, Phase,
-    Prepared, ProgressUpdate, RunOptions, SyncCallback,
+    CallbackError, ErrorId, Fault, HResult, HandlerReport, ItemReporter, ItemStatus, LogLevel,
+    LogRecord, Phase, Prepared, ProgressUpdate, RunOptions, SyncCallback,
 };
 
 use handler::{Script, Scripted, Seen};
@@ -181,6 +181,14 @@ fn log_entries_even_refused_ones_are_a_sign_of_life() {
     assert_alive(&busy(|callback, _| {
         // More than the log takes.
         let _ = callback.log_error(&LogRecord::new(LogLevel::Information, "still here"));
+    }));
+}
+
+#[test]
+fn refused_reports_are_a_sign_of_life() {
+    assert_alive(&busy(|callback, _| {
+        let answer = callback.progress(id(9), &ProgressUpdate::CHECK);
+        assert_eq!(answer, Err(CallbackError::UnknownItem));
     }));
 }
 

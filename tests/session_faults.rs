@@ -12,9 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use syncmgr::{
-    CallbackError, Dialog, ErrorOutcome, HResult, ItemId, ItemName, ItemReporter, ItemStatus,
-    LogRecord, LogSelector, ProgressUpdate, PropertiesOutcome, Session, SyncCallback, SyncItem,
-    Verdict,
+    CallbackError, Dialog, ErrorOutcome, HResult, HostEvent, ItemId, ItemName, ItemReporter,
+    ItemStatus, LogRecord, LogSelector, ProgressUpdate, PropertiesOutcome, Session, SyncCallback,
+    SyncItem, Verdict,
 };
 
 /// Only a failure waits so long.
@@ -55,6 +55,25 @@ fn a_cancel_of_an_item_outside_the_round_holds_when_the_handler_adds_it() -> Out
     assert_eq!(
         session.progress(B, &ProgressUpdate::new().value(1))?,
         Verdict::CancelItem
+    );
+    Ok(())
+}
+
+#[test]
+fn a_skip_of_an_item_outside_the_round_holds_when_the_handler_adds_it() -> Outcome {
+    let session = driven(&[A, B])?;
+    session.skip_item(B)?;
+    assert_eq!(session.host_event(Duration::ZERO), Some(HostEvent::Skip(B)));
+    session.begin_prepare(&[A])?;
+    assert!(!session.is_skipped(B), "it takes no part");
+    session.add_item(item(B)?)?;
+    assert!(session.is_skipped(B), "the driver is to tell the handler");
+    assert_eq!(session.can_continue(Some(B))?, Verdict::CancelItem);
+    session.skip_item(B)?;
+    assert_eq!(
+        session.host_event(Duration::ZERO),
+        None,
+        "the driver knows it already"
     );
     Ok(())
 }
