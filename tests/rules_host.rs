@@ -31,6 +31,8 @@ use support::{LIMIT, id, ids, items, receive, status, value, within};
 struct Lax {
     grants: AtomicBool,
     verdict: Mutex<Option<Verdict>>,
+    /// Tells that a completion of the synchronization has begun, and holds it until the host's word.
+    holds: Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>>,
 }
 
 impl SyncCallback for Lax {
@@ -47,6 +49,10 @@ impl SyncCallback for Lax {
         Ok(())
     }
     fn synchronize_completed(&self, _: HResult) -> Result<(), CallbackError> {
+        if let Some((begun, go_on)) = self.holds.lock().unwrap().take() {
+            begun.send(()).unwrap();
+            receive("the host's word", &go_on);
+        }
         Ok(())
     }
     fn show_error_completed(&self, _: ErrorOutcome<'_>) -> Result<(), CallbackError> {
@@ -668,6 +674,40 @@ fn a_host_that_does_all_in_order_is_clean() {
     clean(&host.release());
 }
 
+// Kit: H12 is broken, it says, by the dialog of `show_error`.
+#[test]
+fn a_completion_that_has_not_returned_when_the_error_is_shown() {
+    // The host acts on a completion while the worker is still inside the call.
+    let script = obedient(1)
+        .synchronize(|handler| {
+            let handler = Arc::clone(handler);
+            thread::spawn(move || {
+                let record = LogRecord::new(LogLevel::Error, "full").jump_text(FULL);
+                let _taken = handler.callback().log_error(&record);
+                copy_all(&handler);
+                handler.complete_synchronize(HResult::S_OK);
+            });
+            Ok(())
+        })
+        .show_error(|handler, _| {
+            let callback = handler.callback();
+            let _granted = callback.enable_modeless(true)?;
+            let _back = callback.enable_modeless(false)?;
+            callback.show_error_completed(ErrorOutcome::Done)?;
+            Ok(())
+        });
+    let host = Host::begun(script);
+    host.callback.grants.store(true, Ordering::SeqCst);
+    let ((begun, has_begun), (go_on, told)) = (mpsc::channel(), mpsc::channel());
+    *host.callback.holds.lock().unwrap() = Some((begun, told));
+    host.prepare(&[id(1)]);
+    host.synchronize();
+    receive("the completion", &has_begun);
+    host.handler.clone().show_error(FULL).unwrap();
+    go_on.send(()).unwrap();
+    clean(&ended(host));
+}
+
 const FULL: ErrorId = ErrorId::from_u128(0xF);
 
 /// A handler that uses all that there is, on two threads, and obeys.
@@ -741,6 +781,7 @@ fn recorded(options: impl FnOnce(RunOptions, &Recorder) -> RunOptions) -> (Handl
     (report, trace)
 }
 
+// Kit: fails now and then by the H12 of `a_completion_that_has_not_returned_when_the_error_is_shown`.
 #[test]
 fn run_handler_keeps_the_rules_whatever_it_is_told() {
     type Option = Box<dyn Fn(RunOptions, &Recorder) -> RunOptions>;
@@ -810,6 +851,7 @@ fn run_handler_keeps_the_rules_whatever_it_is_told() {
     }
 }
 
+// Kit: fails now and then by the H12 of `a_completion_that_has_not_returned_when_the_error_is_shown`.
 #[test]
 fn run_handler_keeps_the_rules_when_the_user_interferes() {
     for item in ids(4) {
