@@ -10,7 +10,8 @@ mod support;
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -31,8 +32,28 @@ use support::{LIMIT, id, ids, items, receive, status, value, within};
 struct Lax {
     grants: AtomicBool,
     verdict: Mutex<Option<Verdict>>,
-    /// Tells that a completion of the synchronization has begun, and holds it until the host's word.
+    /// Tells that a completion has begun, and holds it until the host's word, which is that it is gone.
     holds: Mutex<Option<(mpsc::Sender<()>, mpsc::Receiver<()>)>>,
+}
+
+impl Lax {
+    fn hold(&self) {
+        let held = self.holds.lock().unwrap().take();
+        if let Some((begun, go_on)) = held {
+            begun.send(()).unwrap();
+            assert_eq!(
+                go_on.recv_timeout(LIMIT),
+                Err(RecvTimeoutError::Disconnected)
+            );
+        }
+    }
+
+    /// Holds the next completion: its begin comes out of the receiver, and it returns once the sender is dropped.
+    fn hold_next(&self) -> (mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let ((begun, has_begun), (go_on, told)) = (mpsc::channel(), mpsc::channel());
+        *self.holds.lock().unwrap() = Some((begun, told));
+        (has_begun, go_on)
+    }
 }
 
 impl SyncCallback for Lax {
@@ -46,13 +67,11 @@ impl SyncCallback for Lax {
         Ok(())
     }
     fn prepare_for_sync_completed(&self, _: HResult) -> Result<(), CallbackError> {
+        self.hold();
         Ok(())
     }
     fn synchronize_completed(&self, _: HResult) -> Result<(), CallbackError> {
-        if let Some((begun, go_on)) = self.holds.lock().unwrap().take() {
-            begun.send(()).unwrap();
-            receive("the host's word", &go_on);
-        }
+        self.hold();
         Ok(())
     }
     fn show_error_completed(&self, _: ErrorOutcome<'_>) -> Result<(), CallbackError> {
@@ -698,17 +717,67 @@ fn a_completion_that_has_not_returned_when_the_error_is_shown() {
         });
     let host = Host::begun(script);
     host.callback.grants.store(true, Ordering::SeqCst);
-    let ((begun, has_begun), (go_on, told)) = (mpsc::channel(), mpsc::channel());
-    *host.callback.holds.lock().unwrap() = Some((begun, told));
     host.prepare(&[id(1)]);
+    let (begun, go_on) = host.callback.hold_next();
     host.synchronize();
-    receive("the completion", &has_begun);
+    receive("the completion", &begun);
     host.handler.clone().show_error(FULL).unwrap();
-    go_on.send(()).unwrap();
+    drop(go_on);
     clean(&ended(host));
 }
 
 const FULL: ErrorId = ErrorId::from_u128(0xF);
+
+// Kit: M08 is broken, it says, by the connection that is closed.
+#[test]
+fn completions_that_have_not_returned_when_the_host_goes_on() {
+    // A worker for each step; the host acts on each completion while the worker is still inside the call.
+    let on_thread = |work: fn(&handler::Scripted)| {
+        move |handler: &Arc<handler::Scripted>| {
+            let handler = Arc::clone(handler);
+            thread::spawn(move || work(&handler));
+        }
+    };
+    let prepare = on_thread(|handler| handler.complete_prepare(HResult::S_OK));
+    let synchronize = on_thread(|handler| {
+        copy_all(handler);
+        handler.complete_synchronize(HResult::S_OK);
+    });
+    let host = Host::begun(
+        connects(2)
+            .prepare(move |handler| {
+                prepare(handler);
+                Ok(Prepared::Started)
+            })
+            .synchronize(move |handler| {
+                synchronize(handler);
+                Ok(())
+            }),
+    );
+    let connection = host.recorder.connector(line).open(None).unwrap();
+    let mut held = Vec::new();
+    for round in [&ids(2)[..], &[id(1)]] {
+        let (begun, go_on) = host.callback.hold_next();
+        host.prepare(round);
+        receive("the completion of the prepare", &begun);
+        held.push(go_on);
+        let (begun, go_on) = host.callback.hold_next();
+        host.synchronize();
+        receive("the completion of the synchronization", &begun);
+        held.push(go_on);
+    }
+    drop(connection);
+    host.handler.set_progress_callback(None).unwrap();
+    drop(held);
+    support::until("every call has returned", || {
+        host.recorder
+            .trace()
+            .calls()
+            .iter()
+            .all(syncmgr::testing::Call::has_returned)
+    });
+    clean(&host.drop());
+}
 
 /// A handler that uses all that there is, on two threads, and obeys.
 fn busy() -> Script {
