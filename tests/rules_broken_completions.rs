@@ -23,10 +23,10 @@ use rules::{clean, copy, copy_all, finish, named, obedient, only, tells};
 use support::{LIMIT, id, items, status};
 
 /// How long the tests wait for what never comes.
-const SOON: Duration = Duration::from_millis(150);
+const SOON: Duration = Duration::from_millis(400);
 
 fn run(script: Script) -> Trace {
-    Harness::new(script.build()).deadline(SOON).run()
+    Harness::new(script.build()).run()
 }
 
 // H05 -------------------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ fn h05_a_way_out_of_the_prepare_that_forgets_the_completion() {
         });
         Ok(Prepared::Started)
     });
-    let trace = run(script);
+    let trace = Harness::new(script.build()).deadline(SOON).run();
     let found = only(&trace, Rule::PrepareCompletedOnce);
     tells(
         found,

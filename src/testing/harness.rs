@@ -184,7 +184,7 @@ impl Harness {
     /// the handler was told (rule H14).
     ///
     /// A handler that keeps a lock during its report, which `set_item_status` takes too, cannot be told while it is held; it
-    /// is let go after a quarter of a second.
+    /// is let go a moment after the host has come to tell it.
     pub fn skip_next_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::SkipNext)
     }

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::call::{Action, Call};
-use super::recorder::{Begun, Intercept, Recorder, Watch, panic_text};
+use super::recorder::{Begun, Intercept, Recorder, State, Watch, panic_text};
 use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
 
-/// How long a worker is held at a report until a skip was told to the handler. Only a handler that keeps its lock during
-/// the report lets this time pass: `set_item_status` then waits for that lock.
+/// How long a worker is held at a report until the host comes to tell the handler of a skip.
 const GRACE: Duration = Duration::from_millis(250);
+
+/// How long a worker is held once the host is inside `set_item_status`. Only a handler that keeps its lock during the report
+/// lets this time pass: `set_item_status` then waits for that lock.
+const TELLING: Duration = Duration::from_millis(20);
 
 /// An item, by its id or by what a [`Trace`](super::Trace) calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,8 +309,15 @@ impl Watch for Plan {
 
 /// Waits until the handler was told to skip these items, or the grace has passed.
 fn wait_told(recorder: &Recorder, items: &[ItemId]) {
+    let is_told =
+        |state: &State| state.finished || items.iter().all(|item| state.told.contains(item));
     let until = Instant::now() + GRACE;
+    let mut telling = None;
     recorder.wait_until(until, |state| {
-        state.finished || items.iter().all(|item| state.told.contains(item))
+        telling = state.telling;
+        is_told(state) || telling.is_some()
     });
+    if let Some(since) = telling {
+        recorder.wait_until(until.min(since + TELLING), is_told);
+    }
 }

@@ -92,6 +92,10 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// The items whose `set_item_status` has returned in this round.
     pub(super) told: HashSet<ItemId>,
+    /// Since when the host is inside `set_item_status`.
+    pub(super) telling: Option<Instant>,
+    /// When the host's last step began: a completion from before it says nothing of what came since.
+    step: u64,
     /// How many reports each item had.
     reports: HashMap<ItemId, usize>,
     /// The items of the last prepare.
@@ -120,6 +124,8 @@ impl Recorder {
                     // Until a handler is heard of, the callback stands alone, as that of an open session.
                     phase: Phase::Open,
                     told: HashSet::new(),
+                    telling: None,
+                    step: 0,
                     reports: HashMap::new(),
                     round: Vec::new(),
                     live: 0,
@@ -316,7 +322,16 @@ impl State {
                 self.round.clone_from(items);
             }
             Action::Synchronize => self.phase = Phase::Synchronizing,
+            // The host would not be here if the work had not ended, whether or not the completion has returned.
+            Action::ShowError { .. } => self.phase = Phase::Completed,
+            Action::SetItemStatus { .. } => self.telling = Some(Instant::now()),
             _ => {}
+        }
+        if matches!(
+            action,
+            Action::PrepareForSync { .. } | Action::Synchronize | Action::ShowError { .. }
+        ) {
+            self.step = begun;
         }
         self.names.learn_action(&action);
         let next = self.threads.len() as u32; // there are never 2^32 threads
@@ -348,10 +363,14 @@ impl State {
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };
+        let is_current = call.begun >= self.step;
         match (&call.action, &answer) {
             (Action::SetItemStatus { item, .. }, _) => {
                 self.told.insert(*item);
+                self.telling = None;
             }
+            (Action::PrepareForSyncCompleted { .. } | Action::SynchronizeCompleted { .. }, _)
+                if !is_current => {}
             (Action::PrepareForSyncCompleted { result }, Answer::Done) => {
                 self.phase = match *result {
                     HResult::S_OK => Phase::Prepared,

@@ -46,6 +46,8 @@ mod rules_broken;
 mod rules_broken_completions;
 #[path = "../rules_broken_items.rs"]
 mod rules_broken_items;
+#[path = "../rules_host.rs"]
+mod rules_host;
 #[path = "../rules_kept.rs"]
 mod rules_kept;
 #[path = "../session_activity.rs"]
