@@ -111,7 +111,7 @@ fn a_trace_of_version_1_is_still_read_and_judged() {
     assert_eq!(trace.violations(), [], "{trace}");
     assert_eq!(trace.status(PHOTOS), Some(ItemStatus::Stopped));
     assert_eq!(trace.status(LATE), Some(ItemStatus::Succeeded));
-    assert_eq!(trace.name_of(LATE), "\"late\"");
+    assert_eq!(trace.name_of(LATE), "late");
 }
 
 #[test]

@@ -25,6 +25,7 @@ impl Harness {
     #[track_caller]
     pub fn run(self) -> Trace {
         let recorder = Recorder::new();
+        recorder.state().max_calls = self.max_calls;
         let plan = Arc::new(self.plan);
         recorder.watch(plan.clone());
 
@@ -72,7 +73,11 @@ impl Harness {
             panic!("a predicate of the harness panicked: {text}");
         }
         let trace = Trace::from_calls(recorder.freeze());
-        let about: Vec<String> = self.about.iter().map(|about| about.words(&trace)).collect();
+        let about: Vec<String> = self
+            .about
+            .iter()
+            .map(|about| about.words(&trace, &plan))
+            .collect();
         trace.about((!about.is_empty()).then(|| about.join(", ")))
     }
 }

@@ -17,28 +17,38 @@ use crate::{ItemId, SyncEvent, SyncFlags, SyncHandler, Uuid};
 pub(super) struct About {
     words: String,
     item: Option<Which>,
+    /// The place of the trigger among those of the plan.
+    trigger: Option<usize>,
 }
 
 impl About {
     fn of(item: Which, words: impl Into<String>) -> Self {
         Self {
-            words: words.into(),
             item: Some(item),
+            ..Self::from(words.into())
         }
     }
 
-    pub(super) fn words(&self, trace: &Trace) -> String {
-        match &self.item {
+    pub(super) fn words(&self, trace: &Trace, plan: &Plan) -> String {
+        let mut words = match &self.item {
             None => self.words.clone(),
-            Some(Which::Id(id)) => self.words.replace("{}", &trace.name_of(*id)),
+            Some(Which::Id(id)) => self.words.replace("{}", &trace.names().item(*id)),
             Some(Which::Name(name)) => self.words.replace("{}", &format!("{name:?}")),
+        };
+        if self.trigger.is_some_and(|trigger| !plan.has_fired(trigger)) {
+            words.push_str(" (which did not come about)");
         }
+        words
     }
 }
 
 impl From<String> for About {
     fn from(words: String) -> Self {
-        Self { words, item: None }
+        Self {
+            words,
+            item: None,
+            trigger: None,
+        }
     }
 }
 
@@ -147,8 +157,11 @@ impl Harness {
     }
 
     fn when(mut self, when: When, act: Act, about: impl Into<About>) -> Self {
+        self.about.push(About {
+            trigger: Some(self.plan.triggers.len()),
+            ..about.into()
+        });
         self.plan.triggers.push((when, act));
-        self.about.push(about.into());
         self
     }
 
@@ -175,7 +188,7 @@ impl Harness {
     }
 
     /// Skips an item at its k-th report, counted from 1: the report answers the cancel, and the handler is told by
-    /// `set_item_status`.
+    /// `set_item_status`, unless it ends the item before the host gets there.
     pub fn skip_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::Skip)
     }

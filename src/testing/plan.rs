@@ -96,8 +96,8 @@ pub(super) struct Plan {
 
 #[derive(Default)]
 struct Progress {
-    /// The predicates that have held already, by their place among the triggers.
-    held: Vec<usize>,
+    /// The triggers that were due, by their place.
+    fired: Vec<usize>,
     /// Items that are skipped, and the handler was not told yet.
     waiting: Vec<ItemId>,
     logged: usize,
@@ -110,6 +110,11 @@ struct Progress {
 impl Plan {
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
         self.session.get()
+    }
+
+    /// Whether the trigger at this place was due.
+    pub(super) fn has_fired(&self, place: usize) -> bool {
+        self.progress.lock().fired.contains(&place)
     }
 
     pub(super) fn is_released(&self) -> bool {
@@ -130,9 +135,11 @@ impl Plan {
 
     /// What is due at a step of the host.
     fn at_host(&self, recorder: &Recorder, due: impl Fn(&When) -> bool) {
-        let acts = self.triggers.iter().filter(|(when, _)| due(when));
-        for act in acts.map(|(_, act)| act.clone()).collect::<Vec<_>>() {
-            self.act(recorder, &act, None, true);
+        for (place, (when, act)) in self.triggers.iter().enumerate() {
+            if due(when) {
+                self.progress.lock().fired.push(place);
+                self.act(recorder, act, None, true);
+            }
         }
     }
 
@@ -204,15 +211,11 @@ impl Plan {
                 When::OfItem(which, number) => {
                     item.is_some_and(|item| which.is(item, name)) && begun.of_item == *number
                 }
-                When::Holds(predicate) => {
-                    !self.progress.lock().held.contains(&place) && self.holds(predicate, call)
-                }
+                When::Holds(predicate) => !self.has_fired(place) && self.holds(predicate, call),
                 When::Start | When::Synchronize => false,
             };
             if due {
-                if let When::Holds(_) = when {
-                    self.progress.lock().held.push(place);
-                }
+                self.progress.lock().fired.push(place);
                 acts.push(act.clone());
             }
         }

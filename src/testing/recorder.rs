@@ -102,6 +102,8 @@ pub(super) struct State {
     round: Vec<ItemId>,
     /// How many wrapped callbacks are still held by somebody.
     pub(super) live: usize,
+    /// How many calls are written down; of the handler's none beyond.
+    pub(super) max_calls: usize,
     /// The host's thread has finished.
     pub(super) finished: bool,
     all_reports: usize,
@@ -129,6 +131,7 @@ impl Recorder {
                     reports: HashMap::new(),
                     round: Vec::new(),
                     live: 0,
+                    max_calls: usize::MAX,
                     finished: false,
                     all_reports: 0,
                     threads: HashMap::new(),
@@ -336,8 +339,14 @@ impl State {
         self.names.learn_action(&action);
         let next = self.threads.len() as u32; // there are never 2^32 threads
         let thread = *self.threads.entry(id).or_insert(next);
-        let at = self.calls.len();
-        if !self.frozen {
+        let is_full = self.calls.len() >= self.max_calls && action.side() == Side::Handler;
+        // There is no such place: what the call answers is not written down either.
+        let at = if is_full || self.frozen {
+            usize::MAX
+        } else {
+            self.calls.len()
+        };
+        if at != usize::MAX {
             self.calls.push(Call {
                 thread,
                 phase: self.phase,

@@ -78,7 +78,11 @@ fn callbacks(check: &mut Check<'_>) {
         match &call.action {
             Action::SetProgressCallback { set: now } => set = now.map(|_| at),
             Action::PrepareForSync { .. } | Action::ShowProperties { .. } if set.is_none() => {
-                let message = format!("{} comes while no callback is set", number(at));
+                let message = format!(
+                    "{} ({}) comes while no callback is set",
+                    call.action.name(),
+                    number(at)
+                );
                 check.breach(Rule::CallbackAroundUse, at, Vec::new(), None, message);
             }
             Action::HandlerDropped => {
