@@ -40,6 +40,8 @@ mod driver_retry;
 mod driver_selection;
 #[path = "../driver_skip.rs"]
 mod driver_skip;
+#[path = "../harness.rs"]
+mod harness;
 #[path = "../rules_broken.rs"]
 mod rules_broken;
 #[path = "../rules_broken_completions.rs"]
