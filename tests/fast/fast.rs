@@ -52,6 +52,8 @@ mod rules_broken_items;
 mod rules_host;
 #[path = "../rules_kept.rs"]
 mod rules_kept;
+#[path = "../rules_traces.rs"]
+mod rules_traces;
 #[path = "../session_activity.rs"]
 mod session_activity;
 #[path = "../session_answers.rs"]

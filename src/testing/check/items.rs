@@ -72,7 +72,6 @@ pub(super) fn check(check: &mut Check<'_>) {
                 round.join(item.id);
                 round.added.insert(item.id, at);
             }
-            Action::CommitItem { item } if call.answer.is_taken() => round.join(*item),
             Action::Synchronize => {
                 round.synchronize = Some(at);
                 round.completed = false;
