@@ -54,6 +54,9 @@
 //!
 //! let reporter = session.reporter(photos)?;
 //! let worker = thread::spawn(move || {
+//!     if reporter.check()? != Verdict::Continue {
+//!         return reporter.skip(); // ask before the work is started
+//!     }
 //!     for done in 1..=1_000_000 {
 //!         if reporter.set(done)? != Verdict::Continue {
 //!             return reporter.stop();

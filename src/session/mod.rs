@@ -81,6 +81,9 @@ pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 ///     .build()?;
 ///
 /// let reporter = session.reporter(photos)?;
+/// if reporter.check()? != Verdict::Continue {
+///     return Ok(reporter.skip()?); // ask before the work is started
+/// }
 /// for done in 0..100 {
 ///     if reporter.set(done)? != Verdict::Continue {
 ///         break;

@@ -73,12 +73,16 @@ impl Harness {
             panic!("a predicate of the harness panicked: {text}");
         }
         let trace = Trace::from_calls(recorder.freeze());
-        let about: Vec<String> = self
-            .about
-            .iter()
-            .map(|about| about.words(&trace, &plan))
-            .collect();
-        trace.about((!about.is_empty()).then(|| about.join(", ")))
+        let (mut about, mut unreached) = (Vec::new(), Vec::new());
+        for (mut words, came) in self.about.iter().map(|about| about.words(&trace, &plan)) {
+            if !came {
+                unreached.push(words.clone());
+                words.push_str(" (which did not come about)");
+            }
+            about.push(words);
+        }
+        let about = (!about.is_empty()).then(|| about.join(", "));
+        trace.about(about).set_unreached(unreached)
     }
 }
 

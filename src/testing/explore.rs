@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::call::Action;
 use super::harness::Harness;
 use super::point::{Kinds, Learned, Point};
 use super::recorder::panic_text;
@@ -15,6 +16,9 @@ use crate::SyncHandler;
 
 /// How many failing traces are kept.
 const KEPT: usize = 32;
+
+/// After so many runs in which the handler fell silent, the exploration ends: each of them takes its deadline.
+const SILENT_MOST: usize = 4;
 
 /// Runs a handler once to learn its reports, then once for each point and each kind of cancel, and judges every trace.
 ///
@@ -74,14 +78,17 @@ impl Harness {
     ///         let written = world.clone();
     ///         let script = Script::new().item(photos, "photos").synchronize([
     ///             Step::report(photos).status(ItemStatus::Updating),
-    ///             Step::run(move || written.lock().unwrap().push("photos")),
+    ///             Step::work(photos, move || written.lock().unwrap().push("photos")),
     ///             Step::report(photos).status(ItemStatus::Succeeded),
     ///         ]);
     ///         (Harness::new(script.handler()), world)
     ///     },
     ///     |trace, world| {
+    ///         if trace.was_released() {
+    ///             return; // a released callback takes no status
+    ///         }
     ///         let written = !world.lock().unwrap().is_empty();
-    ///         assert!(written || trace.status(photos) != Some(ItemStatus::Succeeded));
+    ///         assert_eq!(written, trace.status(photos) == Some(ItemStatus::Succeeded));
     ///     },
     /// )
     /// .assert_conformant();
@@ -126,12 +133,13 @@ fn explore<T>(
     let all = learned.points(kinds);
     let points = all.len();
     let chosen = sample(all, max_runs - 1, seed);
-    let explored = chosen.len();
+    let mut explored = 0;
 
     let mut failures = Vec::new();
     let mut failed = 0;
     let mut runs = 1;
     let mut diverged = 0;
+    let mut silent = usize::from(fell_silent(&first));
     if !first.is_conformant() {
         failed += 1;
         failures.push(Failed {
@@ -141,11 +149,16 @@ fn explore<T>(
         });
     }
     for point in chosen {
+        if silent >= SILENT_MOST {
+            break;
+        }
+        explored += 1;
         let (harness, world) = make();
         let trace = run(Some(&point), harness, world);
         runs += 1;
         let is_diverged = learned.diverges(&point, &trace);
         diverged += usize::from(is_diverged);
+        silent += usize::from(fell_silent(&trace));
         if trace.is_conformant() {
             continue;
         }
@@ -155,8 +168,14 @@ fn explore<T>(
             diverged: is_diverged,
             trace,
         });
-        // The smallest first: those that can be made again, with the fewest calls.
-        failures.sort_by_key(|failed| (failed.diverged, failed.trace.calls().len()));
+        // The run without anything done to it first; then the smallest: those that can be made again, with the fewest calls.
+        failures.sort_by_key(|failed| {
+            (
+                failed.point.is_some(),
+                failed.diverged,
+                failed.trace.calls().len(),
+            )
+        });
         failures.truncate(KEPT);
     }
 
@@ -176,10 +195,29 @@ fn explore<T>(
             };
         }
     }
-    let line = failures.first().map(|failed| match &failed.point {
-        None => "Harness::new(handler).run().assert_conformant();".to_owned(),
-        Some(point) => format!("Harness::new(handler).{point}.run().assert_conformant();"),
+    let line = failures.first().map(|failed| {
+        // With settings of one's own it is that harness.
+        let harness = match kinds {
+            Kinds::Both => "harness",
+            Kinds::Cancellations | Kinds::Faults => "Harness::new(handler)",
+        };
+        let point = failed
+            .point
+            .as_ref()
+            .map_or_else(String::new, |point| format!(".{point}"));
+        let incidents = failed.trace.incidents();
+        let looked = incidents
+            .iter()
+            .any(|incident| matches!(incident, Incident::After { .. }));
+        let end = match looked {
+            true => "let trace = {}; // then look at the world",
+            false => "{}.assert_conformant();",
+        };
+        end.replace("{}", &format!("{harness}{point}.run()"))
     });
+    let plain = failures
+        .first()
+        .is_some_and(|failed| failed.point.is_none());
     Exploration {
         runs,
         points,
@@ -189,8 +227,18 @@ fn explore<T>(
         failed,
         again,
         line,
+        plain,
+        silent: silent >= SILENT_MOST,
         failures: failures.into_iter().map(|failed| failed.trace).collect(),
     }
+}
+
+/// Whether the host gave up waiting.
+fn fell_silent(trace: &Trace) -> bool {
+    trace
+        .calls()
+        .iter()
+        .any(|call| call.action == Action::GaveUp)
 }
 
 /// The rules that a trace breaks, and how many incidents it has.
@@ -259,6 +307,10 @@ pub struct Exploration {
     failed: usize,
     again: Again,
     line: Option<String>,
+    /// The run without anything done to the handler failed already.
+    plain: bool,
+    /// The handler fell silent too often to go on.
+    silent: bool,
     failures: Vec<Trace>,
 }
 
@@ -310,14 +362,15 @@ impl Exploration {
         }
     }
 
-    /// Panics with the smallest failing run, if a run failed.
+    /// Panics with the smallest failing run, if a run failed, and if there was nothing to explore: the first run made no report.
+    /// A handler without items, or whose directory is not there, has proved nothing.
     ///
     /// # Panics
     ///
     /// That is what it is for.
     #[track_caller]
     pub fn assert_conformant(&self) {
-        assert!(self.failed == 0, "{self}");
+        assert!(self.failed == 0 && self.points > 0, "{self}");
     }
 }
 
@@ -336,10 +389,25 @@ impl fmt::Display for Exploration {
         if self.diverged > 0 {
             write!(f, ", {} diverged from the first", self.diverged)?;
         }
+        if self.silent {
+            write!(f, ", and no more, since the handler fell silent too often")?;
+        }
+        if self.points == 0 && self.failed == 0 {
+            return writeln!(
+                f,
+                ": nothing was explored, since the handler made no report in its first run; has it items, and is what it works on still there?"
+            );
+        }
         if self.failed == 0 {
             return writeln!(f, ": none failed");
         }
         writeln!(f, ": {} failed", self.failed)?;
+        if self.plain {
+            writeln!(
+                f,
+                "the run in which nothing is done to the handler fails already"
+            )?;
+        }
         match (&self.again, &self.line) {
             (Again::Same, Some(line)) => {
                 writeln!(f, "the smallest, made again by\n\n    {line}\n")?

@@ -17,8 +17,7 @@ use crate::{ItemId, SyncEvent, SyncFlags, SyncHandler, Uuid};
 pub(super) struct About {
     words: String,
     item: Option<Which>,
-    /// The place of the trigger among those of the plan.
-    trigger: Option<usize>,
+    setting: Setting,
 }
 
 impl About {
@@ -29,17 +28,33 @@ impl About {
         }
     }
 
-    pub(super) fn words(&self, trace: &Trace, plan: &Plan) -> String {
-        let mut words = match &self.item {
+    /// What was done, in words, and whether it was.
+    pub(super) fn words(&self, trace: &Trace, plan: &Plan) -> (String, bool) {
+        let words = match &self.item {
             None => self.words.clone(),
             Some(Which::Id(id)) => self.words.replace("{}", &trace.names().item(*id)),
             Some(Which::Name(name)) => self.words.replace("{}", &format!("{name:?}")),
         };
-        if self.trigger.is_some_and(|trigger| !plan.has_fired(trigger)) {
-            words.push_str(" (which did not come about)");
-        }
-        words
+        let [log, connection, dialog] = plan.refused_came();
+        let came = match self.setting {
+            Setting::Always => true,
+            Setting::Trigger(trigger) => plan.has_fired(trigger),
+            Setting::Refused(Fault::Log) => log,
+            Setting::Refused(Fault::Connection) => connection,
+            Setting::Refused(Fault::Dialog) => dialog,
+        };
+        (words, came)
     }
+}
+
+/// On what it depends whether a setting comes about.
+#[derive(Clone, Copy, Debug)]
+enum Setting {
+    Always,
+    /// On the trigger at this place of the plan.
+    Trigger(usize),
+    /// On as many calls of this kind as there have to be.
+    Refused(Fault),
 }
 
 impl From<String> for About {
@@ -47,7 +62,7 @@ impl From<String> for About {
         Self {
             words,
             item: None,
-            trigger: None,
+            setting: Setting::Always,
         }
     }
 }
@@ -158,7 +173,7 @@ impl Harness {
 
     fn when(mut self, when: When, act: Act, about: impl Into<About>) -> Self {
         self.about.push(About {
-            trigger: Some(self.plan.triggers.len()),
+            setting: Setting::Trigger(self.plan.triggers.len()),
             ..about.into()
         });
         self.plan.triggers.push((when, act));
@@ -263,8 +278,10 @@ impl Harness {
     /// Denies the k-th dialog that is asked for, counted from 1.
     pub fn deny_dialog_at(mut self, call: usize) -> Self {
         self.plan.dialogs = Some(call);
-        self.about
-            .push(About::from(format!("dialog {call} denied")));
+        self.about.push(About {
+            setting: Setting::Refused(Fault::Dialog),
+            ..About::from(format!("dialog {call} denied"))
+        });
         self
     }
 
@@ -278,8 +295,10 @@ impl Harness {
     /// Refuses the k-th connection that is asked for, counted from 1.
     pub fn refuse_connection_at(mut self, call: usize) -> Self {
         self.plan.connections = Some(call);
-        self.about
-            .push(About::from(format!("connection {call} refused")));
+        self.about.push(About {
+            setting: Setting::Refused(Fault::Connection),
+            ..About::from(format!("connection {call} refused"))
+        });
         self
     }
 
@@ -293,8 +312,10 @@ impl Harness {
     /// The log refuses the k-th entry, counted from 1.
     pub fn full_log_at(mut self, call: usize) -> Self {
         self.plan.log = Some(call);
-        self.about
-            .push(About::from(format!("log entry {call} refused")));
+        self.about.push(About {
+            setting: Setting::Refused(Fault::Log),
+            ..About::from(format!("log entry {call} refused"))
+        });
         self
     }
 

@@ -62,7 +62,8 @@ pub enum TraceError {
 impl Trace {
     /// The trace as JSON lines. They can be kept, and [read](Self::from_json_lines) and judged again later. (Feature `serde`.)
     ///
-    /// A time in it is kept to 100 ns, which is what the contract has.
+    /// A time in it is kept to 100 ns, which is what the contract has. What the look at the world found, after a run of an
+    /// exploration, is not kept.
     #[must_use]
     pub fn to_json_lines(&self) -> String {
         let mut text = String::new();

@@ -12,6 +12,8 @@ pub(super) struct Names {
     items: HashMap<ItemId, String>,
     /// How many items have a name.
     taken: HashMap<String, u32>,
+    /// In the order in which they were listed and added.
+    order: Vec<ItemId>,
     unknown: HashMap<ItemId, usize>,
     errors: HashMap<ErrorId, usize>,
 }
@@ -41,6 +43,7 @@ impl Names {
             more => format!("{name} ({more})"),
         };
         self.items.insert(id, name);
+        self.order.push(id);
     }
 
     pub(super) fn learn_action(&mut self, action: &Action) {
@@ -110,6 +113,11 @@ impl Names {
     /// The item's plain name, where it has one.
     pub(super) fn plain(&self, id: ItemId) -> Option<&str> {
         self.items.get(&id).map(String::as_str)
+    }
+
+    /// The items that have a name, in the order in which they were listed and added.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = ItemId> + '_ {
+        self.order.iter().copied()
     }
 
     /// The item of this plain name.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::call::{Action, Call};
+use super::names::Names;
 use super::recorder::{Begun, Intercept, Recorder, State, Watch, panic_text};
 use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
 
@@ -45,6 +46,14 @@ impl From<String> for Which {
 }
 
 impl Which {
+    /// The item of a trace.
+    pub(super) fn find(&self, names: &Names) -> Option<ItemId> {
+        match self {
+            Self::Id(id) => Some(*id),
+            Self::Name(name) => names.find(name),
+        }
+    }
+
     fn is(&self, id: ItemId, name: Option<&str>) -> bool {
         match self {
             Self::Id(wanted) => *wanted == id,
@@ -112,6 +121,17 @@ impl Plan {
         self.session.get()
     }
 
+    /// Whether the k-th entry, connection or dialog that was to be refused came.
+    pub(super) fn refused_came(&self) -> [bool; 3] {
+        let progress = self.progress.lock();
+        let came = |wanted: Option<usize>, count| wanted.is_none_or(|wanted| wanted <= count);
+        [
+            came(self.log, progress.logged),
+            came(self.connections, progress.connected),
+            came(self.dialogs, progress.asked),
+        ]
+    }
+
     /// Whether the trigger at this place was due.
     pub(super) fn has_fired(&self, place: usize) -> bool {
         self.progress.lock().fired.contains(&place)
@@ -136,54 +156,54 @@ impl Plan {
     /// What is due at a step of the host.
     fn at_host(&self, recorder: &Recorder, due: impl Fn(&When) -> bool) {
         for (place, (when, act)) in self.triggers.iter().enumerate() {
-            if due(when) {
+            // An item that the session does not know was not skipped.
+            if due(when) && self.act(recorder, act, None, true) {
                 self.progress.lock().fired.push(place);
-                self.act(recorder, act, None, true);
             }
         }
     }
 
-    fn act(&self, recorder: &Recorder, act: &Act, item: Option<ItemId>, on_host_thread: bool) {
+    /// Does it, and answers whether it was taken. A refusal is written down, as the answer.
+    fn act(
+        &self,
+        recorder: &Recorder,
+        act: &Act,
+        item: Option<ItemId>,
+        on_host_thread: bool,
+    ) -> bool {
         let Some(session) = self.session.get() else {
-            return;
+            return false;
         };
         match (act, item) {
-            (Act::CancelItem, Some(item)) => {
-                // A refusal is written down, as the answer.
-                let _ = recorder.cancel_item(session, item);
-            }
-            (Act::Skip, Some(item)) => {
-                let _ = recorder.skip_item(session, item);
-            }
+            (Act::CancelItem, Some(item)) => recorder.cancel_item(session, item).is_ok(),
+            (Act::Skip, Some(item)) => recorder.skip_item(session, item).is_ok(),
             (Act::SkipThis(which), _) => {
-                let item = match which {
-                    Which::Id(id) => Some(*id),
-                    Which::Name(name) => recorder.state().names.find(name),
-                };
-                if let Some(item) = item {
-                    if recorder.skip_item(session, item).is_ok() {
-                        self.progress.lock().waiting.push(item);
-                    }
-                }
+                let item = which.find(&recorder.state().names);
+                let skipped = item.filter(|item| recorder.skip_item(session, *item).is_ok());
+                self.progress.lock().waiting.extend(skipped);
+                skipped.is_some()
             }
             (Act::SkipNext, _) => {
                 let next = recorder.state().next_unreported();
-                if let Some(next) = next {
-                    let skipped = recorder.skip_item(session, next).is_ok();
-                    if skipped && !on_host_thread {
-                        // On the host's thread it is told only after the call that lasts now.
-                        wait_told(recorder, &[next]);
-                    }
+                let skipped = next.filter(|next| recorder.skip_item(session, *next).is_ok());
+                // On the host's thread it is told only after the call that lasts now.
+                if let Some(next) = skipped.filter(|_| !on_host_thread) {
+                    wait_told(recorder, &[next]);
                 }
+                skipped.is_some()
             }
-            (Act::CancelAll, _) => recorder.cancel_all(session),
+            (Act::CancelAll, _) => {
+                recorder.cancel_all(session);
+                true
+            }
             (Act::Release, _) => {
                 let first = !std::mem::replace(&mut self.progress.lock().released, true);
                 if first {
                     recorder.note(Action::CallbackReleased);
                 }
+                true
             }
-            (Act::CancelItem | Act::Skip, None) => {}
+            (Act::CancelItem | Act::Skip, None) => false,
         }
     }
 
@@ -301,7 +321,8 @@ impl Watch for Plan {
             self.hold(recorder);
         }
         for act in self.due(&call, begun, name.as_deref()) {
-            self.act(recorder, &act, call.action.reported(), begun.on_host_thread);
+            // That the report came is what the setting asked for.
+            let _ = self.act(recorder, &act, call.action.reported(), begun.on_host_thread);
         }
         if self.is_released() {
             return self.released(&call.action);

@@ -171,7 +171,7 @@ rules! {
     SkippedItemNotStarted = "H14"
         asks "do not start an item after set_item_status(Skipped) for it"
         from "SetItemStatus"
-        instead "remember the skipped items, look there before each item is started under the lock that set_item_status takes, and report Skipped as its final status";
+        instead "ask before an item is started, for example by `check()`, and start it only if the answer is Continue; or look at the skipped items under the lock that set_item_status takes, and report under it. Its final status is then Skipped";
     /// H15: `synchronize_completed` is called while an item of the round has no final status that was taken. Not judged where
     /// `synchronize` itself fails.
     FinalStatusBeforeCompletion = "H15"

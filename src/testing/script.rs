@@ -13,7 +13,8 @@ use crate::{
 ///
 /// A script is obedient unless it is made [`deaf`](Self::deaf): it does the steps of an item only if the item is in the
 /// round, does not start a skipped item, and drops the rest of an item that is cancelled for its final status. When
-/// its steps are done, it gives each item that has none a final status, and completes. The prepare is done on the host's
+/// its steps are done, it gives each item that has none a final status, and completes. What a [`Step::call`] does beside
+/// it, it does not know. The prepare is done on the host's
 /// thread; the synchronization on a thread of its own, unless the script is [`inline`](Self::inline).
 ///
 /// ```

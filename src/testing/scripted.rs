@@ -85,6 +85,12 @@ impl Scripted {
                         state.round.push(id);
                     }
                 }
+                Kind::Work { item, call } => {
+                    let progress = self.state.lock().items.get(item).copied();
+                    if self.script.deaf || progress == Some(Progress::Begun) {
+                        call(callback);
+                    }
+                }
                 Kind::Call { call, .. } => call(callback),
                 Kind::Spawn(steps) => {
                     let (this, steps) = (Arc::clone(self), steps.clone());

@@ -207,8 +207,16 @@ impl ScriptedHost {
 
 impl Drop for ScriptedHost {
     fn drop(&mut self) {
-        if !self.finished && !std::thread::panicking() {
-            let fault = self.inner.fault();
+        if self.finished {
+            return;
+        }
+        let fault = self.inner.fault();
+        if std::thread::panicking() {
+            // What made the test panic may be this.
+            if let Some(fault) = fault {
+                eprintln!("the scripted host: {fault}");
+            }
+        } else {
             let fault = fault.unwrap_or_else(|| "all calls came as expected".to_owned());
             panic!("a scripted host was dropped without `finish`; {fault}");
         }

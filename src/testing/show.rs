@@ -323,7 +323,19 @@ fn around(trace: &Trace, lines: &[Line]) -> BTreeSet<usize> {
             Incident::Panicked { at, .. } | Incident::DidNotReturn { at } => {
                 calls.insert(*at);
             }
+            // What was done to the handler, and its end.
             Incident::After { .. } => {
+                let all = trace.calls().iter().enumerate();
+                let done = all.filter(|(_, call)| {
+                    matches!(
+                        call.action,
+                        Action::CancelItem { .. }
+                            | Action::CancelAll
+                            | Action::SkipItem { .. }
+                            | Action::CallbackReleased
+                    )
+                });
+                calls.extend(done.map(|(at, _)| at));
                 calls.insert(trace.calls().len().saturating_sub(1));
             }
         }
@@ -341,25 +353,68 @@ fn around(trace: &Trace, lines: &[Line]) -> BTreeSet<usize> {
 /// The timeline of one item.
 pub(super) struct OfItem<'a> {
     pub(super) trace: &'a Trace,
-    pub(super) item: ItemId,
+    pub(super) item: Option<ItemId>,
 }
 
 impl fmt::Display for OfItem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.trace.names();
+        let Some(wanted) = self.item else {
+            return Ok(());
+        };
         for call in self.trace.calls() {
             let is_its_own = match &call.action {
                 Action::SetItemStatus { item, .. }
                 | Action::CommitItem { item }
                 | Action::CancelItem { item }
-                | Action::SkipItem { item } => *item == self.item,
-                Action::AddItem { item } | Action::ProposeItem { item } => item.id == self.item,
-                Action::LogError { record } => record.item == Some(self.item),
-                action => action.reported() == Some(self.item),
+                | Action::SkipItem { item } => *item == wanted,
+                Action::AddItem { item } | Action::ProposeItem { item } => item.id == wanted,
+                Action::LogError { record } => record.item == Some(wanted),
+                Action::PrepareForSync { items } => items.contains(&wanted),
+                action => action.reported() == Some(wanted),
             };
             if is_its_own {
-                let text = action(&call.action, names);
-                writeln!(f, "{text}{}", arrow(call, names))?;
+                plain(self.trace, call, f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A call and its answer, without thread, phase and number.
+fn plain(trace: &Trace, call: &Call, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let names = trace.names();
+    let text = match &call.action {
+        // A new round, of whichever items.
+        Action::PrepareForSync { .. } => "prepare_for_sync".to_owned(),
+        called => action(called, names),
+    };
+    writeln!(f, "{text}{}", arrow(call, names))
+}
+
+/// The host's calls, then each item's timeline.
+pub(super) struct ByItem<'a> {
+    pub(super) trace: &'a Trace,
+}
+
+impl fmt::Display for ByItem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the host")?;
+        let calls = self.trace.calls().iter();
+        for call in calls.filter(|call| call.action.side() == Side::Host) {
+            // What is told of one item stands there.
+            if !matches!(call.action, Action::SetItemStatus { .. }) {
+                write!(f, "  ")?;
+                plain(self.trace, call, f)?;
+            }
+        }
+        for item in self.trace.names().in_order() {
+            writeln!(f, "{}", self.trace.names().item(item))?;
+            let text = OfItem {
+                trace: self.trace,
+                item: Some(item),
+            };
+            for line in text.to_string().lines() {
+                writeln!(f, "  {line}")?;
             }
         }
         Ok(())

@@ -21,6 +21,7 @@ pub(super) enum Kind {
     CompletePrepare(HResult),
     CompleteSynchronize(HResult),
     AddItem(SyncItem),
+    Work { item: ItemId, call: Call },
     Call { name: &'static str, call: Call },
     Spawn(Vec<Step>),
 }
@@ -93,6 +94,16 @@ impl Step {
     #[must_use]
     pub fn run(run: impl Fn() + Send + Sync + 'static) -> Self {
         Self::named("run", move |_| run())
+    }
+
+    /// Works on an item: does something that is no call, unless the item was cancelled, skipped or has ended. A
+    /// [`deaf`](super::Script::deaf) script does it all the same.
+    #[must_use]
+    pub fn work(item: ItemId, work: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Kind::Work {
+            item,
+            call: Arc::new(move |_| work()),
+        })
     }
 
     /// Logs an entry.
@@ -224,6 +235,7 @@ impl fmt::Debug for Step {
                 f.debug_tuple("CompleteSynchronize").field(result).finish()
             }
             Kind::AddItem(item) => f.debug_tuple("AddItem").field(item).finish(),
+            Kind::Work { item, .. } => f.debug_tuple("Work").field(item).finish(),
             Kind::Call { name, .. } => f.write_str(name),
             Kind::Spawn(steps) => f.debug_tuple("Spawn").field(steps).finish(),
         }

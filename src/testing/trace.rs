@@ -5,6 +5,7 @@ use std::fmt;
 use super::call::{Action, Call};
 use super::check::{Judgement, judge};
 use super::names::Names;
+use super::plan::Which;
 use super::rule::Rule;
 use super::show;
 use super::violation::{Incident, Undecided, Violation};
@@ -39,6 +40,7 @@ pub struct Trace {
     judgement: Judgement,
     /// What was done to the handler on purpose, in words.
     about: Option<String>,
+    unreached: Vec<String>,
 }
 
 impl Trace {
@@ -52,11 +54,17 @@ impl Trace {
             names,
             judgement,
             about: None,
+            unreached: Vec::new(),
         }
     }
 
     pub(super) fn about(mut self, about: Option<String>) -> Self {
         self.about = about;
+        self
+    }
+
+    pub(super) fn set_unreached(mut self, unreached: Vec<String>) -> Self {
+        self.unreached = unreached;
         self
     }
 
@@ -112,9 +120,10 @@ impl Trace {
         }
     }
 
-    /// The last status of an item that the host took.
+    /// The last status of an item that the host took. The item may be named by its id or by its name.
     #[must_use]
-    pub fn status(&self, item: ItemId) -> Option<ItemStatus> {
+    pub fn status(&self, item: impl Into<Which>) -> Option<ItemStatus> {
+        let item = item.into().find(&self.names)?;
         self.calls.iter().rev().find_map(|call| match &call.action {
             Action::Progress { item: id, update } if *id == item && call.answer.is_taken() => {
                 update.status
@@ -123,10 +132,33 @@ impl Trace {
         })
     }
 
-    /// The timeline of one item: its reports and what the host said of it, without threads and numbers. It is the same from
-    /// run to run also where several threads work, as long as one at a time works on the item.
-    pub fn item(&self, item: ItemId) -> impl fmt::Display + '_ {
+    /// The timeline of one item, by its id or its name: its reports and what the host said of it, without threads and numbers.
+    /// It is the same from run to run also where several threads work, as long as one at a time works on the item. Empty
+    /// for an item that is not in the trace.
+    pub fn item<W: Into<Which>>(&self, item: W) -> impl fmt::Display + use<'_, W> {
+        let item = item.into().find(&self.names);
         show::OfItem { trace: self, item }
+    }
+
+    /// The host's calls, then the timeline of each item in the order of the list: what a handler with threads of its own does
+    /// alike in each run, as long as one thread at a time works on an item. Good for snapshots of such a handler.
+    pub fn by_item(&self) -> impl fmt::Display + '_ {
+        show::ByItem { trace: self }
+    }
+
+    /// Whether the callback was made to answer `Released`, by [`release_at_report`](super::Harness::release_at_report) or by
+    /// the explorer. Nothing more is due of the handler then, and final statuses that it reports are refused.
+    #[must_use]
+    pub fn was_released(&self) -> bool {
+        let mut calls = self.calls.iter();
+        calls.any(|call| call.action == Action::CallbackReleased)
+    }
+
+    /// The settings of the harness that did not come about, in words: a report that was never made, an item that was never
+    /// there. A test that relies on one asserts that this is empty.
+    #[must_use]
+    pub fn unreached(&self) -> &[String] {
+        &self.unreached
     }
 
     /// Panics with the breaches and the calls around them, unless the trace [is conformant](Self::is_conformant).

@@ -40,6 +40,8 @@ mod driver_retry;
 mod driver_selection;
 #[path = "../driver_skip.rs"]
 mod driver_skip;
+#[path = "../exploring.rs"]
+mod exploring;
 #[path = "../harness.rs"]
 mod harness;
 #[path = "../rules_broken.rs"]
