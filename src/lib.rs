@@ -32,6 +32,16 @@
 //! - [`Session`] is an in-memory host of one synchronization. A tool without a handler builds one, reports and finishes.
 //! - [`ItemReporter`] is the fast handle on one item.
 //! - [`run_handler`] takes a handler through its whole life.
+//! - The module `testing` (feature `testing`) drives a handler as a host would and judges every call by the rules.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `testing` | the module `testing`; no dependency |
+//! | `serde` | `Serialize` and `Deserialize` for ids, codes, flags and statuses; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
 //!
 //! # A first program
 //!
@@ -105,6 +115,7 @@
 //!
 //! | floor | what lives there |
 //! |---|---|
+//! | `testing` (feature) | the kit that proves a handler obeys the rules above |
 //! | manager | [`run_handler`] |
 //! | session | [`Session`], the in-memory host, and what observers, drivers and workers use of it |
 //! | contract | ids, values, flags, reports, answers, errors and the two traits: no locks, no I/O, no state |
@@ -117,6 +128,7 @@ mod contract;
 mod manager;
 mod session;
 #[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
 #[doc(hidden)]
@@ -139,6 +151,11 @@ pub use session::{
 pub use uuid::Uuid;
 
 /// The README's program is compiled and run with the doc tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// And so is the guide to the testing kit.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../docs/testing.md")]
+struct TestingGuide;

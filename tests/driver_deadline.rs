@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use syncmgr::{
-    ErrorId, Fault, HResult, HandlerReport, ItemReporter, ItemStatus, LogLevel, LogRecord, Phase,
-    Prepared, ProgressUpdate, RunOptions, SyncCallback,
+    CallbackError, ErrorId, Fault, HResult, HandlerReport, ItemReporter, ItemStatus, LogLevel,
+    LogRecord, Phase, Prepared, ProgressUpdate, RunOptions, SyncCallback,
 };
 
 use handler::{Script, Scripted, Seen};
@@ -99,7 +99,7 @@ const LATER: Duration = Duration::from_millis(500);
 /// Runs a handler whose synchronize does `alive` over and over, from a thread, for longer than the deadline.
 fn busy(alive: impl Fn(&dyn SyncCallback, u64) + Send + Sync + 'static) -> HandlerReport {
     let alive = Arc::new(alive);
-    let script = Script::new(1).synchronize(move |handler| {
+    let script = Script::new(1).unrecorded().synchronize(move |handler| {
         let (handler, alive) = (Arc::clone(handler), Arc::clone(&alive));
         thread::spawn(move || work(&handler, &*alive));
         Ok(())
@@ -153,7 +153,7 @@ fn checks_of_an_item_that_waits_are_a_sign_of_life() {
 
 #[test]
 fn checks_of_a_reporter_are_a_sign_of_life() {
-    let script = Script::new(1).synchronize(|handler| {
+    let script = Script::new(1).unrecorded().synchronize(|handler| {
         let handler = Arc::clone(handler);
         thread::spawn(move || {
             let reporter = ItemReporter::new(&handler.callback(), id(1)).expect("a known item");
@@ -181,6 +181,14 @@ fn log_entries_even_refused_ones_are_a_sign_of_life() {
     assert_alive(&busy(|callback, _| {
         // More than the log takes.
         let _ = callback.log_error(&LogRecord::new(LogLevel::Information, "still here"));
+    }));
+}
+
+#[test]
+fn refused_reports_are_a_sign_of_life() {
+    assert_alive(&busy(|callback, _| {
+        let answer = callback.progress(id(9), &ProgressUpdate::CHECK);
+        assert_eq!(answer, Err(CallbackError::UnknownItem));
     }));
 }
 

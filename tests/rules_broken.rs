@@ -57,7 +57,6 @@ fn h11_the_turn_is_given_back_on_one_way_out_only() {
     assert_eq!(found.severity, Severity::Must);
 }
 
-// Kit: `led_by` does not name the denial.
 #[test]
 fn h11_the_turn_is_given_back_although_it_was_denied() {
     let script = || {
@@ -77,7 +76,6 @@ fn h11_the_turn_is_given_back_although_it_was_denied() {
     tells(found, calls[1], &[calls[0]], &["dialog"]);
 }
 
-// Kit: `led_by` does not name the call that gave it back.
 #[test]
 fn h11_the_turn_is_given_back_twice() {
     let script = before_work(|callback| {
@@ -132,7 +130,6 @@ fn h11_binds_the_showing_of_errors_too() {
 
 // H12 -------------------------------------------------------------------------------------------------------------
 
-// Kit: `led_by` does not name `initialize`.
 #[test]
 fn h12_the_flags_of_the_start_are_not_kept() {
     let ask = |callback: &dyn SyncCallback| {
@@ -316,7 +313,6 @@ fn h22_a_connection_without_the_flag() {
 
 // -----------------------------------------------------------------------------------------------------------------
 
-// Kit: H04 and H12 are not among the undecided.
 #[test]
 fn what_a_trace_lacks_is_said_and_not_guessed() {
     // A callback alone: nobody told of flags, lists, prepares.

@@ -279,7 +279,7 @@ fn h03_the_next_report_of_each_worker_is_free_and_its_second_is_not() {
             Ok(())
         });
         let trace = Harness::new(handler.build())
-            .cancel_all_at(WORKERS as u32 + 1)
+            .cancel_all_at(WORKERS + 1)
             .run();
         if !broken_too {
             clean(&trace);
@@ -522,7 +522,6 @@ fn h17_a_file_that_grew_while_it_was_copied() {
     assert_eq!(found.repeats, 1);
 }
 
-// Kit: `led_by` does not name the call that set the value.
 #[test]
 fn h17_the_maximum_is_told_too_late_and_too_low() {
     let handler = obedient(1).synchronize(|handler| {

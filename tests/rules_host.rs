@@ -182,7 +182,6 @@ fn wary(n: u128) -> Script {
     })
 }
 
-// Kit: `led_by` does not name the completion with the failure.
 #[test]
 fn m01_a_host_that_does_not_look_at_the_result_of_the_prepare() {
     let host = Host::begun(obedient(1).prepare(|handler| {
@@ -693,7 +692,6 @@ fn a_host_that_does_all_in_order_is_clean() {
     clean(&host.release());
 }
 
-// Kit: H12 is broken, it says, by the dialog of `show_error`.
 #[test]
 fn a_completion_that_has_not_returned_when_the_error_is_shown() {
     // The host acts on a completion while the worker is still inside the call.
@@ -728,7 +726,6 @@ fn a_completion_that_has_not_returned_when_the_error_is_shown() {
 
 const FULL: ErrorId = ErrorId::from_u128(0xF);
 
-// Kit: M08 is broken, it says, by the connection that is closed.
 #[test]
 fn completions_that_have_not_returned_when_the_host_goes_on() {
     // A worker for each step; the host acts on each completion while the worker is still inside the call.
@@ -850,7 +847,6 @@ fn recorded(options: impl FnOnce(RunOptions, &Recorder) -> RunOptions) -> (Handl
     (report, trace)
 }
 
-// Kit: fails now and then by the H12 of `a_completion_that_has_not_returned_when_the_error_is_shown`.
 #[test]
 fn run_handler_keeps_the_rules_whatever_it_is_told() {
     type Option = Box<dyn Fn(RunOptions, &Recorder) -> RunOptions>;
@@ -920,7 +916,6 @@ fn run_handler_keeps_the_rules_whatever_it_is_told() {
     }
 }
 
-// Kit: fails now and then by the H12 of `a_completion_that_has_not_returned_when_the_error_is_shown`.
 #[test]
 fn run_handler_keeps_the_rules_when_the_user_interferes() {
     for item in ids(4) {

@@ -225,7 +225,7 @@ fn h03_many_workers_each_with_its_next_report() {
     });
     clean(
         &Harness::new(script.build())
-            .cancel_all_at(WORKERS as u32 + 3)
+            .cancel_all_at(WORKERS as usize + 3)
             .run(),
     );
 }

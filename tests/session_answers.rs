@@ -302,3 +302,20 @@ fn the_whole_session_answers_its_own_verdict() {
         assert_eq!(session.progress_text(), "stopping");
     }
 }
+
+#[test]
+fn failed_after_the_final_status_answers_the_cancel_of_everything() {
+    let session = open(2);
+    let report = |n, update| session.progress(id(n), &update);
+    assert_eq!(
+        report(1, status(ItemStatus::Succeeded)),
+        Ok(Verdict::Continue)
+    );
+    assert_eq!(report(1, status(ItemStatus::Failed)), Ok(Verdict::Continue));
+    session.cancel_all();
+    assert_eq!(view(&session, 1).verdict, Verdict::Continue);
+    assert_eq!(
+        report(1, status(ItemStatus::Failed)),
+        Ok(Verdict::CancelAll)
+    );
+}

@@ -1,6 +1,7 @@
 //! Faults around a session: cancels that must not be lost, user code that panics in a drop, callbacks that come late.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,9 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use syncmgr::{
-    CallbackError, Dialog, ErrorOutcome, HResult, ItemId, ItemName, ItemReporter, ItemStatus,
-    LogRecord, LogSelector, ProgressUpdate, PropertiesOutcome, Session, SyncCallback, SyncItem,
-    Verdict,
+    CallbackError, Dialog, ErrorOutcome, HResult, HostEvent, ItemId, ItemName, ItemReporter,
+    ItemStatus, LogRecord, LogSelector, ProgressUpdate, PropertiesOutcome, Session, SyncCallback,
+    SyncItem, Verdict,
 };
 
 /// Only a failure waits so long.
@@ -54,6 +55,25 @@ fn a_cancel_of_an_item_outside_the_round_holds_when_the_handler_adds_it() -> Out
     assert_eq!(
         session.progress(B, &ProgressUpdate::new().value(1))?,
         Verdict::CancelItem
+    );
+    Ok(())
+}
+
+#[test]
+fn a_skip_of_an_item_outside_the_round_holds_when_the_handler_adds_it() -> Outcome {
+    let session = driven(&[A, B])?;
+    session.skip_item(B)?;
+    assert_eq!(session.host_event(Duration::ZERO), Some(HostEvent::Skip(B)));
+    session.begin_prepare(&[A])?;
+    assert!(!session.is_skipped(B), "it takes no part");
+    session.add_item(item(B)?)?;
+    assert!(session.is_skipped(B), "the driver is to tell the handler");
+    assert_eq!(session.can_continue(Some(B))?, Verdict::CancelItem);
+    session.skip_item(B)?;
+    assert_eq!(
+        session.host_event(Duration::ZERO),
+        None,
+        "the driver knows it already"
     );
     Ok(())
 }
@@ -112,8 +132,8 @@ fn a_connection_that_panics_when_it_closes_keeps_nobody_from_being_woken() -> Ou
 /// A host of somebody else: it forwards to a session, and can hold up or panic in `progress`.
 struct Wrapper {
     inner: Arc<Session>,
-    /// The first report waits here until it is let go.
-    gate: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+    /// Each of the first reports waits at a gate of its own until it is let go.
+    gates: Mutex<VecDeque<(Sender<()>, Receiver<()>)>>,
     reports: AtomicU64,
     brittle: bool,
 }
@@ -122,10 +142,19 @@ impl Wrapper {
     fn new(inner: &Arc<Session>) -> Self {
         Self {
             inner: inner.clone(),
-            gate: Mutex::new(None),
+            gates: Mutex::default(),
             reports: AtomicU64::new(0),
             brittle: false,
         }
+    }
+
+    /// Makes the next gate: what tells that a report waits there, and what lets it go.
+    fn gate(&self) -> Result<(Receiver<()>, Sender<()>), Box<dyn Error>> {
+        let (here, arrived) = mpsc::channel();
+        let (go, wait) = mpsc::channel();
+        let mut gates = self.gates.lock().map_err(|_| "poisoned")?;
+        gates.push_back((here, wait));
+        Ok((arrived, go))
     }
 }
 
@@ -137,7 +166,11 @@ impl SyncCallback for Wrapper {
     ) -> Result<Verdict, CallbackError> {
         assert!(!self.brittle, "the wrapper is broken");
         self.reports.fetch_add(1, Ordering::SeqCst);
-        let gate = self.gate.lock().ok().and_then(|mut gate| gate.take());
+        let gate = self
+            .gates
+            .lock()
+            .ok()
+            .and_then(|mut gates| gates.pop_front());
         if let Some((here, go)) = gate {
             let _ = here.send(());
             go.recv_timeout(LIMIT).expect("the test lets it go");
@@ -173,10 +206,8 @@ impl SyncCallback for Wrapper {
 #[test]
 fn two_threads_that_advance_through_a_wrapper_lose_no_step() -> Outcome {
     let session = Session::builder().item(item(A)?).build()?;
-    let (here, arrived) = mpsc::channel();
-    let (go, wait) = mpsc::channel();
     let wrapper = Wrapper::new(&session);
-    *wrapper.gate.lock().map_err(|_| "poisoned")? = Some((here, wait));
+    let (arrived, go) = wrapper.gate()?;
     let callback: Arc<dyn SyncCallback> = Arc::new(wrapper);
     let reporter = Arc::new(ItemReporter::new(&callback, A)?);
     let slow = thread::spawn({
@@ -191,6 +222,53 @@ fn two_threads_that_advance_through_a_wrapper_lose_no_step() -> Outcome {
         Verdict::Continue
     );
     assert_eq!(session.item(A).map(|view| view.value), Some(11));
+    Ok(())
+}
+
+#[test]
+fn of_three_threads_that_advance_through_a_wrapper_the_last_one_out_reports_the_sum() -> Outcome {
+    let session = Session::builder().item(item(A)?).build()?;
+    let wrapper = Wrapper::new(&session);
+    let gates = [wrapper.gate()?, wrapper.gate()?];
+    let callback: Arc<dyn SyncCallback> = Arc::new(wrapper);
+    let reporter = Arc::new(ItemReporter::new(&callback, A)?);
+    let mut slow = Vec::new();
+    for (amount, (arrived, go)) in [1, 10].into_iter().zip(gates) {
+        let reporter = reporter.clone();
+        slow.push((go, thread::spawn(move || reporter.advance(amount))));
+        arrived.recv_timeout(LIMIT)?; // its total is on the way
+    }
+    assert_eq!(reporter.advance(100)?, Verdict::Continue); // and is overtaken by 111
+    for (go, worker) in slow.into_iter().rev() {
+        go.send(())?;
+        let answer = worker.join().map_err(|_| "the worker panicked")??;
+        assert_eq!(answer, Verdict::Continue);
+    }
+    assert_eq!(session.item(A).map(|view| view.value), Some(111));
+    Ok(())
+}
+
+#[test]
+fn advances_at_one_time_that_are_refused_leave_nothing_to_be_reported_later() -> Outcome {
+    let session = driven(&[A])?;
+    let wrapper = Arc::new(Wrapper::new(&session));
+    let (arrived, go) = wrapper.gate()?;
+    let callback: Arc<dyn SyncCallback> = wrapper.clone();
+    let reporter = Arc::new(ItemReporter::new(&callback, A)?);
+    let slow = thread::spawn({
+        let reporter = reporter.clone();
+        move || reporter.advance(1)
+    });
+    arrived.recv_timeout(LIMIT)?;
+    assert_eq!(reporter.advance(10), Err(CallbackError::WrongPhase));
+    go.send(())?;
+    let answer = slow.join().map_err(|_| "the worker panicked")?;
+    assert_eq!(answer, Err(CallbackError::WrongPhase));
+    assert_eq!(wrapper.reports.load(Ordering::SeqCst), 2);
+
+    session.begin_prepare(&[A])?;
+    assert_eq!(reporter.advance(100)?, Verdict::Continue);
+    assert_eq!(wrapper.reports.load(Ordering::SeqCst), 3, "it went once");
     Ok(())
 }
 

@@ -145,6 +145,12 @@ fn a_nil_error_id_is_no_error_id() {
         );
     }
     assert!(session.log().is_empty());
+    session.release();
+    assert_eq!(
+        session.log_error(&LogRecord::new(LogLevel::Error, "nil").error_id(ErrorId::NIL)),
+        Err(CallbackError::Released),
+        "the release comes before every other reason"
+    );
 }
 
 #[test]

@@ -3,7 +3,8 @@
 mod support;
 
 use syncmgr::{
-    CallbackError, HResult, ItemId, ItemStatus, ProgressUpdate, Session, SyncCallback, Verdict,
+    CallbackError, ErrorId, HResult, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate,
+    Session, SyncCallback, Verdict,
 };
 
 use support::{Stage, id, item, open, status, synchronizing, text, value, view};
@@ -489,4 +490,37 @@ fn a_session_without_items_builds() {
         Err(CallbackError::UnknownItem)
     );
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+}
+
+#[test]
+fn a_refused_report_is_a_call_of_the_handler() {
+    let session = synchronizing(1);
+    let reporter = session
+        .reporter(id(1))
+        .expect("a known item has a reporter");
+    assert_eq!(
+        session.progress(id(1), &status(ItemStatus::Stopped)),
+        Ok(Verdict::Continue)
+    );
+    assert!(session.take_activity());
+    assert!(!session.take_activity(), "nothing has happened since");
+    let calls: [(&str, &dyn Fn() -> bool); 5] = [
+        ("of a finished item", &|| {
+            session.progress(id(1), &value(1)).is_err()
+        }),
+        ("of an unknown item", &|| {
+            session.can_continue(Some(id(9))).is_err()
+        }),
+        ("by a reporter", &|| reporter.set(1).is_err()),
+        ("a check by a reporter", &|| reporter.check().is_err()),
+        ("a log entry with a nil id", &|| {
+            let record = LogRecord::new(LogLevel::Error, "nil").error_id(ErrorId::NIL);
+            session.log_error(&record).is_err()
+        }),
+    ];
+    for (name, is_refused) in calls {
+        assert!(is_refused(), "{name}");
+        assert!(session.take_activity(), "{name}");
+        assert!(!session.take_activity(), "{name}, asked again");
+    }
 }

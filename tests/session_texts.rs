@@ -1,6 +1,9 @@
-//! Texts of items: kept whole up to the limit, cut between characters past it.
+//! Texts of items: kept whole up to the limit, cut between characters past it; and what a failure says.
 
 mod support;
+
+use std::error::Error;
+use std::fmt;
 
 use syncmgr::{Session, SyncCallback, Verdict};
 
@@ -59,5 +62,46 @@ fn texts_hold_what_they_are_given() {
     for odd in ["with\0nul", "line\nbreak", "\u{202e}right to left", "👨‍👩‍👧"] {
         assert_eq!(session.progress(id(1), &text(odd)), Ok(Verdict::Continue));
         assert_eq!(view(&session, 1).text, odd);
+    }
+}
+
+/// An error that says a text, and may have a source.
+#[derive(Debug)]
+struct Said(&'static str, Option<Box<Said>>);
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl Error for Said {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.1.as_deref().map(|source| source as _)
+    }
+}
+
+#[test]
+fn a_failure_tells_the_error_with_its_sources_and_none_of_them_twice() {
+    let said = |text, source: Option<Said>| Said(text, source.map(Box::new));
+    let disk = || said("the disk is full", None);
+    let cases = [
+        (disk(), "the disk is full"),
+        (
+            said("no copy", Some(said("no block", Some(disk())))),
+            "no copy: no block: the disk is full",
+        ),
+        (
+            said("no copy: the disk is full", Some(disk())),
+            "no copy: the disk is full",
+        ),
+    ];
+    for (error, expected) in cases {
+        let session = open(1);
+        let reporter = session.reporter(id(1)).expect("the item is known");
+        assert_eq!(reporter.fail(&error), Ok(()));
+        assert_eq!(view(&session, 1).text, expected);
+        let logged: Vec<_> = session.log().into_iter().map(|entry| entry.text).collect();
+        assert_eq!(logged, [expected]);
     }
 }

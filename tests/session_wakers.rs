@@ -246,6 +246,12 @@ fn an_unknown_item_has_no_wakers() {
         session.wake_on_cancel(Some(id(9)), &wakes.waker()),
         Err(CallbackError::UnknownItem)
     );
+    assert_eq!(session.begin_prepare(&[id(1)]), Ok(()));
+    assert_eq!(
+        session.wake_on_cancel(Some(id(2)), &wakes.waker()),
+        Err(CallbackError::UnknownItem),
+        "an item that the round leaves out is unknown to the handler"
+    );
     assert_eq!(wakes.count(), 0);
 }
 

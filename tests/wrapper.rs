@@ -87,6 +87,26 @@ fn a_reporter_on_a_wrapper_keeps_its_own_total() {
 }
 
 #[test]
+fn a_refused_report_does_not_count_in_the_total_of_a_reporter_on_a_wrapper() {
+    let session = support::driven(1);
+    let wrapper: Arc<dyn SyncCallback> = Arc::new(Forward {
+        inner: session.clone(),
+        counts: Counts::new(),
+    });
+    let reporter = reporter(&wrapper, 1);
+    assert_eq!(reporter.advance(5), Err(CallbackError::WrongPhase));
+    support::start_round(&session, &[id(1)]);
+    assert_eq!(reporter.advance(3), Ok(Verdict::Continue));
+    assert_eq!(view(&session, 1).value, 3);
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    assert_eq!(reporter.set(100), Err(CallbackError::WrongPhase));
+    assert_eq!(reporter.advance(50), Err(CallbackError::WrongPhase));
+    support::start_round(&session, &[id(1)]);
+    assert_eq!(reporter.advance(4), Ok(Verdict::Continue));
+    assert_eq!(view(&session, 1).value, 7, "what was taken, and no more");
+}
+
+#[test]
 fn a_reporter_on_a_wrapper_hears_cancels() {
     let (session, wrapper, _) = wrapped(2);
     let (first, second) = (reporter(&wrapper, 1), reporter(&wrapper, 2));

@@ -139,13 +139,16 @@ impl Job {
         self.goes_on() && self.go_on(self.reporter.report(update))
     }
 
-    /// Prepare found so many bytes.
+    /// Prepare found so many bytes. Asks first: an item that was skipped before its first report gets none but its final
+    /// status, and what was asked about is told by the next answer.
     pub fn plan(&self, bytes: u64) {
         self.planned
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .max = bytes;
-        self.report(&ProgressUpdate::new().max(bytes));
+        if self.check() {
+            self.report(&ProgressUpdate::new().max(bytes));
+        }
     }
 
     /// Begins the item, if it may begin: asks for the verdict first, then makes sure that it was not dropped meanwhile.

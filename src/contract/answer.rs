@@ -51,6 +51,11 @@ macro_rules! answers {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use = "a handler that does not look at the verdict cannot be cancelled"]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Verdict {
     /// `S_OK`: go on.
     Continue,
@@ -98,6 +103,11 @@ impl From<Verdict> for ControlFlow<Verdict> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use = "a dialog may be shown only after it was granted"]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Dialog {
     /// `S_OK`: the dialog may be shown. Give the turn back after it.
     Granted,
@@ -129,6 +139,11 @@ impl Dialog {
 /// assert_eq!(Participation::try_from(HResult::S_OK), Ok(Participation::Joins));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Participation {
     /// `S_OK`: the handler takes part.
     Joins,
@@ -152,6 +167,11 @@ answers! {
 /// assert_eq!(Prepared::try_from(HResult::S_OK), Ok(Prepared::Started));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Prepared {
     /// `S_OK`: started, and exactly one
     /// [`prepare_for_sync_completed`](crate::SyncCallback::prepare_for_sync_completed) tells the end,

@@ -27,6 +27,11 @@ use crate::HResult;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum CallbackError {
     /// The item is not part of the work in hand (`E_INVALIDARG`, rule H04).
     #[error(

@@ -162,7 +162,15 @@ use crate::{
 ///
 /// let report = syncmgr::run_handler(Arc::new(Mirror::default()), syncmgr::RunOptions::new());
 /// assert!(report.is_success(), "{report:?}");
+/// # #[cfg(feature = "testing")]
+/// # {
+/// #     syncmgr::testing::explore_cancellations(|| Arc::new(Mirror::default())).assert_conformant();
+/// #     syncmgr::testing::explore_faults(|| Arc::new(Mirror::default())).assert_conformant();
+/// # }
 /// ```
+///
+/// Whether a handler of your own keeps the rules, at every moment at which somebody can cancel, the feature `testing` tells:
+/// one call of `syncmgr::testing::explore_cancellations`.
 pub trait SyncHandler: Send + Sync {
     /// Tells why the handler is started, and asks whether it takes part.
     ///
@@ -283,8 +291,9 @@ pub trait SyncHandler: Send + Sync {
     /// [`synchronize`](Self::synchronize) has returned and before its completion. An item that has not
     /// been started when this call returns is not to be started any more (rule H14), and still needs
     /// its final status (rule H15). One in work is told by the verdict of its next report. What is
-    /// started is judged by the first report, so a handler makes that report under the lock that this
-    /// method takes.
+    /// started is judged by the first report, one that only asks included. So a handler asks first and
+    /// starts the item only if the answer is `Continue`; or it looks at the skips and makes the first
+    /// report under the lock that this method takes.
     ///
     /// Page: `ISyncMgrSynchronize::SetItemStatus`.
     ///

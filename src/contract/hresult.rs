@@ -44,6 +44,23 @@ macro_rules! codes {
                     _ => None,
                 }
             }
+
+            /// Returns the code that has this name in the headers, if it is one of the constants here: the reverse of
+            /// [`name`](Self::name).
+            ///
+            /// ```
+            /// use syncmgr::HResult;
+            ///
+            /// assert_eq!(HResult::from_name("E_FAIL"), Some(HResult::E_FAIL));
+            /// assert_eq!(HResult::from_name("E_NOTHING"), None);
+            /// ```
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $(stringify!($name) => Some(Self::$name),)+
+                    _ => None,
+                }
+            }
         }
     };
 }

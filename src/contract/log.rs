@@ -12,6 +12,11 @@ use crate::{ErrorFlags, ErrorId, ItemId, LogInfoMask};
 /// assert_eq!(LogLevel::try_from(2), Ok(LogLevel::Warning));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum LogLevel {
     /// 1: good to know.
     Information = 1,

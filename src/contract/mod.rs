@@ -16,6 +16,8 @@ mod hresult;
 mod id;
 pub mod iid;
 mod item;
+#[cfg(feature = "serde")]
+mod json;
 mod log;
 mod name;
 mod outcome;
@@ -39,6 +41,8 @@ pub use handler_error::HandlerError;
 pub use hresult::HResult;
 pub use id::{ErrorId, HandlerId, IdError, ItemId};
 pub use item::{HandlerInfo, ItemList, SyncItem};
+#[cfg(all(feature = "serde", feature = "testing"))]
+pub(crate) use json::filetime_ticks;
 pub use log::{LogLevel, LogRecord, LogSelector};
 pub use name::{HandlerName, ItemName, NameError};
 pub use outcome::{ErrorOutcome, PropertiesOutcome};

@@ -17,6 +17,11 @@ use super::value::raw_values;
 /// assert!(!ItemStatus::Paused.is_final());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum ItemStatus {
     /// 0, final: stopped before it was done, as after a cancel.
     Stopped = 0,

@@ -88,6 +88,8 @@ use crate::session::Phase;
 /// let report = run_handler(Arc::new(Tidy::default()), RunOptions::new());
 /// assert!(report.is_success());
 /// assert_eq!(report.rounds, 1);
+/// # #[cfg(feature = "testing")]
+/// # syncmgr::testing::explore_cancellations(|| Arc::new(Tidy::default())).assert_conformant();
 /// ```
 pub fn run_handler(handler: Arc<dyn SyncHandler>, mut options: RunOptions) -> HandlerReport {
     let mut start = Start {

@@ -114,7 +114,7 @@ impl SessionBuilder {
 
     /// The flags that the handler was initialized with. Where they lack
     /// [`MAY_BOTHER_USER`](SyncFlags::MAY_BOTHER_USER), no dialog is granted from the prepare to the completion of the
-    /// synchronization (rule H12). Without this call there is no such limit.
+    /// synchronization (rule H12); in an open session from the start to the completion. Without this call there is no such limit.
     pub fn flags(mut self, flags: SyncFlags) -> Self {
         self.flags = Some(flags);
         self

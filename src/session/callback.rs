@@ -66,7 +66,10 @@ impl Session {
         mut with: impl FnMut(&Slot) -> Result<R, CallbackError>,
     ) -> Result<R, CallbackError> {
         loop {
-            let slot = self.table.find(item).ok_or_else(|| self.unknown())?;
+            let Some(slot) = self.table.find(item) else {
+                self.called();
+                return Err(self.unknown());
+            };
             match with(&slot) {
                 Err(CallbackError::Released) if slot.is_retired() => {}
                 answer => return answer,
@@ -92,7 +95,8 @@ impl Session {
             } else {
                 self.announce(number, change);
             }
-        })?;
+        });
+        let change = change.inspect_err(|_| self.called())?; // a refused call is a call
         if change.after & slot::WORKING == 0 {
             self.called(); // the mark in the slot is only looked for while the item is in work
         }
@@ -165,6 +169,7 @@ impl SyncCallback for Session {
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
         if record.error_id.is_some_and(|id| id.is_nil()) {
             // It could not be deleted alone: the nil id means all of them there.
+            self.called();
             return Err(match self.unknown() {
                 CallbackError::Released => CallbackError::Released,
                 _ => CallbackError::InvalidArgument,
@@ -311,10 +316,10 @@ impl SyncCallback for Session {
             Some(slot) if slot.flags() & slot::MEMBER != 0 => {
                 return Err(CallbackError::InvalidArgument);
             }
-            // Known, but not of this round: it joins as if it were new. Only a retry takes a cancel back (rule M10), and
-            // nobody else can cancel it now, since it does not take part.
+            // Known, but not of this round: it joins as if it were new. Only a retry takes a cancel or a skip back (rule
+            // M10), and nobody else can cancel it now, since it does not take part.
             Some(slot) => {
-                bits |= slot.flags() & slot::CANCEL_ITEM;
+                bits |= slot.flags() & (slot::CANCEL_ITEM | slot::SKIP);
                 self.table.reopen(&slot, bits);
                 slot.number()
             }
@@ -336,5 +341,24 @@ impl SyncCallback for Session {
     fn slot(&self, item: ItemId) -> Option<SlotHandle> {
         let number = self.table.find(item)?.number();
         Some(SlotHandle::new(self.me.upgrade()?, number))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::ItemName;
+
+    #[test]
+    fn a_report_by_id_finds_the_item_of_the_last_one_without_a_search() {
+        let items = (1..=3).map(|n| SyncItem::new(ItemId::from_u128(n), ItemName::shortened("a")));
+        let session = Session::builder().items(items).build();
+        let session = session.expect("the ids are distinct");
+        let (second, third) = (ItemId::from_u128(2), ItemId::from_u128(3));
+        assert!(session.guessed_slot(third).is_none());
+        let answer = session.progress(third, &ProgressUpdate::CHECK);
+        assert_eq!(answer, Ok(Verdict::Continue));
+        assert!(session.guessed_slot(third).is_some());
+        assert!(session.guessed_slot(second).is_none());
     }
 }

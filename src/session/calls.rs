@@ -11,7 +11,7 @@ const OVERLAP: u32 = 1 << 31;
 /// Somebody else's callback, and what was reported to it.
 pub(super) struct Calls {
     callback: Arc<dyn SyncCallback>,
-    /// What was reported so far, for `advance`.
+    /// What was reported so far and not refused, for `advance`.
     total: AtomicU64,
     /// The threads inside `advance`. Leaving releases what the thread has added to `total` and acquires what those who left
     /// before it have added, so the last one out knows it all; entering acquires, so that one who comes in between keeps what
@@ -33,13 +33,22 @@ impl Calls {
         item: ItemId,
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
-        if let Some(value) = update.value {
-            self.total.store(value, Ordering::Relaxed);
+        let Some(value) = update.value else {
+            return self.callback.progress(item, update);
+        };
+        // Before the call, so that who advances meanwhile goes on from the new value.
+        let before = self.total.swap(value, Ordering::Relaxed);
+        let answer = self.callback.progress(item, update);
+        if answer.is_err() {
+            // A refused report changed nothing. What another thread has made of the total meanwhile stays.
+            let _ =
+                self.total
+                    .compare_exchange(value, before, Ordering::Relaxed, Ordering::Relaxed);
         }
-        self.callback.progress(item, update)
+        answer
     }
 
-    /// Reports the total, grown by `amount`.
+    /// Reports the total, grown by `amount`. Where that is refused, the total is what it was.
     ///
     /// Totals of two threads may overtake each other on their way, and the smaller would stay. So the last of those who
     /// were inside at the same time reports once more, unless it was told to stop.
@@ -47,9 +56,14 @@ impl Calls {
         self.enter();
         let before = self.total.fetch_add(amount, Ordering::Relaxed);
         let mut total = before.wrapping_add(amount);
+        let mut taken = false;
         loop {
             let update = ProgressUpdate::new().value(total);
             let answer = self.callback.progress(item, &update);
+            taken |= answer.is_ok();
+            if !taken {
+                self.total.fetch_sub(amount, Ordering::Relaxed);
+            }
             let go_on = answer == Ok(Verdict::Continue);
             if !self.leave(go_on) {
                 return answer;

@@ -103,6 +103,13 @@ mod tests {
     }
 
     #[test]
+    fn the_bits_of_the_hash_prove_nothing() {
+        let items = items(3);
+        let index = Index::new(&items).expect("the ids are distinct");
+        assert_eq!(index.find(items[1].id, |_| false), None);
+    }
+
+    #[test]
     fn it_is_at_most_half_full() {
         for count in [0, 1, 2, 5, 1_000] {
             let items = items(count);

@@ -15,6 +15,11 @@ use std::fmt;
 /// [`driven`](crate::SessionBuilder::driven) starts `Idle`. It can be released from anywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum Phase {
     /// There is no handler to drive: reports are taken for every item, and one `synchronize_completed` ends it.
     Open,

@@ -25,7 +25,8 @@ use crate::{
 ///
 /// - Use one reporter for each item: several work, but through a wrapper each counts its own total for
 ///   [`advance`](Self::advance).
-/// - A reporter from before a retry of its item, and one whose session was released or dropped, is answered
+/// - A reporter from before a retry of its item, or from before an [`add_item`](SyncCallback::add_item) that took the item
+///   into the round, and one whose session was released or dropped, is answered
 ///   [`Released`](CallbackError::Released).
 /// - Dropped while its thread panics, it ends its item `FAILED`, unless the item has ended already. Dropped otherwise, it
 ///   reports nothing.

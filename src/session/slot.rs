@@ -482,5 +482,57 @@ mod tests {
         for stop in [FINISHED, FROZEN, CANCEL_ITEM, CANCEL_ALL, RELEASED, RETIRED] {
             assert_eq!(settle(live | stop) & LIVE, 0);
         }
+        assert_eq!(settle(settle(live)), settle(live));
+    }
+
+    /// A slot of an item in work.
+    fn in_work() -> Slot {
+        let slot = Slot::new(ItemId::from_u128(1), 0, MEMBER | OPEN);
+        let begun = slot.report(&ProgressUpdate::new().value(1), None, |_| {});
+        assert!(begun.is_ok());
+        slot
+    }
+
+    #[test]
+    fn the_fast_path_takes_plain_reports_of_an_item_in_work() {
+        let slot = in_work();
+        assert!(slot.set_if_live(5));
+        assert_eq!(slot.glance(), 5);
+        assert!(slot.add_if_live(2));
+        assert_eq!(slot.glance(), 7);
+        assert!(slot.check_if_live());
+        assert!(slot.take_plain(&ProgressUpdate::new().value(9)));
+        assert_eq!(slot.glance(), 9);
+        assert!(slot.take_plain(&ProgressUpdate::CHECK));
+        assert!(!slot.take_plain(&ProgressUpdate::new().value(10).max(10)));
+        assert_eq!(slot.look().value, 9);
+    }
+
+    #[test]
+    fn the_short_path_takes_what_does_not_change_the_state_of_an_item_in_work() {
+        let slot = in_work();
+        let update = ProgressUpdate::new().text("t").max(3).value(2);
+        assert!(slot.take_in_work(&update));
+        let look = slot.look();
+        assert_eq!((look.text.as_str(), look.max, look.value), ("t", 3, 2));
+        assert!(!slot.take_in_work(&update.status(ItemStatus::Updating)));
+        let untouched = slot.change::<()>(|_, flags| Ok(flags & !TOUCHED), |_| {});
+        assert!(untouched.is_ok());
+        assert!(!slot.take_in_work(&update), "the mark is to be made first");
+        assert!(!slot.check_if_live());
+    }
+
+    #[test]
+    fn no_fast_path_takes_a_report_that_is_to_be_answered_otherwise() {
+        for stop in [FINISHED, FROZEN, CANCEL_ITEM, CANCEL_ALL, RELEASED, RETIRED] {
+            let slot = in_work();
+            let stopped = slot.change::<()>(|_, flags| Ok(flags | stop), |_| {});
+            assert!(stopped.is_ok());
+            assert!(!slot.set_if_live(5));
+            assert!(!slot.add_if_live(5));
+            assert!(!slot.check_if_live());
+            assert!(!slot.take_in_work(&ProgressUpdate::new().value(5)));
+            assert_eq!(slot.glance(), 1);
+        }
     }
 }

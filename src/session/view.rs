@@ -30,7 +30,8 @@ pub struct ItemView {
     pub max: u64,
     /// Its status text, at most [`Session::TEXT_LIMIT`](crate::Session::TEXT_LIMIT) bytes.
     pub text: String,
-    /// What the next report of the item will be answered, as far as cancels go.
+    /// What the next report of the item will be answered, as far as cancels go. One that is finished keeps what it was
+    /// told: a cancel of everything that comes later shows only in the answer to its late `Failed`.
     pub verdict: Verdict,
     /// Whether the item takes part: every item until the first prepare, then those of the prepares and those added
     /// since.

@@ -8,9 +8,9 @@ use super::harness::Harness;
 use super::point::{Kinds, Learned, Point};
 use super::recorder::panic_text;
 use super::rule::Rule;
-use super::show::counted;
 use super::trace::Trace;
 use super::violation::Incident;
+use super::words::counted;
 use crate::SyncHandler;
 
 /// How many failing traces are kept.

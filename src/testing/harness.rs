@@ -2,28 +2,66 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::call::{Action, Call};
+use super::call::Call;
 use super::plan::{Act, Plan, When, Which};
 use super::point::Fault;
-use super::recorder::Recorder;
 use super::trace::Trace;
-use crate::{
-    CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler, Uuid, run_handler,
-};
+use crate::{ItemId, SyncEvent, SyncFlags, SyncHandler, Uuid};
 
-/// How long a handler whose callback was released on purpose may be silent before the host lets it go: nothing is due of
-/// it any more.
-const RELEASED_SILENCE: Duration = Duration::from_millis(200);
+/// What is done to the handler on purpose, in words. `{}` stands for the item, whose name is known only in the end.
+#[derive(Clone, Debug)]
+pub(super) struct About {
+    words: String,
+    item: Option<Which>,
+    /// The place of the trigger among those of the plan.
+    trigger: Option<usize>,
+}
+
+impl About {
+    fn of(item: Which, words: impl Into<String>) -> Self {
+        Self {
+            item: Some(item),
+            ..Self::from(words.into())
+        }
+    }
+
+    pub(super) fn words(&self, trace: &Trace, plan: &Plan) -> String {
+        let mut words = match &self.item {
+            None => self.words.clone(),
+            Some(Which::Id(id)) => self.words.replace("{}", &trace.names().item(*id)),
+            Some(Which::Name(name)) => self.words.replace("{}", &format!("{name:?}")),
+        };
+        if self.trigger.is_some_and(|trigger| !plan.has_fired(trigger)) {
+            words.push_str(" (which did not come about)");
+        }
+        words
+    }
+}
+
+impl From<String> for About {
+    fn from(words: String) -> Self {
+        Self {
+            words,
+            item: None,
+            trigger: None,
+        }
+    }
+}
+
+impl From<&str> for About {
+    fn from(words: &str) -> Self {
+        words.to_owned().into()
+    }
+}
 
 /// A host for tests: it drives one handler through its whole life, does to it what it is told to do, and answers with
 /// the [`Trace`].
 ///
-/// The handler is called as [`run_handler`] calls it, on a thread of its own. Where it is silent for longer than the
+/// The handler is called as [`run_handler`](crate::run_handler) calls it, on a thread of its own. Where it is silent for longer than the
 /// [deadline](Self::deadline), the host gives up, takes the callback away, and leaves behind a thread that does not return.
 ///
 /// Reports are counted from 1, over the whole run: calls of `progress`, and of `can_continue` with an item, which is the
@@ -53,22 +91,22 @@ const RELEASED_SILENCE: Duration = Duration::from_millis(200);
 /// ```
 #[must_use = "a harness does nothing until `run`"]
 pub struct Harness {
-    handler: Arc<dyn SyncHandler>,
-    flags: SyncFlags,
-    select: Option<Vec<ItemId>>,
-    cookie: Option<Vec<u8>>,
-    plan: Plan,
-    full_log: bool,
-    no_dialogs: bool,
-    no_connections: bool,
-    show_errors: bool,
-    max_retries: Option<u32>,
-    properties: Vec<Option<ItemId>>,
-    objects: Vec<(ItemId, Uuid)>,
-    deadline: Duration,
-    listen: Duration,
-    max_calls: usize,
-    about: Vec<String>,
+    pub(super) handler: Arc<dyn SyncHandler>,
+    pub(super) flags: SyncFlags,
+    pub(super) select: Option<Vec<ItemId>>,
+    pub(super) cookie: Option<Vec<u8>>,
+    pub(super) plan: Plan,
+    pub(super) full_log: bool,
+    pub(super) no_dialogs: bool,
+    pub(super) no_connections: bool,
+    pub(super) show_errors: bool,
+    pub(super) max_retries: Option<u32>,
+    pub(super) properties: Vec<Option<ItemId>>,
+    pub(super) objects: Vec<(ItemId, Uuid)>,
+    pub(super) deadline: Duration,
+    pub(super) listen: Duration,
+    pub(super) max_calls: usize,
+    pub(super) about: Vec<About>,
     pub(super) max_runs: usize,
     pub(super) seed: u64,
 }
@@ -118,37 +156,40 @@ impl Harness {
         self
     }
 
-    fn when(mut self, when: When, act: Act, about: String) -> Self {
+    fn when(mut self, when: When, act: Act, about: impl Into<About>) -> Self {
+        self.about.push(About {
+            trigger: Some(self.plan.triggers.len()),
+            ..about.into()
+        });
         self.plan.triggers.push((when, act));
-        self.about.push(about);
         self
     }
 
     /// Cancels the item of the n-th report, counted from 1, which itself answers the cancel.
-    pub fn cancel_item_at(self, report: u32) -> Self {
+    pub fn cancel_item_at(self, report: usize) -> Self {
         let about = format!("the item of report {report} cancelled");
         self.when(When::Report(report), Act::CancelItem, about)
     }
 
     /// Cancels everything at the n-th report, counted from 1, which itself answers the cancel.
-    pub fn cancel_all_at(self, report: u32) -> Self {
+    pub fn cancel_all_at(self, report: usize) -> Self {
         let about = format!("everything cancelled at report {report}");
         self.when(When::Report(report), Act::CancelAll, about)
     }
 
     /// Cancels an item at its k-th report, counted from 1, which itself answers the cancel.
-    pub fn cancel_item_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    pub fn cancel_item_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::CancelItem)
     }
 
     /// Cancels everything at the k-th report of an item, counted from 1, which itself answers the cancel.
-    pub fn cancel_all_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    pub fn cancel_all_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::CancelAll)
     }
 
     /// Skips an item at its k-th report, counted from 1: the report answers the cancel, and the handler is told by
-    /// `set_item_status`.
-    pub fn skip_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    /// `set_item_status`, unless it ends the item before the host gets there.
+    pub fn skip_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::Skip)
     }
 
@@ -156,30 +197,26 @@ impl Harness {
     /// the handler was told (rule H14).
     ///
     /// A handler that keeps a lock during its report, which `set_item_status` takes too, cannot be told while it is held; it
-    /// is let go after a quarter of a second.
-    pub fn skip_next_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    /// is let go a moment after the host has come to tell it.
+    pub fn skip_next_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::SkipNext)
     }
 
     /// The callback answers `Released` from the k-th report of an item on, that report included. Nothing more is due of the
     /// handler then, but to stop.
-    pub fn release_at_report(self, item: impl Into<Which>, report: u32) -> Self {
+    pub fn release_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::Release)
     }
 
-    pub(super) fn at_report(self, item: Which, report: u32, act: Act) -> Self {
-        let what = match act {
-            Act::CancelItem => "it cancelled",
-            Act::CancelAll => "everything cancelled",
-            Act::Skip | Act::SkipThis(_) => "it skipped",
-            Act::SkipNext => "the next item skipped",
-            Act::Release => "the callback released",
+    pub(super) fn at_report(self, item: Which, report: usize, act: Act) -> Self {
+        let words = match act {
+            Act::CancelItem => format!("{{}} cancelled at its report {report}"),
+            Act::CancelAll => format!("everything cancelled at report {report} of {{}}"),
+            Act::Skip | Act::SkipThis(_) => format!("{{}} skipped at its report {report}"),
+            Act::SkipNext => format!("the next item skipped at report {report} of {{}}"),
+            Act::Release => format!("the callback released at report {report} of {{}}"),
         };
-        let name = match &item {
-            Which::Id(id) => format!("the item {id}"),
-            Which::Name(name) => format!("{name:?}"),
-        };
-        let about = format!("{what} at report {report} of {name}");
+        let about = About::of(item.clone(), words);
         self.when(When::OfItem(item, report), act, about)
     }
 
@@ -187,22 +224,14 @@ impl Harness {
     /// call is answered, on the thread of the call.
     pub fn cancel_item_when(self, holds: impl FnMut(&Call) -> bool + Send + 'static) -> Self {
         let when = When::Holds(Mutex::new(Box::new(holds)));
-        self.when(
-            when,
-            Act::CancelItem,
-            "an item cancelled by a predicate".into(),
-        )
+        self.when(when, Act::CancelItem, "an item cancelled by a predicate")
     }
 
     /// Cancels everything at the first call of the handler for which this holds. It is asked as by
     /// [`cancel_item_when`](Self::cancel_item_when).
     pub fn cancel_all_when(self, holds: impl FnMut(&Call) -> bool + Send + 'static) -> Self {
         let when = When::Holds(Mutex::new(Box::new(holds)));
-        self.when(
-            when,
-            Act::CancelAll,
-            "everything cancelled by a predicate".into(),
-        )
+        self.when(when, Act::CancelAll, "everything cancelled by a predicate")
     }
 
     /// Skips an item before anything is prepared. The handler is told in the first window that opens: between the return
@@ -210,20 +239,17 @@ impl Harness {
     /// `synchronize`. Workers are held at their first report, or at the completion of the prepare, until it was told, as by
     /// [`skip_next_at_report`](Self::skip_next_at_report).
     pub fn skip(self, item: impl Into<Which>) -> Self {
-        self.skip_when(When::Start, item.into(), "skipped before the prepare")
+        self.skip_when(When::Start, item.into(), "{} skipped before the prepare")
     }
 
     /// Skips an item when `synchronize` is called: the handler is told once it has returned, and its workers are held until
     /// then.
     pub fn skip_in_synchronize(self, item: impl Into<Which>) -> Self {
-        self.skip_when(When::Synchronize, item.into(), "skipped in synchronize")
+        self.skip_when(When::Synchronize, item.into(), "{} skipped in synchronize")
     }
 
     fn skip_when(self, when: When, item: Which, how: &str) -> Self {
-        let about = match &item {
-            Which::Id(id) => format!("the item {id} {how}"),
-            Which::Name(name) => format!("{name:?} {how}"),
-        };
+        let about = About::of(item.clone(), how);
         self.when(when, Act::SkipThis(item), about)
     }
 
@@ -235,9 +261,10 @@ impl Harness {
     }
 
     /// Denies the k-th dialog that is asked for, counted from 1.
-    pub fn deny_dialog_at(mut self, call: u32) -> Self {
+    pub fn deny_dialog_at(mut self, call: usize) -> Self {
         self.plan.dialogs = Some(call);
-        self.about.push(format!("dialog {call} denied"));
+        self.about
+            .push(About::from(format!("dialog {call} denied")));
         self
     }
 
@@ -249,9 +276,10 @@ impl Harness {
     }
 
     /// Refuses the k-th connection that is asked for, counted from 1.
-    pub fn refuse_connection_at(mut self, call: u32) -> Self {
+    pub fn refuse_connection_at(mut self, call: usize) -> Self {
         self.plan.connections = Some(call);
-        self.about.push(format!("connection {call} refused"));
+        self.about
+            .push(About::from(format!("connection {call} refused")));
         self
     }
 
@@ -263,9 +291,10 @@ impl Harness {
     }
 
     /// The log refuses the k-th entry, counted from 1.
-    pub fn full_log_at(mut self, call: u32) -> Self {
+    pub fn full_log_at(mut self, call: usize) -> Self {
         self.plan.log = Some(call);
-        self.about.push(format!("log entry {call} refused"));
+        self.about
+            .push(About::from(format!("log entry {call} refused")));
         self
     }
 
@@ -328,144 +357,12 @@ impl Harness {
         self
     }
 
-    pub(super) fn refuse_at(self, fault: Fault, number: u32) -> Self {
+    pub(super) fn refuse_at(self, fault: Fault, number: usize) -> Self {
         match fault {
             Fault::Log => self.full_log_at(number),
             Fault::Connection => self.refuse_connection_at(number),
             Fault::Dialog => self.deny_dialog_at(number),
         }
-    }
-
-    /// Drives the handler through its life, and answers what passed.
-    ///
-    /// # Panics
-    ///
-    /// Where a predicate of the test's own has panicked, and where no thread is to be had.
-    #[track_caller]
-    pub fn run(self) -> Trace {
-        let about = (!self.about.is_empty()).then(|| self.about.join(", "));
-        let recorder = Recorder::new();
-        let plan = Arc::new(self.plan);
-        recorder.watch(plan.clone());
-
-        let mut options = RunOptions::new()
-            .flags(self.flags)
-            .dialogs(!self.no_dialogs)
-            .show_properties(self.properties)
-            .item_objects(self.objects);
-        if let Some(cookie) = self.cookie {
-            options = options.cookie(cookie);
-        }
-        if let Some(select) = self.select {
-            options = options.select(select);
-        }
-        if self.full_log {
-            options = options.log_capacity(0);
-        }
-        if !self.no_connections {
-            let open = |_: Option<&str>| -> Result<Box<dyn std::any::Any + Send>, CallbackError> {
-                Ok(Box::new(()))
-            };
-            options = options.connector(recorder.connector(open));
-        }
-        if self.show_errors {
-            options = options.show_error_if(|_| true);
-        }
-        if let Some(retries) = self.max_retries {
-            options = options.max_retries(retries);
-        }
-        let (start, on_start) = (plan.clone(), recorder.clone());
-        options = options.on_session(move |session| start.start(&on_start, session));
-
-        let handler = recorder.handler(self.handler);
-        host(
-            &recorder,
-            &plan,
-            handler,
-            options,
-            self.deadline,
-            self.max_calls,
-        );
-        // Whoever still holds the callback may still call it.
-        recorder.wait_until(Instant::now() + self.listen, |state| state.live == 0);
-        if let Some(text) = plan.take_panic() {
-            panic!("a predicate of the harness panicked: {text}");
-        }
-        Trace::from_calls(recorder.freeze()).about(about)
-    }
-}
-
-/// Drives the handler on a thread of its own, and waits for it as long as there is a sign of life.
-fn host(
-    recorder: &Recorder,
-    plan: &Arc<Plan>,
-    handler: Arc<dyn SyncHandler>,
-    options: RunOptions,
-    deadline: Duration,
-    mut max_calls: usize,
-) {
-    let finish = Finish(recorder.clone());
-    let drive = move || {
-        drop(run_handler(handler, options));
-        drop(finish);
-    };
-    let spawned = thread::Builder::new()
-        .name("syncmgr harness".into())
-        .spawn(drive);
-    let thread = match spawned {
-        Ok(thread) => thread,
-        // An empty trace would pass for a good one.
-        Err(error) => panic!("the harness needs a thread to call the handler on: {error}"),
-    };
-    let mut chances = 2_u32;
-    let mut limit = deadline;
-    let mut seen = recorder.state().clock;
-    let mut since = Instant::now();
-    loop {
-        if plan.is_released() {
-            limit = limit.min(RELEASED_SILENCE);
-        }
-        let until = since.checked_add(limit);
-        let until = until.unwrap_or_else(|| since + Duration::from_secs(1 << 30));
-        let alive = recorder.wait_until(until, |state| state.finished || state.clock != seen);
-        let (finished, clock, calls) = {
-            let state = recorder.state();
-            (state.finished, state.clock, state.calls.len())
-        };
-        if finished {
-            break;
-        }
-        if alive && calls < max_calls {
-            seen = clock;
-            since = Instant::now();
-            continue;
-        }
-        max_calls = usize::MAX;
-        // Silence, or a handler that does not end. The first time the host lets go, and whatever waits for the handler wakes up.
-        chances -= 1;
-        if chances == 0 {
-            return; // the thread is left behind in a call that does not return
-        }
-        if !plan.is_released() {
-            recorder.note(Action::GaveUp);
-        }
-        if let Some(session) = plan.session() {
-            session.release();
-        }
-        limit = limit.min(Duration::from_secs(1));
-        seen = recorder.state().clock;
-        since = Instant::now();
-    }
-    // It has finished, so this does not wait; a panic in it would be the driver's own, and says itself what it was.
-    let _ = thread.join();
-}
-
-/// Says that the host's thread has finished, also where it unwinds.
-struct Finish(Recorder);
-
-impl Drop for Finish {
-    fn drop(&mut self) {
-        self.0.change(|state| state.finished = true);
     }
 }
 

@@ -43,10 +43,15 @@
 //!   Look at the world too: [`Harness::explore`] has a place for it.
 //! - What a trace lacks is said, not guessed: [`Trace::undecided`].
 
+mod answer;
 mod call;
 mod check;
+mod data;
+mod drive;
 mod explore;
 mod harness;
+#[cfg(feature = "serde")]
+mod json;
 mod names;
 mod plan;
 mod point;
@@ -54,15 +59,21 @@ mod record;
 mod recorder;
 mod rule;
 mod script;
+mod scripted;
 mod scripted_host;
 mod show;
 mod step;
 mod trace;
 mod violation;
+mod words;
 
-pub use call::{Action, Answer, Call, Listed, Record, Side, Update};
+pub use answer::Answer;
+pub use call::{Action, Call, Side};
+pub use data::{Listed, Record, Update};
 pub use explore::{Exploration, explore_cancellations, explore_faults};
 pub use harness::Harness;
+#[cfg(feature = "serde")]
+pub use json::TraceError;
 pub use plan::Which;
 pub use recorder::Recorder;
 pub use rule::{Rule, Severity, UnknownRule};

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::call::{Action, Answer, Call};
+use super::answer::Answer;
+use super::call::{Action, Call};
 use crate::{ErrorId, ItemId};
 
 /// Names of ids, learned from the calls in their order.
@@ -111,6 +112,12 @@ impl Names {
         self.items.get(&id).map(String::as_str)
     }
 
+    /// The item of this plain name.
+    pub(super) fn find(&self, name: &str) -> Option<ItemId> {
+        let mut items = self.items.iter();
+        items.find(|(_, known)| *known == name).map(|(id, _)| *id)
+    }
+
     /// What the item is called: its name in quotes.
     pub(super) fn item(&self, id: ItemId) -> String {
         match (self.items.get(&id), self.unknown.get(&id)) {
@@ -118,6 +125,22 @@ impl Names {
             _ if id.is_nil() => "the nil item".to_owned(),
             (None, Some(number)) => format!("unknown item {number}"),
             (None, None) => format!("the item {id}"),
+        }
+    }
+
+    /// What the item is called in a message about it: with its id where it has no name by which it could be found.
+    pub(super) fn item_with_id(&self, id: ItemId) -> String {
+        match self.unknown.get(&id) {
+            Some(number) if !id.is_nil() => format!("unknown item {number} (the id {id})"),
+            _ => self.item(id),
+        }
+    }
+
+    /// What the error is called in a message about it: with its id.
+    pub(super) fn error_with_id(&self, id: ErrorId) -> String {
+        match self.errors.get(&id) {
+            Some(number) => format!("error {number} (the id {id})"),
+            None => self.error_name(id),
         }
     }
 

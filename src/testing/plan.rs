@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::call::{Action, Call};
-use super::recorder::{Begun, Intercept, Recorder, Watch, panic_text};
+use super::recorder::{Begun, Intercept, Recorder, State, Watch, panic_text};
 use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
 
-/// How long a worker is held at a report until a skip was told to the handler. Only a handler that keeps its lock during
-/// the report lets this time pass: `set_item_status` then waits for that lock.
+/// How long a worker is held at a report until the host comes to tell the handler of a skip.
 const GRACE: Duration = Duration::from_millis(250);
+
+/// How long a worker is held once the host is inside `set_item_status`. Only a handler that keeps its lock during the report
+/// lets this time pass: `set_item_status` then waits for that lock.
+const TELLING: Duration = Duration::from_millis(20);
 
 /// An item, by its id or by what a [`Trace`](super::Trace) calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +58,9 @@ type Predicate = Mutex<Box<dyn FnMut(&Call) -> bool + Send>>;
 /// When something is done.
 pub(super) enum When {
     /// At the n-th report of all.
-    Report(u32),
+    Report(usize),
     /// At the k-th report of an item.
-    OfItem(Which, u32),
+    OfItem(Which, usize),
     /// At the first call of the handler for which this holds.
     Holds(Predicate),
     /// When the session is built, before anything is prepared.
@@ -84,22 +87,22 @@ pub(super) enum Act {
 pub(super) struct Plan {
     pub(super) triggers: Vec<(When, Act)>,
     /// The number of the log entry that is refused, counted from 1; likewise of the connection and of the dialog.
-    pub(super) log: Option<u32>,
-    pub(super) connections: Option<u32>,
-    pub(super) dialogs: Option<u32>,
+    pub(super) log: Option<usize>,
+    pub(super) connections: Option<usize>,
+    pub(super) dialogs: Option<usize>,
     session: OnceLock<Arc<Session>>,
     progress: Mutex<Progress>,
 }
 
 #[derive(Default)]
 struct Progress {
-    /// The predicates that have held already, by their place among the triggers.
-    held: Vec<usize>,
+    /// The triggers that were due, by their place.
+    fired: Vec<usize>,
     /// Items that are skipped, and the handler was not told yet.
     waiting: Vec<ItemId>,
-    logged: u32,
-    connected: u32,
-    asked: u32,
+    logged: usize,
+    connected: usize,
+    asked: usize,
     released: bool,
     panic: Option<String>,
 }
@@ -107,6 +110,11 @@ struct Progress {
 impl Plan {
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
         self.session.get()
+    }
+
+    /// Whether the trigger at this place was due.
+    pub(super) fn has_fired(&self, place: usize) -> bool {
+        self.progress.lock().fired.contains(&place)
     }
 
     pub(super) fn is_released(&self) -> bool {
@@ -127,9 +135,11 @@ impl Plan {
 
     /// What is due at a step of the host.
     fn at_host(&self, recorder: &Recorder, due: impl Fn(&When) -> bool) {
-        let acts = self.triggers.iter().filter(|(when, _)| due(when));
-        for act in acts.map(|(_, act)| act.clone()).collect::<Vec<_>>() {
-            self.act(recorder, &act, None, true);
+        for (place, (when, act)) in self.triggers.iter().enumerate() {
+            if due(when) {
+                self.progress.lock().fired.push(place);
+                self.act(recorder, act, None, true);
+            }
         }
     }
 
@@ -146,7 +156,11 @@ impl Plan {
                 let _ = recorder.skip_item(session, item);
             }
             (Act::SkipThis(which), _) => {
-                if let Some(item) = find(session, which) {
+                let item = match which {
+                    Which::Id(id) => Some(*id),
+                    Which::Name(name) => recorder.state().names.find(name),
+                };
+                if let Some(item) = item {
                     if recorder.skip_item(session, item).is_ok() {
                         self.progress.lock().waiting.push(item);
                     }
@@ -197,15 +211,11 @@ impl Plan {
                 When::OfItem(which, number) => {
                     item.is_some_and(|item| which.is(item, name)) && begun.of_item == *number
                 }
-                When::Holds(predicate) => {
-                    !self.progress.lock().held.contains(&place) && self.holds(predicate, call)
-                }
+                When::Holds(predicate) => !self.has_fired(place) && self.holds(predicate, call),
                 When::Start | When::Synchronize => false,
             };
             if due {
-                if let When::Holds(_) = when {
-                    self.progress.lock().held.push(place);
-                }
+                self.progress.lock().fired.push(place);
                 acts.push(act.clone());
             }
         }
@@ -227,7 +237,7 @@ impl Plan {
 
     fn refuse(&self, action: &Action) -> Intercept {
         let mut progress = self.progress.lock();
-        let mut next = |count: fn(&mut Progress) -> &mut u32| {
+        let mut next = |count: fn(&mut Progress) -> &mut usize| {
             let count = count(&mut progress);
             *count = count.saturating_add(1);
             *count
@@ -302,21 +312,15 @@ impl Watch for Plan {
 
 /// Waits until the handler was told to skip these items, or the grace has passed.
 fn wait_told(recorder: &Recorder, items: &[ItemId]) {
+    let is_told =
+        |state: &State| state.finished || items.iter().all(|item| state.told.contains(item));
     let until = Instant::now() + GRACE;
+    let mut telling = None;
     recorder.wait_until(until, |state| {
-        state.finished || items.iter().all(|item| state.told.contains(item))
+        telling = state.telling;
+        is_told(state) || telling.is_some()
     });
-}
-
-fn find(session: &Session, which: &Which) -> Option<ItemId> {
-    match which {
-        Which::Id(id) => Some(*id),
-        Which::Name(name) => {
-            let items = session.snapshot().items;
-            items
-                .iter()
-                .find(|item| item.name.as_str() == name)
-                .map(|item| item.id)
-        }
+    if let Some(since) = telling {
+        recorder.wait_until(until.min(since + TELLING), is_told);
     }
 }

@@ -1,9 +1,10 @@
 //! The points that the explorer visits: one act at one call, named so that it can be found again in another run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::call::{Action, Update};
+use super::call::Action;
+use super::data::Update;
 use super::harness::Harness;
 use super::plan::{Act, Which};
 use super::trace::Trace;
@@ -21,13 +22,17 @@ pub(super) enum Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Point {
     /// At the k-th report of the item of this name.
-    Report { item: String, report: u32, act: Act },
+    Report {
+        item: String,
+        report: usize,
+        act: Act,
+    },
     /// The item is skipped before anything is prepared.
     Skip { item: String },
     /// The item is skipped when `synchronize` is called.
     SkipInSynchronize { item: String },
     /// The k-th call of this kind is refused.
-    Fault { fault: Fault, number: u32 },
+    Fault { fault: Fault, number: usize },
 }
 
 /// Which points are visited.
@@ -49,11 +54,11 @@ fn said(update: &Update) -> Said {
 pub(super) struct Learned {
     order: Vec<String>,
     reports: HashMap<String, Vec<Said>>,
-    /// Items of a prepare that were never reported.
-    silent: Vec<String>,
-    logged: u32,
-    connected: u32,
-    asked: u32,
+    /// The items of the prepares: those that can be skipped before they are begun.
+    prepared: Vec<String>,
+    logged: usize,
+    connected: usize,
+    asked: usize,
 }
 
 impl Learned {
@@ -61,12 +66,13 @@ impl Learned {
         let mut learned = Self {
             order: Vec::new(),
             reports: HashMap::new(),
-            silent: Vec::new(),
+            prepared: Vec::new(),
             logged: 0,
             connected: 0,
             asked: 0,
         };
         let mut prepared: Vec<ItemId> = Vec::new();
+        let mut seen = HashSet::new();
         for call in trace.calls() {
             match &call.action {
                 Action::PrepareForSync { items } => prepared.extend(items),
@@ -86,13 +92,9 @@ impl Learned {
             }
             reports.push(said(&call.action.update()));
         }
-        for item in prepared {
+        for item in prepared.into_iter().filter(|item| seen.insert(*item)) {
             if let Some(name) = trace.names().plain(item) {
-                let known =
-                    learned.reports.contains_key(name) || learned.silent.iter().any(|s| s == name);
-                if !known {
-                    learned.silent.push(name.to_owned());
-                }
+                learned.prepared.push(name.to_owned());
             }
         }
         learned
@@ -104,14 +106,14 @@ impl Learned {
         let cancels = kinds != Kinds::Faults;
         let faults = kinds != Kinds::Cancellations;
         if cancels {
-            for item in self.order.iter().chain(&self.silent) {
+            for item in &self.prepared {
                 points.push(Point::Skip { item: item.clone() });
                 points.push(Point::SkipInSynchronize { item: item.clone() });
             }
         }
         for (place, item) in self.order.iter().enumerate() {
             let reports = self.reports.get(item).map_or(0, Vec::len);
-            for report in 1..=u32::try_from(reports).unwrap_or(u32::MAX) {
+            for report in 1..=reports {
                 let mut at = |act| {
                     points.push(Point::Report {
                         item: item.clone(),
@@ -151,7 +153,7 @@ impl Learned {
             Point::Report { item, report, .. } => {
                 let upto = |learned: &Self| {
                     let reports = learned.reports.get(item)?;
-                    reports.get(..*report as usize).map(<[Said]>::to_vec)
+                    reports.get(..*report).map(<[Said]>::to_vec)
                 };
                 let reached = upto(&other);
                 reached.is_none() || reached != upto(self)

@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::call::{Action, Answer, Listed};
+use super::answer::Answer;
+use super::call::Action;
+use super::data::Listed;
 use super::recorder::{Intercept, Recorder, panic_text};
 use crate::{
     CallbackError, Connector, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo,

@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::call::{Action, Answer, Call, Side};
+use super::answer::Answer;
+use super::call::{Action, Call, Side};
 use super::names::Names;
 use super::record::{RecordedCallback, RecordedConnector, RecordedHandler};
 use super::trace::Trace;
@@ -76,9 +77,9 @@ pub(super) struct Begun {
     /// Its place in the trace.
     pub(super) at: usize,
     /// For a report: how many there were, of all items, this one included.
-    pub(super) report: u32,
+    pub(super) report: usize,
     /// For a report: how many there were of its item, this one included.
-    pub(super) of_item: u32,
+    pub(super) of_item: usize,
     /// Whether it came on the thread on which the host makes its calls.
     pub(super) on_host_thread: bool,
 }
@@ -91,15 +92,21 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// The items whose `set_item_status` has returned in this round.
     pub(super) told: HashSet<ItemId>,
+    /// Since when the host is inside `set_item_status`.
+    pub(super) telling: Option<Instant>,
+    /// When the host's last step began: a completion from before it says nothing of what came since.
+    step: u64,
     /// How many reports each item had.
-    reports: HashMap<ItemId, u32>,
+    reports: HashMap<ItemId, usize>,
     /// The items of the last prepare.
     round: Vec<ItemId>,
     /// How many wrapped callbacks are still held by somebody.
     pub(super) live: usize,
+    /// How many calls are written down; of the handler's none beyond.
+    pub(super) max_calls: usize,
     /// The host's thread has finished.
     pub(super) finished: bool,
-    all_reports: u32,
+    all_reports: usize,
     threads: HashMap<ThreadId, u32>,
     host: Option<ThreadId>,
     callbacks: u32,
@@ -119,9 +126,12 @@ impl Recorder {
                     // Until a handler is heard of, the callback stands alone, as that of an open session.
                     phase: Phase::Open,
                     told: HashSet::new(),
+                    telling: None,
+                    step: 0,
                     reports: HashMap::new(),
                     round: Vec::new(),
                     live: 0,
+                    max_calls: usize::MAX,
                     finished: false,
                     all_reports: 0,
                     threads: HashMap::new(),
@@ -315,13 +325,28 @@ impl State {
                 self.round.clone_from(items);
             }
             Action::Synchronize => self.phase = Phase::Synchronizing,
+            // The host would not be here if the work had not ended, whether or not the completion has returned.
+            Action::ShowError { .. } => self.phase = Phase::Completed,
+            Action::SetItemStatus { .. } => self.telling = Some(Instant::now()),
             _ => {}
+        }
+        if matches!(
+            action,
+            Action::PrepareForSync { .. } | Action::Synchronize | Action::ShowError { .. }
+        ) {
+            self.step = begun;
         }
         self.names.learn_action(&action);
         let next = self.threads.len() as u32; // there are never 2^32 threads
         let thread = *self.threads.entry(id).or_insert(next);
-        let at = self.calls.len();
-        if !self.frozen {
+        let is_full = self.calls.len() >= self.max_calls && action.side() == Side::Handler;
+        // There is no such place: what the call answers is not written down either.
+        let at = if is_full || self.frozen {
+            usize::MAX
+        } else {
+            self.calls.len()
+        };
+        if at != usize::MAX {
             self.calls.push(Call {
                 thread,
                 phase: self.phase,
@@ -347,10 +372,14 @@ impl State {
         let Some(call) = self.calls.get_mut(at) else {
             return;
         };
+        let is_current = call.begun >= self.step;
         match (&call.action, &answer) {
             (Action::SetItemStatus { item, .. }, _) => {
                 self.told.insert(*item);
+                self.telling = None;
             }
+            (Action::PrepareForSyncCompleted { .. } | Action::SynchronizeCompleted { .. }, _)
+                if !is_current => {}
             (Action::PrepareForSyncCompleted { result }, Answer::Done) => {
                 self.phase = match *result {
                     HResult::S_OK => Phase::Prepared,

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::call::{Action, Update};
+use super::call::Action;
+use super::data::Update;
 use super::recorder::Recorder;
 use super::trace::Trace;
+use super::words;
 use crate::{
     CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogRecord, LogSelector, ProgressUpdate,
     PropertiesOutcome, SyncCallback, Verdict,
@@ -113,7 +115,7 @@ impl Expect {
             words.push_str(&format!(" of the item {item}"));
         }
         if let Some(update) = &self.update {
-            words.push_str(&format!(" saying {update:?}"));
+            words.push_str(&words::update(update));
         }
         words
     }
@@ -206,9 +208,9 @@ impl ScriptedHost {
 impl Drop for ScriptedHost {
     fn drop(&mut self) {
         if !self.finished && !std::thread::panicking() {
-            panic!(
-                "a scripted host was dropped without `finish`: nobody looked whether its calls came"
-            );
+            let fault = self.inner.fault();
+            let fault = fault.unwrap_or_else(|| "all calls came as expected".to_owned());
+            panic!("a scripted host was dropped without `finish`; {fault}");
         }
     }
 }
@@ -254,8 +256,7 @@ impl Inner {
             next => {
                 let next = next.map_or_else(|| "nothing".to_owned(), Expect::words);
                 let of = item.map_or_else(String::new, |item| format!(" of the item {item}"));
-                let saying =
-                    update.map_or_else(String::new, |update| format!(" saying {update:?}"));
+                let saying = update.map_or_else(String::new, words::update);
                 let met = state.met;
                 state.beside.push(format!(
                     "after {met} calls came {method}{of}{saying}, where {next} was expected"

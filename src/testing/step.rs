@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::call::{Record, Update};
+use super::data::{Record, Update};
 use crate::{
     CallbackError, ErrorOutcome, HResult, ItemId, ItemStatus, LogRecord, LogSelector,
     ProgressUpdate, PropertiesOutcome, SyncCallback, SyncItem, Verdict,
@@ -20,6 +20,7 @@ pub(super) enum Kind {
     Report { item: ItemId, update: Update },
     CompletePrepare(HResult),
     CompleteSynchronize(HResult),
+    AddItem(SyncItem),
     Call { name: &'static str, call: Call },
     Spawn(Vec<Step>),
 }
@@ -144,9 +145,7 @@ impl Step {
     /// Adds an item.
     #[must_use]
     pub fn add_item(item: SyncItem) -> Self {
-        Self::named("add_item", move |callback| {
-            let _ = callback.add_item(item.clone());
-        })
+        Self(Kind::AddItem(item))
     }
 
     /// Asks for the verdict on the handler as a whole.
@@ -224,6 +223,7 @@ impl fmt::Debug for Step {
             Kind::CompleteSynchronize(result) => {
                 f.debug_tuple("CompleteSynchronize").field(result).finish()
             }
+            Kind::AddItem(item) => f.debug_tuple("AddItem").field(item).finish(),
             Kind::Call { name, .. } => f.write_str(name),
             Kind::Spawn(steps) => f.debug_tuple("Spawn").field(steps).finish(),
         }

@@ -42,8 +42,9 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Judges calls, which have to be in the order in which they began: a trace of one's own making.
-    pub fn from_calls(calls: Vec<Call>) -> Self {
+    /// Judges calls, which are put into the order in which they began: a trace of one's own making.
+    pub fn from_calls(mut calls: Vec<Call>) -> Self {
+        calls.sort_by_key(|call| call.begun);
         let names = Names::of(&calls);
         let judgement = judge(&calls, &names);
         Self {
@@ -101,10 +102,14 @@ impl Trace {
         self.violations().iter().any(|found| found.rule == rule)
     }
 
-    /// What the item is called in the timeline.
+    /// What the item is called, in the timeline and for the harness ([`Which`](super::Which)): its name, with a number where
+    /// an earlier item has the same; `unknown item 1` for one that was never listed or added.
     #[must_use]
     pub fn name_of(&self, item: ItemId) -> String {
-        self.names.item(item)
+        match self.names.plain(item) {
+            Some(name) => name.to_owned(),
+            None => self.names.item(item),
+        }
     }
 
     /// The last status of an item that the host took.

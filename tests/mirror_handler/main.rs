@@ -1,10 +1,9 @@
-//! The handler of the example `mirror` against the rules of the contract that bind a handler: it is driven by hand,
-//! with a callback that records every call, and cancelled at every one of its reports. And the other side:
-//! its observer against a session that forgets, its frame on a terminal that is resized.
+//! The handler of the example `mirror` against the rules of the contract: it is driven by the testing kit, and cancelled at
+//! every one of its reports. And the other side: its observer against a session that forgets, its frame on a terminal that is
+//! resized.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "testing"))]
 
-mod host;
 mod observer;
 mod screen;
 
@@ -39,11 +38,26 @@ parts_of_the_example! {
 }
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use host::{Cancel, Host};
-use syncmgr::{HResult, HandlerError, ItemId, ItemStatus, SyncHandler, Uuid};
+use handler::Mirror;
+use place::Places;
+use syncmgr::testing::{Action, Call, Harness, Recorder, Trace};
+use syncmgr::{
+    HResult, HandlerError, HostEvent, ItemId, ItemStatus, Prepared, Session, SyncHandler, Uuid,
+};
 use tree::{Place, assert_no_parts, assert_same, assert_whole};
+
+fn mirror(place: &Place, threads: usize) -> Arc<Mirror> {
+    let places = Places::open(&place.source(), &place.dest()).unwrap();
+    Mirror::new(places, true, threads, &[]).unwrap()
+}
+
+fn items(mirror: &Mirror) -> Vec<ItemId> {
+    mirror.subjects().iter().map(|(item, _)| *item).collect()
+}
 
 /// Items of every kind: a file, a link, nested directories, one that fails, and something to delete.
 fn filled() -> Place {
@@ -76,15 +90,17 @@ fn restart(place: &Place) {
 fn a_whole_run_keeps_the_rules() {
     for threads in [1, 3] {
         let place = filled();
-        let host = Host::new(&place, threads, Cancel::Never);
-        assert_eq!(host.run(), HResult::S_OK);
-        host.judge();
-        let statuses: Vec<_> = host.statuses();
+        let mirror = mirror(&place, threads);
+        let ids = items(&mirror);
+        let trace = Harness::new(mirror).run();
+        trace.assert_conformant();
+        assert_eq!(trace.violations(), [], "{trace}");
+        let statuses: Vec<_> = ids.iter().map(|item| trace.status(*item)).collect();
         use ItemStatus::{Failed, Skipped, Succeeded};
         let all = [
             Succeeded, Succeeded, Failed, Succeeded, Succeeded, Succeeded, Skipped, Succeeded,
         ];
-        assert_eq!(statuses, all);
+        assert_eq!(statuses, all.map(Some), "{trace}");
         fs::remove_file(place.dest().join("c")).unwrap();
         fs::remove_dir_all(place.source().join("c")).unwrap();
         fs::remove_file(place.source().join("g")).unwrap();
@@ -94,74 +110,101 @@ fn a_whole_run_keeps_the_rules() {
     }
 }
 
+/// No half file: what is there under its own name is whole, and nothing is left of what was begun.
+fn assert_clean(source: &Path, dest: &Path) {
+    _ = fs::remove_dir_all(dest.join("extra"));
+    fs::remove_file(dest.join("c")).unwrap();
+    assert_whole(source, dest);
+    assert_no_parts(dest);
+}
+
 #[test]
-fn a_cancel_at_every_report_keeps_the_rules() {
+fn every_cancel_and_every_fault_at_every_report_keeps_the_rules_and_leaves_no_half_file() {
     for threads in [1, 3] {
-        for cancel in [Cancel::Item, Cancel::All, Cancel::Skip] {
-            let place = filled();
-            let mut number = 0;
-            // Until the run has fewer reports than that.
-            loop {
-                let host = Host::new(&place, threads, cancel(number));
-                assert_eq!(host.run(), HResult::S_OK, "{:?} {threads}", cancel(number));
-                host.judge();
-                _ = fs::remove_dir_all(place.dest().join("extra"));
-                fs::remove_file(place.dest().join("c")).unwrap();
-                assert_whole(&place.source(), &place.dest());
-                assert_no_parts(&place.dest());
-                restart(&place);
-                if !host.cancelled() {
-                    break;
-                }
-                number += 1;
-            }
-            assert!(number > 30, "only {number} reports");
-        }
+        let exploration = Harness::explore(
+            || {
+                let place = filled();
+                (Harness::new(mirror(&place, threads)), place)
+            },
+            |_, place| assert_clean(&place.source(), &place.dest()),
+        );
+        exploration.assert_conformant();
+        println!("{threads} threads: {exploration}");
+        assert_eq!(exploration.explored(), exploration.points());
+        assert!(exploration.points() > 150, "{exploration}");
     }
 }
 
 #[test]
 fn an_item_that_is_skipped_while_it_waits_is_never_begun() {
     let place = filled();
-    let host = Host::new(&place, 1, Cancel::Never);
-    // The only thread is held inside the first item while the host skips another.
-    host.hold_first_report_of_synchronize();
-    let last = host.item(3);
-    let handler = host.start();
-    host.wait_until_held();
-    handler.set_item_status(last, ItemStatus::Skipped).unwrap();
-    host.let_go();
-    host.finish(&handler);
-    host.judge();
-    assert_eq!(host.statuses()[3], ItemStatus::Skipped);
+    let mirror = mirror(&place, 1);
+    let last = items(&mirror)[3];
+    // The only thread is held inside the first report of the synchronization until the handler was told.
+    let trace = Harness::new(mirror).skip_in_synchronize(last).run();
+    trace.assert_conformant();
+    assert_eq!(trace.status(last), Some(ItemStatus::Skipped));
     assert_eq!(
-        host.reports_in_synchronize(last),
+        reports_in_synchronize(&trace, last),
         1,
-        "nothing but the final status"
+        "nothing but the final status: {trace}"
     );
     assert!(!place.dest().join("d").exists());
+}
+
+/// How many reports of this item came after the prepare.
+fn reports_in_synchronize(trace: &Trace, wanted: ItemId) -> usize {
+    let calls = trace.calls().iter();
+    calls
+        .skip_while(|call| call.action != Action::Synchronize)
+        .filter(|call| call.action.reported() == Some(wanted))
+        .count()
 }
 
 #[test]
 fn no_call_comes_after_the_callback_was_taken_away() {
     let place = filled();
     place.large_file("h/large");
-    let host = Host::new(&place, 2, Cancel::Never);
-    let handler = host.start();
+    let mirror = mirror(&place, 2);
+    let ids = items(&mirror);
+    let recorder = Recorder::new();
+    let session = Session::builder()
+        .items(mirror.items().unwrap().into_items())
+        .driven()
+        .build()
+        .unwrap();
+    let handler = recorder.handler(mirror);
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    session.begin_prepare(&ids).unwrap();
+    let prepared = Arc::clone(&handler).prepare_for_sync(&ids);
+    assert_eq!(prepared.unwrap(), Prepared::Started);
+    let completed = session.host_event(Duration::from_secs(60));
+    assert_eq!(completed, Some(HostEvent::PrepareCompleted(HResult::S_OK)));
+    session.begin_synchronize().unwrap();
+    Arc::clone(&handler).synchronize().unwrap();
+
     let dest = place.dest().join("h");
     run::until("a temporary file", || !tree::parts(&dest).is_empty());
     handler.set_progress_callback(None).unwrap();
-    let calls = host.calls();
     assert_no_parts(&place.dest());
     drop(handler);
-    assert_eq!(host.calls(), calls);
+    let trace = recorder.trace();
+    trace.assert_conformant();
+    // It was in the middle of its work.
+    let is_taken = |call: &&Call| call.action == Action::SetProgressCallback { set: None };
+    let taken = trace.calls().iter().find(is_taken).unwrap();
+    let during = |call: &Call| call.callback.is_some() && call.begun > taken.begun;
+    assert!(trace.calls().iter().any(during), "{trace}");
 }
 
 #[test]
 fn what_makes_no_sense_is_refused() {
     let place = filled();
-    let host = Host::new(&place, 1, Cancel::Never);
-    let handler = host.handler();
+    let handler = mirror(&place, 1);
+    let first = items(&handler)[0];
+    let recorder = Recorder::new();
     let unknown = ItemId::from_u128(1);
     let refused = |result: Result<(), HandlerError>| {
         assert!(
@@ -170,38 +213,41 @@ fn what_makes_no_sense_is_refused() {
         );
     };
     // Without a callback, without a prepare, with an unknown item.
-    refused(
-        Arc::clone(&handler)
-            .prepare_for_sync(&[host.item(0)])
-            .map(drop),
-    );
+    refused(Arc::clone(&handler).prepare_for_sync(&[first]).map(drop));
     refused(Arc::clone(&handler).synchronize());
     handler
-        .set_progress_callback(Some(host.callback()))
+        .set_progress_callback(Some(
+            recorder.callback(Session::builder().driven().build().unwrap()),
+        ))
         .unwrap();
     refused(Arc::clone(&handler).synchronize());
     refused(
         Arc::clone(&handler)
-            .prepare_for_sync(&[host.item(0), unknown])
+            .prepare_for_sync(&[first, unknown])
             .map(drop),
     );
     refused(Arc::clone(&handler).prepare_for_sync(&[]).map(drop));
-    refused(handler.set_item_status(host.item(0), ItemStatus::Skipped));
+    refused(handler.set_item_status(first, ItemStatus::Skipped));
     // H19.
-    let object = handler.item_object(host.item(0), Uuid::nil());
+    let object = handler.item_object(first, Uuid::nil());
     assert!(matches!(object, Err(HandlerError::NotImplemented)));
-    assert_eq!(host.calls(), 0);
+    assert_eq!(recorder.trace().calls(), []);
 }
 
 #[test]
 fn ids_come_from_the_raw_bytes_and_stay() {
-    let ids = |host: &Host| (0..4).map(|number| host.item(number)).collect::<Vec<_>>();
     let place = Place::new();
     for name in [b"a".as_slice(), b"b", b"\xff", b"\xfe"] {
         tree::write(&place.source().join(tree::name(name)), "x");
     }
-    let first = ids(&Host::new(&place, 1, Cancel::Never));
-    let second = ids(&Host::new(&place, 1, Cancel::Never));
+    let ids = || {
+        items(&mirror(&place, 1))
+            .into_iter()
+            .take(4)
+            .collect::<Vec<_>>()
+    };
+    let first = ids();
+    let second = ids();
     assert_eq!(first, second);
     let different: std::collections::HashSet<_> = first.iter().collect();
     assert_eq!(different.len(), 4);

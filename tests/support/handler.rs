@@ -53,6 +53,8 @@ pub struct Script {
     item_object: Object,
     show_properties: Properties,
     show_error: Show,
+    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
+    recorded: bool,
 }
 
 impl Script {
@@ -87,7 +89,14 @@ impl Script {
                     .show_error_completed(ErrorOutcome::Done)?;
                 Ok(())
             }),
+            recorded: true,
         }
+    }
+
+    /// The run is not recorded: for a handler that calls without end.
+    pub fn unrecorded(mut self) -> Self {
+        self.recorded = false;
+        self
     }
 
     pub fn initialize(
@@ -221,7 +230,23 @@ impl Scripted {
     #[track_caller]
     pub fn run(self: &Arc<Self>, options: RunOptions) -> HandlerReport {
         let handler: Arc<dyn SyncHandler> = self.clone();
-        within("run_handler", move || run_handler(handler, options))
+        #[cfg(feature = "testing")]
+        let recorder = syncmgr::testing::Recorder::new();
+        #[cfg(feature = "testing")]
+        let handler = match self.script.recorded {
+            true => recorder.handler(handler),
+            false => handler,
+        };
+        let report = within("run_handler", move || run_handler(handler, options));
+        // Whatever the handler does, the driver keeps the rules that bind it.
+        #[cfg(feature = "testing")]
+        {
+            let trace = recorder.trace();
+            let mut found = trace.violations().iter();
+            let host = found.find(|found| !found.rule.binds_handler());
+            assert_eq!(host, None, "the driver broke a rule of the host: {trace}");
+        }
+        report
     }
 
     /// The callback that the host set.

@@ -10,7 +10,7 @@ use syncmgr::{
     CallbackError, HResult, HandlerError, ItemId, ItemStatus, Prepared, SyncCallback, Verdict,
 };
 
-use crate::handler::{Script, Scripted};
+use super::handler::{Script, Scripted};
 use crate::support::{status, value};
 
 /// A handler of items 1 to `n` that obeys: one part after the other on the host's thread, with a look at each answer.

@@ -2,7 +2,7 @@
 
 use super::{Check, number};
 use crate::HResult;
-use crate::testing::call::{Action, Call};
+use crate::testing::call::{Action, Call, Side};
 use crate::testing::rule::Rule;
 
 /// A call of the host and its completion.
@@ -84,6 +84,14 @@ impl Pair {
         match call.answer.hresult() {
             Some(code) if (self.is_due)(code) => match completions {
                 [] => self.missing(check, at, call),
+                // The host had given up by then.
+                [late]
+                    if check
+                        .gave_up
+                        .is_some_and(|gave_up| (at..*late).contains(&gave_up)) =>
+                {
+                    self.missing(check, at, call);
+                }
                 [_] => {}
                 [first, more @ ..] => {
                     for again in more {
@@ -134,13 +142,33 @@ impl Pair {
         let name = call.action.name();
         match check.gave_up {
             Some(gave_up) if gave_up > at => {
+                // Where one looks first: what the handler did last, and what it was told.
+                let before = check.calls.iter().enumerate().take(gave_up).skip(at);
+                let last = |wanted: fn(&Call) -> bool| {
+                    let mut before = before.clone().rev();
+                    before.find(|(_, call)| wanted(call)).map(|(at, _)| at)
+                };
+                let did = last(|call| call.action.side() == Side::Handler);
+                let told = last(|call| {
+                    matches!(
+                        call.action,
+                        Action::CancelItem { .. } | Action::CancelAll | Action::SkipItem { .. }
+                    )
+                });
+                let silent = match did {
+                    Some(did) => format!("its last call was {}", number(did)),
+                    None => "it made no call".to_owned(),
+                };
                 let message = format!(
-                    "{name} ({}) was answered by a success, and {} never came: the host gave up waiting at {}",
+                    "{name} ({}) was answered by a success, and {} had not come when the host gave up waiting at {}; {silent}",
                     number(at),
                     self.completion,
                     number(gave_up)
                 );
-                check.breach(self.due, at, vec![gave_up], None, message);
+                let mut led_by: Vec<usize> = told.into_iter().chain(did).collect();
+                led_by.sort_unstable();
+                led_by.push(gave_up);
+                check.breach(self.due, at, led_by, None, message);
             }
             _ => {
                 let why = if check.is_over {
@@ -162,7 +190,7 @@ impl Pair {
         // session is completed without a call before it.
         let (at, message) = if check.has_host {
             let message = format!(
-                "{} calls {}, and there is nothing to complete",
+                "{} calls {} before the host has called what it completes",
                 number(*first),
                 self.completion
             );

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Check, number};
-use crate::testing::call::{Action, Answer, Call, Listed};
+use crate::testing::answer::Answer;
+use crate::testing::call::{Action, Call};
+use crate::testing::data::Listed;
 use crate::testing::rule::Rule;
 use crate::{
     Dialog, ErrorId, HResult, HandlerFlags, HandlerName, ItemFlags, ItemId, ItemName, Phase,
@@ -61,6 +63,8 @@ pub(super) fn check(check: &mut Check<'_>) {
 /// H11: each granted turn is given back once.
 fn dialogs(check: &mut Check<'_>) {
     let mut held: Option<(usize, &Call)> = None;
+    // The last call that left the handler without a turn.
+    let mut without: Option<(usize, &'static str)> = None;
     for (at, call) in check.judged() {
         let Action::EnableModeless { enable } = call.action else {
             continue;
@@ -69,21 +73,28 @@ fn dialogs(check: &mut Check<'_>) {
             match held {
                 Some((turn, granted)) if granted.is_before(call) => {
                     let message = format!(
-                        "{} asks for a dialog although the turn that {} was granted is not given back",
+                        "{} calls enable_modeless(true) for a dialog although the turn that {} was granted is not given back",
                         number(at),
                         number(turn)
                     );
                     check.breach(Rule::DialogTurns, at, vec![turn], None, message);
                 }
                 _ if call.answer == Answer::Dialog(Dialog::Granted) => held = Some((at, call)),
-                _ => {}
+                _ => without = Some((at, "was denied it")),
             }
         } else if held.take().is_none() {
+            let why = match without {
+                Some((before, why)) => format!("{} {why}", number(before)),
+                None => "none was asked for".to_owned(),
+            };
             let message = format!(
-                "{} gives back the turn for a dialog, and there is none: it was not granted, or given back before",
+                "{} calls enable_modeless(false) without a turn for a dialog to give back: {why}",
                 number(at)
             );
-            check.breach(Rule::DialogTurns, at, Vec::new(), None, message);
+            let led_by = without.into_iter().map(|(before, _)| before).collect();
+            check.breach(Rule::DialogTurns, at, led_by, None, message);
+        } else {
+            without = Some((at, "gave it back"));
         }
     }
     let Some((turn, _)) = held else {
@@ -94,7 +105,7 @@ fn dialogs(check: &mut Check<'_>) {
     }
     if check.is_over {
         let message = format!(
-            "{} was granted the turn for a dialog, and it was never given back",
+            "{} was granted the turn for a dialog by enable_modeless(true), and it was never given back",
             number(turn)
         );
         check.breach(Rule::DialogTurns, turn, Vec::new(), None, message);
@@ -115,23 +126,27 @@ fn may_bother(check: &mut Check<'_>) {
         )
     };
     for (at, call) in check.judged() {
-        if call.action != (Action::EnableModeless { enable: true }) || !working(call.phase) {
+        if call.action != (Action::EnableModeless { enable: true }) {
             continue;
         }
         match check.flags {
-            Some(flags) if flags.contains(SyncFlags::MAY_BOTHER_USER) => {}
-            Some(_) => {
-                let message = format!(
-                    "{} asks for a dialog while {}, and the handler was initialized without MAY_BOTHER_USER",
-                    number(at),
-                    call.phase
-                );
-                check.breach(Rule::NoDialogUnlessMayBother, at, Vec::new(), None, message);
-            }
-            None => check.undecided(
+            // Without the host's calls the phase is not known either.
+            None if working(call.phase) || !check.has_host => check.undecided(
                 Rule::NoDialogUnlessMayBother,
                 "the trace does not have initialize, so whether the user may be bothered is not known",
             ),
+            Some((initialize, flags))
+                if working(call.phase) && !flags.contains(SyncFlags::MAY_BOTHER_USER) =>
+            {
+                let message = format!(
+                    "{} calls enable_modeless(true) while {}, and the flags of {} lack MAY_BOTHER_USER",
+                    number(at),
+                    call.phase,
+                    number(initialize)
+                );
+                check.breach(Rule::NoDialogUnlessMayBother, at, vec![initialize], None, message);
+            }
+            _ => {}
         }
     }
 }
@@ -142,21 +157,25 @@ fn lists(check: &mut Check<'_>) {
         match (&call.action, &call.answer) {
             (Action::Info, Answer::Info { name, .. }) => {
                 if let Err(error) = HandlerName::try_from(name.as_str()) {
-                    let message =
-                        format!("{} answers a name that does not fit: {error}", number(at));
+                    let message = format!(
+                        "info ({}) answers a name that does not fit: {error}; HandlerName::shortened makes one that does",
+                        number(at)
+                    );
                     check.breach(Rule::WellFormedItems, at, Vec::new(), None, message);
                 }
             }
             (Action::Items, Answer::List { items, .. }) => {
-                let mut seen: HashMap<ItemId, &str> = HashMap::with_capacity(items.len());
-                for item in items {
-                    well_formed(check, at, item);
-                    if let Some(other) = seen.insert(item.id, &item.name) {
+                let mut seen: HashMap<ItemId, usize> = HashMap::with_capacity(items.len());
+                for (place, item) in items.iter().enumerate() {
+                    well_formed(check, at, call, item);
+                    if let Some(other) = seen.insert(item.id, place) {
                         let message = format!(
-                            "{} lists {other:?} and {:?} with the same id {}",
+                            "items ({}) lists the id {} twice: at the places {} and {}, the latter {:?}",
                             number(at),
+                            item.id,
+                            other + 1,
+                            place + 1,
                             item.name,
-                            item.id
                         );
                         check.breach(
                             Rule::WellFormedItems,
@@ -169,32 +188,34 @@ fn lists(check: &mut Check<'_>) {
                 }
             }
             (Action::AddItem { item } | Action::ProposeItem { item }, _) => {
-                well_formed(check, at, item);
+                well_formed(check, at, call, item);
             }
             _ => {}
         }
     }
 }
 
-fn well_formed(check: &mut Check<'_>, at: usize, item: &Listed) {
-    let mut fault = None;
-    if item.id.is_nil() {
-        fault = Some("has the nil id".to_owned());
+fn well_formed(check: &mut Check<'_>, at: usize, call: &Call, item: &Listed) {
+    let fault = if item.id.is_nil() {
+        format!("the item {:?} has the nil id", item.name)
     } else if item.flags.contains(ItemFlags::LAST_UPDATE_TIME) && item.last_update.is_none() {
-        fault = Some("has LAST_UPDATE_TIME among its flags, and no time".to_owned());
+        format!(
+            "the item {:?} has LAST_UPDATE_TIME among its flags, and no time; SyncItem::last_update sets both",
+            item.name
+        )
     } else if let Err(error) = ItemName::try_from(item.name.as_str()) {
-        fault = Some(format!("has a name that does not fit: {error}"));
-    }
-    if let Some(fault) = fault {
-        let message = format!("in {} the item {:?} {fault}", number(at), item.name);
-        check.breach(
-            Rule::WellFormedItems,
-            at,
-            Vec::new(),
-            Some(item.id),
-            message,
-        );
-    }
+        format!("an item does not fit: {error}; ItemName::shortened makes a name that does")
+    } else {
+        return;
+    };
+    let message = format!("in {} ({}) {fault}", call.action.name(), number(at));
+    check.breach(
+        Rule::WellFormedItems,
+        at,
+        Vec::new(),
+        Some(item.id),
+        message,
+    );
 }
 
 /// H18: retries name items that the host has heard of.
@@ -223,7 +244,7 @@ fn retries(check: &mut Check<'_>) {
                     let message = format!(
                         "{} asks for a retry of {}, which was neither listed nor added",
                         number(at),
-                        check.names.item(item)
+                        check.names.item_with_id(item)
                     );
                     check.breach(
                         Rule::RetryOnlyKnownItems,
@@ -247,16 +268,20 @@ fn retries(check: &mut Check<'_>) {
 /// H19: there are no item objects.
 fn objects(check: &mut Check<'_>) {
     for (at, call) in check.judged() {
-        if !matches!(call.action, Action::ItemObject { .. }) {
+        let Action::ItemObject { item, .. } = call.action else {
             continue;
-        }
+        };
         if let Some(code) = call
             .answer
             .hresult()
             .filter(|code| *code != HResult::E_NOTIMPL)
         {
-            let message = format!("{} answers {code}, where E_NOTIMPL is due", number(at));
-            check.breach(Rule::NoItemObject, at, Vec::new(), None, message);
+            let message = format!(
+                "item_object ({}) of {} answers {code}, where E_NOTIMPL is due",
+                number(at),
+                check.names.item(item)
+            );
+            check.breach(Rule::NoItemObject, at, Vec::new(), Some(item), message);
         }
     }
 }
@@ -271,7 +296,7 @@ fn deletions(check: &mut Check<'_>) {
                 let message = format!(
                     "{} deletes {}, which was never logged",
                     number(at),
-                    check.names.error_name(*error)
+                    check.names.error_with_id(*error)
                 );
                 check.breach(Rule::DeleteOnlyOwnErrors, at, Vec::new(), None, message);
             }

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Check, number};
-use crate::testing::call::{Action, Answer, Call};
+use crate::testing::answer::Answer;
+use crate::testing::call::{Action, Call};
 use crate::testing::rule::Rule;
-use crate::{Dialog, ErrorId, HResult, ItemId, ItemStatus, Phase, SyncEvent, Verdict};
+use crate::{Dialog, ErrorId, HResult, ItemId, ItemStatus, SyncEvent, Verdict};
 
 pub(super) fn check(check: &mut Check<'_>) {
     if check.has_host {
@@ -23,39 +24,44 @@ pub(super) fn check(check: &mut Check<'_>) {
 /// M01 and M02: what begins when.
 fn rounds(check: &mut Check<'_>) {
     let mut prepare: Option<usize> = None;
-    let mut prepared: Option<&Call> = None;
+    // The completions of the prepare, with their results.
+    let mut completions: Vec<(usize, HResult)> = Vec::new();
     let mut synchronized: Option<usize> = None;
     for (at, call) in check.judged() {
         match &call.action {
             Action::PrepareForSync { items } => {
                 prepare = Some(at);
-                prepared = None;
+                completions.clear();
                 synchronized = None;
                 if items.is_empty() {
                     let message = format!("{} prepares no items", number(at));
                     check.breach(Rule::NothingWithoutSelection, at, Vec::new(), None, message);
                 }
             }
-            Action::PrepareForSyncCompleted {
-                result: HResult::S_OK,
-            } => prepared = Some(call),
+            Action::PrepareForSyncCompleted { result } => completions.push((at, *result)),
             Action::Synchronize => {
-                let led_by = synchronized.or(prepare).into_iter().collect();
-                let message = if let Some(first) = synchronized {
-                    Some(format!(
-                        "{} synchronizes again; {} did in this round",
-                        number(at),
-                        number(first)
-                    ))
-                } else if prepared.is_none_or(|prepared| prepared.begun > call.begun) {
-                    Some(format!(
-                        "{} synchronizes, and the prepare was not completed with S_OK",
-                        number(at)
-                    ))
-                } else {
-                    None
-                };
-                if let Some(message) = message {
+                let mut led_by: Vec<usize> = prepare.into_iter().collect();
+                let mut fault = None;
+                if let Some(first) = synchronized {
+                    led_by.push(first);
+                    fault = Some(format!("again; {} did in this round", number(first)));
+                } else if !completions
+                    .iter()
+                    .any(|(_, result)| *result == HResult::S_OK)
+                {
+                    fault = Some(match completions.last() {
+                        Some((completion, result)) => {
+                            led_by.push(*completion);
+                            format!(
+                                "although {} had completed the prepare with {result}",
+                                number(*completion)
+                            )
+                        }
+                        None => "although the prepare was not completed".to_owned(),
+                    });
+                }
+                if let Some(fault) = fault {
+                    let message = format!("{} synchronizes {fault}", number(at));
                     check.breach(Rule::SynchronizeAfterPrepare, at, led_by, None, message);
                 }
                 synchronized = Some(at);
@@ -72,7 +78,11 @@ fn callbacks(check: &mut Check<'_>) {
         match &call.action {
             Action::SetProgressCallback { set: now } => set = now.map(|_| at),
             Action::PrepareForSync { .. } | Action::ShowProperties { .. } if set.is_none() => {
-                let message = format!("{} comes while no callback is set", number(at));
+                let message = format!(
+                    "{} ({}) comes while no callback is set",
+                    call.action.name(),
+                    number(at)
+                );
                 check.breach(Rule::CallbackAroundUse, at, Vec::new(), None, message);
             }
             Action::HandlerDropped => {
@@ -175,29 +185,44 @@ fn cookies(check: &mut Check<'_>) {
 
 /// M08: connections stay open while the handler works.
 fn connections(check: &mut Check<'_>) {
-    let working = |phase| {
-        matches!(
-            phase,
-            Phase::Preparing | Phase::Prepared | Phase::Synchronizing
-        )
-    };
+    // What is in hand, until its completion begins: one that has not returned may have been acted on.
+    let mut working: Option<usize> = None;
     for (at, call) in check.judged() {
-        let Action::ConnectionClosed { name } = &call.action else {
-            continue;
-        };
-        if working(call.phase) {
-            let message = format!(
-                "{} closes the connection {name:?} while the handler is {}",
-                number(at),
-                call.phase
-            );
-            check.breach(
-                Rule::ConnectionsOutliveHandlers,
-                at,
-                Vec::new(),
-                None,
-                message,
-            );
+        match &call.action {
+            Action::PrepareForSync { .. } | Action::Synchronize => working = Some(at),
+            Action::PrepareForSyncCompleted {
+                result: HResult::S_OK,
+            } => {}
+            Action::PrepareForSyncCompleted { .. } | Action::SynchronizeCompleted { .. } => {
+                working = None;
+            }
+            Action::ConnectionClosed { name } => {
+                let in_hand = |step: &usize| {
+                    let step = check.calls.get(*step);
+                    step.is_some_and(|step| {
+                        !step.has_returned() || step.answer.hresult() == Some(HResult::S_OK)
+                    })
+                };
+                if let Some(step) = working.filter(in_hand) {
+                    let name = name.as_deref().map_or_else(
+                        || "the default connection".to_owned(),
+                        |name| format!("the connection {name:?}"),
+                    );
+                    let message = format!(
+                        "{} closes {name} while {} is not completed",
+                        number(at),
+                        number(step)
+                    );
+                    check.breach(
+                        Rule::ConnectionsOutliveHandlers,
+                        at,
+                        vec![step],
+                        None,
+                        message,
+                    );
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Check, number};
-use crate::testing::call::{Action, Answer, Call, Update};
+use crate::testing::answer::Answer;
+use crate::testing::call::{Action, Call};
+use crate::testing::data::Update;
 use crate::testing::rule::{Rule, Severity};
+use crate::testing::words;
 use crate::{CallbackError, HResult, ItemId, ItemStatus, Verdict};
 
 /// What is known of an item in the current round.
@@ -20,7 +23,8 @@ struct Item {
     ending: Option<usize>,
     /// The skip that was told first, and when that call had returned.
     skipped: Option<(usize, u64)>,
-    value: Option<u64>,
+    /// The value, and the report that set it; the maximum likewise.
+    value: Option<(usize, u64)>,
     max: Option<(usize, u64)>,
     status: Option<ItemStatus>,
 }
@@ -105,6 +109,12 @@ fn report(
     call: &Call,
 ) {
     let name = check.names.item(id);
+    if !check.has_host {
+        check.undecided(
+            Rule::OnlyPreparedItems,
+            "the trace does not have the host's calls, so what was prepared is not known",
+        );
+    }
     if !round.is_member.contains(&id) {
         let what = match round.prepare {
             Some(prepare) => format!(
@@ -113,7 +123,11 @@ fn report(
             ),
             None => "there was no prepare yet".to_owned(),
         };
-        let message = format!("{} reports {name}; {what}", number(at));
+        let message = format!(
+            "{} reports {}; {what}",
+            number(at),
+            check.names.item_with_id(id)
+        );
         check.breach(
             Rule::OnlyPreparedItems,
             at,
@@ -227,9 +241,15 @@ fn finished(
     let Some(end) = before.map(|(end, _)| end).or_else(refused) else {
         return false;
     };
+    let last = check
+        .calls
+        .get(end)
+        .and_then(|end| end.action.update().status);
+    let last = last.map_or("", ItemStatus::as_str);
     let message = format!(
-        "{} reports {name} although {} had given it its final status",
+        "{} reports{} of {name}, which {} had ended as {last}",
         number(at),
+        words::update(update).trim_start_matches(','),
         number(end)
     );
     check.breach(Rule::OnlyFailedAfterFinal, at, vec![end], Some(id), message);
@@ -252,7 +272,7 @@ fn value(
         item.status = Some(status);
     }
     if let Some(value) = update.value {
-        item.value = Some(value);
+        item.value = Some((at, value));
     }
     if let Some(max) = update.max {
         item.max = Some((at, max));
@@ -260,7 +280,7 @@ fn value(
     if update.value.is_none() && update.max.is_none() {
         return;
     }
-    let (Some(value), Some((told, max))) = (item.value, item.max) else {
+    let (Some((set, value)), Some((told, max))) = (item.value, item.max) else {
         return;
     };
     let marquee = item.status == Some(ItemStatus::UpdatingIndeterminate);
@@ -271,7 +291,10 @@ fn value(
         "{} sets {name} to {value} of {max}; the value may not exceed the maximum",
         number(at)
     );
-    let led_by = if told == at { Vec::new() } else { vec![told] };
+    let led_by = [set, told]
+        .into_iter()
+        .filter(|place| *place != at)
+        .collect();
     check.breach(Rule::ValueWithinMaximum, at, led_by, Some(id), message);
 }
 

@@ -18,7 +18,8 @@ mod items;
 
 use std::collections::HashMap;
 
-use super::call::{Action, Answer, Call, Side};
+use super::answer::Answer;
+use super::call::{Action, Call, Side};
 use super::names::Names;
 use super::rule::{Rule, Severity};
 use super::violation::{Incident, Undecided, Violation};
@@ -49,8 +50,8 @@ struct Check<'a> {
     names: &'a Names,
     /// Calls on a callback that was taken away: no other rule judges them.
     late: Vec<bool>,
-    /// The flags of `initialize`, where the trace has it.
-    flags: Option<SyncFlags>,
+    /// Where `initialize` is in the trace, and its flags.
+    flags: Option<(usize, SyncFlags)>,
     /// The host makes calls in this trace: a handler was watched, and not just a callback.
     has_host: bool,
     /// The callback was taken away, or the handler let go.
@@ -70,10 +71,13 @@ impl<'a> Check<'a> {
             calls,
             names,
             late: vec![false; calls.len()],
-            flags: calls.iter().find_map(|call| match call.action {
-                Action::Initialize { flags, .. } => Some(flags),
-                _ => None,
-            }),
+            flags: calls
+                .iter()
+                .enumerate()
+                .find_map(|(at, call)| match call.action {
+                    Action::Initialize { flags, .. } => Some((at, flags)),
+                    _ => None,
+                }),
             has_host: calls.iter().any(|call| call.action.side() == Side::Host),
             is_over: calls.iter().any(|call| {
                 matches!(

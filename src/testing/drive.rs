@@ -1,0 +1,157 @@
+//! How a harness drives its handler: on a thread of its own, as long as there is a sign of life.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::call::Action;
+use super::harness::Harness;
+use super::plan::Plan;
+use super::recorder::Recorder;
+use super::trace::Trace;
+use crate::{CallbackError, RunOptions, SyncHandler, run_handler};
+
+/// How long a handler whose callback was released on purpose may be silent before the host lets it go: nothing is due of
+/// it any more.
+const RELEASED_SILENCE: Duration = Duration::from_millis(200);
+
+impl Harness {
+    /// Drives the handler through its life, and answers what passed.
+    ///
+    /// # Panics
+    ///
+    /// Where a predicate of the test's own has panicked, and where no thread is to be had.
+    #[track_caller]
+    pub fn run(self) -> Trace {
+        let recorder = Recorder::new();
+        recorder.state().max_calls = self.max_calls;
+        let plan = Arc::new(self.plan);
+        recorder.watch(plan.clone());
+
+        let mut options = RunOptions::new()
+            .flags(self.flags)
+            .dialogs(!self.no_dialogs)
+            .show_properties(self.properties)
+            .item_objects(self.objects);
+        if let Some(cookie) = self.cookie {
+            options = options.cookie(cookie);
+        }
+        if let Some(select) = self.select {
+            options = options.select(select);
+        }
+        if self.full_log {
+            options = options.log_capacity(0);
+        }
+        if !self.no_connections {
+            let open = |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
+                Ok(Box::new(()))
+            };
+            options = options.connector(recorder.connector(open));
+        }
+        if self.show_errors {
+            options = options.show_error_if(|_| true);
+        }
+        if let Some(retries) = self.max_retries {
+            options = options.max_retries(retries);
+        }
+        let (start, on_start) = (plan.clone(), recorder.clone());
+        options = options.on_session(move |session| start.start(&on_start, session));
+
+        let handler = recorder.handler(self.handler);
+        host(
+            &recorder,
+            &plan,
+            handler,
+            options,
+            self.deadline,
+            self.max_calls,
+        );
+        // Whoever still holds the callback may still call it.
+        recorder.wait_until(Instant::now() + self.listen, |state| state.live == 0);
+        if let Some(text) = plan.take_panic() {
+            panic!("a predicate of the harness panicked: {text}");
+        }
+        let trace = Trace::from_calls(recorder.freeze());
+        let about: Vec<String> = self
+            .about
+            .iter()
+            .map(|about| about.words(&trace, &plan))
+            .collect();
+        trace.about((!about.is_empty()).then(|| about.join(", ")))
+    }
+}
+
+/// Drives the handler on a thread of its own, and waits for it as long as there is a sign of life.
+fn host(
+    recorder: &Recorder,
+    plan: &Arc<Plan>,
+    handler: Arc<dyn SyncHandler>,
+    options: RunOptions,
+    deadline: Duration,
+    mut max_calls: usize,
+) {
+    let finish = Finish(recorder.clone());
+    let drive = move || {
+        drop(run_handler(handler, options));
+        drop(finish);
+    };
+    let spawned = thread::Builder::new()
+        .name("syncmgr harness".into())
+        .spawn(drive);
+    let thread = match spawned {
+        Ok(thread) => thread,
+        // An empty trace would pass for a good one.
+        Err(error) => panic!("the harness needs a thread to call the handler on: {error}"),
+    };
+    let mut chances = 2_u32;
+    let mut limit = deadline;
+    let mut seen = recorder.state().clock;
+    let mut since = Instant::now();
+    loop {
+        if plan.is_released() {
+            limit = limit.min(RELEASED_SILENCE);
+        }
+        let until = since.checked_add(limit);
+        let until = until.unwrap_or_else(|| since + Duration::from_secs(1 << 30));
+        let alive = recorder.wait_until(until, |state| state.finished || state.clock != seen);
+        let (finished, clock, calls) = {
+            let state = recorder.state();
+            (state.finished, state.clock, state.calls.len())
+        };
+        if finished {
+            break;
+        }
+        if alive && calls < max_calls {
+            seen = clock;
+            since = Instant::now();
+            continue;
+        }
+        max_calls = usize::MAX;
+        // Silence, or a handler that does not end. The first time the host lets go, and whatever waits for the handler wakes up.
+        chances -= 1;
+        if chances == 0 {
+            return; // the thread is left behind in a call that does not return
+        }
+        if !plan.is_released() {
+            recorder.note(Action::GaveUp);
+        }
+        if let Some(session) = plan.session() {
+            session.release();
+        }
+        limit = limit.min(Duration::from_secs(1));
+        seen = recorder.state().clock;
+        since = Instant::now();
+    }
+    // It has finished, so this does not wait; a panic in it would be the driver's own, and says itself what it was.
+    let _ = thread.join();
+}
+
+/// Says that the host's thread has finished, also where it unwinds.
+struct Finish(Recorder);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        self.0.change(|state| state.finished = true);
+    }
+}

@@ -1,0 +1,137 @@
+//! Traces as JSON lines (feature `serde`): the first line says the version, each other one is a call.
+//!
+//! ```text
+//! {"syncmgr_trace":1}
+//! {"thread":0,"phase":"idle","begun":1,"ended":2,"action":{"call":"info"},"answer":{"info":{"name":"mirror","flags":0}}}
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use super::call::Call;
+use super::trace::Trace;
+
+/// The version of the form that is written. Every version up to it is read.
+const VERSION: u64 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    syncmgr_trace: u64,
+    /// What was done to the handler on purpose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    about: Option<String>,
+}
+
+/// Why a text is no trace.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// The first line does not say that this is a trace.
+    #[error("line 1 is not the head of a trace, such as {{\"syncmgr_trace\":1}}: {source}")]
+    NoHead {
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The version is not known.
+    #[error("the trace has the version {version}; versions 1 to {VERSION} can be read")]
+    Version {
+        /// The version.
+        version: u64,
+    },
+    /// A line is no call.
+    #[error("line {line} is not a call: {source}")]
+    NoCall {
+        /// The line's number, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The calls are not in the order in which they began.
+    #[error(
+        "the call in line {line} begins at {begun} and ends at {ended:?}; it has to begin after the calls before it, and to end after it began"
+    )]
+    Order {
+        /// The line's number, counted from 1.
+        line: usize,
+        /// Where the call says that it begins.
+        begun: u64,
+        /// Where it says that it ends.
+        ended: Option<u64>,
+    },
+}
+
+impl Trace {
+    /// The trace as JSON lines. They can be kept, and [read](Self::from_json_lines) and judged again later. (Feature `serde`.)
+    ///
+    /// A time in it is kept to 100 ns, which is what the contract has.
+    #[must_use]
+    pub fn to_json_lines(&self) -> String {
+        let mut text = String::new();
+        let head = Head {
+            syncmgr_trace: VERSION,
+            about: self.what_was_done().map(str::to_owned),
+        };
+        push(&mut text, &head);
+        for call in self.calls() {
+            push(&mut text, call);
+        }
+        text
+    }
+
+    /// Reads a trace and judges it. (Feature `serde`.)
+    ///
+    /// ```
+    /// use syncmgr::testing::{Rule, Trace};
+    ///
+    /// let trace = Trace::from_json_lines(
+    ///     r#"{"syncmgr_trace":1}
+    ///     {"thread":0,"phase":"idle","begun":1,"ended":2,"action":{"call":"items"},
+    ///      "answer":{"list":{"complete":true,"items":[{"id":"00000000-0000-0000-0000-000000000000","name":"photos","checked":true}]}}}"#
+    ///         .replace("},\n", "},").as_str(),
+    /// )?;
+    /// assert!(trace.breaks(Rule::WellFormedItems)); // the nil id
+    /// # Ok::<(), syncmgr::testing::TraceError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TraceError`] names the line. Empty lines are passed over.
+    pub fn from_json_lines(text: &str) -> Result<Self, TraceError> {
+        let mut lines = text.lines().enumerate();
+        let (_, head) = lines.next().unwrap_or_default();
+        let head: Head =
+            serde_json::from_str(head).map_err(|source| TraceError::NoHead { source })?;
+        if !(1..=VERSION).contains(&head.syncmgr_trace) {
+            return Err(TraceError::Version {
+                version: head.syncmgr_trace,
+            });
+        }
+        let mut calls = Vec::new();
+        let mut last = None;
+        for (place, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
+            let line_number = place + 1;
+            let call: Call = serde_json::from_str(line).map_err(|source| TraceError::NoCall {
+                line: line_number,
+                source,
+            })?;
+            let after = last.is_none_or(|last| call.begun > last);
+            if !after || call.ended.is_some_and(|ended| ended <= call.begun) {
+                return Err(TraceError::Order {
+                    line: line_number,
+                    begun: call.begun,
+                    ended: call.ended,
+                });
+            }
+            last = Some(call.begun);
+            calls.push(call);
+        }
+        Ok(Self::from_calls(calls).about(head.about))
+    }
+}
+
+fn push<T: Serialize>(text: &mut String, value: &T) {
+    // Nothing here has a key that is no text, which is all that can go wrong.
+    if let Ok(line) = serde_json::to_string(value) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+}

@@ -1,0 +1,114 @@
+//! The quick files of `tests` in one binary. Mutation testing builds and runs the tests for each mutant; linking them one by
+//! one would take longer than running them. `docs/mutants.md` says more.
+
+// Each file brings its own `mod support`.
+#![allow(clippy::duplicate_mod)]
+
+/// The files beside this directory that are left out.
+const LEFT_OUT: [&str; 2] = [
+    "allocations", // counts in an allocator of its own
+    "stress",      // takes long
+];
+
+#[path = "../api.rs"]
+mod api;
+#[path = "../bad_input_hot_path.rs"]
+mod bad_input_hot_path;
+#[path = "../contract.rs"]
+mod contract;
+#[path = "../contract_data.rs"]
+mod contract_data;
+#[path = "../contract_flags.rs"]
+mod contract_flags;
+#[path = "../contract_traits.rs"]
+mod contract_traits;
+#[path = "../driver_completions.rs"]
+mod driver_completions;
+#[path = "../driver_deadline.rs"]
+mod driver_deadline;
+#[path = "../driver_faults.rs"]
+mod driver_faults;
+#[path = "../driver_life.rs"]
+mod driver_life;
+#[path = "../driver_panics.rs"]
+mod driver_panics;
+#[path = "../driver_reentrant.rs"]
+mod driver_reentrant;
+#[path = "../driver_retry.rs"]
+mod driver_retry;
+#[path = "../driver_selection.rs"]
+mod driver_selection;
+#[path = "../driver_skip.rs"]
+mod driver_skip;
+#[path = "../harness.rs"]
+mod harness;
+#[path = "../rules_broken.rs"]
+mod rules_broken;
+#[path = "../rules_broken_completions.rs"]
+mod rules_broken_completions;
+#[path = "../rules_broken_items.rs"]
+mod rules_broken_items;
+#[path = "../rules_host.rs"]
+mod rules_host;
+#[path = "../rules_kept.rs"]
+mod rules_kept;
+#[path = "../session_activity.rs"]
+mod session_activity;
+#[path = "../session_answers.rs"]
+mod session_answers;
+#[path = "../session_cancel.rs"]
+mod session_cancel;
+#[path = "../session_connections.rs"]
+mod session_connections;
+#[path = "../session_dialogs.rs"]
+mod session_dialogs;
+#[path = "../session_faults.rs"]
+mod session_faults;
+#[path = "../session_handles.rs"]
+mod session_handles;
+#[path = "../session_journal.rs"]
+mod session_journal;
+#[path = "../session_log.rs"]
+mod session_log;
+#[path = "../session_observe.rs"]
+mod session_observe;
+#[path = "../session_phases.rs"]
+mod session_phases;
+#[path = "../session_prints.rs"]
+mod session_prints;
+#[path = "../session_reentrant.rs"]
+mod session_reentrant;
+#[path = "../session_reporter.rs"]
+mod session_reporter;
+#[path = "../session_reports.rs"]
+mod session_reports;
+#[path = "../session_rounds.rs"]
+mod session_rounds;
+#[path = "../session_texts.rs"]
+mod session_texts;
+#[path = "../session_views.rs"]
+mod session_views;
+#[path = "../session_wakers.rs"]
+mod session_wakers;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../trace_json.rs"]
+mod trace_json;
+#[path = "../wrapper.rs"]
+mod wrapper;
+
+#[test]
+fn every_file_of_tests_is_here_or_left_out() {
+    let here = include_str!("fast.rs");
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    for entry in std::fs::read_dir(tests).expect("the directory is there") {
+        let path = entry.expect("it can be read").path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let name = path.file_stem().and_then(|stem| stem.to_str());
+        let name = name.expect("a file has a name");
+        let is_here = here.contains(&format!("\nmod {name};"));
+        assert_ne!(is_here, LEFT_OUT.contains(&name), "{name}");
+    }
+}
