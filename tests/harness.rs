@@ -224,7 +224,6 @@ fn the_second_of_two_with_one_name() {
     assert_eq!(verdicts(&trace, id(2)), [ITEM, ITEM]);
 }
 
-// Kit: `name_of` puts the name between quotes, and is not found again.
 #[test]
 fn what_a_trace_calls_an_item_names_it_to_the_harness() {
     let first = run(Harness::new(obedient(2).build()));
@@ -904,7 +903,6 @@ fn a_panic_in_set_item_status_is_an_incident() {
     assert!(panicked, "{trace}");
 }
 
-// Kit: now and then it records more than `max_calls`.
 #[test]
 fn a_handler_that_reports_for_ever_is_given_up() {
     let gave_up_on = Arc::new(AtomicBool::new(false));
