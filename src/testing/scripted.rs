@@ -116,12 +116,8 @@ impl Scripted {
                     state.items.insert(item, Progress::Beginning);
                     Progress::Waiting
                 }
-                // Of another's, or added by a call of one's own.
-                None => {
-                    state.items.insert(item, Progress::Beginning);
-                    state.round.push(item);
-                    Progress::Waiting
-                }
+                // In no round, and no step has added it.
+                None => Progress::Ended,
                 Some(progress) => progress,
             }
         };

@@ -5,9 +5,10 @@
 #![allow(clippy::duplicate_mod)]
 
 /// The files beside this directory that are left out.
-const LEFT_OUT: [&str; 2] = [
-    "allocations", // counts in an allocator of its own
-    "stress",      // takes long
+const LEFT_OUT: [&str; 3] = [
+    "allocations",  // counts in an allocator of its own
+    "rules_random", // takes long, and proptest with it
+    "stress",       // takes long
 ];
 
 #[path = "../api.rs"]
@@ -40,6 +41,8 @@ mod driver_retry;
 mod driver_selection;
 #[path = "../driver_skip.rs"]
 mod driver_skip;
+#[path = "../explorer.rs"]
+mod explorer;
 #[path = "../exploring.rs"]
 mod exploring;
 #[path = "../harness.rs"]
