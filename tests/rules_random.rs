@@ -668,6 +668,10 @@ fn broken(mut plan: Plan, breach: Breach, first: bool, settings: &[Setting]) -> 
     for work in &mut plan.items {
         work.end.get_or_insert(ItemStatus::Succeeded);
         work.on_thread &= !by_itself;
+        if shown {
+            // An error that is deleted is not shown.
+            work.does.retain(|does| !matches!(does, Do::Delete(None)));
+        }
     }
     plan.inline |= by_itself;
     let mut flags = None;
