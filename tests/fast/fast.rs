@@ -42,6 +42,12 @@ mod driver_selection;
 mod driver_skip;
 #[path = "../harness.rs"]
 mod harness;
+#[path = "../manager_runs.rs"]
+mod manager_runs;
+#[path = "../manager_shared.rs"]
+mod manager_shared;
+#[path = "../manager_starts.rs"]
+mod manager_starts;
 #[path = "../rules_broken.rs"]
 mod rules_broken;
 #[path = "../rules_broken_completions.rs"]
