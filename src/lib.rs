@@ -144,7 +144,10 @@ pub use contract::{
     SyncEvent, SyncFlags, SyncHandler, SyncItem, UnknownValue, Verdict, from_filetime, iid,
     scale_to_i32, to_filetime,
 };
-pub use manager::{Fault, HandlerReport, RunOptions, run_handler};
+pub use manager::{
+    Choices, Fault, HandlerReport, LogFilter, ManagerError, Registration, Run, RunOptions,
+    RunProgress, RunReport, SyncManager, Unfinished, run_handler,
+};
 pub use session::{
     BuildError, Changes, Completion, Connections, Connector, Cursor, DialogArbiter, HostEvent,
     ItemReporter, ItemView, LogEntry, Phase, RefusedCompletion, Session, SessionBuilder,

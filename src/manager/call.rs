@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Fault;
+use super::watch::Watch;
 use crate::session::Session;
 use crate::{HResult, HandlerError, LogLevel, LogRecord, SyncCallback, SyncHandler};
 
@@ -46,13 +47,17 @@ impl End {
 pub(super) fn call<R>(
     handler: &Arc<dyn SyncHandler>,
     session: Option<&Session>,
+    watch: &Watch,
     faults: &mut Vec<Fault>,
     name: &'static str,
     method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
 ) -> Result<Result<R, End>, End> {
+    let inside = watch.enter(name);
     let called =
         || method(Arc::clone(handler)).map_err(|error| End::by(name, error.hresult(), &error));
-    catch_unwind(AssertUnwindSafe(called)).map_err(|payload| {
+    let result = catch_unwind(AssertUnwindSafe(called));
+    drop(inside);
+    result.map_err(|payload| {
         let fault = Fault::Panicked {
             call: name,
             message: panic_text(&*payload),

@@ -71,6 +71,7 @@ impl Run<'_> {
         call(
             self.handler,
             Some(self.session),
+            &self.options.watch,
             &mut self.faults,
             name,
             method,
@@ -94,6 +95,7 @@ impl Run<'_> {
         self.session.begin_prepare(&items).map_err(refused)?;
         loop {
             self.rounds += 1;
+            self.options.watch.round(self.rounds);
             self.prepare(&items)?;
             let result = self.synchronize()?;
             match self.show_errors()? {

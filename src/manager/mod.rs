@@ -1,22 +1,40 @@
-//! The driver of a handler's life: [`run_handler`].
+//! The drivers of handlers: [`run_handler`] for one, [`SyncManager`] for many.
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | `options`, `report` | what a host decides about a run, and what it came to |
+//! | `options`, `report` | what a host decides about a run of one handler, and what it came to |
 //! | `run` | the whole of it |
 //! | `start` | from `initialize` to the list of items |
 //! | `drive` | from the callback to the release |
-//! | `call` | a call of the handler, with its panics |
+//! | `call`, `watch` | a call of the handler, with its panics, and who looks whether it returns |
+//! | `sync_manager` | the manager of many handlers |
+//! | `registry`, `choices`, `log` | what it knows of them, what the user chose, what they logged |
+//! | `runs`, `part` | a run of several, and one handler's part in it |
+//! | `hub`, `pool` | what manager, runs and threads share; the threads |
 
 mod call;
+mod choices;
 mod drive;
+mod hub;
+mod log;
 mod options;
+mod part;
+mod pool;
+mod registry;
 mod report;
 mod run;
+mod runs;
 mod start;
+mod sync_manager;
+mod watch;
 
 #[cfg(feature = "testing")]
 pub(crate) use call::panic_text;
+pub use choices::Choices;
+pub use log::LogFilter;
 pub use options::RunOptions;
+pub use registry::{ManagerError, Registration};
 pub use report::{Fault, HandlerReport};
 pub use run::run_handler;
+pub use runs::{Run, RunProgress, RunReport, Unfinished};
+pub use sync_manager::SyncManager;

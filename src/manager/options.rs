@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::watch::Watch;
 use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session, SessionBuilder};
-use crate::{HandlerId, ItemId, SyncEvent, SyncFlags, Uuid};
+use crate::{HandlerId, ItemId, ItemList, SyncEvent, SyncFlags, Uuid};
 
 type OnSession = Box<dyn FnOnce(Arc<Session>) + Send>;
+/// Which items of a handler's list are synchronized.
+pub(super) type Select = Box<dyn FnOnce(&ItemList) -> Vec<ItemId> + Send>;
 type ShowErrorIf = Box<dyn Fn(&LogEntry) -> bool + Send>;
 
 /// What a host decides about one run of a handler: see [`run_handler`](crate::run_handler).
@@ -27,7 +30,7 @@ type ShowErrorIf = Box<dyn Fn(&LogEntry) -> bool + Send>;
 #[must_use = "options do nothing until they are given to `run_handler`"]
 pub struct RunOptions {
     pub(super) flags: SyncFlags,
-    pub(super) select: Option<Vec<ItemId>>,
+    pub(super) select: Option<Select>,
     pub(super) on_session: Vec<OnSession>,
     pub(super) deadline: Option<Duration>,
     pub(super) show_error_if: Option<ShowErrorIf>,
@@ -37,6 +40,8 @@ pub struct RunOptions {
     pub(super) show_properties: Vec<Option<ItemId>>,
     /// The objects to ask for before anything is prepared (rule H19).
     pub(super) item_objects: Vec<(ItemId, Uuid)>,
+    /// Where the driver tells a supervisor what it does.
+    pub(super) watch: Watch,
     /// The session to be, but for its items and flags.
     session: SessionBuilder,
 }
@@ -55,6 +60,7 @@ impl RunOptions {
             cookie: None,
             show_properties: Vec::new(),
             item_objects: Vec::new(),
+            watch: Watch::default(),
             session: Session::builder().driven(),
         }
     }
@@ -68,8 +74,20 @@ impl RunOptions {
 
     /// The items to synchronize, in place of those that are [`checked`](crate::SyncItem::checked). Ids that the handler
     /// does not list are left out, with a warning in the session's log.
-    pub fn select(mut self, items: impl IntoIterator<Item = ItemId>) -> Self {
-        self.select = Some(items.into_iter().collect());
+    pub fn select(self, items: impl IntoIterator<Item = ItemId>) -> Self {
+        let items: Vec<ItemId> = items.into_iter().collect();
+        self.select_by(Box::new(move |_| items))
+    }
+
+    /// Tells a supervisor what the driver does.
+    pub(super) fn watched(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
+    }
+
+    /// The items to synchronize, once the handler's list is known.
+    pub(super) fn select_by(mut self, select: Select) -> Self {
+        self.select = Some(select);
         self
     }
 
@@ -182,7 +200,7 @@ impl fmt::Debug for RunOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunOptions")
             .field("flags", &self.flags)
-            .field("select", &self.select)
+            .field("select", &self.select.is_some())
             .field("deadline", &self.deadline)
             .field("max_retries", &self.max_retries)
             .field("session", &self.session)

@@ -76,6 +76,14 @@ pub enum Fault {
         /// The deadline.
         after: Duration,
     },
+    /// A call of the handler did not return before the deadline; its thread was left behind.
+    #[error("{call} did not return: there was neither a call nor a new value for {after:?}")]
+    DidNotReturn {
+        /// The method.
+        call: &'static str,
+        /// The deadline.
+        after: Duration,
+    },
     /// A completion came twice, or in the wrong phase (rules H05 to H08).
     #[error(
         "{} with {} came in the phase {}; one is allowed for each call that answered S_OK",
@@ -107,7 +115,7 @@ impl Fault {
             Self::Panicked { .. }
             | Self::RefusedCompletion(_)
             | Self::UnexpectedCompletion { .. } => HResult::E_UNEXPECTED,
-            Self::NotCompleted { .. } => HResult::E_ABORT,
+            Self::NotCompleted { .. } | Self::DidNotReturn { .. } => HResult::E_ABORT,
             Self::BadItems(error) => error.hresult(),
             Self::BadRetry(error) => error.hresult(),
         }

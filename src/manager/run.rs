@@ -96,6 +96,7 @@ pub fn run_handler(handler: Arc<dyn SyncHandler>, mut options: RunOptions) -> Ha
         handler: &handler,
         faults: Vec::new(),
         info: None,
+        watch: options.watch.clone(),
     };
     let (session, end, rounds) = match start.begin(&mut options) {
         Ok(Begun { session, items }) => {

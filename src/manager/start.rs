@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::call::{End, call, log};
+use super::watch::Watch;
 use super::{Fault, RunOptions};
 use crate::session::Session;
 use crate::{
     HResult, HandlerError, HandlerInfo, ItemId, ItemList, LogLevel, Participation, SyncEvent,
-    SyncFlags, SyncHandler, SyncItem,
+    SyncFlags, SyncHandler,
 };
 
 /// From `initialize` to the list of items: there is no session yet.
@@ -17,6 +18,7 @@ pub(super) struct Start<'a> {
     pub(super) handler: &'a Arc<dyn SyncHandler>,
     pub(super) faults: Vec<Fault>,
     pub(super) info: Option<HandlerInfo>,
+    pub(super) watch: Watch,
 }
 
 pub(super) struct Begun {
@@ -31,7 +33,14 @@ impl Start<'_> {
         name: &'static str,
         method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
     ) -> Result<Result<R, End>, End> {
-        call(self.handler, None, &mut self.faults, name, method)
+        call(
+            self.handler,
+            None,
+            &self.watch,
+            &mut self.faults,
+            name,
+            method,
+        )
     }
 
     /// Either the session and the items to prepare, or how the run ended before that.
@@ -39,12 +48,12 @@ impl Start<'_> {
         &mut self,
         options: &mut RunOptions,
     ) -> Result<Begun, (Option<Arc<Session>>, End)> {
-        let items = self.list(options).map_err(|end| (None, end))?;
-        let checked: Vec<ItemId> = items
-            .iter()
-            .filter(|item| item.checked)
-            .map(|item| item.id)
-            .collect();
+        let list = self.list(options).map_err(|end| (None, end))?;
+        let wanted = match options.select.take() {
+            Some(wanted) => wanted(&list),
+            None => checked(&list),
+        };
+        let items = list.into_items();
         let session = match options.take_session().items(items).build() {
             Ok(session) => session,
             Err(error) => {
@@ -63,10 +72,7 @@ impl Start<'_> {
                 resume_unwind(panic);
             }
         }
-        let items = match options.select.take() {
-            None => checked,
-            Some(wanted) => known(&session, wanted),
-        };
+        let items = known(&session, wanted);
         let items = match options.flags.contains(SyncFlags::SETTINGS) {
             true => Vec::new(),
             false => items,
@@ -77,7 +83,7 @@ impl Start<'_> {
         Ok(Begun { session, items })
     }
 
-    fn list(&mut self, options: &RunOptions) -> Result<Vec<SyncItem>, End> {
+    fn list(&mut self, options: &RunOptions) -> Result<ItemList, End> {
         let flags = options.flags;
         // Rule M06.
         let invoked = flags.event() == SyncEvent::Invoke;
@@ -89,10 +95,18 @@ impl Start<'_> {
             Err(error) => return Err(error),
         }
         let info = self.call("info", |handler| handler.info())?;
-        self.info = Some(info.map_err(End::failed)?);
+        let info = info.map_err(End::failed)?;
+        self.watch.info(&info);
+        self.info = Some(info);
         let items = self.call("items", |handler| handler.items())?;
-        items.map(ItemList::into_items).map_err(End::failed)
+        items.map_err(End::failed)
     }
+}
+
+/// The items that take part unless the user says otherwise.
+fn checked(list: &ItemList) -> Vec<ItemId> {
+    let checked = list.items().iter().filter(|item| item.checked);
+    checked.map(|item| item.id).collect()
 }
 
 /// The items of `wanted` that the session knows, each once.

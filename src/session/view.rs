@@ -80,6 +80,14 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Adds the sums of another session.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        self.value = self.value.saturating_add(other.value);
+        self.max = self.max.saturating_add(other.max);
+        self.items += other.items;
+        self.finished += other.finished;
+    }
+
     pub(super) fn add(&mut self, view: &ItemView) {
         if !view.selected {
             return;

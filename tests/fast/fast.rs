@@ -47,6 +47,12 @@ mod explorer;
 mod exploring;
 #[path = "../harness.rs"]
 mod harness;
+#[path = "../manager_runs.rs"]
+mod manager_runs;
+#[path = "../manager_shared.rs"]
+mod manager_shared;
+#[path = "../manager_starts.rs"]
+mod manager_starts;
 #[path = "../rules_broken.rs"]
 mod rules_broken;
 #[path = "../rules_broken_completions.rs"]

@@ -1,0 +1,173 @@
+//! What the user chose: which items are synchronized, remembered from run to run.
+
+use std::collections::BTreeMap;
+
+use crate::{HandlerId, ItemFlags, ItemId, ItemList};
+
+/// Which items the user wants synchronized, and which not, of every handler.
+///
+/// An item that no choice was made for takes part as its handler says ([`SyncItem::checked`](crate::SyncItem::checked)).
+/// The manager drops a choice where its item is no longer listed, but only after a complete list, and of an item that is
+/// [`TEMPORARY`](ItemFlags::TEMPORARY) when its run is over (rule M07).
+///
+/// With feature `serde` it can be kept on disk.
+///
+/// ```
+/// use syncmgr::{Choices, HandlerId, ItemId};
+///
+/// let (mail, inbox) = (HandlerId::from_u128(1), ItemId::from_u128(2));
+/// let mut choices = Choices::new();
+/// choices.set(mail, inbox, false);
+/// assert_eq!(choices.get(mail, inbox), Some(false));
+/// assert_eq!(choices.get(mail, ItemId::from_u128(3)), None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "Stored", into = "Stored")
+)]
+pub struct Choices {
+    handlers: BTreeMap<HandlerId, BTreeMap<ItemId, bool>>,
+}
+
+impl Choices {
+    /// No choices.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            handlers: BTreeMap::new(),
+        }
+    }
+
+    /// What was chosen for an item, if anything was.
+    #[must_use]
+    pub fn get(&self, handler: HandlerId, item: ItemId) -> Option<bool> {
+        self.handlers.get(&handler)?.get(&item).copied()
+    }
+
+    /// Chooses whether an item takes part.
+    pub fn set(&mut self, handler: HandlerId, item: ItemId, checked: bool) {
+        self.handlers
+            .entry(handler)
+            .or_default()
+            .insert(item, checked);
+    }
+
+    /// Takes the choice for an item back.
+    pub fn forget(&mut self, handler: HandlerId, item: ItemId) {
+        self.retain(handler, |id| id != item);
+    }
+
+    /// Takes every choice for a handler back.
+    pub fn forget_handler(&mut self, handler: HandlerId) {
+        self.handlers.remove(&handler);
+    }
+
+    /// Every choice, in the order of the ids.
+    pub fn iter(&self) -> impl Iterator<Item = (HandlerId, ItemId, bool)> + '_ {
+        self.handlers.iter().flat_map(|(handler, items)| {
+            items
+                .iter()
+                .map(|(item, checked)| (*handler, *item, *checked))
+        })
+    }
+
+    /// How many choices there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.handlers.values().map(BTreeMap::len).sum()
+    }
+
+    /// Whether there is no choice.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.handlers.is_empty()
+    }
+
+    fn retain(&mut self, handler: HandlerId, keep: impl Fn(ItemId) -> bool) {
+        if let Some(items) = self.handlers.get_mut(&handler) {
+            items.retain(|item, _| keep(*item));
+            if items.is_empty() {
+                self.handlers.remove(&handler);
+            }
+        }
+    }
+
+    /// Whether an item takes part.
+    pub(super) fn checked(&self, handler: HandlerId, item: &crate::SyncItem) -> bool {
+        self.get(handler, item.id).unwrap_or(item.checked)
+    }
+
+    /// The items of a list that take part.
+    pub(super) fn select(&self, handler: HandlerId, list: &ItemList) -> Vec<ItemId> {
+        let items = list.items().iter();
+        items
+            .filter(|item| self.checked(handler, item))
+            .map(|item| item.id)
+            .collect()
+    }
+
+    /// Drops what the list has no more, if it is complete (rule M07).
+    pub(super) fn listed(&mut self, handler: HandlerId, list: &ItemList) {
+        if list.is_complete() && self.handlers.contains_key(&handler) {
+            let listed: std::collections::HashSet<ItemId> =
+                list.items().iter().map(|item| item.id).collect();
+            self.retain(handler, |item| listed.contains(&item));
+        }
+    }
+
+    /// Drops what was for one run only.
+    pub(super) fn run_is_over(&mut self, handler: HandlerId, temporary: &[ItemId]) {
+        if !temporary.is_empty() {
+            self.retain(handler, |item| !temporary.contains(&item));
+        }
+    }
+}
+
+/// The items of a list whose choices are for one run only.
+pub(super) fn temporary(list: &ItemList) -> Vec<ItemId> {
+    let items = list.items().iter();
+    items
+        .filter(|item| item.flags.contains(ItemFlags::TEMPORARY))
+        .map(|item| item.id)
+        .collect()
+}
+
+/// The form that is kept: with a version, so that later ones can read it.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Stored {
+    version: u32,
+    handlers: BTreeMap<HandlerId, BTreeMap<ItemId, bool>>,
+}
+
+#[cfg(feature = "serde")]
+const VERSION: u32 = 1;
+
+#[cfg(feature = "serde")]
+impl From<Choices> for Stored {
+    fn from(choices: Choices) -> Self {
+        Self {
+            version: VERSION,
+            handlers: choices.handlers,
+        }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Stored> for Choices {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        if stored.version != VERSION {
+            return Err(format!(
+                "choices of version {} cannot be read; only version {VERSION} is known",
+                stored.version
+            ));
+        }
+        let mut handlers = stored.handlers;
+        handlers.retain(|_, items| !items.is_empty());
+        Ok(Self { handlers })
+    }
+}

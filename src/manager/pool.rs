@@ -1,0 +1,239 @@
+//! The threads of a manager: workers that drive handlers, as many as the setting allows and as there is work for, and one that
+//! looks after calls that do not return.
+//!
+//! # Invariants
+//!
+//! 1. A handler id has at most one part that is running or ready to run; the others wait behind it. So two runs of one handler
+//!    never overlap.
+//! 2. A worker that finds nothing ready ends. So there is no thread for a handler that is not driven.
+//! 3. Each part gets one report: from its worker, or from whoever gave it up. The second one is dropped.
+//! 4. The manager's state is never locked while user code is called: a handler, a factory, a chooser, a connector, a waker.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::call::panic_text;
+use super::choices::temporary;
+use super::hub::Hub;
+use super::part::{Order, Part};
+use super::{Fault, HandlerReport, RunOptions, run_handler};
+use crate::{HResult, InvokeFlags, ItemList, LogLevel, SyncEvent, SyncHandler};
+
+/// Starts workers for what is ready, and the supervisor.
+pub(super) fn ensure_workers(hub: &Arc<Hub>) {
+    loop {
+        {
+            let mut state = hub.state.lock();
+            let wanted = (state.ready.len() + state.running.len()).min(hub.settings.concurrency);
+            if state.workers >= wanted {
+                break;
+            }
+            state.workers += 1;
+        }
+        let on_thread = Arc::clone(hub);
+        let name = "syncmgr handler".to_owned();
+        let spawned = thread::Builder::new()
+            .name(name)
+            .spawn(move || work(&on_thread));
+        if let Err(error) = spawned {
+            no_thread(hub, &error.to_string());
+            break;
+        }
+    }
+    let Some(deadline) = hub.settings.deadline else {
+        return;
+    };
+    let first = {
+        let mut state = hub.state.lock();
+        state.workers > 0 && !std::mem::replace(&mut state.supervised, true)
+    };
+    if first {
+        let on_thread = Arc::clone(hub);
+        let name = "syncmgr supervisor".to_owned();
+        let spawned = thread::Builder::new()
+            .name(name)
+            .spawn(move || supervise(&on_thread, deadline));
+        if spawned.is_err() {
+            // Calls that do not return are then not noticed; the next start tries again.
+            hub.state.lock().supervised = false;
+        }
+    }
+}
+
+/// No thread is to be had. What is ready waits for the workers that there are; where there is none, it fails.
+fn no_thread(hub: &Hub, error: &str) {
+    let ready = {
+        let mut state = hub.state.lock();
+        state.workers -= 1;
+        if state.workers > 0 {
+            return;
+        }
+        std::mem::take(&mut state.ready)
+    };
+    for part in ready {
+        let text = format!("no thread was to be had to call the handler on: {error}");
+        let report = part.failed(HResult::E_OUTOFMEMORY, text, Vec::new());
+        hub.end(&part, report);
+    }
+}
+
+/// A worker: drives one part after the other, and ends when there is none.
+fn work(hub: &Arc<Hub>) {
+    while let Some(part) = hub.next() {
+        let report = drive(hub, &part);
+        if !hub.end(&part, report) {
+            // It was given up, and this thread with it.
+            return;
+        }
+    }
+}
+
+/// Drives one handler through its life.
+fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
+    let Some(order) = part.begin() else {
+        return part.never_begun("it was cancelled before it was started");
+    };
+    let handler = {
+        let _inside = part.watch.enter("the factory");
+        match catch_unwind(AssertUnwindSafe(|| (part.make)())) {
+            Ok(handler) => handler,
+            Err(payload) => {
+                let fault = Fault::Panicked {
+                    call: "the factory",
+                    message: panic_text(&*payload),
+                };
+                let text = fault.to_string();
+                hub.log(Some(part.id), LogLevel::Error, &text);
+                return part.failed(HResult::E_UNEXPECTED, text, vec![fault]);
+            }
+        }
+    };
+    let options = options(hub, part, order);
+    drive_with(part, handler, options)
+}
+
+fn drive_with(part: &Part, handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {
+    match catch_unwind(AssertUnwindSafe(|| run_handler(handler, options))) {
+        Ok(report) => report,
+        // What panics there is a setting of the host's own.
+        Err(payload) => {
+            let text = format!("the host panicked: {}", panic_text(&*payload));
+            part.failed(HResult::E_UNEXPECTED, text, Vec::new())
+        }
+    }
+}
+
+fn options(hub: &Arc<Hub>, part: &Arc<Part>, order: Order) -> RunOptions {
+    let settings = &hub.settings;
+    let mut options = RunOptions::new()
+        .flags(order.flags)
+        .handler(part.id)
+        .dialogs(settings.dialogs)
+        .dialog_arbiter(hub.arbiter.clone())
+        .max_retries(settings.max_retries)
+        .watched(part.watch.clone());
+    if let Some(connections) = part.batch.connections() {
+        options = options.connections(connections);
+    }
+    if let Some(deadline) = settings.deadline {
+        options = options.deadline(deadline);
+    }
+    if let Some(wanted) = settings.show_error_if.clone() {
+        options = options.show_error_if(move |entry| wanted(entry));
+    }
+    if order.flags.event() == SyncEvent::Invoke {
+        if let Some(cookie) = order.cookie {
+            options = options.cookie(cookie);
+        }
+    }
+    let (on_session, selecting) = (Arc::clone(part), Arc::clone(part));
+    let (hub, items, invoke) = (Arc::clone(hub), order.items, order.invoke);
+    options
+        .on_session(move |session| on_session.set_session(&session))
+        .select_by(Box::new(move |list| {
+            select(&hub, &selecting, list, items, invoke)
+        }))
+}
+
+/// Which items of a list take part in the run.
+fn select(
+    hub: &Hub,
+    part: &Part,
+    list: &ItemList,
+    items: Option<Vec<crate::ItemId>>,
+    invoke: InvokeFlags,
+) -> Vec<crate::ItemId> {
+    part.set_temporary(temporary(list));
+    let chosen = {
+        let mut state = hub.state.lock();
+        state.choices.listed(part.id, list);
+        state.choices.select(part.id, list)
+    };
+    if let Some(items) = items {
+        return items;
+    }
+    match &hub.settings.chooser {
+        Some(chooser) if !invoke.contains(InvokeFlags::START_SYNC) => {
+            match catch_unwind(AssertUnwindSafe(|| chooser(part.id, list, &chosen))) {
+                Ok(chosen) => chosen,
+                Err(payload) => {
+                    let text = format!("the chooser panicked: {}", panic_text(&*payload));
+                    hub.log(Some(part.id), LogLevel::Error, &text);
+                    Vec::new()
+                }
+            }
+        }
+        _ => chosen,
+    }
+}
+
+/// Gives up parts whose handler is in a call that does not return. Ends with the last worker.
+fn supervise(hub: &Arc<Hub>, deadline: Duration) {
+    // Looking eight times a deadline notices silence at most an eighth of it late.
+    let slice = (deadline / 8).clamp(Duration::from_millis(1), Duration::from_secs(1));
+    let mut active: HashMap<usize, Instant> = HashMap::new();
+    while let Some(running) = hub.running_after(slice) {
+        let now = Instant::now();
+        let mut still = HashMap::with_capacity(running.len());
+        for part in running {
+            // Only while the driver is in a call: between calls it looks after the handler itself.
+            let Some((call, since)) = part.watch.seen().call else {
+                continue;
+            };
+            let key = Arc::as_ptr(&part) as usize;
+            let mut last = active
+                .get(&key)
+                .copied()
+                .map_or(since, |last| last.max(since));
+            if part
+                .session()
+                .is_some_and(|session| session.take_activity())
+            {
+                last = now;
+            }
+            still.insert(key, last);
+            if now.saturating_duration_since(last) >= deadline {
+                give_up(hub, &part, call, deadline);
+            }
+        }
+        active = still;
+    }
+}
+
+/// The handler's call does not return: its thread is left behind.
+fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration) {
+    let fault = Fault::DidNotReturn { call, after };
+    let text = fault.to_string();
+    let mut report = part.failed(HResult::E_ABORT, text.clone(), vec![fault]);
+    report.abandoned = 1;
+    hub.log(Some(part.id), LogLevel::Error, &text);
+    if let Some(session) = part.session() {
+        session.release();
+    }
+    if hub.give_up(part, report) {
+        ensure_workers(hub);
+    }
+}

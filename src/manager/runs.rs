@@ -1,0 +1,246 @@
+//! A run of several handlers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::HandlerReport;
+use super::hub::Hub;
+use super::part::Part;
+use crate::session::{Phase, Session, Totals};
+use crate::{CallbackError, HandlerId, ItemId};
+
+/// A run of several handlers, started by a [`SyncManager`](crate::SyncManager).
+///
+/// It is a handle: dropping it stops nothing, and clones are the same run. A handler that was running already when this run
+/// was asked for comes when that run is over; its session is the one that [`sessions`](Self::sessions) shows then.
+#[derive(Clone)]
+#[must_use = "the run goes on without it, but nobody learns what it came to"]
+pub struct Run {
+    hub: Arc<Hub>,
+    parts: Arc<[Arc<Part>]>,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunProgress {
+    /// How many handlers take part.
+    pub handlers: usize,
+    /// How many of them wait for their turn.
+    pub waiting: usize,
+    /// How many are driven now.
+    pub running: usize,
+    /// How many have been let go.
+    pub finished: usize,
+    /// The sums over the items of the handlers that have told theirs.
+    pub totals: Totals,
+}
+
+impl Run {
+    pub(super) fn new(hub: Arc<Hub>, parts: Vec<Arc<Part>>) -> Self {
+        Self {
+            hub,
+            parts: parts.into(),
+        }
+    }
+
+    /// The handlers of the run, in the order in which they were asked for.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<HandlerId> {
+        self.parts.iter().map(|part| part.id).collect()
+    }
+
+    /// The sessions of the handlers that have told their items; it grows as they do. Those of handlers that have been let go
+    /// are here too, to be looked at.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<(HandlerId, Arc<Session>)> {
+        let parts = self.parts.iter();
+        parts
+            .filter_map(|part| Some((part.id, part.session()?)))
+            .collect()
+    }
+
+    /// The session of one handler, once it has told its items.
+    #[must_use]
+    pub fn session(&self, handler: HandlerId) -> Option<Arc<Session>> {
+        self.part(handler)?.session()
+    }
+
+    fn part(&self, handler: HandlerId) -> Option<&Arc<Part>> {
+        self.parts.iter().find(|part| part.id == handler)
+    }
+
+    /// Skips an item of a handler: see [`Session::skip_item`]. Before the handler has told its items, this is remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownItem`](CallbackError::UnknownItem) for a handler that is not in the run, and as for
+    /// [`Session::skip_item`].
+    pub fn skip(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
+        self.part(handler)
+            .ok_or(CallbackError::UnknownItem)?
+            .skip_item(item)
+    }
+
+    /// Cancels an item of a handler: see [`Session::cancel_item`]. Before the handler has told its items, this is remembered.
+    ///
+    /// # Errors
+    ///
+    /// As for [`skip`](Self::skip).
+    pub fn cancel_item(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
+        self.part(handler)
+            .ok_or(CallbackError::UnknownItem)?
+            .cancel_item(item)
+    }
+
+    /// Cancels all that one handler does in this run. One that was not started yet is not started any more. A handler
+    /// that is not in the run is none to cancel.
+    pub fn cancel_handler(&self, handler: HandlerId) {
+        if let Some(part) = self.part(handler) {
+            part.cancel_all();
+        }
+    }
+
+    /// Cancels everything in this run.
+    pub fn cancel_all(&self) {
+        for part in self.parts.iter() {
+            part.cancel_all();
+        }
+    }
+
+    /// How far the run is. It costs what the handlers that are driven now and those that are finished have of items; to
+    /// draw frames, follow the sessions by [`Session::changes`].
+    #[must_use]
+    pub fn progress(&self) -> RunProgress {
+        let mut progress = RunProgress {
+            handlers: self.parts.len(),
+            ..RunProgress::default()
+        };
+        for part in self.parts.iter() {
+            match (part.is_over(), part.has_begun()) {
+                (true, _) => progress.finished += 1,
+                (false, true) => progress.running += 1,
+                (false, false) => progress.waiting += 1,
+            }
+            if let Some(session) = part.session() {
+                progress.totals.add_all(&session.snapshot().totals);
+            }
+        }
+        progress
+    }
+
+    /// Whether every handler has been let go.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.parts.iter().all(|part| part.is_over())
+    }
+
+    /// Waits until every handler has been let go, and tells what it came to.
+    ///
+    /// Not from inside a handler of the run: it would wait for itself.
+    pub fn wait(&self) -> RunReport {
+        for part in self.parts.iter() {
+            self.hub.wait_for(part, None);
+        }
+        self.report()
+    }
+
+    /// As [`wait`](Self::wait), at most as long as this.
+    ///
+    /// # Errors
+    ///
+    /// [`Unfinished`] tells which handlers are not done, where they stand, and what is open. They go on, and may be waited for
+    /// again.
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<RunReport, Unfinished> {
+        let until = Instant::now().checked_add(timeout);
+        for part in self.parts.iter() {
+            if !self.hub.wait_for(part, until) {
+                return Err(self.unfinished());
+            }
+        }
+        Ok(self.report())
+    }
+
+    fn report(&self) -> RunReport {
+        let parts = self.parts.iter();
+        RunReport {
+            handlers: parts
+                .filter_map(|part| Some((part.id, part.report()?)))
+                .collect(),
+        }
+    }
+
+    fn unfinished(&self) -> Unfinished {
+        let open = self.parts.iter().filter(|part| !part.is_over());
+        Unfinished {
+            handlers: open
+                .map(|part| match part.session() {
+                    Some(session) => (part.id, session.phase(), session.open_items()),
+                    None => (part.id, Phase::Idle, Vec::new()),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let finished = self.parts.iter().filter(|part| part.is_over()).count();
+        f.debug_struct("Run")
+            .field("handlers", &self.parts.len())
+            .field("finished", &finished)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+#[must_use = "whether the run went well stands in the report only"]
+#[non_exhaustive]
+pub struct RunReport {
+    /// Each handler with its report, in the order in which they were asked for.
+    pub handlers: Vec<(HandlerId, HandlerReport)>,
+}
+
+impl RunReport {
+    /// Whether [every handler succeeded](HandlerReport::is_success).
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.handlers.iter().all(|(_, report)| report.is_success())
+    }
+
+    /// The report of one handler.
+    #[must_use]
+    pub fn handler(&self, id: HandlerId) -> Option<&HandlerReport> {
+        let mut handlers = self.handlers.iter();
+        handlers
+            .find(|(handler, _)| *handler == id)
+            .map(|(_, report)| report)
+    }
+}
+
+/// A run was not over in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unfinished {
+    /// Each handler that is not done: where it stands, and its items that have no final status.
+    pub handlers: Vec<(HandlerId, Phase, Vec<ItemId>)>,
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the run is not over: ")?;
+        for (place, (handler, phase, open)) in self.handlers.iter().enumerate() {
+            let comma = if place > 0 { "; " } else { "" };
+            write!(
+                f,
+                "{comma}the handler {handler} is {phase} and has {} open",
+                open.len()
+            )?;
+        }
+        write!(f, "; wait longer, or cancel the run")
+    }
+}
+
+impl std::error::Error for Unfinished {}

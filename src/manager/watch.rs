@@ -1,0 +1,50 @@
+//! What a supervisor on another thread sees of a driver: the call of the handler that it is in, if any.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use crate::HandlerInfo;
+
+/// A driver tells here where it is. It is a cheap handle.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watch(Arc<Mutex<Seen>>);
+
+/// Where a driver is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// The call of the handler that has not returned, and since when.
+    pub(super) call: Option<(&'static str, Instant)>,
+    pub(super) rounds: u32,
+    pub(super) info: Option<HandlerInfo>,
+}
+
+impl Watch {
+    /// A call of the handler begins; it has returned when the answer is dropped.
+    pub(super) fn enter(&self, call: &'static str) -> Inside<'_> {
+        self.0.lock().call = Some((call, Instant::now()));
+        Inside(self)
+    }
+
+    pub(super) fn round(&self, rounds: u32) {
+        self.0.lock().rounds = rounds;
+    }
+
+    pub(super) fn info(&self, info: &HandlerInfo) {
+        self.0.lock().info = Some(info.clone());
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.0.lock().clone()
+    }
+}
+
+/// The driver is in a call of the handler.
+pub(super) struct Inside<'a>(&'a Watch);
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.0.lock().call = None;
+    }
+}

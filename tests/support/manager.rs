@@ -1,0 +1,76 @@
+//! A manager whose handlers are recorded, so that each test of it is judged by the host's rules.
+
+#![allow(dead_code)]
+
+use std::sync::{Arc, Mutex};
+
+use syncmgr::testing::{Recorder, Script, Step};
+use syncmgr::{HandlerId, ItemId, ItemStatus, Registration, SyncManager};
+
+use super::support::id;
+
+pub fn handler_id(n: u128) -> HandlerId {
+    HandlerId::from_u128(n)
+}
+
+/// A script of one item that succeeds.
+pub fn script(n: u128) -> Script {
+    Script::new()
+        .item(id(n), "item")
+        .synchronize(succeed(id(n)))
+}
+
+/// The steps of an item that succeeds.
+pub fn succeed(item: ItemId) -> [Step; 2] {
+    [
+        Step::report(item).status(ItemStatus::Updating),
+        Step::report(item).status(ItemStatus::Succeeded),
+    ]
+}
+
+/// The recorders of every handler that was made.
+#[derive(Clone, Default)]
+pub struct Records(Arc<Mutex<Vec<Recorder>>>);
+
+impl Records {
+    pub fn register(&self, manager: &SyncManager, n: u128, script: Script) {
+        self.register_for(manager, n, Registration::new(), script);
+    }
+
+    pub fn register_for(
+        &self,
+        manager: &SyncManager,
+        n: u128,
+        flags: Registration,
+        script: Script,
+    ) {
+        let records = self.clone();
+        let registered = manager.register(handler_id(n), flags, move || {
+            let recorder = Recorder::new();
+            records.0.lock().unwrap().push(recorder.clone());
+            recorder.handler(script.handler())
+        });
+        assert_eq!(registered, Ok(()));
+    }
+
+    /// How many handlers were made.
+    pub fn made(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// What each handler was called and called, in the order in which they were made.
+    pub fn traces(&self) -> Vec<syncmgr::testing::Trace> {
+        let records = self.0.lock().unwrap();
+        records.iter().map(Recorder::trace).collect()
+    }
+
+    /// The manager kept the rules that bind it with each of them.
+    #[track_caller]
+    pub fn judge(&self) {
+        for trace in self.traces() {
+            let mut found = trace.violations().iter();
+            let host = found.find(|found| !found.rule.binds_handler());
+            assert_eq!(host, None, "{trace}");
+        }
+    }
+}
