@@ -365,6 +365,15 @@ fn a_connection_stays_open_from_the_prepare_to_the_completion() {
         r#"{"failed":{"code":"E_FAIL","text":"x"}}"#,
     );
     closed(failed, 19).breaks(&[]);
+    for over in ["gave_up", "callback_released"] {
+        let call = format!(r#"{{"call":"{over}"}}"#);
+        let lines = done().host((19, 20), &call, r#""none""#);
+        let trace = closed(lines, 21).trace();
+        assert!(
+            !trace.breaks(Rule::ConnectionsOutliveHandlers),
+            "{over}: {trace}"
+        );
+    }
 }
 
 fn cancel(lines: Lines, time: (u64, u64), answer: &str) -> Lines {

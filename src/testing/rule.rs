@@ -254,7 +254,8 @@ rules! {
         asks "keep stored choices of items that are not listed after an incomplete list"
         from "EnumSyncMgrItems, SYNCMGRITEMFLAGS"
         instead "drop choices only after ItemList::Complete, or of temporary items";
-    /// M08: a connection is closed while a prepare or synchronize of the handler is not completed. What other handlers of
+    /// M08: a connection is closed while a prepare or synchronize of the handler is not completed, and the host has not given
+    /// up waiting. What other handlers of
     /// the run do, one trace does not tell.
     ConnectionsOutliveHandlers = "M08"
         asks "close connections only when all handlers of the run have finished"

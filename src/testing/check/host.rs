@@ -193,6 +193,8 @@ fn connections(check: &mut Check<'_>) {
             Action::PrepareForSyncCompleted {
                 result: HResult::S_OK,
             } => {}
+            // The host does not wait any longer.
+            Action::GaveUp | Action::CallbackReleased => working = None,
             Action::PrepareForSyncCompleted { .. } | Action::SynchronizeCompleted { .. } => {
                 working = None;
             }
