@@ -329,3 +329,128 @@ fn threads_lose_no_entry() {
         );
     }
 }
+
+#[test]
+fn an_entry_holds_what_the_newer_interface_says_of_it() {
+    let session = open(1);
+    let record = LogRecord::new(LogLevel::Warning, "changed here and there")
+        .name("Conflict")
+        .link("file:///other")
+        .link_text("the other one")
+        .context("row 7");
+    assert_eq!(session.log_error(&record), Ok(()));
+    log(&session, "plain");
+
+    let entries = session.log();
+    let told = |entry: &LogEntry| {
+        [
+            entry.name.clone(),
+            entry.link.clone(),
+            entry.link_text.clone(),
+            entry.context.clone(),
+        ]
+    };
+    let expected = ["Conflict", "file:///other", "the other one", "row 7"];
+    assert_eq!(
+        told(&entries[0]),
+        expected.map(|text| Some(text.to_owned()))
+    );
+    assert_eq!(told(&entries[1]), [None, None, None, None]);
+    assert_eq!(session.changes(Default::default()).log(), entries);
+}
+
+#[test]
+fn each_of_the_details_stands_for_itself() {
+    let session = open(1);
+    let plain = LogRecord::new(LogLevel::Error, "text");
+    for record in [
+        plain.name("a"),
+        plain.link("b"),
+        plain.link_text("c"),
+        plain.context("d"),
+    ] {
+        assert_eq!(session.log_error(&record), Ok(()));
+    }
+    let told: Vec<_> = session
+        .log()
+        .into_iter()
+        .map(|entry| {
+            let LogEntry {
+                name,
+                link,
+                link_text,
+                context,
+                ..
+            } = entry;
+            [name, link, link_text, context].map(Option::unwrap_or_default)
+        })
+        .collect();
+    let expected = [
+        ["a", "", "", ""],
+        ["", "b", "", ""],
+        ["", "", "c", ""],
+        ["", "", "", "d"],
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn details_past_their_limit_are_cut_and_a_link_is_left_out() {
+    let session = open(1);
+    let long = "x".repeat(Session::LOG_TEXT_LIMIT + 1);
+    let fits = "y".repeat(Session::LOG_TEXT_LIMIT);
+    let record = LogRecord::new(LogLevel::Error, "text");
+    let too_long = record
+        .name(&long)
+        .link(&long)
+        .link_text(&long)
+        .context(&long);
+    assert_eq!(session.log_error(&too_long), Ok(()));
+    assert_eq!(
+        session.log_error(&record.link(&fits).context(&fits)),
+        Ok(())
+    );
+
+    let entries = session.log();
+    let length = |text: &Option<String>| text.as_ref().map(String::len);
+    assert_eq!(length(&entries[0].name), Some(Session::TEXT_LIMIT));
+    assert_eq!(length(&entries[0].link_text), Some(Session::TEXT_LIMIT));
+    assert_eq!(length(&entries[0].context), Some(Session::LOG_TEXT_LIMIT));
+    assert_eq!(entries[0].link, None, "cut, it would lead nowhere");
+    assert_eq!(entries[1].link.as_ref(), Some(&fits));
+    assert_eq!(entries[1].context.as_ref(), Some(&fits));
+}
+
+#[test]
+fn details_go_with_their_entry() {
+    let session = open(1);
+    let record = LogRecord::new(LogLevel::Error, "text");
+    assert_eq!(
+        session.log_error(&record.error_id(error(1)).name("first")),
+        Ok(())
+    );
+    assert_eq!(
+        session.log_error(&record.error_id(error(2)).name("second")),
+        Ok(())
+    );
+    assert_eq!(session.delete_log_error(LogSelector::One(error(1))), Ok(()));
+    assert_eq!(session.log()[0].name.as_deref(), Some("second"));
+    assert_eq!(session.delete_log_error(LogSelector::All), Ok(()));
+    assert_eq!(session.log_error(&record), Ok(()));
+    assert_eq!(session.log()[0].name, None);
+}
+
+#[test]
+fn a_refused_entry_leaves_no_details() {
+    let session = Session::builder()
+        .log_capacity(1)
+        .build()
+        .expect("no item is bad");
+    let record = LogRecord::new(LogLevel::Error, "text");
+    assert_eq!(session.log_error(&record), Ok(()));
+    assert_eq!(
+        session.log_error(&record.name("late")),
+        Err(CallbackError::LogFull)
+    );
+    assert_eq!(session.log()[0].name, None);
+}

@@ -12,8 +12,7 @@ use syncmgr::{
 use support::{Stage, driven, id, ids, item, open, value};
 
 use CallbackError::{
-    InvalidArgument, NotConnected, NotImplemented, Released, UnknownErrorId, UnknownItem,
-    WrongPhase,
+    InvalidArgument, NotConnected, Released, UnknownErrorId, UnknownItem, WrongPhase,
 };
 use Stage::{Completed, Idle, Open, OpenCompleted, Prepared, Preparing, Synchronizing};
 
@@ -36,7 +35,7 @@ const fn refused(error: CallbackError) -> Option<Result<(), CallbackError>> {
 }
 
 /// The callback's methods, with items 1 and 2 in the session and in the round.
-const CALLBACK: [Row; 22] = [
+const CALLBACK: [Row; 25] = [
     //                             Open   OpenCompleted  Idle  Preparing  Prepared  Synchronizing  Completed  Released
     Row {
         name: "progress, known item",
@@ -160,9 +159,27 @@ const CALLBACK: [Row; 22] = [
     Row {
         name: "additional_items",
         call: |s| s.additional_items().map(drop),
+        answers: [OK, OK, OK, OK, OK, OK, OK, GONE],
+    },
+    Row {
+        name: "propose_item",
+        call: |s| s.propose_item(item(7)),
+        answers: [OK, OK, OK, OK, OK, OK, OK, GONE],
+    },
+    Row {
+        name: "commit_item, proposed",
+        call: |s| {
+            s.propose_item(item(7))?;
+            s.commit_item(id(7))
+        },
+        answers: [OK, PHASE, OK, OK, OK, OK, OK, GONE],
+    },
+    Row {
+        name: "commit_item, not proposed",
+        call: |s| s.commit_item(id(7)),
         answers: {
-            const N: Option<Result<(), CallbackError>> = refused(NotImplemented);
-            [N, N, N, N, N, N, N, UNSAID]
+            const N: Option<Result<(), CallbackError>> = refused(InvalidArgument);
+            [N, UNSAID, N, N, N, N, N, GONE]
         },
     },
 ];
@@ -442,13 +459,4 @@ fn many_items_can_be_added_while_it_runs() {
         assert_eq!(support::view(&session, n).value, n as u64 + 1, "item {n}");
     }
     assert_eq!(session.snapshot().items.len(), 300);
-}
-
-#[test]
-fn what_waits_for_the_manager_says_so() {
-    let session = open(1);
-    assert_eq!(session.propose_item(item(5)), Err(NotImplemented));
-    assert_eq!(session.commit_item(id(5)), Err(NotImplemented));
-    assert_eq!(session.additional_items(), Err(NotImplemented));
-    assert_eq!(NotImplemented.hresult(), HResult::E_NOTIMPL);
 }

@@ -11,9 +11,8 @@ use crate::{
 ///
 /// The first nine methods model `ISyncMgrSynchronizeCallback` of `mobsync.h`; those with a default
 /// body model what `ISyncMgrSyncCallback` of the newer `syncmgr.h` adds. [`Session`](crate::Session)
-/// implements them, but for [`propose_item`](Self::propose_item), [`commit_item`](Self::commit_item) and
-/// [`additional_items`](Self::additional_items), which need a host of many handlers. Implement the trait
-/// yourself for a host of your own, or for a wrapper that watches or changes what passes through.
+/// implements all of them. Implement the trait yourself for a host of your own, or for a wrapper that
+/// watches or changes what passes through.
 ///
 /// # Who calls, when, on which thread
 ///
@@ -324,19 +323,27 @@ pub trait SyncCallback: Send + Sync {
 
     /// Announces a new item that the host shows only once [`commit_item`](Self::commit_item) names it.
     ///
+    /// For an item whose coming is not certain yet: another device that answered, a folder that the user is
+    /// about to share. Nobody sees the proposal, and nothing becomes of it if it is not committed.
+    ///
     /// The default answers [`CallbackError::NotImplemented`].
     ///
     /// Page: `ISyncMgrSyncCallback::ProposeItem` (`syncmgr.h`).
     ///
     /// # Errors
     ///
-    /// [`CallbackError::InvalidArgument`] for an item that exists.
+    /// [`CallbackError::InvalidArgument`] for an item that is listed or proposed already, or has a nil id;
+    /// [`CallbackError::Released`] on a released callback.
     fn propose_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         let _ = item;
         Err(CallbackError::NotImplemented)
     }
 
-    /// Makes a proposed item a real one.
+    /// Makes a proposed item a real one: from then on it stands in the host's list, as if the handler had
+    /// enumerated it.
+    ///
+    /// It does not take part in a round that goes on: that is what [`add_item`](Self::add_item) is for, before
+    /// the commit, which is then needless, or after it.
     ///
     /// The default answers [`CallbackError::NotImplemented`].
     ///
@@ -344,13 +351,19 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`CallbackError::InvalidArgument`] for an item that was not proposed or takes part already.
+    /// [`CallbackError::InvalidArgument`] for an item that was not proposed, or was added or committed
+    /// since; [`CallbackError::WrongPhase`] where no round can follow; [`CallbackError::Released`] on a
+    /// released callback.
     fn commit_item(&self, item: ItemId) -> Result<(), CallbackError> {
         let _ = item;
         Err(CallbackError::NotImplemented)
     }
 
     /// Returns the items that were asked for since this work began, to be done after it or added to it.
+    ///
+    /// Asking takes nothing: an item is taken by [`add_item`](Self::add_item), or by a retry that names it. What
+    /// is not taken, the host does in another run. An item that takes part already cannot be added once
+    /// more, so it stays for that run.
     ///
     /// Empty if there are none, where the original answers `S_FALSE`.
     ///

@@ -51,6 +51,20 @@ raw_values! {
 /// assert!(record.flags.contains(ErrorFlags::ENABLE_JUMP_TEXT));
 /// assert_eq!(record.mask().bits(), 7);
 /// ```
+///
+/// The newer interface says more of an event (`ISyncMgrEventStore` and `ISyncMgrSyncCallback::ReportEvent` of
+/// `syncmgr.h`): a name, a description, a link with its text, and a context of the handler's own. The description is
+/// [`text`](Self::text) here; the others are optional:
+///
+/// ```
+/// use syncmgr::{LogLevel, LogRecord};
+///
+/// let record = LogRecord::new(LogLevel::Warning, "report.txt was changed here and there; both are kept")
+///     .name("Conflict")
+///     .link("file:///home/me/report.conflict.txt")
+///     .link_text("open the other one");
+/// assert_eq!(record.name, Some("Conflict"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct LogRecord<'a> {
@@ -64,6 +78,14 @@ pub struct LogRecord<'a> {
     pub error_id: Option<ErrorId>,
     /// Whether the entry can be followed.
     pub flags: ErrorFlags,
+    /// What happened in a word or two, where `text` says the rest.
+    pub name: Option<&'a str>,
+    /// Where the user can read or do more: an address that the host can open.
+    pub link: Option<&'a str>,
+    /// What stands on the link.
+    pub link_text: Option<&'a str>,
+    /// Whatever the handler wants to find in the entry again; it is not for the user.
+    pub context: Option<&'a str>,
 }
 
 impl<'a> LogRecord<'a> {
@@ -76,6 +98,10 @@ impl<'a> LogRecord<'a> {
             item: None,
             error_id: None,
             flags: ErrorFlags::empty(),
+            name: None,
+            link: None,
+            link_text: None,
+            context: None,
         }
     }
 
@@ -115,9 +141,37 @@ impl<'a> LogRecord<'a> {
         self
     }
 
+    /// Says what happened in a word or two.
+    #[must_use]
+    pub const fn name(mut self, name: &'a str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Says where the user can read or do more.
+    #[must_use]
+    pub const fn link(mut self, address: &'a str) -> Self {
+        self.link = Some(address);
+        self
+    }
+
+    /// Says what stands on the link.
+    #[must_use]
+    pub const fn link_text(mut self, text: &'a str) -> Self {
+        self.link_text = Some(text);
+        self
+    }
+
+    /// Keeps something of the handler's own with the entry.
+    #[must_use]
+    pub const fn context(mut self, context: &'a str) -> Self {
+        self.context = Some(context);
+        self
+    }
+
     /// Returns which members of `SYNCMGRLOGERRORINFO` are set, as its mask tells.
     ///
-    /// Empty flags count as not set.
+    /// Empty flags count as not set; what the newer interface adds has no bit there.
     #[must_use]
     pub const fn mask(&self) -> LogInfoMask {
         let mut mask = LogInfoMask::empty();

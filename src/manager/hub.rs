@@ -210,6 +210,10 @@ impl Hub {
             item: None,
             error_id: None,
             flags: ErrorFlags::empty(),
+            name: None,
+            link: None,
+            link_text: None,
+            context: None,
         };
         state.keep(entry, self.settings.log_capacity);
     }

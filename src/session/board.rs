@@ -11,7 +11,7 @@
 //! 4. The ring is bounded. Nothing is lost by that: a reader whose cursor is older than the ring is told so and takes a
 //!    snapshot.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, SystemTime};
 
 use super::sync::{Mutex, Signal, deadline};
@@ -33,7 +33,38 @@ enum Note {
     Other,
 }
 
-/// A log entry as it is kept: what all of them share is left out, so that logging moves less memory (bar P9).
+/// What only the newer interface says of a log entry.
+#[derive(Debug, Default)]
+struct Details {
+    name: Option<String>,
+    link: Option<String>,
+    link_text: Option<String>,
+    context: Option<String>,
+}
+
+impl Details {
+    /// Whether the record has any of them.
+    const fn are_in(record: &LogRecord<'_>) -> bool {
+        record.name.is_some()
+            || record.link.is_some()
+            || record.link_text.is_some()
+            || record.context.is_some()
+    }
+
+    fn of(record: &LogRecord<'_>) -> Self {
+        let kept = |text: Option<&str>, limit| text.map(|text| cut(text, limit));
+        let link = record.link.map(str::to_owned);
+        Self {
+            name: kept(record.name, Session::TEXT_LIMIT),
+            link: link.filter(|link| link.len() <= Session::LOG_TEXT_LIMIT),
+            link_text: kept(record.link_text, Session::TEXT_LIMIT),
+            context: kept(record.context, Session::LOG_TEXT_LIMIT),
+        }
+    }
+}
+
+/// A log entry as it is kept: what all of them share is left out, and what few of them have is kept apart, so that logging
+/// moves less memory (bar P9).
 #[derive(Debug)]
 struct Kept {
     time: SystemTime,
@@ -46,7 +77,9 @@ struct Kept {
 }
 
 impl Kept {
-    fn entry(&self, handler: Option<HandlerId>) -> LogEntry {
+    fn entry(&self, handler: Option<HandlerId>, details: &AllDetails) -> LogEntry {
+        let details = details.get(&self.sequence);
+        let detail = |which: fn(&Details) -> &Option<String>| which(details?).clone();
         LogEntry {
             time: self.time,
             sequence: self.sequence,
@@ -56,9 +89,16 @@ impl Kept {
             item: self.item,
             error_id: self.error_id,
             flags: self.flags,
+            name: detail(|it| &it.name),
+            link: detail(|it| &it.link),
+            link_text: detail(|it| &it.link_text),
+            context: detail(|it| &it.context),
         }
     }
 }
+
+/// By the sequence number of the entry.
+type AllDetails = BTreeMap<u64, Details>;
 
 #[derive(Debug)]
 struct State {
@@ -68,6 +108,8 @@ struct State {
     ring: VecDeque<Note>,
     active: BTreeSet<u32>,
     log: Vec<Kept>,
+    /// Of those entries in the log that have any.
+    details: AllDetails,
     refused: u64,
     /// How many times the log was called: counted here, where the lock is held anyway.
     log_calls: u64,
@@ -109,6 +151,7 @@ impl Board {
                 ring: VecDeque::new(),
                 active: BTreeSet::new(),
                 log: Vec::new(),
+                details: AllDetails::new(),
                 refused: 0,
                 log_calls: 0,
                 text: String::new(),
@@ -178,6 +221,28 @@ impl Board {
     }
 
     pub(super) fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+        if Details::are_in(record) {
+            return self.log_with_details(record);
+        }
+        self.log(record, |_| {})
+    }
+
+    #[cold]
+    fn log_with_details(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+        let details = Details::of(record);
+        self.log(record, |state| {
+            state.details.insert(state.sequence, details);
+        })
+    }
+
+    /// Logs, and calls `then` before anybody sees the entry. Inlined, so that an entry without details costs nothing for them
+    /// (bar P9).
+    #[inline(always)]
+    fn log(
+        &self,
+        record: &LogRecord<'_>,
+        then: impl FnOnce(&mut State),
+    ) -> Result<(), CallbackError> {
         // Clock and memory before the lock.
         let mut entry = Kept {
             time: SystemTime::now(),
@@ -200,6 +265,7 @@ impl Board {
         self.note(&mut state, Note::Other);
         entry.sequence = state.sequence;
         state.log.push(entry);
+        then(&mut state);
         Ok(())
     }
 
@@ -210,9 +276,19 @@ impl Board {
         }
         let before = state.log.len();
         match which {
-            LogSelector::All => state.log.clear(),
+            LogSelector::All => {
+                state.log.clear();
+                state.details.clear();
+            }
             LogSelector::One(id) => {
-                state.log.retain(|entry| entry.error_id != Some(id));
+                let State { log, details, .. } = &mut *state;
+                log.retain(|entry| {
+                    let stays = entry.error_id != Some(id);
+                    if !stays {
+                        details.remove(&entry.sequence);
+                    }
+                    stays
+                });
                 if state.log.len() == before {
                     return Err(CallbackError::UnknownErrorId);
                 }
@@ -224,9 +300,10 @@ impl Board {
         Ok(())
     }
 
-    pub(super) fn log(&self) -> Vec<LogEntry> {
+    pub(super) fn entries(&self) -> Vec<LogEntry> {
         let state = self.state.lock();
-        let entries = state.log.iter().map(|kept| kept.entry(self.handler));
+        let entry = |kept: &Kept| kept.entry(self.handler, &state.details);
+        let entries = state.log.iter().map(entry);
         entries.collect()
     }
 
@@ -268,7 +345,8 @@ impl Board {
         }
         let first = state.log.partition_point(|entry| entry.sequence <= since.0);
         let log = state.log.get(first..).unwrap_or_default();
-        let log = log.iter().map(|kept| kept.entry(self.handler)).collect();
+        let entry = |kept: &Kept| kept.entry(self.handler, &state.details);
+        let log = log.iter().map(entry).collect();
         let (cursor, phase) = (Cursor(state.sequence), state.phase);
         drop(state);
         numbers.sort_unstable();

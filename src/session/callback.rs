@@ -297,38 +297,22 @@ impl SyncCallback for Session {
 
     fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         self.called();
-        let (mut stage, phase) = self.stage()?;
-        if phase == Phase::Completed {
-            return Err(CallbackError::WrongPhase);
-        }
-        if item.id.is_nil() {
-            return Err(CallbackError::InvalidArgument);
-        }
-        let mut bits = slot::MEMBER;
-        if phase.takes_reports() {
-            bits |= slot::OPEN | slot::JOINED;
-        }
-        if stage.cancelled {
-            bits |= slot::CANCEL_ALL;
-        }
-        let number = match self.table.find(item.id) {
-            None => self.table.add(item, bits)?,
-            Some(slot) if slot.flags() & slot::MEMBER != 0 => {
-                return Err(CallbackError::InvalidArgument);
-            }
-            // Known, but not of this round: it joins as if it were new. Only a retry takes a cancel or a skip back (rule
-            // M10), and nobody else can cancel it now, since it does not take part.
-            Some(slot) => {
-                bits |= slot.flags() & (slot::CANCEL_ITEM | slot::SKIP);
-                self.table.reopen(&slot, bits);
-                slot.number()
-            }
-        };
-        if stage.begun {
-            stage.members.push(number);
-        }
-        self.board.touch(number);
-        Ok(())
+        self.add(item)
+    }
+
+    fn propose_item(&self, item: SyncItem) -> Result<(), CallbackError> {
+        self.called();
+        self.propose(item)
+    }
+
+    fn commit_item(&self, item: ItemId) -> Result<(), CallbackError> {
+        self.called();
+        self.commit(item)
+    }
+
+    fn additional_items(&self) -> Result<Vec<ItemId>, CallbackError> {
+        self.called();
+        self.additional()
     }
 
     fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {

@@ -252,6 +252,9 @@ impl Session {
         }
         stage.begun = true;
         stage.members = members;
+        for item in items {
+            stage.extra.requests.remove(*item);
+        }
         self.board.set_phase(Phase::Preparing);
         drop(stage);
         wake(left);

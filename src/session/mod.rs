@@ -5,6 +5,7 @@
 //! | `builder` | how a session is made |
 //! | `callback` | the handler's side: [`SyncCallback`](crate::SyncCallback) |
 //! | `host` | the host's side: cancels, phases, events |
+//! | `extra` | items that come while it runs: added, proposed, asked for |
 //! | `observe` | the observer's side: looks, snapshots, changes |
 //! | `reporter`, `calls` | the fast handle on one item, and its way to a callback that is not a session |
 //! | `slot`, `index`, `table` | the items' state, and how it is found |
@@ -19,6 +20,7 @@ mod callback;
 mod calls;
 mod connections;
 mod dialogs;
+mod extra;
 mod host;
 mod index;
 mod mailbox;
@@ -39,6 +41,7 @@ use std::sync::{Arc, Weak};
 
 use crate::{HandlerId, SyncItem};
 use board::Board;
+use extra::Extra;
 use index::Index;
 use mailbox::Mailbox;
 use sync::{AtomicU64, Mutex};
@@ -128,6 +131,7 @@ struct Stage {
     /// The numbers of the items of the current round, in the order of the prepare, then as added. In an open session,
     /// and before the first prepare, every item takes part and this is empty.
     members: Vec<u32>,
+    extra: Extra,
     refused: Vec<RefusedCompletion>,
 }
 

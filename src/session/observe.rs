@@ -53,7 +53,7 @@ impl Session {
     /// The log: the entries that were taken and not deleted, oldest first.
     #[must_use]
     pub fn log(&self) -> Vec<LogEntry> {
-        self.board.log()
+        self.board.entries()
     }
 
     /// How many log entries were refused because the log was full.

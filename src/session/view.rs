@@ -143,6 +143,15 @@ pub struct LogEntry {
     pub error_id: Option<ErrorId>,
     /// Whether the handler can show more about it.
     pub flags: ErrorFlags,
+    /// What happened in a word or two, at most [`Session::TEXT_LIMIT`](crate::Session::TEXT_LIMIT) bytes.
+    pub name: Option<String>,
+    /// Where the user can read or do more. One of more than [`Session::LOG_TEXT_LIMIT`](crate::Session::LOG_TEXT_LIMIT) bytes
+    /// is left out: cut, it would lead nowhere.
+    pub link: Option<String>,
+    /// What stands on the link, at most [`Session::TEXT_LIMIT`](crate::Session::TEXT_LIMIT) bytes.
+    pub link_text: Option<String>,
+    /// What the handler wants to find again, at most [`Session::LOG_TEXT_LIMIT`](crate::Session::LOG_TEXT_LIMIT) bytes.
+    pub context: Option<String>,
 }
 
 impl LogEntry {

@@ -90,6 +90,30 @@ pub struct Record {
     /// The error flags.
     #[cfg_attr(feature = "serde", serde(default))]
     pub flags: ErrorFlags,
+    /// What happened in a word or two.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub name: Option<String>,
+    /// Where the user can read or do more.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub link: Option<String>,
+    /// What stands on the link.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub link_text: Option<String>,
+    /// What the handler wants to find again.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
+    pub context: Option<String>,
 }
 
 impl Record {
@@ -108,6 +132,10 @@ impl From<&LogRecord<'_>> for Record {
             item: record.item,
             error_id: record.error_id,
             flags: record.flags,
+            name: record.name.map(str::to_owned),
+            link: record.link.map(str::to_owned),
+            link_text: record.link_text.map(str::to_owned),
+            context: record.context.map(str::to_owned),
         }
     }
 }
@@ -118,6 +146,10 @@ impl<'a> From<&'a Record> for LogRecord<'a> {
         borrowed.item = record.item;
         borrowed.error_id = record.error_id;
         borrowed.flags = record.flags;
+        borrowed.name = record.name.as_deref();
+        borrowed.link = record.link.as_deref();
+        borrowed.link_text = record.link_text.as_deref();
+        borrowed.context = record.context.as_deref();
         borrowed
     }
 }

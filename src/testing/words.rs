@@ -114,6 +114,16 @@ pub(super) fn action(action: &Action, names: &Names) -> String {
             if record.can_be_shown() {
                 text.push_str(", jump text");
             }
+            for (what, said) in [
+                ("name", &record.name),
+                ("link", &record.link),
+                ("link text", &record.link_text),
+                ("context", &record.context),
+            ] {
+                if let Some(said) = said {
+                    let _ = write!(text, ", {what} {}", quoted(said));
+                }
+            }
             text
         }
         Action::DeleteLogError { error } => match error {

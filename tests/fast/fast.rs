@@ -75,6 +75,8 @@ mod session_cancel;
 mod session_connections;
 #[path = "../session_dialogs.rs"]
 mod session_dialogs;
+#[path = "../session_extra.rs"]
+mod session_extra;
 #[path = "../session_faults.rs"]
 mod session_faults;
 #[path = "../session_handles.rs"]

@@ -63,8 +63,8 @@ pub fn lives() -> Vec<(&'static str, Vec<u8>)> {
         AddItem, AdditionalItems, Advance, BeginPrepare, BeginSynchronize, CanContinue, CancelAll,
         CancelItem, Check, CommitItem, DeleteLogError, DropReporter, EnableModeless,
         EstablishConnection, HandlerText, HostEvent, KeepCursor, LogError, MakeReporter,
-        PrepareCompleted, Progress, ProposeItem, Release, Report, Set, ShowErrorCompleted,
-        ShowPropertiesCompleted, SkipItem, SynchronizeCompleted, WakeOnCancel,
+        PrepareCompleted, Progress, ProposeItem, Release, Report, RequestItems, Set,
+        ShowErrorCompleted, ShowPropertiesCompleted, SkipItem, SynchronizeCompleted, WakeOnCancel,
     };
     const REPORTER_ENDS: Kind = Kind::End;
     let lives: Vec<(&str, Vec<Record>)> = vec![
@@ -416,6 +416,28 @@ pub fn lives() -> Vec<(&'static str, Vec<u8>)> {
                 .collect(),
         ),
         (
+            "items that come while it runs",
+            vec![
+                [0, 0, BEGUN, 0],
+                [0; RECORD],
+                call(AdditionalItems, A, 0, 0),
+                call(RequestItems, A, ALL, 0),
+                call(AdditionalItems, A, 0, 0),
+                call(ProposeItem, B, 0, 0),
+                call(ProposeItem, NEW, 0, 0),
+                call(ProposeItem, NEW, 0, 0),
+                step(),
+                call(AdditionalItems, A, 0, 0),
+                call(CommitItem, NEW, 0, 0),
+                call(CommitItem, NEW, 0, 0),
+                call(Progress, NEW, ALL, 1),
+                call(AddItem, NEW, 0, 0),
+                call(Progress, NEW, ALL, 1),
+                call(AdditionalItems, A, 0, 0),
+                call(CommitItem, NEW, 0, 0),
+            ],
+        ),
+        (
             "nobody is meant",
             vec![
                 [0, 0, BEGUN, 0],
@@ -431,7 +453,7 @@ pub fn lives() -> Vec<(&'static str, Vec<u8>)> {
                 call(Set, A, 0, 1),
                 call(ProposeItem, NEW, 0, 0),
                 call(CommitItem, NEW, 0, 0),
-                call(AdditionalItems, A, 0, 0),
+                call(RequestItems, A, 0, 7),
                 call(BeginPrepare, A, 0, 0),
                 end(),
                 call(BeginPrepare, A, 0, 0),

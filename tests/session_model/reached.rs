@@ -42,7 +42,8 @@ listed! {
         LogFull,
         UnknownErrorId,
         NotConnected,
-        NotImplemented,
+        Items,
+        NoItems,
         OtherCode,
     }
 }
@@ -51,7 +52,9 @@ impl Outcome {
     fn of(answer: &Answer) -> Self {
         match answer {
             Answer::Nothing => Self::Nothing,
-            Answer::Done(Ok(())) | Answer::Items(Ok(_)) => Self::Done,
+            Answer::Done(Ok(())) => Self::Done,
+            Answer::Items(Ok(items)) if items.is_empty() => Self::NoItems,
+            Answer::Items(Ok(_)) => Self::Items,
             Answer::Verdict(Ok(Verdict::Continue)) => Self::Continue,
             Answer::Verdict(Ok(Verdict::CancelItem)) => Self::CancelItem,
             Answer::Verdict(Ok(Verdict::CancelAll)) => Self::CancelAll,
@@ -73,7 +76,6 @@ impl Outcome {
                 CallbackError::LogFull => Self::LogFull,
                 CallbackError::UnknownErrorId => Self::UnknownErrorId,
                 CallbackError::NotConnected => Self::NotConnected,
-                CallbackError::NotImplemented => Self::NotImplemented,
                 _ => Self::OtherCode,
             },
         }
@@ -167,9 +169,13 @@ const ANSWERS: &[(Kind, &[Outcome])] = {
             Kind::AddItem,
             &[Done, InvalidArgument, WrongPhase, Released],
         ),
-        (Kind::ProposeItem, &[NotImplemented]),
-        (Kind::CommitItem, &[NotImplemented]),
-        (Kind::AdditionalItems, &[NotImplemented]),
+        (Kind::ProposeItem, &[Done, InvalidArgument, Released]),
+        (
+            Kind::CommitItem,
+            &[Done, InvalidArgument, WrongPhase, Released],
+        ),
+        (Kind::AdditionalItems, &[Items, NoItems, Released]),
+        (Kind::RequestItems, &[Done, InvalidArgument, Released]),
         (Kind::HandlerText, &[Continue, CancelAll, Released]),
         (Kind::MakeReporter, &[Done, UnknownItem, Released]),
         (Kind::DropReporter, &[Nothing]),

@@ -19,6 +19,7 @@ impl One {
         match call {
             Call::Progress(item, _)
             | Call::AddItem(item)
+            | Call::CommitItem(item)
             | Call::CancelItem(item)
             | Call::SkipItem(item) => {
                 agree(*item, real.item(*item).as_ref(), model.find(*item), model)
@@ -42,6 +43,11 @@ impl One {
         same_log("log()", &real.log(), &model.log)?;
         same("log_refused()", &real.log_refused(), &model.log_refused)?;
         same("progress_text()", &real.progress_text(), &model.text)?;
+        same(
+            "requested_items()",
+            &real.requested_items(),
+            &model.requested,
+        )?;
         same("open_items()", &real.open_items(), &model.open_items())?;
         let refused = real.refused_completions();
         let refused = refused.iter();

@@ -129,6 +129,7 @@ fn sign_of_life(call: &Call, answer: &Answer) -> Sign {
         | Call::CancelAll
         | Call::BeginPrepare(_)
         | Call::BeginSynchronize
+        | Call::RequestItems(_)
         | Call::HostEvent
         | Call::TakeActivity
         | Call::Step(..)
@@ -141,12 +142,8 @@ fn sign_of_life(call: &Call, answer: &Answer) -> Sign {
         {
             Sign::Value
         }
-        // Not implemented; or of no reporter, perhaps; or the end of everything.
-        Call::ProposeItem(_)
-        | Call::CommitItem(_)
-        | Call::AdditionalItems
-        | Call::End(_, End::Panic)
-        | Call::Release => Sign::Unsure,
+        // Of no reporter, perhaps; or the end of everything.
+        Call::End(_, End::Panic) | Call::Release => Sign::Unsure,
         _ if *answer == Answer::Nothing => Sign::None,
         _ => Sign::Call,
     }
@@ -367,18 +364,16 @@ impl Pair {
                 model.wake_on_cancel(*item, *task).into(),
             ),
             Call::AddItem(id) => (real.add_item(item(*id)).into(), model.add_item(*id).into()),
-            Call::ProposeItem(id) => {
-                let refused: Result<(), _> = Err(CallbackError::NotImplemented);
-                (real.propose_item(item(*id)).into(), refused.into())
-            }
-            Call::CommitItem(id) => {
-                let refused: Result<(), _> = Err(CallbackError::NotImplemented);
-                (real.commit_item(*id).into(), refused.into())
-            }
+            Call::ProposeItem(id) => (
+                real.propose_item(item(*id)).into(),
+                model.propose_item(*id).into(),
+            ),
+            Call::CommitItem(id) => both!(|it| it.commit_item(*id)),
             Call::AdditionalItems => (
                 Answer::Items(real.additional_items()),
-                Answer::Items(Err(CallbackError::NotImplemented)),
+                Answer::Items(model.additional_items()),
             ),
+            Call::RequestItems(items) => both!(|it| it.request_items(items)),
             Call::HandlerText(text) => both!(|it| it.handler_text(text)),
             Call::CancelItem(item) => both!(|it| it.cancel_item(*item)),
             Call::SkipItem(item) => both!(|it| it.skip_item(*item)),

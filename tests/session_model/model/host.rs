@@ -97,6 +97,7 @@ impl Session {
             }
         }
         self.rounds.extend(&round);
+        self.requested.retain(|id| !round.contains(id));
         self.round = Some(round);
         self.enter(Phase::Preparing);
         Ok(())
@@ -108,6 +109,19 @@ impl Session {
             return Err(WrongPhase);
         }
         self.enter(Phase::Synchronizing);
+        Ok(())
+    }
+
+    pub fn request_items(&mut self, ids: &[ItemId]) -> Result<(), CallbackError> {
+        self.released()?;
+        if ids.iter().any(|id| id.is_nil()) {
+            return Err(InvalidArgument);
+        }
+        for id in ids {
+            if !self.requested.contains(id) {
+                self.requested.push(*id);
+            }
+        }
         Ok(())
     }
 

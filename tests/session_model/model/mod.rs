@@ -94,6 +94,10 @@ pub struct Session {
     round: Option<Vec<ItemId>>,
     /// The items of all rounds.
     rounds: BTreeSet<ItemId>,
+    /// Proposed, and neither committed nor added.
+    proposed: BTreeSet<ItemId>,
+    /// Asked for and not taken, in that order.
+    pub requested: Vec<ItemId>,
     pub cancelled: bool,
     pub journal: Vec<Note>,
     pub log: Vec<Entry>,
@@ -124,6 +128,8 @@ impl Session {
             items: shape.items.iter().map(|id| Item::new(*id, 0)).collect(),
             round: None,
             rounds: BTreeSet::new(),
+            proposed: BTreeSet::new(),
+            requested: Vec::new(),
             cancelled: false,
             journal: Vec::new(),
             log: Vec::new(),
@@ -454,8 +460,38 @@ impl Session {
             round.push(id);
             self.rounds.insert(id);
         }
+        self.proposed.remove(&id);
+        self.requested.retain(|other| *other != id);
         self.note(Note::Item(id));
         Ok(())
+    }
+
+    pub fn propose_item(&mut self, id: ItemId) -> Result<(), CallbackError> {
+        self.released()?;
+        if id.is_nil() || self.find(id).is_some() || !self.proposed.insert(id) {
+            return Err(InvalidArgument);
+        }
+        Ok(())
+    }
+
+    pub fn commit_item(&mut self, id: ItemId) -> Result<(), CallbackError> {
+        self.released()?;
+        if self.phase == Phase::Completed && !self.shape.driven {
+            return Err(WrongPhase);
+        }
+        if !self.proposed.remove(&id) {
+            return Err(InvalidArgument);
+        }
+        let mut item = Item::new(id, 0);
+        item.cancelled_with_all = self.cancelled;
+        self.items.push(item);
+        self.note(Note::Item(id));
+        Ok(())
+    }
+
+    pub fn additional_items(&self) -> Result<Vec<ItemId>, CallbackError> {
+        self.released()?;
+        Ok(self.requested.clone())
     }
 
     pub fn handler_text(&mut self, text: &str) -> Result<Verdict, CallbackError> {

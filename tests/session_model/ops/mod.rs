@@ -58,6 +58,7 @@ pub enum Call {
     ProposeItem(ItemId),
     CommitItem(ItemId),
     AdditionalItems,
+    RequestItems(Vec<ItemId>),
     HandlerText(&'static str),
     /// Puts a reporter into a hand, if one is to be had.
     MakeReporter(usize, ItemId, Way),
@@ -99,6 +100,7 @@ pub enum Kind {
     ProposeItem,
     CommitItem,
     AdditionalItems,
+    RequestItems,
     HandlerText,
     MakeReporter,
     Set,
@@ -119,8 +121,8 @@ pub enum Kind {
 }
 
 /// Each kind, and how many of the 256 values of a byte mean it.
-pub const KINDS: [(Kind, u8); 33] = [
-    (Kind::Progress, 60),
+pub const KINDS: [(Kind, u8); 34] = [
+    (Kind::Progress, 53),
     (Kind::TakeActivity, 3),
     (Kind::CanContinue, 6),
     (Kind::LogError, 10),
@@ -133,9 +135,10 @@ pub const KINDS: [(Kind, u8); 33] = [
     (Kind::EstablishConnection, 3),
     (Kind::WakeOnCancel, 10),
     (Kind::AddItem, 7),
-    (Kind::ProposeItem, 1),
-    (Kind::CommitItem, 1),
+    (Kind::ProposeItem, 3),
+    (Kind::CommitItem, 3),
     (Kind::AdditionalItems, 1),
+    (Kind::RequestItems, 3),
     (Kind::HandlerText, 3),
     (Kind::MakeReporter, 8),
     (Kind::Set, 18),
@@ -271,6 +274,13 @@ fn call([kind, who, x, y]: Record) -> (usize, Call) {
         Kind::ProposeItem => Call::ProposeItem(item),
         Kind::CommitItem => Call::CommitItem(item),
         Kind::AdditionalItems => Call::AdditionalItems,
+        Kind::RequestItems => {
+            let mut items = several(x);
+            if y & 7 == 7 {
+                items.push(ItemId::NIL);
+            }
+            Call::RequestItems(items)
+        }
         Kind::HandlerText => Call::HandlerText(text(y)),
         Kind::MakeReporter => Call::MakeReporter(
             hand,
@@ -352,6 +362,7 @@ impl Call {
             Self::ProposeItem(..) => Kind::ProposeItem,
             Self::CommitItem(..) => Kind::CommitItem,
             Self::AdditionalItems => Kind::AdditionalItems,
+            Self::RequestItems(..) => Kind::RequestItems,
             Self::HandlerText(..) => Kind::HandlerText,
             Self::MakeReporter(..) => Kind::MakeReporter,
             Self::Set(..) => Kind::Set,

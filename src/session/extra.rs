@@ -1,0 +1,172 @@
+//! Items that the session was not built with: added, proposed and committed by the handler, asked for by the host.
+//!
+//! # Invariants
+//!
+//! 1. An id is either proposed or in the table, never both: proposing one that is there is refused, and committing or adding
+//!    one takes the proposal away.
+//! 2. An id stands among the requests until the handler takes it into its work: by `add_item`, or by a round that names it.
+//! 3. All of it is changed with the stage locked, so an item is not added after the release, and a request is either seen
+//!    by the round that begins or stays.
+
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::RandomState;
+
+use super::{Phase, Session, slot};
+use crate::{CallbackError, ItemId, SyncItem};
+
+/// What is announced and takes no part yet.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    proposed: HashMap<ItemId, SyncItem, RandomState>,
+    pub(super) requests: Requests,
+}
+
+/// Ids that were asked for, each once, in the order in which they were asked for first.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    by_age: BTreeMap<u64, ItemId>,
+    ages: HashMap<ItemId, u64, RandomState>,
+    next: u64,
+}
+
+impl Requests {
+    fn add(&mut self, item: ItemId) {
+        if !self.ages.contains_key(&item) {
+            self.ages.insert(item, self.next);
+            self.by_age.insert(self.next, item);
+            self.next += 1;
+        }
+    }
+
+    pub(super) fn remove(&mut self, item: ItemId) {
+        if let Some(age) = self.ages.remove(&item) {
+            self.by_age.remove(&age);
+        }
+    }
+
+    fn list(&self) -> Vec<ItemId> {
+        self.by_age.values().copied().collect()
+    }
+}
+
+/// For the host: items that are asked for while the handler works.
+impl Session {
+    /// Asks for items while the handler works: it may learn of them by
+    /// [`additional_items`](crate::SyncCallback::additional_items) and take them into its work by
+    /// [`add_item`](crate::SyncCallback::add_item). What it does not take stays [requested](Self::requested_items), to be
+    /// done by another run.
+    ///
+    /// An item that takes part already is asked for once more: its part in this round may be past the change that it is asked
+    /// for. The ids need not be known to the session; each is kept once.
+    ///
+    /// # Errors
+    ///
+    /// Nothing changes where it answers an error: [`InvalidArgument`](CallbackError::InvalidArgument) for a nil id,
+    /// [`Released`](CallbackError::Released) after the release.
+    pub fn request_items(&self, items: &[ItemId]) -> Result<(), CallbackError> {
+        let (mut stage, _) = self.stage()?;
+        if items.iter().any(|item| item.is_nil()) {
+            return Err(CallbackError::InvalidArgument);
+        }
+        for item in items {
+            stage.extra.requests.add(*item);
+        }
+        Ok(())
+    }
+
+    /// The items that were [asked for](Self::request_items) and not taken by the handler, in the order in which they were
+    /// asked for. It keeps answering after the release.
+    #[must_use]
+    pub fn requested_items(&self) -> Vec<ItemId> {
+        self.stage.lock().extra.requests.list()
+    }
+
+    /// The items as the handler described them: those that the session was built with, then those that were added and
+    /// committed. How each of them stands is told by [`snapshot`](Self::snapshot), in the same order.
+    #[must_use]
+    pub fn items(&self) -> Vec<SyncItem> {
+        let numbers = 0..self.table.len();
+        numbers
+            .filter_map(|number| self.table.item(number, SyncItem::clone))
+            .collect()
+    }
+}
+
+/// For the handler: the bodies of its calls.
+impl Session {
+    pub(super) fn additional(&self) -> Result<Vec<ItemId>, CallbackError> {
+        let (stage, _) = self.stage()?;
+        Ok(stage.extra.requests.list())
+    }
+
+    pub(super) fn add(&self, item: SyncItem) -> Result<(), CallbackError> {
+        let (mut stage, phase) = self.stage()?;
+        if phase == Phase::Completed {
+            return Err(CallbackError::WrongPhase);
+        }
+        if item.id.is_nil() {
+            return Err(CallbackError::InvalidArgument);
+        }
+        let id = item.id;
+        let mut bits = slot::MEMBER;
+        if phase.takes_reports() {
+            bits |= slot::OPEN | slot::JOINED;
+        }
+        if stage.cancelled {
+            bits |= slot::CANCEL_ALL;
+        }
+        let number = match self.table.find(id) {
+            None => self.table.add(item, bits)?,
+            Some(slot) if slot.flags() & slot::MEMBER != 0 => {
+                return Err(CallbackError::InvalidArgument);
+            }
+            // Known, but not of this round: it joins as if it were new. Only a retry takes a cancel or a skip back (rule
+            // M10), and nobody else can cancel it now, since it does not take part.
+            Some(slot) => {
+                bits |= slot.flags() & (slot::CANCEL_ITEM | slot::SKIP);
+                self.table.reopen(&slot, bits);
+                slot.number()
+            }
+        };
+        if stage.begun {
+            stage.members.push(number);
+        }
+        stage.extra.proposed.remove(&id);
+        stage.extra.requests.remove(id);
+        self.board.touch(number);
+        Ok(())
+    }
+
+    pub(super) fn propose(&self, item: SyncItem) -> Result<(), CallbackError> {
+        let (mut stage, _) = self.stage()?;
+        let known = self.table.find(item.id).is_some();
+        if item.id.is_nil() || known || stage.extra.proposed.contains_key(&item.id) {
+            return Err(CallbackError::InvalidArgument);
+        }
+        stage.extra.proposed.insert(item.id, item);
+        Ok(())
+    }
+
+    pub(super) fn commit(&self, id: ItemId) -> Result<(), CallbackError> {
+        let (mut stage, phase) = self.stage()?;
+        if phase == Phase::Completed && !self.driven {
+            return Err(CallbackError::WrongPhase); // nothing takes part in it any more
+        }
+        let item = stage.extra.proposed.get(&id);
+        let item = item.ok_or(CallbackError::InvalidArgument)?.clone();
+        // As if it had been listed: it takes part where every listed item does, and else waits for `add_item` or a retry.
+        let mut bits = match (stage.begun, phase) {
+            (false, Phase::Open) => slot::MEMBER | slot::OPEN | slot::JOINED,
+            (false, Phase::Idle) => slot::MEMBER,
+            _ => 0,
+        };
+        if stage.cancelled {
+            bits |= slot::CANCEL_ALL;
+        }
+        let number = self.table.add(item, bits)?;
+        stage.extra.proposed.remove(&id);
+        self.board.touch(number);
+        Ok(())
+    }
+}
