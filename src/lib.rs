@@ -146,12 +146,12 @@ pub use contract::{
     scale_to_i32, to_filetime,
 };
 pub use manager::{
-    Choices, Fault, HandlerReport, LogFilter, ManagerError, Registration, Run, RunOptions,
-    RunProgress, RunReport, SyncManager, Unfinished, run_handler,
+    Choices, Fault, HandlerReport, Listing, LogFilter, ManagerError, Registration, Run, RunChanges,
+    RunObserver, RunOptions, RunProgress, RunReport, SyncManager, Unfinished, run_handler,
 };
 pub use session::{
     BuildError, Changes, Completion, Connections, Connector, Cursor, DialogArbiter, HostEvent,
-    ItemReporter, ItemView, LogEntry, Phase, RefusedCompletion, Session, SessionBuilder,
+    ItemReporter, ItemView, LogEntry, Observer, Phase, RefusedCompletion, Session, SessionBuilder,
     SessionSnapshot, Totals,
 };
 #[doc(no_inline)]

@@ -1,17 +1,18 @@
 //! From the callback to the release.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::call::{End, call, log};
-use super::start::distinct;
+use super::options::Select;
+use super::start::{distinct, known, selected};
 use super::{Fault, RunOptions};
 use crate::session::{HostEvent, Phase, Session};
 use crate::{
     CallbackError, ErrorId, HResult, HandlerError, ItemId, ItemStatus, LogLevel, Prepared,
-    SyncCallback, SyncHandler,
+    PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler,
 };
 
 pub(super) struct Ended {
@@ -55,6 +56,9 @@ pub(super) struct Run<'a> {
     pub(super) session: &'a Arc<Session>,
     pub(super) options: &'a RunOptions,
     pub(super) faults: Vec<Fault>,
+    pub(super) select: Option<Select>,
+    /// What came of the properties that were shown.
+    pub(super) properties: Vec<(Option<ItemId>, PropertiesOutcome)>,
     /// Skips that wait for a window.
     pub(super) skips: VecDeque<ItemId>,
     /// The sequence number of the last log entry that was offered to the user.
@@ -87,7 +91,7 @@ impl Run<'_> {
             Err(error) if error.result.is_failure() => return Err(error),
             _ => {}
         }
-        self.show_properties()?;
+        items = self.show_properties(items)?;
         if items.is_empty() {
             return Ok(HResult::S_OK);
         }
@@ -105,24 +109,60 @@ impl Run<'_> {
         }
     }
 
-    /// What is asked of the handler beside the synchronization.
-    fn show_properties(&mut self) -> Result<(), End> {
+    /// What is asked of the handler beside the synchronization; answers the items that still take part.
+    fn show_properties(&mut self, mut items: Vec<ItemId>) -> Result<Vec<ItemId>, End> {
         for (item, interface) in &self.options.item_objects {
             // There is no use for one.
             let _ = self.call("item_object", |handler| {
                 handler.item_object(*item, *interface).map(drop)
             })?;
         }
+        let mut deleted = HashSet::new();
         for target in &self.options.show_properties {
             let answer = self.call("show_properties", |handler| {
                 handler.show_properties(*target)
             })?;
-            if answer.is_err_and(|error| error.result.is_failure()) {
-                continue;
+            let outcome = match answer {
+                Err(error) if error.result.is_failure() => error.result.into(),
+                _ => self.wait(Step::ShowProperties)?.0.into(),
+            };
+            self.properties.push((*target, outcome));
+            match (outcome, target) {
+                (PropertiesOutcome::ItemDeleted, Some(item)) => {
+                    deleted.insert(*item);
+                }
+                // The handler's own are no item, so some item of it must be meant.
+                (PropertiesOutcome::ItemDeleted, None) | (PropertiesOutcome::ItemsChanged, _) => {
+                    items = self.list_again()?;
+                }
+                _ => {}
             }
-            self.wait(Step::ShowProperties)?;
         }
-        Ok(())
+        items.retain(|item| !deleted.contains(item));
+        Ok(items)
+    }
+
+    /// Asks for the items anew: new ones are added to the session. Answers those that take part.
+    fn list_again(&mut self) -> Result<Vec<ItemId>, End> {
+        let list = self.call("items", |handler| handler.items())?;
+        let list = list.map_err(End::failed)?;
+        let wanted = selected(self.select.as_mut(), &list);
+        if self.options.flags.contains(SyncFlags::SETTINGS) {
+            return Ok(Vec::new());
+        }
+        let mut listed = HashSet::with_capacity(list.items().len());
+        for item in list.into_items() {
+            listed.insert(item.id);
+            if self.session.item(item.id).is_none() {
+                if let Err(error) = self.session.add_item(item) {
+                    let text = format!("an item of the new list is left out: {error}");
+                    log(Some(self.session), LogLevel::Warning, &text);
+                }
+            }
+        }
+        let mut items = known(self.session, wanted);
+        items.retain(|item| listed.contains(item));
+        Ok(items)
     }
 
     fn prepare(&mut self, items: &[ItemId]) -> Result<(), End> {

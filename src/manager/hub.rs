@@ -1,15 +1,16 @@
 //! What the manager, its runs and its threads share.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::listing::Known;
 use super::part::{Make, Order, Part};
 use super::{Choices, HandlerReport, LogFilter, Registration};
-use crate::session::{Connector, DialogArbiter, LogEntry};
-use crate::{ErrorFlags, HandlerId, ItemId, ItemList, LogLevel};
+use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session};
+use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, PropertiesOutcome};
 
 pub(super) type ShowErrorIf = dyn Fn(&LogEntry) -> bool + Send + Sync;
 pub(super) type Chooser = dyn Fn(HandlerId, &ItemList, &[ItemId]) -> Vec<ItemId> + Send + Sync;
@@ -41,17 +42,29 @@ pub(super) struct State {
     pub(super) handlers: HashMap<HandlerId, Entry>,
     /// The ids in the order of their first registration.
     pub(super) order: Vec<HandlerId>,
-    /// For each handler that has a part running or ready: the parts that wait behind it. Kept apart from the registrations,
-    /// so that an id that is registered anew still waits for its old run.
-    pub(super) busy: HashMap<HandlerId, VecDeque<Arc<Part>>>,
+    /// Each handler that has a part running or ready. Kept apart from the registrations, so that an id that is registered
+    /// anew still waits for its old run.
+    pub(super) busy: HashMap<HandlerId, Busy>,
     pub(super) ready: VecDeque<Arc<Part>>,
     pub(super) running: Vec<Arc<Part>>,
     pub(super) workers: usize,
     pub(super) supervised: bool,
     pub(super) choices: Choices,
+    /// What each registered handler told of itself and its items, when it was asked last.
+    pub(super) known: HashMap<HandlerId, Known>,
     /// The entries of runs that are over, and of the manager itself.
     pub(super) log: VecDeque<LogEntry>,
     pub(super) log_sequence: u64,
+    /// How many entries are not there any more, or never were.
+    pub(super) log_lost: u64,
+}
+
+/// A handler that has something to do.
+pub(super) struct Busy {
+    /// Running, or ready to run.
+    pub(super) current: Arc<Part>,
+    /// Those that come after it.
+    pub(super) waiting: VecDeque<Arc<Part>>,
 }
 
 #[derive(Clone)]
@@ -61,15 +74,21 @@ pub(super) struct Entry {
 }
 
 impl State {
-    /// Asks for a part: joined to one that waits, or behind the one that runs, or ready at once. Answers the part, and whether
-    /// it is a new one.
+    /// Asks for a part: joined to one that has not begun, or behind the one that runs, or ready at once. Answers the part, and
+    /// whether it is a new one. Items that are named are asked of the one that runs, too.
     pub(super) fn ask(
         &mut self,
         id: HandlerId,
         order: &Order,
         new: impl FnOnce() -> Arc<Part>,
     ) -> (Arc<Part>, bool) {
-        if let Some(waiting) = self.busy.get_mut(&id) {
+        if let Some(Busy { current, waiting }) = self.busy.get_mut(&id) {
+            if current.join(order) {
+                return (Arc::clone(current), false);
+            }
+            if let Some(items) = &order.items {
+                current.request(items);
+            }
             if let Some(joined) = waiting.iter().find(|part| part.join(order)) {
                 return (Arc::clone(joined), false);
             }
@@ -78,23 +97,69 @@ impl State {
             return (part, true);
         }
         let part = new();
-        self.busy.insert(id, VecDeque::new());
+        let busy = Busy {
+            current: Arc::clone(&part),
+            waiting: VecDeque::new(),
+        };
+        self.busy.insert(id, busy);
         self.ready.push_back(Arc::clone(&part));
         (part, true)
     }
 
-    /// The part that is running or ready to run, of this handler.
-    pub(super) fn current(&self, id: HandlerId) -> Option<Arc<Part>> {
-        let mut parts = self.running.iter().chain(&self.ready);
-        parts.find(|part| part.id == id).cloned()
+    /// The registered handlers, in the order of their first registration.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (HandlerId, &Entry)> {
+        let known = |id: &HandlerId| Some((*id, self.handlers.get(id)?));
+        self.order.iter().filter_map(known)
+    }
+
+    /// What the handler told; known no longer than it is registered.
+    pub(super) fn know(&mut self, id: HandlerId, info: HandlerInfo, list: &ItemList) {
+        if !self.handlers.contains_key(&id) {
+            return;
+        }
+        match self.known.get_mut(&id) {
+            Some(known) if known.is(list) => known.info = info,
+            _ => _ = self.known.insert(id, Known::new(info, list)),
+        }
+    }
+
+    /// The run of a handler has told something about its items.
+    fn learn(&mut self, part: &Part, report: &HandlerReport) {
+        let listed = part.listed();
+        self.choices.run_is_over(part.id, &listed.temporary);
+        let known = self.known.get_mut(&part.id);
+        if let (Some(known), Some(session), Some(count)) = (known, &report.session, listed.count) {
+            known.grow(session.items_from(count));
+        }
+        for (target, outcome) in &report.properties {
+            if let (Some(item), PropertiesOutcome::ItemDeleted) = (target, outcome) {
+                self.choices.forget(part.id, *item);
+                if let Some(known) = self.known.get_mut(&part.id) {
+                    known.remove(*item);
+                }
+            }
+        }
+    }
+
+    /// The parts behind this one that wait for items of which none is left to do: its handler took them in.
+    fn done_by(&self, part: &Part, session: &Arc<Session>) -> Vec<Arc<Part>> {
+        let Some(busy) = self.busy.get(&part.id) else {
+            return Vec::new();
+        };
+        let left: HashSet<ItemId> = session.requested_items().into_iter().collect();
+        let waiting = busy.waiting.iter();
+        let done = waiting.filter(|part| part.is_done_by(session, &left));
+        done.cloned().collect()
     }
 
     fn keep(&mut self, entry: LogEntry, capacity: usize) {
         if capacity == 0 {
+            self.log_lost += 1;
             return;
         }
         if self.log.len() >= capacity {
             self.log.pop_front();
+            self.log_lost += 1;
         }
         self.log.push_back(entry);
     }
@@ -108,20 +173,24 @@ impl State {
             }
             None => self.ready.retain(|other| !is_it(other)),
         }
-        let Some(waiting) = self.busy.get_mut(&part.id) else {
+        let Some(busy) = self.busy.get_mut(&part.id) else {
             return;
         };
         // A part that only waited leaves the others as they are.
-        if let Some(place) = waiting.iter().position(is_it) {
-            waiting.remove(place);
+        if let Some(place) = busy.waiting.iter().position(is_it) {
+            busy.waiting.remove(place);
             return;
         }
-        match waiting.pop_front() {
-            Some(next) => self.ready.push_back(next),
-            None => {
-                self.busy.remove(&part.id);
-            }
+        let Some(next) = busy.waiting.pop_front() else {
+            self.busy.remove(&part.id);
+            return;
+        };
+        // What the others wait to do, its handler may take in.
+        for items in busy.waiting.iter().filter_map(|part| part.wanted()) {
+            next.request(&items);
         }
+        busy.current = Arc::clone(&next);
+        self.ready.push_back(next);
     }
 }
 
@@ -163,25 +232,51 @@ impl Hub {
 
     fn over(&self, part: &Arc<Part>, report: HandlerReport, then: impl FnOnce(&mut State)) -> bool {
         let log = report.session.as_ref().map(|session| session.log());
-        let temporary = part.take_temporary();
-        let connections;
+        let mut left: Vec<Connections> = Vec::new();
         {
             let mut state = self.state.lock();
-            if !part.end(report) {
+            if !part.end(report.clone()) {
                 return false;
             }
             for entry in log.into_iter().flatten() {
                 state.keep(entry, self.settings.log_capacity);
             }
-            state.choices.run_is_over(part.id, &temporary);
-            state.leave(part);
+            state.learn(part, &report);
+            let mut over = vec![Arc::clone(part)];
+            if let Some(session) = &report.session {
+                state.log_lost += session.log_refused();
+                for done in state.done_by(part, session) {
+                    done.end(report.clone());
+                    over.push(done);
+                }
+            }
+            // The waiting ones first, so that none of them comes to its turn.
+            for part in over.iter().rev() {
+                state.leave(part);
+                left.extend(part.batch.leave());
+            }
             then(&mut state);
-            connections = part.batch.leave();
         }
         // Closes them, if no session shares them: user code.
-        drop(connections);
+        drop(left);
         self.changed.notify_all();
         true
+    }
+
+    /// Cancels a part. What it waits to do is not asked of the part before it any more, unless another waits for it too.
+    pub(super) fn cancel(&self, part: &Part) {
+        let wanted = part.wanted();
+        part.cancel_all();
+        let Some(mut items) = wanted.filter(|items| !items.is_empty()) else {
+            return;
+        };
+        let state = self.state.lock();
+        if let Some(busy) = state.busy.get(&part.id) {
+            let others = busy.waiting.iter().filter_map(|part| part.wanted());
+            let others: HashSet<ItemId> = others.flatten().collect();
+            items.retain(|item| !others.contains(item));
+            busy.current.withdraw(&items);
+        }
     }
 
     /// The parts that are running, a while from now; none where the last worker has ended.

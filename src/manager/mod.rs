@@ -8,15 +8,19 @@
 //! | `drive` | from the callback to the release |
 //! | `call`, `watch` | a call of the handler, with its panics, and who looks whether it returns |
 //! | `sync_manager` | the manager of many handlers |
-//! | `registry`, `choices`, `log` | what it knows of them, what the user chose, what they logged |
+//! | `registry`, `listing`, `choices`, `log` | what it knows of them, what they listed, what the user chose, what they logged |
 //! | `runs`, `part` | a run of several, and one handler's part in it |
+//! | `observer`, `news` | who follows a run, and what he is told |
 //! | `hub`, `pool` | what manager, runs and threads share; the threads |
 
 mod call;
 mod choices;
 mod drive;
 mod hub;
+mod listing;
 mod log;
+mod news;
+mod observer;
 mod options;
 mod part;
 mod pool;
@@ -31,10 +35,12 @@ mod watch;
 #[cfg(feature = "testing")]
 pub(crate) use call::panic_text;
 pub use choices::Choices;
+pub use listing::Listing;
 pub use log::LogFilter;
+pub use observer::{RunChanges, RunObserver, RunProgress};
 pub use options::RunOptions;
 pub use registry::{ManagerError, Registration};
 pub use report::{Fault, HandlerReport};
 pub use run::run_handler;
-pub use runs::{Run, RunProgress, RunReport, Unfinished};
+pub use runs::{Run, RunReport, Unfinished};
 pub use sync_manager::SyncManager;

@@ -9,8 +9,8 @@ use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session, S
 use crate::{HandlerId, ItemId, ItemList, SyncEvent, SyncFlags, Uuid};
 
 type OnSession = Box<dyn FnOnce(Arc<Session>) + Send>;
-/// Which items of a handler's list are synchronized.
-pub(super) type Select = Box<dyn FnOnce(&ItemList) -> Vec<ItemId> + Send>;
+/// Which items of a handler's list are synchronized. Asked again where the list was told again.
+pub(super) type Select = Box<dyn FnMut(&ItemList) -> Vec<ItemId> + Send>;
 type ShowErrorIf = Box<dyn Fn(&LogEntry) -> bool + Send>;
 
 /// What a host decides about one run of a handler: see [`run_handler`](crate::run_handler).
@@ -76,7 +76,7 @@ impl RunOptions {
     /// does not list are left out, with a warning in the session's log.
     pub fn select(self, items: impl IntoIterator<Item = ItemId>) -> Self {
         let items: Vec<ItemId> = items.into_iter().collect();
-        self.select_by(Box::new(move |_| items))
+        self.select_by(Box::new(move |_| items.clone()))
     }
 
     /// Tells a supervisor what the driver does.
@@ -170,10 +170,15 @@ impl RunOptions {
         self
     }
 
-    /// Shows the properties of these before anything is prepared.
-    #[cfg(feature = "testing")]
-    pub(crate) fn show_properties(mut self, targets: Vec<Option<ItemId>>) -> Self {
-        self.show_properties = targets;
+    /// Shows properties before anything is prepared: of an item, or (none) the handler's own. A further call shows further
+    /// ones, one after the other.
+    ///
+    /// An item that is [deleted](crate::PropertiesOutcome::ItemDeleted) there takes no part. Where the handler's items
+    /// [changed](crate::PropertiesOutcome::ItemsChanged), it is asked for its list anew; items that are gone take no part,
+    /// and new ones do as the selection says. What came of it stands in
+    /// [`HandlerReport::properties`](crate::HandlerReport::properties).
+    pub fn show_properties(mut self, target: impl Into<Option<ItemId>>) -> Self {
+        self.show_properties.push(target.into());
         self
     }
 

@@ -1,9 +1,13 @@
 //! One handler's part in a run: from its start being asked for to its report.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+
+use std::collections::HashSet;
+use std::hash::Hash;
 
 use parking_lot::Mutex;
 
+use super::news::{News, Readers};
 use super::watch::Watch;
 use super::{Fault, HandlerReport};
 use crate::session::{Connections, Phase, Session};
@@ -21,6 +25,8 @@ pub(super) struct Order {
     pub(super) invoke: InvokeFlags,
     /// These items, whatever was chosen; none: what was chosen.
     pub(super) items: Option<Vec<ItemId>>,
+    /// The properties to show: of an item, or the handler's own.
+    pub(super) properties: Vec<Option<ItemId>>,
 }
 
 impl Order {
@@ -34,14 +40,17 @@ impl Order {
             return false;
         }
         if let (Some(items), Some(more)) = (&mut self.items, &other.items) {
-            for item in more {
-                if !items.contains(item) {
-                    items.push(*item);
-                }
-            }
+            join_lists(items, more);
         }
+        join_lists(&mut self.properties, &other.properties);
         true
     }
+}
+
+/// Appends what is not there yet.
+fn join_lists<T: Copy + Eq + Hash>(list: &mut Vec<T>, more: &[T]) {
+    let mut there: HashSet<T> = list.iter().copied().collect();
+    list.extend(more.iter().filter(|new| there.insert(**new)));
 }
 
 /// What one start asked for at once: its connections stay open until the last part of it is over (rule M08).
@@ -99,8 +108,20 @@ struct State {
     cancelled: bool,
     cancels: Vec<ItemId>,
     skips: Vec<ItemId>,
-    temporary: Vec<ItemId>,
+    /// Items that were asked for while there was no session.
+    requests: Vec<ItemId>,
+    listed: Listed,
+    readers: Readers,
     report: Option<HandlerReport>,
+}
+
+/// What is remembered of the handler's list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listed {
+    /// How many items the first one had.
+    pub(super) count: Option<usize>,
+    /// The items whose choices are for one run only.
+    pub(super) temporary: Vec<ItemId>,
 }
 
 impl Part {
@@ -122,7 +143,9 @@ impl Part {
                 cancelled: false,
                 cancels: Vec::new(),
                 skips: Vec::new(),
-                temporary: Vec::new(),
+                requests: Vec::new(),
+                listed: Listed::default(),
+                readers: Readers::default(),
                 report: None,
             }),
         })
@@ -137,8 +160,24 @@ impl Part {
     /// The part begins; none where it was cancelled before.
     pub(super) fn begin(&self) -> Option<Order> {
         let mut state = self.state.lock();
+        if state.report.is_some() {
+            return None;
+        }
         state.begun = true;
+        state.readers.begun();
         (!state.cancelled).then(|| state.order.clone())
+    }
+
+    /// Tells a run what becomes of the part, which has this place in it.
+    pub(super) fn tell(&self, news: Weak<News>, place: usize) {
+        let mut state = self.state.lock();
+        state.readers.add(news, place);
+        if state.begun {
+            state.readers.begun();
+        }
+        if state.report.is_some() {
+            state.readers.ended();
+        }
     }
 
     /// The session is there: what was cancelled and skipped before is cancelled and skipped now.
@@ -146,6 +185,8 @@ impl Part {
         let (cancelled, cancels, skips) = {
             let mut state = self.state.lock();
             state.session = Some(session.clone());
+            // Before anybody sees the session, so that none is asked for twice. It cannot be released yet.
+            let _ = session.request_items(&std::mem::take(&mut state.requests));
             (
                 state.cancelled,
                 std::mem::take(&mut state.cancels),
@@ -209,20 +250,72 @@ impl Part {
         }
     }
 
-    pub(super) fn set_temporary(&self, items: Vec<ItemId>) {
-        self.state.lock().temporary = items;
+    /// Items that another start asks for while this part is on its way: its handler may take them in.
+    pub(super) fn request(&self, items: &[ItemId]) {
+        let session = {
+            let mut state = self.state.lock();
+            if state.session.is_none() {
+                state.requests.extend_from_slice(items);
+            }
+            state.session.clone()
+        };
+        if let Some(session) = session {
+            // Refused where it is released: then they are done afterwards.
+            let _ = session.request_items(items);
+        }
     }
 
-    pub(super) fn take_temporary(&self) -> Vec<ItemId> {
-        std::mem::take(&mut self.state.lock().temporary)
+    /// Takes back what [`request`](Self::request) asked for.
+    pub(super) fn withdraw(&self, items: &[ItemId]) {
+        let session = {
+            let mut state = self.state.lock();
+            state.requests.retain(|item| !items.contains(item));
+            state.session.clone()
+        };
+        if let Some(session) = session {
+            session.withdraw_items(items);
+        }
+    }
+
+    /// The items that this part was asked for, if it waits for its turn.
+    pub(super) fn wanted(&self) -> Option<Vec<ItemId>> {
+        let state = self.state.lock();
+        let waits = !state.begun && !state.cancelled && state.report.is_none();
+        state.order.items.clone().filter(|_| waits)
+    }
+
+    /// The session of the part before this one has ended, which may have done items that this one waits to do. They are not
+    /// done again; answers whether nothing is left.
+    pub(super) fn is_done_by(&self, session: &Arc<Session>, left: &HashSet<ItemId>) -> bool {
+        let mut state = self.state.lock();
+        if state.begun || state.cancelled {
+            return false;
+        }
+        let Some(items) = &mut state.order.items else {
+            return false;
+        };
+        let some = !items.is_empty();
+        items.retain(|item| left.contains(item));
+        let done = some && items.is_empty();
+        if done {
+            state.session = Some(Arc::clone(session));
+        }
+        done
+    }
+
+    /// What the handler listed. The session is built of the first list.
+    pub(super) fn set_listed(&self, count: usize, temporary: Vec<ItemId>) {
+        let listed = &mut self.state.lock().listed;
+        listed.count.get_or_insert(count);
+        listed.temporary = temporary;
+    }
+
+    pub(super) fn listed(&self) -> Listed {
+        self.state.lock().listed.clone()
     }
 
     pub(super) fn is_over(&self) -> bool {
         self.state.lock().report.is_some()
-    }
-
-    pub(super) fn has_begun(&self) -> bool {
-        self.state.lock().begun
     }
 
     pub(super) fn report(&self) -> Option<HandlerReport> {
@@ -235,6 +328,7 @@ impl Part {
         let first = state.report.is_none();
         if first {
             state.report = Some(report);
+            state.readers.ended();
         }
         first
     }
@@ -270,6 +364,7 @@ impl Part {
             info: seen.info,
             error: Some(error),
             faults,
+            properties: Vec::new(),
         }
     }
 }

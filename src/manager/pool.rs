@@ -20,7 +20,7 @@ use super::choices::temporary;
 use super::hub::Hub;
 use super::part::{Order, Part};
 use super::{Fault, HandlerReport, RunOptions, run_handler};
-use crate::{HResult, InvokeFlags, ItemList, LogLevel, SyncEvent, SyncHandler};
+use crate::{HResult, InvokeFlags, ItemId, ItemList, LogLevel, SyncEvent, SyncFlags, SyncHandler};
 
 /// Starts workers for what is ready, and the supervisor.
 pub(super) fn ensure_workers(hub: &Arc<Hub>) {
@@ -126,7 +126,7 @@ fn drive_with(part: &Part, handler: Arc<dyn SyncHandler>, options: RunOptions) -
     }
 }
 
-fn options(hub: &Arc<Hub>, part: &Arc<Part>, order: Order) -> RunOptions {
+fn options(hub: &Arc<Hub>, part: &Arc<Part>, mut order: Order) -> RunOptions {
     let settings = &hub.settings;
     let mut options = RunOptions::new()
         .flags(order.flags)
@@ -145,38 +145,40 @@ fn options(hub: &Arc<Hub>, part: &Arc<Part>, order: Order) -> RunOptions {
         options = options.show_error_if(move |entry| wanted(entry));
     }
     if order.flags.event() == SyncEvent::Invoke {
-        if let Some(cookie) = order.cookie {
+        if let Some(cookie) = order.cookie.take() {
             options = options.cookie(cookie);
         }
     }
+    for target in std::mem::take(&mut order.properties) {
+        options = options.show_properties(target);
+    }
     let (on_session, selecting) = (Arc::clone(part), Arc::clone(part));
-    let (hub, items, invoke) = (Arc::clone(hub), order.items, order.invoke);
+    let hub = Arc::clone(hub);
     options
         .on_session(move |session| on_session.set_session(&session))
-        .select_by(Box::new(move |list| {
-            select(&hub, &selecting, list, items, invoke)
-        }))
+        .select_by(Box::new(move |list| select(&hub, &selecting, list, &order)))
 }
 
-/// Which items of a list take part in the run.
-fn select(
-    hub: &Hub,
-    part: &Part,
-    list: &ItemList,
-    items: Option<Vec<crate::ItemId>>,
-    invoke: InvokeFlags,
-) -> Vec<crate::ItemId> {
-    part.set_temporary(temporary(list));
+/// The handler has told its items: which of them take part in the run.
+fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId> {
+    part.set_listed(list.items().len(), temporary(list));
+    let info = part.watch.seen().info;
     let chosen = {
         let mut state = hub.state.lock();
+        if let Some(info) = info {
+            state.know(part.id, info, list);
+        }
         state.choices.listed(part.id, list);
-        state.choices.select(part.id, list)
+        if order.flags.contains(SyncFlags::SETTINGS) {
+            return Vec::new(); // nothing is synchronized
+        }
+        match &order.items {
+            Some(items) => return items.clone(),
+            None => state.choices.select(part.id, list),
+        }
     };
-    if let Some(items) = items {
-        return items;
-    }
     match &hub.settings.chooser {
-        Some(chooser) if !invoke.contains(InvokeFlags::START_SYNC) => {
+        Some(chooser) if !order.invoke.contains(InvokeFlags::START_SYNC) => {
             match catch_unwind(AssertUnwindSafe(|| chooser(part.id, list, &chosen))) {
                 Ok(chosen) => chosen,
                 Err(payload) => {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::session::{BuildError, Phase, RefusedCompletion, Session};
-use crate::{CallbackError, HResult, HandlerInfo, ItemId, ItemStatus};
+use crate::session::{BuildError, ItemView, Phase, RefusedCompletion, Session};
+use crate::{CallbackError, HResult, HandlerInfo, ItemId, ItemStatus, PropertiesOutcome};
 
 /// What a run of a handler came to: see [`run_handler`](crate::run_handler).
 #[derive(Debug, Clone)]
@@ -35,6 +35,9 @@ pub struct HandlerReport {
     pub error: Option<String>,
     /// What the handler did against the contract, as far as a host can see it.
     pub faults: Vec<Fault>,
+    /// The properties that were [shown](crate::RunOptions::show_properties), of an item or (none) the handler's own, and what
+    /// came of it. A handler that refused has its code in [`Other`](PropertiesOutcome::Other).
+    pub properties: Vec<(Option<ItemId>, PropertiesOutcome)>,
 }
 
 impl HandlerReport {
@@ -45,14 +48,19 @@ impl HandlerReport {
     /// stopped is no failure.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        let failed = |session: &Arc<Session>| {
-            let items = session.snapshot().items;
-            items.iter().any(|item| item.status == ItemStatus::Failed)
-        };
+        let failed = |item: &ItemView| item.status == ItemStatus::Failed;
         self.result.is_success()
             && self.open.is_empty()
             && self.faults.is_empty()
-            && !self.session.as_ref().is_some_and(failed)
+            && !self.items().iter().any(failed)
+    }
+
+    /// How every item ended, those that took no part too ([`ItemView::selected`]), in the order in which they were listed and
+    /// added. None where the handler told no items.
+    #[must_use]
+    pub fn items(&self) -> Vec<ItemView> {
+        let session = self.session.as_ref();
+        session.map_or_else(Vec::new, |session| session.snapshot().items)
     }
 }
 

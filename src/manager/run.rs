@@ -98,13 +98,17 @@ pub fn run_handler(handler: Arc<dyn SyncHandler>, mut options: RunOptions) -> Ha
         info: None,
         watch: options.watch.clone(),
     };
+    let mut properties = Vec::new();
     let (session, end, rounds) = match start.begin(&mut options) {
         Ok(Begun { session, items }) => {
+            let select = options.select.take();
             let mut run = Run {
                 handler: &handler,
                 session: &session,
                 options: &options,
                 faults: std::mem::take(&mut start.faults),
+                select,
+                properties: Vec::new(),
                 skips: VecDeque::new(),
                 shown: 0,
                 rounds: 0,
@@ -114,6 +118,7 @@ pub fn run_handler(handler: Arc<dyn SyncHandler>, mut options: RunOptions) -> Ha
             let end = run.finish(end);
             let rounds = run.rounds;
             start.faults = run.faults;
+            properties = run.properties;
             (Some(session), end, rounds)
         }
         Err((session, end)) => {
@@ -144,5 +149,6 @@ pub fn run_handler(handler: Arc<dyn SyncHandler>, mut options: RunOptions) -> Ha
         info,
         error: end.end.error,
         faults,
+        properties,
     }
 }

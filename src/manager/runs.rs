@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::HandlerReport;
+use parking_lot::Mutex;
+
 use super::hub::Hub;
+use super::news::News;
 use super::part::Part;
-use crate::session::{Phase, Session, Totals};
+use super::{HandlerReport, RunObserver, RunProgress};
+use crate::session::{ItemView, Phase, Session};
 use crate::{CallbackError, HandlerId, ItemId};
 
 /// A run of several handlers, started by a [`SyncManager`](crate::SyncManager).
@@ -19,29 +22,24 @@ use crate::{CallbackError, HandlerId, ItemId};
 pub struct Run {
     hub: Arc<Hub>,
     parts: Arc<[Arc<Part>]>,
-}
-
-/// How far a run is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RunProgress {
-    /// How many handlers take part.
-    pub handlers: usize,
-    /// How many of them wait for their turn.
-    pub waiting: usize,
-    /// How many are driven now.
-    pub running: usize,
-    /// How many have been let go.
-    pub finished: usize,
-    /// The sums over the items of the handlers that have told theirs.
-    pub totals: Totals,
+    news: Arc<News>,
+    /// Behind [`progress`](Self::progress). Locked with nothing else.
+    progress: Arc<Mutex<RunObserver>>,
 }
 
 impl Run {
     pub(super) fn new(hub: Arc<Hub>, parts: Vec<Arc<Part>>) -> Self {
+        let parts: Arc<[Arc<Part>]> = parts.into();
+        let news = Arc::new(News::default());
+        for (place, part) in parts.iter().enumerate() {
+            part.tell(Arc::downgrade(&news), place);
+        }
+        let observer = RunObserver::new(Arc::clone(&parts), Arc::clone(&news));
         Self {
             hub,
-            parts: parts.into(),
+            parts,
+            news,
+            progress: Arc::new(Mutex::new(observer)),
         }
     }
 
@@ -94,46 +92,38 @@ impl Run {
             .cancel_item(item)
     }
 
-    /// Cancels all that one handler does in this run. One that was not started yet is not started any more. A handler
-    /// that is not in the run is none to cancel.
+    /// Cancels all that one handler does in this run. One that was not started yet is not started any more, and what it was
+    /// to do is not asked of an earlier run any more. A handler that is not in the run is none to cancel.
     pub fn cancel_handler(&self, handler: HandlerId) {
         if let Some(part) = self.part(handler) {
-            part.cancel_all();
+            self.hub.cancel(part);
         }
     }
 
-    /// Cancels everything in this run.
+    /// Cancels everything in this run, as [`cancel_handler`](Self::cancel_handler) does.
     pub fn cancel_all(&self) {
         for part in self.parts.iter() {
-            part.cancel_all();
+            self.hub.cancel(part);
         }
     }
 
-    /// How far the run is. It costs what the handlers that are driven now and those that are finished have of items; to
-    /// draw frames, follow the sessions by [`Session::changes`].
+    /// How far the run is. It costs what has changed since this was asked last, of this run or a clone of it: see
+    /// [`RunObserver`].
     #[must_use]
     pub fn progress(&self) -> RunProgress {
-        let mut progress = RunProgress {
-            handlers: self.parts.len(),
-            ..RunProgress::default()
-        };
-        for part in self.parts.iter() {
-            match (part.is_over(), part.has_begun()) {
-                (true, _) => progress.finished += 1,
-                (false, true) => progress.running += 1,
-                (false, false) => progress.waiting += 1,
-            }
-            if let Some(session) = part.session() {
-                progress.totals.add_all(&session.snapshot().totals);
-            }
-        }
-        progress
+        self.progress.lock().look().progress
+    }
+
+    /// Follows the run from its start: for who draws it.
+    #[must_use]
+    pub fn observe(&self) -> RunObserver {
+        RunObserver::new(Arc::clone(&self.parts), Arc::clone(&self.news))
     }
 
     /// Whether every handler has been let go.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.parts.iter().all(|part| part.is_over())
+        self.news.ended() == self.parts.len()
     }
 
     /// Waits until every handler has been let go, and tells what it came to.
@@ -186,7 +176,7 @@ impl Run {
 
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let finished = self.parts.iter().filter(|part| part.is_over()).count();
+        let finished = self.news.ended();
         f.debug_struct("Run")
             .field("handlers", &self.parts.len())
             .field("finished", &finished)
@@ -217,6 +207,14 @@ impl RunReport {
         handlers
             .find(|(handler, _)| *handler == id)
             .map(|(_, report)| report)
+    }
+
+    /// How every item of every handler ended.
+    pub fn items(&self) -> impl Iterator<Item = (HandlerId, ItemView)> + '_ {
+        self.handlers.iter().flat_map(|(handler, report)| {
+            let items = report.items().into_iter();
+            items.map(|item| (*handler, item))
+        })
     }
 }
 

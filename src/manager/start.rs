@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::call::{End, call, log};
+use super::options::Select;
 use super::watch::Watch;
 use super::{Fault, RunOptions};
 use crate::session::Session;
@@ -49,10 +50,7 @@ impl Start<'_> {
         options: &mut RunOptions,
     ) -> Result<Begun, (Option<Arc<Session>>, End)> {
         let list = self.list(options).map_err(|end| (None, end))?;
-        let wanted = match options.select.take() {
-            Some(wanted) => wanted(&list),
-            None => checked(&list),
-        };
+        let wanted = selected(options.select.as_mut(), &list);
         let items = list.into_items();
         let session = match options.take_session().items(items).build() {
             Ok(session) => session,
@@ -103,14 +101,17 @@ impl Start<'_> {
     }
 }
 
-/// The items that take part unless the user says otherwise.
-fn checked(list: &ItemList) -> Vec<ItemId> {
+/// The items that take part: those that the user wants, or else those that do unless the user says otherwise.
+pub(super) fn selected(select: Option<&mut Select>, list: &ItemList) -> Vec<ItemId> {
+    if let Some(wanted) = select {
+        return wanted(list);
+    }
     let checked = list.items().iter().filter(|item| item.checked);
     checked.map(|item| item.id).collect()
 }
 
 /// The items of `wanted` that the session knows, each once.
-fn known(session: &Session, wanted: Vec<ItemId>) -> Vec<ItemId> {
+pub(super) fn known(session: &Session, wanted: Vec<ItemId>) -> Vec<ItemId> {
     let (known, unknown): (Vec<_>, Vec<_>) = distinct(wanted)
         .into_iter()
         .partition(|item| session.item(*item).is_some());

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use super::hub::{Entry, Hub, Settings};
 use super::part::{Batch, Order, Part};
 use super::pool::ensure_workers;
-use super::{Choices, LogFilter, ManagerError, Registration, Run};
+use super::{Choices, Listing, LogFilter, ManagerError, Registration, Run};
 use crate::session::{Connections, Connector, DialogArbiter, LogEntry};
 use crate::{
-    HandlerId, InvokeFlags, ItemId, ItemList, RegisterFlags, SyncEvent, SyncFlags, SyncHandler,
+    HandlerFlags, HandlerId, InvokeFlags, ItemId, ItemList, RegisterFlags, SyncEvent, SyncFlags,
+    SyncHandler,
 };
 
 /// How long `unregister` waits for a running handler to stop, at most, where no deadline is set.
@@ -209,8 +210,11 @@ impl SyncManager {
             let entry = state.handlers.remove(&id);
             let entry = entry.ok_or(ManagerError::UnknownHandler { id })?;
             state.order.retain(|other| *other != id);
-            let waiting = state.busy.get(&id).cloned().unwrap_or_default();
-            (entry, state.current(id), waiting)
+            state.known.remove(&id);
+            let busy = state.busy.get(&id);
+            let waiting = busy.map(|busy| busy.waiting.clone()).unwrap_or_default();
+            let current = busy.map(|busy| Arc::clone(&busy.current));
+            (entry, current, waiting)
         };
         for part in waiting {
             let report = part.never_begun("its handler was unregistered before it was started");
@@ -273,8 +277,13 @@ impl SyncManager {
         self.start_one(id, order)
     }
 
-    /// Synchronizes these items of a handler, whatever was chosen: `ISyncMgrControl::StartItemSync` of `syncmgr.h`. While
-    /// the handler runs they are pending, and are done after that run, all by one.
+    /// Synchronizes these items of a handler, whatever was chosen: `ISyncMgrControl::StartItemSync` of `syncmgr.h`.
+    ///
+    /// While the handler runs they are pending. It may ask for them
+    /// ([`additional_items`](crate::SyncCallback::additional_items)) and take them in by
+    /// [`add_item`](crate::SyncCallback::add_item); what is left when it is done is done by a run of its own, all that was
+    /// asked for until then at once. Where it took all of them, this run has the session and the report of the one that
+    /// did them.
     ///
     /// # Errors
     ///
@@ -291,6 +300,42 @@ impl SyncManager {
         self.start_one(id, order)
     }
 
+    /// Asks a handler for its items anew, without synchronizing anything: for [`listing`](Self::listing). It is started with
+    /// [`SETTINGS`](SyncFlags::SETTINGS), which says so.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    pub fn enumerate(&self, id: HandlerId) -> Result<Run, ManagerError> {
+        self.start_one(id, self.settings_order(Vec::new()))
+    }
+
+    /// As [`enumerate`](Self::enumerate), for every handler.
+    pub fn enumerate_all(&self) -> Run {
+        self.start(self.registered(|_| true), &self.settings_order(Vec::new()))
+    }
+
+    /// Lets a handler show the properties of an item, or (none) its own: `ISyncMgrSynchronize::ShowProperties`. Nothing is
+    /// synchronized; where the handler runs, this comes after it.
+    ///
+    /// An item that is [deleted](crate::PropertiesOutcome::ItemDeleted) there is taken off the
+    /// [listing](Self::listing), and its choice with it; where the items
+    /// [changed](crate::PropertiesOutcome::ItemsChanged), the handler is asked for them anew. What came of it stands in
+    /// [`HandlerReport::properties`](crate::HandlerReport::properties). Whether there are any is told by
+    /// [`ItemFlags::HAS_PROPERTIES`](crate::ItemFlags::HAS_PROPERTIES) and
+    /// [`HandlerFlags::HAS_PROPERTIES`](crate::HandlerFlags::HAS_PROPERTIES).
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    pub fn show_properties(
+        &self,
+        id: HandlerId,
+        item: impl Into<Option<ItemId>>,
+    ) -> Result<Run, ManagerError> {
+        self.start_one(id, self.settings_order(vec![item.into()]))
+    }
+
     /// Something happened: starts the handlers that are registered for it. [`Connect`](SyncEvent::Connect),
     /// [`PendingDisconnect`](SyncEvent::PendingDisconnect) and [`Idle`](SyncEvent::Idle) start those whose
     /// [`RegisterFlags`] say so, [`Manual`](SyncEvent::Manual) and [`Scheduled`](SyncEvent::Scheduled) all,
@@ -303,16 +348,25 @@ impl SyncManager {
             SyncEvent::Manual | SyncEvent::Scheduled => true,
             SyncEvent::Invoke => false,
         };
-        let handlers: Vec<(HandlerId, Entry)> = {
-            let state = self.hub.state.lock();
-            let known = state
-                .order
-                .iter()
-                .filter_map(|id| Some((*id, state.handlers.get(id)?)));
-            let wanted = known.filter(|(_, entry)| wanted(entry.registration.flags));
-            wanted.map(|(id, entry)| (id, entry.clone())).collect()
-        };
-        self.start(handlers, &self.order(event))
+        self.start(self.registered(wanted), &self.order(event))
+    }
+
+    /// The handlers whose flags are wanted, in their order.
+    fn registered(&self, wanted: impl Fn(RegisterFlags) -> bool) -> Vec<(HandlerId, Entry)> {
+        let state = self.hub.state.lock();
+        let known = state.in_order();
+        let wanted = known.filter(|(_, entry)| wanted(entry.registration.flags));
+        wanted.map(|(id, entry)| (id, entry.clone())).collect()
+    }
+
+    /// The order of a start for configuration only.
+    fn settings_order(&self, properties: Vec<Option<ItemId>>) -> Order {
+        let manual = self.order(SyncEvent::Manual);
+        Order {
+            flags: manual.flags | SyncFlags::SETTINGS,
+            properties,
+            ..manual
+        }
     }
 
     /// The order of a start for an event, for what was chosen.
@@ -327,6 +381,7 @@ impl SyncManager {
             cookie: None,
             invoke: InvokeFlags::empty(),
             items: None,
+            properties: Vec::new(),
         }
     }
 
@@ -378,6 +433,46 @@ impl SyncManager {
         self.hub.state.lock().choices = choices;
     }
 
+    /// What a user is shown to choose from: the handlers in the order in which they were registered, with their items as they
+    /// were told last, by an [`enumerate`](Self::enumerate) or a run. A handler that was never asked is not listed yet.
+    ///
+    /// [`HIDDEN`](crate::HandlerFlags::HIDDEN) handlers are left out, and those without an item that is to be seen, unless
+    /// they are to be listed always ([`ALWAYS_LIST_HANDLER`](crate::HandlerFlags::ALWAYS_LIST_HANDLER)).
+    #[must_use]
+    pub fn listing(&self) -> Vec<Listing> {
+        let state = self.hub.state.lock();
+        let mut listings = Vec::new();
+        for (handler, entry) in state.in_order() {
+            let Some(known) = state.known.get(&handler) else {
+                continue;
+            };
+            let flags = known.info.flags;
+            let mut items = known.visible();
+            let empty = items.is_empty() && !flags.contains(HandlerFlags::ALWAYS_LIST_HANDLER);
+            if flags.contains(HandlerFlags::HIDDEN) || empty {
+                continue;
+            }
+            for item in &mut items {
+                item.checked = state.choices.checked(handler, item);
+            }
+            listings.push(Listing {
+                handler,
+                registration: entry.registration.clone(),
+                info: known.info.clone(),
+                items,
+                complete: known.is_complete(),
+            });
+        }
+        listings
+    }
+
+    /// How many log entries are not to be had from [`log`](Self::log): refused by a full session, or given way to newer ones.
+    /// Those that their handlers deleted do not count.
+    #[must_use]
+    pub fn log_lost(&self) -> u64 {
+        self.hub.state.lock().log_lost
+    }
+
     /// The log of all handlers: of runs that are over, oldest first, then of those that go on.
     #[must_use]
     pub fn log(&self, filter: &LogFilter) -> Vec<LogEntry> {
@@ -402,7 +497,8 @@ impl Drop for SyncManager {
     fn drop(&mut self) {
         let (waiting, running) = {
             let mut state = self.hub.state.lock();
-            let mut waiting: Vec<Arc<Part>> = state.busy.values().flatten().cloned().collect();
+            let waiting = state.busy.values().flat_map(|busy| &busy.waiting);
+            let mut waiting: Vec<Arc<Part>> = waiting.cloned().collect();
             waiting.extend(state.ready.drain(..));
             (waiting, state.running.clone())
         };

@@ -75,6 +75,14 @@ impl Session {
         Ok(())
     }
 
+    /// Takes requests back: ids that were not asked for, or that the handler has taken, are left as they are.
+    pub fn withdraw_items(&self, items: &[ItemId]) {
+        let mut stage = self.stage.lock();
+        for item in items {
+            stage.extra.requests.remove(*item);
+        }
+    }
+
     /// The items that were [asked for](Self::request_items) and not taken by the handler, in the order in which they were
     /// asked for. It keeps answering after the release.
     #[must_use]
@@ -86,7 +94,13 @@ impl Session {
     /// committed. How each of them stands is told by [`snapshot`](Self::snapshot), in the same order.
     #[must_use]
     pub fn items(&self) -> Vec<SyncItem> {
-        let numbers = 0..self.table.len();
+        self.items_from(0)
+    }
+
+    /// As [`items`](Self::items), without the first `count`.
+    pub(crate) fn items_from(&self, count: usize) -> Vec<SyncItem> {
+        let first = u32::try_from(count).unwrap_or(u32::MAX);
+        let numbers = first..self.table.len();
         numbers
             .filter_map(|number| self.table.item(number, SyncItem::clone))
             .collect()

@@ -6,7 +6,7 @@
 //! | `callback` | the handler's side: [`SyncCallback`](crate::SyncCallback) |
 //! | `host` | the host's side: cancels, phases, events |
 //! | `extra` | items that come while it runs: added, proposed, asked for |
-//! | `observe` | the observer's side: looks, snapshots, changes |
+//! | `observe`, `observer` | the observer's side: looks, snapshots, changes, sums |
 //! | `reporter`, `calls` | the fast handle on one item, and its way to a callback that is not a session |
 //! | `slot`, `index`, `table` | the items' state, and how it is found |
 //! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
@@ -27,6 +27,7 @@ mod mailbox;
 #[cfg(all(test, loom))]
 mod model;
 mod observe;
+mod observer;
 mod phase;
 mod reporter;
 mod slot;
@@ -53,6 +54,7 @@ pub use connections::{Connections, Connector};
 pub use dialogs::DialogArbiter;
 pub use host::{Completion, RefusedCompletion};
 pub use mailbox::HostEvent;
+pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};

@@ -88,17 +88,18 @@ impl Totals {
         self.finished += other.finished;
     }
 
+    /// What an item adds to the values and to the maxima; none where it takes no part.
+    pub(super) fn share(view: &ItemView) -> Option<(u64, u64)> {
+        let most = if view.max > 0 { view.max } else { u64::MAX };
+        view.selected.then(|| (view.value.min(most), view.max))
+    }
+
     pub(super) fn add(&mut self, view: &ItemView) {
-        if !view.selected {
+        let Some((value, max)) = Self::share(view) else {
             return;
-        }
-        let value = if view.max > 0 {
-            view.value.min(view.max)
-        } else {
-            view.value
         };
         self.value = self.value.saturating_add(value);
-        self.max = self.max.saturating_add(view.max);
+        self.max = self.max.saturating_add(max);
         self.items += 1;
         self.finished += u64::from(view.is_finished());
     }

@@ -32,8 +32,10 @@ impl Harness {
         let mut options = RunOptions::new()
             .flags(self.flags)
             .dialogs(!self.no_dialogs)
-            .show_properties(self.properties)
             .item_objects(self.objects);
+        for target in self.properties {
+            options = options.show_properties(target);
+        }
         if let Some(cookie) = self.cookie {
             options = options.cookie(cookie);
         }

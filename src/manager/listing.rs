@@ -1,0 +1,80 @@
+//! What the manager knows of each handler's items from the last time that it enumerated them.
+
+use std::collections::HashSet;
+
+use super::Registration;
+use crate::{HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
+
+/// What a user is shown of a handler, to choose from: see [`SyncManager::listing`](crate::SyncManager::listing).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listing {
+    /// The handler's id.
+    pub handler: HandlerId,
+    /// What it is registered with.
+    pub registration: Registration,
+    /// What it tells about itself.
+    pub info: HandlerInfo,
+    /// Its items, but for those that are [`HIDDEN`](ItemFlags::HIDDEN). [`checked`](SyncItem::checked) tells whether the item
+    /// takes part by what was chosen; [`last_update`](SyncItem::last_update) is there only where the handler says that it
+    /// keeps it ([`LAST_UPDATE_TIME`](ItemFlags::LAST_UPDATE_TIME)).
+    pub items: Vec<SyncItem>,
+    /// Whether the handler listed all of its items.
+    pub complete: bool,
+}
+
+/// What a handler told last.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) info: HandlerInfo,
+    items: Vec<SyncItem>,
+    complete: bool,
+}
+
+impl Known {
+    pub(super) fn new(info: HandlerInfo, list: &ItemList) -> Self {
+        Self {
+            info,
+            items: list.items().to_vec(),
+            complete: list.is_complete(),
+        }
+    }
+
+    /// Whether this is what is known already.
+    pub(super) fn is(&self, list: &ItemList) -> bool {
+        self.complete == list.is_complete() && self.items == list.items()
+    }
+
+    /// Takes in items that the handler added or committed while it ran.
+    pub(super) fn grow(&mut self, items: Vec<SyncItem>) {
+        if items.is_empty() {
+            return;
+        }
+        let known: HashSet<ItemId> = self.items.iter().map(|item| item.id).collect();
+        let new = items.into_iter().filter(|item| !known.contains(&item.id));
+        self.items.extend(new);
+    }
+
+    pub(super) fn remove(&mut self, item: ItemId) {
+        self.items.retain(|known| known.id != item);
+    }
+
+    /// What of it is for the user's eyes.
+    pub(super) fn visible(&self) -> Vec<SyncItem> {
+        let items = self.items.iter();
+        let shown = items.filter(|item| !item.flags.contains(ItemFlags::HIDDEN));
+        shown
+            .map(|item| {
+                let mut item = item.clone();
+                if !item.flags.contains(ItemFlags::LAST_UPDATE_TIME) {
+                    item.last_update = None;
+                }
+                item
+            })
+            .collect()
+    }
+
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+}

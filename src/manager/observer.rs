@@ -1,0 +1,168 @@
+//! An observer of a run of several handlers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::news::{News, Place};
+use super::part::Part;
+use crate::HandlerId;
+use crate::session::{Changes, Observer, Totals};
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunProgress {
+    /// How many handlers take part.
+    pub handlers: usize,
+    /// How many of them wait for their turn.
+    pub waiting: usize,
+    /// How many are driven now.
+    pub running: usize,
+    /// How many have been let go.
+    pub finished: usize,
+    /// The sums over the items of the handlers that have told theirs.
+    pub totals: Totals,
+}
+
+/// What has changed in a run since the last look.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunChanges {
+    /// How far the run is.
+    pub progress: RunProgress,
+    /// What has changed in the session of each handler that is driven or was let go since: see [`Observer::look`]. A session
+    /// that is seen for the first time tells all of its items.
+    pub sessions: Vec<(HandlerId, Changes)>,
+    /// The handlers that were let go since.
+    pub ended: Vec<HandlerId>,
+}
+
+impl RunChanges {
+    /// Whether every handler has been let go: no look tells more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.progress.finished == self.progress.handlers
+    }
+}
+
+/// Follows a run: [`Run::observe`](crate::Run::observe) makes one, and any number may follow one run.
+///
+/// A look costs what has changed: the handlers that are driven now, or were let go since the last look, and of their items those
+/// that are in work or changed. Handlers that wait or were let go before cost nothing.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use syncmgr::{HandlerId, Registration, SyncHandler, SyncManager};
+/// # #[cfg(feature = "testing")]
+/// # fn mail() -> Arc<dyn SyncHandler> { syncmgr::testing::Script::new().handler() }
+/// # #[cfg(feature = "testing")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let manager = SyncManager::new();
+/// # manager.register(HandlerId::from_u128(1), Registration::new(), mail)?;
+/// let run = manager.update_all();
+/// let mut observer = run.observe();
+/// loop {
+///     let changes = observer.look();
+///     for (handler, changes) in &changes.sessions {
+///         for item in changes.items() {
+///             println!("{handler} {}: {}", item.name, item.status); // draw its row
+///         }
+///     }
+///     if changes.is_over() {
+///         break;
+///     }
+///     std::thread::sleep(std::time::Duration::from_millis(50));
+/// }
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "testing"))]
+/// # fn main() {}
+/// ```
+pub struct RunObserver {
+    parts: Arc<[Arc<Part>]>,
+    news: Arc<News>,
+    place: Place,
+    /// The parts that are driven, by their places in the run, each with its session once there is one.
+    active: BTreeMap<usize, Option<Observer>>,
+    finished: usize,
+    /// The sums of those that are over.
+    settled: Totals,
+}
+
+impl RunObserver {
+    pub(super) fn new(parts: Arc<[Arc<Part>]>, news: Arc<News>) -> Self {
+        Self {
+            parts,
+            news,
+            place: Place::default(),
+            active: BTreeMap::new(),
+            finished: 0,
+            settled: Totals::default(),
+        }
+    }
+
+    /// What has changed since the last look; the first look tells everything that has happened so far.
+    pub fn look(&mut self) -> RunChanges {
+        let (begun, ended, place) = self.news.since(self.place);
+        self.place = place;
+        for part in begun {
+            self.active.insert(part, None);
+        }
+        // A part may end without having begun.
+        for part in &ended {
+            self.active.entry(*part).or_default();
+        }
+
+        let mut sessions = Vec::new();
+        for (place, observer) in &mut self.active {
+            let Some(part) = self.parts.get(*place) else {
+                continue;
+            };
+            if observer.is_none() {
+                *observer = part.session().map(Observer::new);
+            }
+            if let Some(observer) = observer {
+                sessions.push((part.id, observer.look()));
+            }
+        }
+        // Looked at once more after they had ended: they will not change again.
+        for part in &ended {
+            if let Some(Some(observer)) = self.active.remove(part) {
+                self.settled.add_all(&observer.totals());
+            }
+        }
+        self.finished += ended.len();
+        let name = |part: &usize| self.parts.get(*part).map(|part| part.id);
+        RunChanges {
+            progress: self.progress(),
+            sessions,
+            ended: ended.iter().filter_map(name).collect(),
+        }
+    }
+
+    /// How far the run was at the last look.
+    #[must_use]
+    pub fn progress(&self) -> RunProgress {
+        let mut totals = self.settled;
+        for observer in self.active.values().flatten() {
+            totals.add_all(&observer.totals());
+        }
+        let running = self.active.len();
+        RunProgress {
+            handlers: self.parts.len(),
+            waiting: self.parts.len() - running - self.finished,
+            running,
+            finished: self.finished,
+            totals,
+        }
+    }
+}
+
+impl fmt::Debug for RunObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunObserver")
+            .field("progress", &self.progress())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,160 @@
+//! An observer that keeps its place and its sums.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+
+use super::Session;
+use super::view::{Changes, Cursor, ItemView, Totals};
+use crate::ItemId;
+
+/// Follows a session: it keeps the cursor, takes a snapshot where one is needed, and knows the sums over all items at the cost
+/// of those that changed.
+///
+/// It uses nothing but [`Session::changes`] and [`Session::snapshot`]; any number of them may follow one session.
+///
+/// ```
+/// use syncmgr::{ItemId, ItemName, Observer, ProgressUpdate, Session, SyncItem};
+///
+/// let items = (1..=1_000).map(|n| SyncItem::new(ItemId::from_u128(n), ItemName::shortened("a file")));
+/// let session = Session::builder().items(items).build()?;
+/// let mut observer = Observer::new(session.clone());
+/// assert_eq!(observer.look().items().len(), 1_000); // the first look tells every item
+///
+/// let reporter = session.reporter(ItemId::from_u128(7))?;
+/// reporter.report(&ProgressUpdate::new().value(3).max(10))?;
+/// assert_eq!(observer.look().items().len(), 1); // then what is in work, or changed
+/// assert_eq!((observer.totals().value, observer.totals().items), (3, 1_000));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Observer {
+    session: Arc<Session>,
+    /// None before the first look.
+    cursor: Option<Cursor>,
+    /// What each item that takes part adds to the sums.
+    shares: HashMap<ItemId, Share, RandomState>,
+    sums: Sums,
+}
+
+/// An item's part of the sums.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    value: u64,
+    max: u64,
+    finished: bool,
+}
+
+/// Wide enough that they never stop at a limit: what was added can be taken off again.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    value: u128,
+    max: u128,
+    finished: u64,
+}
+
+impl Sums {
+    fn add(&mut self, share: Share) {
+        self.value += u128::from(share.value);
+        self.max += u128::from(share.max);
+        self.finished += u64::from(share.finished);
+    }
+
+    fn take(&mut self, share: Share) {
+        self.value -= u128::from(share.value);
+        self.max -= u128::from(share.max);
+        self.finished -= u64::from(share.finished);
+    }
+}
+
+impl Observer {
+    /// Nothing was looked at yet.
+    #[must_use]
+    pub fn new(session: Arc<Session>) -> Self {
+        Self {
+            session,
+            cursor: None,
+            shares: HashMap::default(),
+            sums: Sums::default(),
+        }
+    }
+
+    /// What is in work, and what has changed since the last look; the first look tells every item and the whole log. The
+    /// answer is always [complete](Changes::is_complete): where the journal does not reach back, every item is told again.
+    ///
+    /// It costs what it tells.
+    pub fn look(&mut self) -> Changes {
+        let changes = self.session.changes(self.cursor.unwrap_or_default());
+        self.take(changes)
+    }
+
+    /// As [`look`](Self::look), once something is journalled, the session is over or `timeout` has passed: see
+    /// [`Session::wait_for_change`]. The first look waits for nothing.
+    pub fn wait(&mut self, timeout: Duration) -> Changes {
+        match self.cursor {
+            Some(cursor) => {
+                let changes = self.session.wait_for_change(cursor, timeout);
+                self.take(changes)
+            }
+            None => self.look(),
+        }
+    }
+
+    fn take(&mut self, mut changes: Changes) -> Changes {
+        if self.cursor.is_none() || !changes.complete {
+            // Taken after the changes: what falls between is told again by the next look.
+            changes.items = self.session.snapshot().items;
+            changes.complete = true;
+        }
+        self.cursor = Some(changes.cursor);
+        for view in &changes.items {
+            self.count(view);
+        }
+        changes
+    }
+
+    fn count(&mut self, view: &ItemView) {
+        let old = match Totals::share(view) {
+            Some((value, max)) => {
+                let share = Share {
+                    value,
+                    max,
+                    finished: view.is_finished(),
+                };
+                self.sums.add(share);
+                self.shares.insert(view.id, share)
+            }
+            None => self.shares.remove(&view.id),
+        };
+        self.sums.take(old.unwrap_or_default());
+    }
+
+    /// The sums over the items that take part, as of the last look. It costs nothing.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        Totals {
+            value: u64::try_from(self.sums.value).unwrap_or(u64::MAX),
+            max: u64::try_from(self.sums.max).unwrap_or(u64::MAX),
+            items: self.shares.len() as u64,
+            finished: self.sums.finished,
+        }
+    }
+
+    /// The session that is followed.
+    #[must_use]
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observer")
+            .field("session", &self.session)
+            .field("cursor", &self.cursor)
+            .field("totals", &self.totals())
+            .finish_non_exhaustive()
+    }
+}
