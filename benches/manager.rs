@@ -1,0 +1,241 @@
+//! What a manager adds to its handlers: C1, a run of many against the same handlers one by one through `run_handler`; C2, a
+//! look at a run against a look at a small one with as much in work.
+//!
+//! Run by `cargo bench --bench manager`; `-- C1` runs some of them. It prints a table and fails nothing: machines are
+//! shared, so run it twice and read the medians.
+
+use std::hint::black_box;
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use syncmgr::{
+    CallbackError, HResult, HandlerError, HandlerId, HandlerInfo, HandlerName, HandlerReport,
+    ItemId, ItemList, ItemName, ItemReporter, ItemStatus, Participation, Prepared, ProgressUpdate,
+    Registration, Run, RunObserver, RunOptions, SyncCallback, SyncFlags, SyncHandler, SyncItem,
+    SyncManager, run_handler,
+};
+
+#[path = "support/mod.rs"]
+mod support;
+use support::{alternate, bars, row, timed};
+
+/// What a handler does with its items.
+#[derive(Clone)]
+enum Work {
+    /// Reports each of them once, as done.
+    Nothing,
+    /// Takes this many in work, and waits until the gate opens.
+    Holds(u128, Arc<Barrier>, Arc<Barrier>),
+}
+
+struct Handler {
+    items: Arc<[SyncItem]>,
+    work: Work,
+    callback: Mutex<Option<Arc<dyn SyncCallback>>>,
+}
+
+impl Handler {
+    fn new(items: &Arc<[SyncItem]>, work: Work) -> Arc<dyn SyncHandler> {
+        Arc::new(Self {
+            items: Arc::clone(items),
+            work,
+            callback: Mutex::new(None),
+        })
+    }
+
+    fn callback(&self) -> Result<Arc<dyn SyncCallback>, CallbackError> {
+        let callback = self.callback.lock().unwrap_or_else(PoisonError::into_inner);
+        callback.clone().ok_or(CallbackError::Released)
+    }
+}
+
+impl SyncHandler for Handler {
+    fn initialize(&self, _: SyncFlags, _: Option<&[u8]>) -> Result<Participation, HandlerError> {
+        Ok(Participation::Joins)
+    }
+
+    fn info(&self) -> Result<HandlerInfo, HandlerError> {
+        Ok(HandlerInfo::new(HandlerName::shortened("idle")))
+    }
+
+    fn items(&self) -> Result<ItemList, HandlerError> {
+        Ok(ItemList::Complete(self.items.to_vec()))
+    }
+
+    fn set_progress_callback(
+        &self,
+        callback: Option<Arc<dyn SyncCallback>>,
+    ) -> Result<(), HandlerError> {
+        *self.callback.lock().unwrap_or_else(PoisonError::into_inner) = callback;
+        Ok(())
+    }
+
+    fn prepare_for_sync(self: Arc<Self>, _: &[ItemId]) -> Result<Prepared, HandlerError> {
+        self.callback()?.prepare_for_sync_completed(HResult::S_OK)?;
+        Ok(Prepared::Started)
+    }
+
+    fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
+        let callback = self.callback()?;
+        if let Work::Holds(count, held, open) = &self.work {
+            for n in 1..=*count {
+                let _ = ItemReporter::new(&callback, ItemId::from_u128(n))?.set(1)?;
+            }
+            held.wait();
+            open.wait();
+        }
+        let done = ProgressUpdate::new().status(ItemStatus::Succeeded);
+        for item in self.items.iter() {
+            let _ = callback.progress(item.id, &done)?;
+        }
+        callback.synchronize_completed(HResult::S_OK)?;
+        Ok(())
+    }
+
+    fn set_item_status(&self, _: ItemId, _: ItemStatus) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+fn items(count: u128) -> Arc<[SyncItem]> {
+    let named = |n: u128| {
+        let name = ItemName::shortened(&format!("item {n:07}"));
+        SyncItem::new(ItemId::from_u128(n), name)
+    };
+    (1..=count).map(named).collect()
+}
+
+fn register(manager: &SyncManager, n: u128, items: &Arc<[SyncItem]>, work: Work) {
+    let items = Arc::clone(items);
+    let make = move || Handler::new(&items, work.clone());
+    let registered = manager.register(HandlerId::from_u128(n), Registration::new(), make);
+    assert!(registered.is_ok(), "the id is not nil");
+}
+
+/// 10^3 handlers of 10^3 items that do nothing. What came of each is kept on both sides, as the report of a run does.
+fn c1() {
+    const HANDLERS: u128 = 1_000;
+    const ITEMS: u128 = 1_000;
+    let items = items(ITEMS);
+    let manager = |concurrency| {
+        let manager = SyncManager::new().concurrency(concurrency);
+        for n in 1..=HANDLERS {
+            register(&manager, n, &items, Work::Nothing);
+        }
+        manager
+    };
+    let count = (HANDLERS * ITEMS) as u64;
+    let one_by_one = || {
+        let start = Instant::now();
+        let reports: Vec<HandlerReport> = (0..HANDLERS)
+            .map(|_| run_handler(Handler::new(&items, Work::Nothing), RunOptions::new()))
+            .collect();
+        let took = start.elapsed();
+        assert!(reports.iter().all(|report| report.rounds == 1));
+        (took, count)
+    };
+    let run = |manager: &SyncManager| {
+        let start = Instant::now();
+        let report = manager.update_all().wait();
+        let took = start.elapsed();
+        assert_eq!(report.handlers.len() as u128, HANDLERS);
+        (took, count)
+    };
+    for concurrency in [1, 2] {
+        let manager = manager(concurrency);
+        let what = format!("a run of 10^3 handlers of 10^3 items, {concurrency} at once, an item");
+        let ratio = alternate(7, one_by_one, || run(&manager));
+        row("C1", &what, &ratio, 1.5);
+    }
+    // The memory of a new thread is new to it: what that costs is no matter of the manager.
+    let manager = manager(1);
+    let on_a_thread = || thread::scope(|scope| scope.spawn(one_by_one).join());
+    let ratio = alternate(
+        7,
+        || on_a_thread().expect("the handlers do not panic"),
+        || run(&manager),
+    );
+    row(
+        "C1",
+        "the same 1 at once, against `run_handler` on a new thread",
+        &ratio,
+        f64::INFINITY,
+    );
+}
+
+/// A run that is held while one of its handlers has items in work.
+struct Held {
+    run: Run,
+    observer: RunObserver,
+    open: Arc<Barrier>,
+}
+
+impl Held {
+    fn new(handlers: u128, items_each: u128, active: u128) -> Self {
+        let items = items(items_each);
+        let (held, open) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+        let manager = SyncManager::new().concurrency(1);
+        // Half of them are over when it holds, and half wait.
+        for n in 1..=handlers {
+            let work = match n == handlers.div_ceil(2) {
+                true => Work::Holds(active, Arc::clone(&held), Arc::clone(&open)),
+                false => Work::Nothing,
+            };
+            register(&manager, n, &items, work);
+        }
+        let run = manager.update_all();
+        held.wait();
+        let mut observer = run.observe();
+        let _ = observer.look();
+        // The manager goes; the run goes on, but what waits is over then.
+        std::mem::forget(manager);
+        Self {
+            run,
+            observer,
+            open,
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.open.wait();
+        let _ = self.run.wait();
+    }
+}
+
+fn c2() {
+    let (mut small, mut large) = (Held::new(1, 200, 100), Held::new(1_001, 1_000, 100));
+    let mut look = |held: &mut Held| {
+        timed(100, |_| {
+            let changes = black_box(&mut held.observer).look();
+            assert_eq!(changes.sessions.len(), 1);
+            assert_eq!(changes.sessions[0].1.items().len(), 100);
+        })
+    };
+    let ratio = {
+        let look = std::cell::RefCell::new(&mut look);
+        alternate(
+            101,
+            || (look.borrow_mut())(&mut small),
+            || (look.borrow_mut())(&mut large),
+        )
+    };
+    row(
+        "C2",
+        "a look at a run of 10^6 items, 100 of them in work, against at one of 200",
+        &ratio,
+        1.5,
+    );
+    let progress = alternate(
+        101,
+        || timed(100, |_| _ = black_box(small.run.progress())),
+        || timed(100, |_| _ = black_box(large.run.progress())),
+    );
+    row("C2", "the same by `Run::progress`", &progress, 1.5);
+}
+
+fn main() {
+    bars("against", &[("C1", c1), ("C2", c2)]);
+}
