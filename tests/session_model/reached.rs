@@ -176,6 +176,7 @@ const ANSWERS: &[(Kind, &[Outcome])] = {
         ),
         (Kind::AdditionalItems, &[Items, NoItems, Released]),
         (Kind::RequestItems, &[Done, InvalidArgument, Released]),
+        (Kind::WithdrawItems, &[Nothing]),
         (Kind::HandlerText, &[Continue, CancelAll, Released]),
         (Kind::MakeReporter, &[Done, UnknownItem, Released]),
         (Kind::DropReporter, &[Nothing]),

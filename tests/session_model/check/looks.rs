@@ -31,6 +31,14 @@ impl One {
     pub(super) fn look(&self, reached: &mut Reached) -> Result<(), String> {
         let (real, model) = (&self.real, &self.model);
         self.look_at_items()?;
+        let mut observer = self.observer.borrow_mut();
+        let complete = observer.look().is_complete();
+        same("an observer's look is complete", &complete, &true)?;
+        same(
+            "the totals of an observer",
+            &observer.totals(),
+            &model.totals(),
+        )?;
         for (cursor, since) in &self.cursors {
             self.look_at_changes(*cursor, *since, reached)
                 .map_err(|told| {

@@ -4,7 +4,7 @@
 mod looks;
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::fmt::{self, Debug, Display, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use syncmgr::{
     CallbackError, Connections, Cursor, Dialog, DialogArbiter, ErrorOutcome, HResult, HostEvent,
-    ItemId, ItemReporter, ItemStatus, ProgressMask, ProgressUpdate, Session, SyncCallback,
-    SyncEvent, SyncFlags, Verdict,
+    ItemId, ItemReporter, ItemStatus, Observer, ProgressMask, ProgressUpdate, Session,
+    SyncCallback, SyncEvent, SyncFlags, Verdict,
 };
 
 use crate::model::{self, End, Sign, TASKS};
@@ -130,6 +130,7 @@ fn sign_of_life(call: &Call, answer: &Answer) -> Sign {
         | Call::BeginPrepare(_)
         | Call::BeginSynchronize
         | Call::RequestItems(_)
+        | Call::WithdrawItems(_)
         | Call::HostEvent
         | Call::TakeActivity
         | Call::Step(..)
@@ -208,6 +209,8 @@ struct Hand {
 /// The session and its model.
 struct One {
     real: Arc<Session>,
+    /// It looks now and then, and has the sums.
+    observer: RefCell<Observer>,
     model: model::Session,
     arbiter: DialogArbiter,
     turn: model::Turn,
@@ -259,6 +262,7 @@ impl Pair {
             let line = plan.connected[number].then(|| Rc::clone(&line));
             let wakes: [Arc<Wakes>; TASKS] = Default::default();
             One {
+                observer: RefCell::new(Observer::new(Arc::clone(&real))),
                 real,
                 model: model::Session::new(number, shape.clone(), Rc::clone(&turn), line),
                 arbiter,
@@ -374,6 +378,11 @@ impl Pair {
                 Answer::Items(model.additional_items()),
             ),
             Call::RequestItems(items) => both!(|it| it.request_items(items)),
+            Call::WithdrawItems(items) => {
+                real.withdraw_items(items);
+                model.requested.retain(|item| !items.contains(item));
+                (Answer::Nothing, Answer::Nothing)
+            }
             Call::HandlerText(text) => both!(|it| it.handler_text(text)),
             Call::CancelItem(item) => both!(|it| it.cancel_item(*item)),
             Call::SkipItem(item) => both!(|it| it.skip_item(*item)),

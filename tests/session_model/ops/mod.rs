@@ -59,6 +59,7 @@ pub enum Call {
     CommitItem(ItemId),
     AdditionalItems,
     RequestItems(Vec<ItemId>),
+    WithdrawItems(Vec<ItemId>),
     HandlerText(&'static str),
     /// Puts a reporter into a hand, if one is to be had.
     MakeReporter(usize, ItemId, Way),
@@ -101,6 +102,7 @@ pub enum Kind {
     CommitItem,
     AdditionalItems,
     RequestItems,
+    WithdrawItems,
     HandlerText,
     MakeReporter,
     Set,
@@ -121,8 +123,8 @@ pub enum Kind {
 }
 
 /// Each kind, and how many of the 256 values of a byte mean it.
-pub const KINDS: [(Kind, u8); 34] = [
-    (Kind::Progress, 53),
+pub const KINDS: [(Kind, u8); 35] = [
+    (Kind::Progress, 52),
     (Kind::TakeActivity, 3),
     (Kind::CanContinue, 6),
     (Kind::LogError, 10),
@@ -139,6 +141,7 @@ pub const KINDS: [(Kind, u8); 34] = [
     (Kind::CommitItem, 3),
     (Kind::AdditionalItems, 1),
     (Kind::RequestItems, 3),
+    (Kind::WithdrawItems, 1),
     (Kind::HandlerText, 3),
     (Kind::MakeReporter, 8),
     (Kind::Set, 18),
@@ -274,6 +277,7 @@ fn call([kind, who, x, y]: Record) -> (usize, Call) {
         Kind::ProposeItem => Call::ProposeItem(item),
         Kind::CommitItem => Call::CommitItem(item),
         Kind::AdditionalItems => Call::AdditionalItems,
+        Kind::WithdrawItems => Call::WithdrawItems(several(x)),
         Kind::RequestItems => {
             let mut items = several(x);
             if y & 7 == 7 {
@@ -363,6 +367,7 @@ impl Call {
             Self::CommitItem(..) => Kind::CommitItem,
             Self::AdditionalItems => Kind::AdditionalItems,
             Self::RequestItems(..) => Kind::RequestItems,
+            Self::WithdrawItems(..) => Kind::WithdrawItems,
             Self::HandlerText(..) => Kind::HandlerText,
             Self::MakeReporter(..) => Kind::MakeReporter,
             Self::Set(..) => Kind::Set,
