@@ -57,6 +57,11 @@ impl Harness {
         if let Some(retries) = self.max_retries {
             options = options.max_retries(retries);
         }
+        let requests = self.requests;
+        options = options.on_session(move |session| {
+            // Nobody has released it yet.
+            let _ = session.request_items(&requests);
+        });
         let (start, on_start) = (plan.clone(), recorder.clone());
         options = options.on_session(move |session| start.start(&on_start, session));
 

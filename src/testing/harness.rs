@@ -117,6 +117,7 @@ pub struct Harness {
     pub(super) show_errors: bool,
     pub(super) max_retries: Option<u32>,
     pub(super) properties: Vec<Option<ItemId>>,
+    pub(super) requests: Vec<ItemId>,
     pub(super) objects: Vec<(ItemId, Uuid)>,
     pub(super) deadline: Duration,
     pub(super) listen: Duration,
@@ -142,6 +143,7 @@ impl Harness {
             show_errors: false,
             max_retries: None,
             properties: Vec::new(),
+            requests: Vec::new(),
             objects: Vec::new(),
             deadline: Duration::from_secs(10),
             listen: Duration::from_millis(100),
@@ -335,6 +337,14 @@ impl Harness {
     /// more than once.
     pub fn show_properties(mut self, target: impl Into<Option<ItemId>>) -> Self {
         self.properties.push(target.into());
+        self
+    }
+
+    /// Asks for these items while the handler works: it learns of them by
+    /// [`additional_items`](crate::SyncCallback::additional_items). A nil id is none to ask for.
+    pub fn request_items(mut self, items: impl IntoIterator<Item = ItemId>) -> Self {
+        let items = items.into_iter().filter(|item| !item.is_nil());
+        self.requests.extend(items);
         self
     }
 

@@ -47,6 +47,8 @@ mod explorer;
 mod exploring;
 #[path = "../harness.rs"]
 mod harness;
+#[path = "../harness_items.rs"]
+mod harness_items;
 #[path = "../manager_runs.rs"]
 mod manager_runs;
 #[path = "../manager_shared.rs"]
