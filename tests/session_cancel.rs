@@ -424,3 +424,29 @@ fn a_cancel_that_meets_the_end_of_its_item_leaves_one_of_two_outcomes() {
         assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     }
 }
+
+#[test]
+fn a_cancel_is_acknowledged_by_the_last_report() {
+    for all in [false, true] {
+        let session = synchronizing(1);
+        let report = |kind| session.progress(id(1), &status(kind));
+        assert_eq!(report(ItemStatus::Updating), Ok(Verdict::Continue));
+        assert!(!view(&session, 1).is_cancelling());
+        let told = if all {
+            session.cancel_all();
+            Verdict::CancelAll
+        } else {
+            assert_eq!(session.cancel_item(id(1)), Ok(()));
+            Verdict::CancelItem
+        };
+        assert!(
+            view(&session, 1).is_cancelling(),
+            "nobody has acknowledged it"
+        );
+        assert_eq!(report(ItemStatus::Stopped), Ok(told));
+        assert!(!view(&session, 1).is_cancelling());
+        assert_eq!(view(&session, 1).verdict, told, "it stays to be seen");
+        let again = report(ItemStatus::Stopped);
+        assert_eq!(again, Err(CallbackError::ItemFinished));
+    }
+}

@@ -113,6 +113,10 @@ pub trait SyncCallback: Send + Sync {
     ///   but a final status (rule H02). Other items go on.
     /// - [`Verdict::CancelAll`]: the same for every item, and start no new one (rule H03).
     ///
+    /// That final status is how the handler acknowledges a cancel: [`Stopped`](crate::ItemStatus::Stopped)
+    /// for an item in work, [`Skipped`](crate::ItemStatus::Skipped) for one that was not started (`CANCELED` of
+    /// `ReportProgress` in `syncmgr.h`).
+    ///
     /// What binds the handler besides: it reports only items of the current prepare, or added since
     /// (rule H04); after a final status only FAILED may follow (rule H16); the value does not exceed
     /// the maximum, unless the status is indeterminate (rule H17).

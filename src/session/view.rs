@@ -58,6 +58,12 @@ impl ItemView {
         (self.max > 0).then(|| (self.value as f64 / self.max as f64).min(1.0))
     }
 
+    /// Whether the item is cancelled and the handler has not acknowledged it yet, by a final status.
+    #[must_use]
+    pub fn is_cancelling(&self) -> bool {
+        !self.verdict.is_continue() && !self.is_finished()
+    }
+
     /// Whether the item has a final status.
     #[must_use]
     pub fn is_finished(&self) -> bool {
