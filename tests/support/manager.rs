@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use syncmgr::testing::{Recorder, Script, Step};
-use syncmgr::{HandlerId, ItemId, ItemStatus, Registration, SyncManager};
+use syncmgr::{HandlerId, ItemId, ItemStatus, Registration, SyncHandler, SyncManager};
 
 use super::support::id;
 
@@ -45,12 +45,16 @@ impl Records {
         script: Script,
     ) {
         let records = self.clone();
-        let registered = manager.register(handler_id(n), flags, move || {
-            let recorder = Recorder::new();
-            records.0.lock().unwrap().push(recorder.clone());
-            recorder.handler(script.handler())
-        });
+        let make = move || records.record(script.handler());
+        let registered = manager.register(handler_id(n), flags, make);
         assert_eq!(registered, Ok(()));
+    }
+
+    /// Records a handler that a factory of the test's own has made.
+    pub fn record(&self, handler: Arc<dyn SyncHandler>) -> Arc<dyn SyncHandler> {
+        let recorder = Recorder::new();
+        self.0.lock().unwrap().push(recorder.clone());
+        recorder.handler(handler)
     }
 
     /// How many handlers were made.
