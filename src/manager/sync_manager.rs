@@ -137,6 +137,10 @@ impl SyncManager {
 
     /// Which logged errors the user wants to see, as in
     /// [`RunOptions::show_error_if`](crate::RunOptions::show_error_if). It is called on the threads of the handlers.
+    ///
+    /// It may take its time: a host that asks the user waits here. Meanwhile the handler lives, and keeps its place among
+    /// those that are driven at once. A host that asks only when everything is over does the failed items again, by
+    /// [`sync_items`](Self::sync_items).
     #[must_use]
     pub fn show_error_if(self, wanted: impl Fn(&LogEntry) -> bool + Send + Sync + 'static) -> Self {
         self.set(|settings| settings.show_error_if = Some(Arc::new(wanted)))
