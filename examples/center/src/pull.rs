@@ -21,7 +21,7 @@ use syncmgr::{
 use crate::copy::Copier;
 use crate::dir::{self, Dir, Kind, Meta};
 use crate::each::Work;
-use crate::fault::{Fault, Problem, Step};
+use crate::fault::{Problem, Step};
 use crate::list::{self, BadLine, Entry, Sum, hex};
 use crate::show::{bytes, escaped, shortened};
 use crate::task::{End, Task};
@@ -29,6 +29,9 @@ use crate::temp::Namer;
 
 /// The most that is copied between two questions for the verdict.
 const CHUNK: usize = 256 << 10;
+
+/// So many digits of a checksum tell it from any other.
+const SHOWN: usize = 16;
 
 /// The ids of the items and errors are made in these name spaces from the paths of the list.
 const ITEMS: Uuid = Uuid::from_u128(0x27b0_61f8_5f0d_4c8e_9d5a_b6b9_4f7e_1c30);
@@ -265,16 +268,13 @@ impl Work for Pull {
                 End::Succeeded(text)
             }
             Ok(None) => End::Stopped,
-            Err(Failure::Problem(problem)) => {
-                let path = entry.path.clone();
-                End::Failed(Fault { path, problem }.to_string(), None)
-            }
+            Err(Failure::Problem(problem)) => End::Failed(problem.to_string(), None),
             Err(Failure::Sum { found, bytes }) => {
+                let (found, wanted) = (hex(&found), hex(&entry.sum));
                 let text = format!(
-                    "{}: wrong checksum: these {bytes} bytes have {}, the list says {}",
-                    escaped(&entry.path),
-                    hex(&found),
-                    hex(&entry.sum)
+                    "wrong checksum: {bytes} bytes with {}… were found, {}… is in the list",
+                    &found[..SHOWN],
+                    &wanted[..SHOWN]
                 );
                 End::Failed(text, Some(error))
             }
