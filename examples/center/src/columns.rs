@@ -37,7 +37,7 @@ impl Columns {
                 let name = (columns * 3 / 10).clamp(18, 36);
                 (name, room - name - GAP)
             }
-            _ => (room, 0),
+            _ => (room.saturating_sub(GAP), 0),
         };
         Self {
             name,
@@ -147,7 +147,8 @@ mod tests {
         for columns in 0..200 {
             let layout = Columns::of(columns);
             for bar in [layout.bar(Some(0.999)), layout.marquee(7), layout.bar(None)] {
-                assert!(width(&bar) <= layout.bar, "{columns}: {bar:?}");
+                let left_out = layout.bar == 0;
+                assert!(left_out || width(&bar) <= layout.bar, "{columns}: {bar:?}");
                 let row: String = layout.cells(&long, "preparing", &bar, &long).concat();
                 assert!(
                     MARK + width(&row) <= columns.max(MARK),

@@ -156,11 +156,11 @@ impl<W: Work> SyncHandler for Each<W> {
             1,
             move || {
                 round.each(&next, |item, flags| {
-                    if let Ok(task) = Task::new(&callback, item, flags, &this.logged) {
-                        if task.check() {
-                            let max = this.work.measure(item);
-                            task.report(&ProgressUpdate::new().max(max));
-                        }
+                    if let Ok(task) = Task::new(&callback, item, flags, &this.logged)
+                        && task.check()
+                    {
+                        let max = this.work.measure(item);
+                        task.report(&ProgressUpdate::new().max(max));
                     }
                 });
             },

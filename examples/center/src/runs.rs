@@ -100,8 +100,10 @@ impl Runs {
         act: impl Fn(&Run) -> Result<(), CallbackError>,
     ) -> Result<(), CallbackError> {
         let of_handler = |run: &&Run| run.handlers().contains(&handler);
-        let answers = self.active().filter(of_handler).map(act);
-        answers.fold(Err(CallbackError::UnknownItem), |all, one| all.or(one))
+        let answers: Vec<_> = self.active().filter(of_handler).map(act).collect();
+        let taken = answers.iter().find(|answer| answer.is_ok());
+        let answer = taken.or(answers.first()).copied();
+        answer.unwrap_or(Err(CallbackError::UnknownItem))
     }
 
     pub fn cancel_handler(&self, handler: HandlerId) {
