@@ -1,14 +1,23 @@
 //! The runs that were started by keys, until the next start.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use syncmgr::{CallbackError, HandlerId, ItemId, Run, RunReport, Session};
+use syncmgr::{CallbackError, HandlerId, HandlerReport, ItemId, Run, RunReport, Session};
 
 /// The runs of one start and the retries that came after it.
 #[derive(Default)]
 pub struct Runs {
-    /// The oldest first, and whether its report was taken.
-    runs: Vec<(Run, bool)>,
+    /// The oldest first.
+    runs: Vec<Started>,
+}
+
+struct Started {
+    run: Run,
+    /// Its report was taken.
+    told: bool,
+    /// So many items count in its sums that never took part.
+    idle: u64,
 }
 
 /// How far they are.
@@ -23,8 +32,12 @@ pub struct Sums {
 impl Runs {
     /// Adds a run. Those that are over give way, once they were reported.
     pub fn add(&mut self, run: Run) {
-        self.runs.retain(|(run, told)| !told || !run.is_over());
-        self.runs.push((run, false));
+        self.runs.retain(|started| !started.told);
+        self.runs.push(Started {
+            run,
+            told: false,
+            idle: 0,
+        });
     }
 
     pub fn is_empty(&self) -> bool {
@@ -32,7 +45,7 @@ impl Runs {
     }
 
     fn active(&self) -> impl Iterator<Item = &Run> {
-        let runs = self.runs.iter().map(|(run, _)| run);
+        let runs = self.runs.iter().map(|started| &started.run);
         runs.filter(|run| !run.is_over())
     }
 
@@ -45,29 +58,33 @@ impl Runs {
         self.active().any(|run| run.handlers().contains(&handler))
     }
 
-    /// Whether the newest run of the handler has no session of its own yet.
+    /// Whether the handler is in a run in which it has not told its items, and has not ended either.
     pub fn is_waiting(&self, handler: HandlerId) -> bool {
-        let mut newest = self.runs.iter().rev().map(|(run, _)| run);
-        newest
-            .find(|run| run.handlers().contains(&handler))
-            .is_some_and(|run| !run.is_over() && run.session(handler).is_none())
+        self.active().any(|run| {
+            let unfinished = match run.session(handler) {
+                Some(_) => None,
+                None => run.wait_timeout(Duration::ZERO).err(),
+            };
+            let mut handlers = unfinished.iter().flat_map(|open| &open.handlers);
+            handlers.any(|(id, ..)| *id == handler)
+        })
     }
 
     /// The newest session of the handler.
     pub fn session(&self, handler: HandlerId) -> Option<Arc<Session>> {
         let mut newest = self.runs.iter().rev();
-        newest.find_map(|(run, _)| run.session(handler))
+        newest.find_map(|started| started.run.session(handler))
     }
 
     /// The reports of runs that are over since this was asked last.
     pub fn reports(&mut self) -> Vec<RunReport> {
-        let over = self
-            .runs
-            .iter_mut()
-            .filter(|(run, told)| !told && run.is_over());
-        over.map(|(run, told)| {
-            *told = true;
-            run.wait() // it is over, so this returns at once
+        let over = |started: &&mut Started| !started.told && started.run.is_over();
+        let over = self.runs.iter_mut().filter(over);
+        over.map(|started| {
+            let report = started.run.wait(); // it is over, so this returns at once
+            started.told = true;
+            started.idle = report.handlers.iter().map(|(_, report)| idle(report)).sum();
+            report
         })
         .collect()
     }
@@ -75,11 +92,11 @@ impl Runs {
     /// How far all of them are.
     pub fn sums(&self) -> Sums {
         let mut sums = Sums::default();
-        for (run, _) in &self.runs {
-            let progress = run.progress();
+        for started in &self.runs {
+            let progress = started.run.progress();
             sums.handlers += progress.handlers;
             sums.finished += progress.finished;
-            sums.items += progress.totals.items;
+            sums.items += progress.totals.items - started.idle;
             sums.items_finished += progress.totals.finished;
         }
         sums
@@ -112,5 +129,14 @@ impl Runs {
 
     pub fn cancel_all(&self) {
         self.active().for_each(Run::cancel_all);
+    }
+}
+
+/// How many items of a handler count as taking part though none of it was prepared: a session says so of each until its first
+/// prepare.
+fn idle(report: &HandlerReport) -> u64 {
+    match &report.session {
+        Some(session) if report.rounds == 0 => session.snapshot().totals.items,
+        _ => 0,
     }
 }

@@ -114,6 +114,23 @@ fn choices_are_kept_from_start_to_start() {
 }
 
 #[test]
+fn a_handler_of_which_nothing_is_checked_takes_no_part() {
+    let place = Place::new();
+    let mut terminal = started(&place, 100, 30);
+    terminal.press(" "); // on the handler: all of its items
+    terminal.until_shown("[ ] reports");
+    terminal.press("s");
+    terminal.until_shown("all is over");
+    terminal.until_shown("Total: 4 of 4 handlers, 11 of 11 items");
+    assert!(terminal.shows("[ ] accounts"));
+    assert!(!place.tree().join("copy/documents/letters").exists());
+    terminal.press(" ");
+    terminal.until_shown("[x] reports");
+    terminal.press("q");
+    assert_eq!(terminal.ended(), 0);
+}
+
+#[test]
 fn keys_that_skip_cancel_a_handler_and_cancel_all() {
     let place = Place::new();
     let mut terminal = started(&place, 100, 30);
