@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use syncmgr::{
@@ -58,7 +58,7 @@ struct State {
 struct Round {
     items: Vec<(ItemId, Flags)>,
     by_id: HashMap<ItemId, usize>,
-    all_stop: Flags,
+    all_stop: Arc<AtomicBool>,
 }
 
 impl Round {
@@ -114,7 +114,7 @@ impl<W: Work> SyncHandler for Each<W> {
         let old = {
             let mut state = self.state();
             if let Some(round) = &state.round {
-                round.all_stop.all_stop.store(true, Relaxed);
+                round.all_stop.store(true, Relaxed);
             }
             std::mem::replace(&mut state.callback, callback)
         };
@@ -134,10 +134,10 @@ impl<W: Work> SyncHandler for Each<W> {
         {
             return Err(HandlerError::InvalidArgument);
         }
-        let all_stop = Flags::default();
+        let all_stop = Arc::new(AtomicBool::new(false));
         let of_item = |item: &ItemId| {
             let flags = Flags {
-                all_stop: Arc::clone(&all_stop.all_stop),
+                all_stop: Arc::clone(&all_stop),
                 ..Flags::default()
             };
             (*item, flags)
@@ -159,8 +159,9 @@ impl<W: Work> SyncHandler for Each<W> {
                     if let Ok(task) = Task::new(&callback, item, flags, &this.logged)
                         && task.check()
                     {
-                        let max = this.work.measure(item);
-                        task.report(&ProgressUpdate::new().max(max));
+                        // The panic of one item is not to end the others, nor this item, which has yet to begin.
+                        let max = catch_unwind(AssertUnwindSafe(|| this.work.measure(item)));
+                        task.report(&ProgressUpdate::new().max(max.unwrap_or(0)));
                     }
                 });
             },

@@ -163,7 +163,7 @@ mod tests {
             &format!("{EMPTY} a"),
             &format!("{short}g  a"),
             &format!("\\{EMPTY}  a\\b"),
-            "\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}\u{e4}a\u{e4}  a",
+            &format!("{}a\u{e4}  a", "\u{e4}".repeat(31)),
         ] {
             let error = parse(&format!("{EMPTY}  fine\n{line}")).unwrap_err();
             assert!(matches!(error.why, Why::NotALine(_)), "{line}: {error}");

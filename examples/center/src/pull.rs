@@ -1,6 +1,6 @@
 //! Brings the files of a list from a source directory into a destination, each by its checksum.
 //!
-//! One item for each line of the [list](crate::list). A file that the destination has already, with the right checksum,
+//! One item for each line of the [`list`]. A file that the destination has already, with the right checksum,
 //! is left as it is. Any other is copied under a temporary name, its checksum taken on the way, and renamed when it is
 //! right: so a file appears whole and right or not at all. Every step goes by the mirror's [`Dir`], which follows no link.
 //!

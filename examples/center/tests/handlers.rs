@@ -10,13 +10,17 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use syncmgr::testing::{Harness, explore_cancellations, explore_faults};
-use syncmgr::{HandlerError, ItemId, ItemStatus, SyncHandler};
-use syncmgr_center::each::Each;
+use syncmgr::{
+    ErrorId, HandlerError, HandlerInfo, ItemId, ItemName, ItemStatus, SyncCallback, SyncHandler,
+    SyncItem,
+};
+use syncmgr_center::each::{Each, Work};
 use syncmgr_center::flaky::{self, Failed, Flaky, Pace};
 use syncmgr_center::handler::Mirror;
 use syncmgr_center::list::hex;
 use syncmgr_center::place::Places;
 use syncmgr_center::pull::Pull;
+use syncmgr_center::task::{End, Task};
 use syncmgr_center::temp;
 use tempfile::TempDir;
 
@@ -279,6 +283,39 @@ fn the_mirror_keeps_the_rules_here_too() {
         let source = fs::read(place.source().join(path)).unwrap();
         assert_eq!(fs::read(&file).unwrap(), source, "{}", path.display());
     }
+}
+
+/// Two items, of which the first makes the code panic.
+struct Panics;
+
+impl Work for Panics {
+    fn info(&self) -> Result<HandlerInfo, HandlerError> {
+        Ok(HandlerInfo::new("Panics".parse()?))
+    }
+    fn items(&self) -> Vec<SyncItem> {
+        let item = |(id, name)| SyncItem::new(ItemId::from_u128(id), ItemName::shortened(name));
+        [(1, "bad"), (2, "good")].map(item).into()
+    }
+    fn measure(&self, item: ItemId) -> u64 {
+        assert_ne!(item, ItemId::from_u128(1), "on purpose");
+        1
+    }
+    fn perform(&self, task: &Task) -> End {
+        assert_ne!(task.item(), ItemId::from_u128(1), "on purpose");
+        task.advance(1);
+        End::Succeeded(String::new())
+    }
+    fn show_error(&self, _: ErrorId, _: &dyn SyncCallback) -> Option<Vec<ItemId>> {
+        None
+    }
+}
+
+#[test]
+fn a_panic_in_the_work_fails_its_item_and_the_others_go_on() {
+    let trace = Harness::new(Each::new(Panics, 1)).run();
+    trace.assert_conformant();
+    assert_eq!(trace.status("bad"), Some(ItemStatus::Failed), "{trace}");
+    assert_eq!(trace.status("good"), Some(ItemStatus::Succeeded), "{trace}");
 }
 
 #[test]
