@@ -103,7 +103,9 @@ impl App {
                 }
             }
             if !self.runs.is_active() && self.quits.is_none() {
+                let broken = self.groups.iter().any(|group| !group.note.is_empty());
                 self.say(match self.failed().len() {
+                    0 if broken => "all is over; a handler failed as a whole",
                     0 => "all is over, nothing failed",
                     _ => "all is over; r retries what failed",
                 });

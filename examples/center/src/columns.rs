@@ -68,6 +68,11 @@ impl Columns {
         ]
     }
 
+    /// Whether a text fits its column.
+    pub fn shows(self, text: &str) -> bool {
+        width(text) <= self.text
+    }
+
     /// A bar of the part that is done; empty where that is not known.
     pub fn bar(self, part: Option<f64>) -> String {
         bar(part, self.bar)
@@ -95,6 +100,22 @@ impl Columns {
             "░".repeat(after)
         )
     }
+}
+
+/// A text in lines of at most so many columns, and at most so many of them; the last one is cut.
+pub fn wrapped(text: &str, columns: usize, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let is_last = lines.len() >= most;
+        match lines.last_mut() {
+            Some(line) if is_last || width(line) + 1 + width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().map(|line| cut(line, columns)).collect()
 }
 
 /// A sentence, cut at its end so that it takes at most so many columns. Of a name the middle is left out instead.
@@ -164,6 +185,15 @@ mod tests {
         assert_eq!(cut("copied", 5), "copi…");
         assert_eq!(cut("写写写", 4), "写…");
         assert_eq!(cut("copied", 0), "");
+    }
+
+    #[test]
+    fn a_text_is_wrapped_at_its_spaces() {
+        assert_eq!(wrapped("one two three", 7, 3), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 5, 2), ["one", "two …"]);
+        assert_eq!(wrapped("seventeen", 5, 2), ["seve…"]);
+        assert_eq!(wrapped("", 5, 2), [""]);
+        assert_eq!(wrapped("one", 5, 0).len(), 1);
     }
 
     #[test]

@@ -8,15 +8,18 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use syncmgr::{ItemStatus, ItemView, Phase};
-use syncmgr_center::show::{count, shortened, width};
+use syncmgr_center::show::{count, escaped, shortened, width};
 
 use crate::app::{App, Place};
-use crate::columns::{Columns, bar, cut};
+use crate::columns::{Columns, bar, cut, wrapped};
 use crate::model::{Group, Row};
 
 /// The first row that is in sight.
 #[derive(Default)]
 pub struct Scroll(usize);
+
+/// A terminal of fewer rows has none to spare.
+const LOW: usize = 15;
 
 const DIM: Style = Style::new().add_modifier(Modifier::DIM);
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
@@ -26,7 +29,13 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, scroll: &mut Scroll) {
     let area = frame.area();
     let (columns, rows) = (usize::from(area.width), usize::from(area.height));
     let keys = keys(app, columns, rows);
-    let mut below = vec![total(app, columns), Line::raw(cut(&app.message, columns))];
+    let mut below = if rows < LOW {
+        Vec::new()
+    } else {
+        detail(app, columns)
+    };
+    below.push(total(app, columns));
+    below.push(Line::raw(cut(&app.message, columns)));
     below.extend(keys);
     // The table gets what is left, and one row of it at least.
     below.truncate(rows.saturating_sub(1));
@@ -100,7 +109,20 @@ fn handler_line(app: &App, group: &Group, layout: Columns) -> Line<'static> {
         },
         Some(_) => "running",
     };
-    let text = match group.note.as_str() {
+    let text = handler_text(group);
+    let part = (counts.taking_part > 0).then(|| counts.ended as f64 / counts.taking_part as f64);
+    let [name, status, bar, text] = layout.cells(&group.title, word, &layout.bar(part), &text);
+    Line::from(vec![
+        Span::styled(name, BOLD),
+        Span::styled(status, colour(word).patch(BOLD)),
+        Span::raw(bar),
+        Span::styled(text, BOLD),
+    ])
+}
+
+fn handler_text(group: &Group) -> String {
+    let counts = group.counts();
+    match group.note.as_str() {
         "" if counts.taking_part == 0 => count(group.rows.len() as u64, "item"),
         "" => {
             let mut text = format!("{} of {} done", counts.succeeded, counts.taking_part);
@@ -112,15 +134,12 @@ fn handler_line(app: &App, group: &Group, layout: Columns) -> Line<'static> {
             text
         }
         note => note.to_owned(),
-    };
-    let part = (counts.taking_part > 0).then(|| counts.ended as f64 / counts.taking_part as f64);
-    let [name, status, bar, text] = layout.cells(&group.title, word, &layout.bar(part), &text);
-    Line::from(vec![
-        Span::styled(name, BOLD),
-        Span::styled(status, colour(word).patch(BOLD)),
-        Span::raw(bar),
-        Span::styled(text, BOLD),
-    ])
+    }
+}
+
+fn item_text(row: &Row) -> String {
+    let text = row.view.as_ref().map_or("", |view| view.text.as_str());
+    escaped(text)
 }
 
 fn item_line(row: &Row, layout: Columns) -> Line<'static> {
@@ -130,8 +149,7 @@ fn item_line(row: &Row, layout: Columns) -> Line<'static> {
         .view
         .as_ref()
         .map_or(String::new(), |view| item_bar(view, layout));
-    let text = row.view.as_ref().map_or("", |view| view.text.as_str());
-    let text = syncmgr_center::show::escaped(text);
+    let text = item_text(row);
     let name = format!("  {mark} {}", row.name);
     let [name, status, bar, text] = layout.cells(&name, word, &bar, &text);
     Line::from(vec![
@@ -193,6 +211,21 @@ fn log(app: &App, columns: usize, room: usize) -> Vec<Line<'static>> {
     lines
 }
 
+/// The text of the row at the cursor, where its column does not hold all of it.
+fn detail(app: &App, columns: usize) -> Vec<Line<'static>> {
+    let group = app.group();
+    let row = app.cursor.row.and_then(|row| group.rows.get(row));
+    let text = row.map_or_else(|| handler_text(group), item_text);
+    let text = match Columns::of(columns).shows(&text) {
+        true => String::new(),
+        false => text,
+    };
+    wrapped(&text, columns, 3)
+        .into_iter()
+        .map(Line::raw)
+        .collect()
+}
+
 /// The sums over the runs of the last start.
 fn total(app: &App, columns: usize) -> Line<'static> {
     if app.runs.is_empty() {
@@ -250,7 +283,7 @@ fn keys(app: &App, columns: usize, rows: usize) -> Vec<Line<'static>> {
             _ => lines.push((*key).to_owned()),
         }
     }
-    let most = if rows < 15 { 1 } else { 3 };
+    let most = if rows < LOW { 1 } else { 3 };
     let lines = lines.iter().take(most);
     lines
         .map(|line| Line::styled(cut(line, columns), DIM))
