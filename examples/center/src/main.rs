@@ -1,5 +1,5 @@
-//! A small sync centre in the terminal: several handlers under one [`SyncManager`](syncmgr::SyncManager), keys to start, choose,
-//! cancel, skip and retry, and their log.
+//! A small sync centre in the terminal: several handlers under one [`SyncManager`](syncmgr::SyncManager), keys to start,
+//! choose, cancel, skip and retry, and their log.
 //!
 //! ```text
 //! cargo run -p syncmgr-center -- [--choices FILE] [DIR]
