@@ -49,7 +49,7 @@ pub struct Place<'a> {
 }
 
 /// A name that is removed again unless what bears it gets its real name.
-struct Part<'a> {
+pub struct Part<'a> {
     dest: &'a Dir,
     name: OsString,
 }
@@ -64,7 +64,8 @@ impl Drop for Part<'_> {
 }
 
 impl Part<'_> {
-    fn place(mut self, name: &OsStr) -> Result<(), Problem> {
+    /// Gives it its real name, in place of a file or link that has it.
+    pub fn place(mut self, name: &OsStr) -> Result<(), Problem> {
         match self.dest.rename(&self.name, name) {
             Ok(()) => {
                 self.name.clear();
@@ -160,7 +161,8 @@ impl<'a> Copier<'a> {
         Ok(Copied::New(0))
     }
 
-    fn create<'d>(&self, dest: &'d Dir, name: &OsStr) -> Result<(File, Part<'d>), Problem> {
+    /// Makes a file under a temporary name.
+    pub fn create<'d>(&self, dest: &'d Dir, name: &OsStr) -> Result<(File, Part<'d>), Problem> {
         self.fresh(dest, name, |part| dest.create(part))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Several threads work on one item, and the contract says that after the answer "cancel" a handler makes no further report
 //! about the item but its final status. So the first thread that hears it raises a flag here, and every thread looks
-//! at the flag before it asks: [`Job::go_on`] is the only place where a verdict is judged.
+//! at the flag before it asks: `Job::go_on` is the only place where a verdict is judged.
 
 use crate::copy::Watcher;
 use crate::fault::Fault;

@@ -22,7 +22,7 @@ const LONGEST: usize = 255;
 const AROUND: usize = 1 + MARK.len() + DIGITS + END.len();
 
 /// Makes names that no other call of this process makes, and most likely no other process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Namer {
     seed: RandomState,
     count: AtomicU32,
@@ -30,10 +30,7 @@ pub struct Namer {
 
 impl Namer {
     pub fn new() -> Self {
-        Self {
-            seed: RandomState::new(),
-            count: AtomicU32::new(0),
-        }
+        Self::default()
     }
 
     /// A temporary name for the file of this name. Ask again if it exists.
