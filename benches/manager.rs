@@ -36,7 +36,7 @@ struct Handler {
 }
 
 impl Handler {
-    fn new(items: &Arc<[SyncItem]>, work: Work) -> Arc<dyn SyncHandler> {
+    fn make(items: &Arc<[SyncItem]>, work: Work) -> Arc<dyn SyncHandler> {
         Arc::new(Self {
             items: Arc::clone(items),
             work,
@@ -72,7 +72,7 @@ impl SyncHandler for Handler {
     }
 
     fn prepare_for_sync(self: Arc<Self>, _: &[ItemId]) -> Result<Prepared, HandlerError> {
-        self.callback()?.prepare_for_sync_completed(HResult::S_OK)?;
+        let _ = self.callback()?.prepare_for_sync_completed(HResult::S_OK);
         Ok(Prepared::Started)
     }
 
@@ -89,7 +89,7 @@ impl SyncHandler for Handler {
         for item in self.items.iter() {
             let _ = callback.progress(item.id, &done)?;
         }
-        callback.synchronize_completed(HResult::S_OK)?;
+        let _ = callback.synchronize_completed(HResult::S_OK);
         Ok(())
     }
 
@@ -108,7 +108,7 @@ fn items(count: u128) -> Arc<[SyncItem]> {
 
 fn register(manager: &SyncManager, n: u128, items: &Arc<[SyncItem]>, work: Work) {
     let items = Arc::clone(items);
-    let make = move || Handler::new(&items, work.clone());
+    let make = move || Handler::make(&items, work.clone());
     let registered = manager.register(HandlerId::from_u128(n), Registration::new(), make);
     assert!(registered.is_ok(), "the id is not nil");
 }
@@ -129,7 +129,7 @@ fn c1() {
     let one_by_one = || {
         let start = Instant::now();
         let reports: Vec<HandlerReport> = (0..HANDLERS)
-            .map(|_| run_handler(Handler::new(&items, Work::Nothing), RunOptions::new()))
+            .map(|_| run_handler(Handler::make(&items, Work::Nothing), RunOptions::new()))
             .collect();
         let took = start.elapsed();
         assert!(reports.iter().all(|report| report.rounds == 1));

@@ -394,3 +394,22 @@ fn a_second_round_that_fails_gives_its_code() {
     assert_eq!(report.open, ids(2), "those of the last round");
     assert_eq!(handler.count(|seen| *seen == Seen::Synchronize), 1);
 }
+
+#[test]
+fn after_a_cancel_of_all_no_error_is_shown() {
+    let session: Arc<OnceLock<Arc<Session>>> = Arc::default();
+    let cancelled = session.clone();
+    let script = Script::new(1).synchronize(move |handler| {
+        handler.callback().log_error(&jump(1))?;
+        cancelled.get().expect("it was handed out").cancel_all();
+        handler.finish_all(ItemStatus::Failed);
+        handler.complete_synchronize(HResult::S_OK);
+        Ok(())
+    });
+    let options = RunOptions::new()
+        .on_session(move |given| _ = session.set(given))
+        .show_error_if(|_| panic!("nobody wants to look"));
+    let (handler, report) = script.run(options);
+    assert_eq!(shown(&handler), []);
+    assert_eq!(report.result, HResult::S_OK);
+}

@@ -307,3 +307,76 @@ fn a_handler_that_waits_has_no_thread() {
     assert!((1..=2).contains(&threads), "{threads} threads");
     records.judge();
 }
+
+/// A handler that works until the gate opens.
+fn gated(n: u128, gate: mpsc::Receiver<()>) -> Script {
+    let gate = Mutex::new(gate);
+    let wait = Step::run(move || receive("the gate", &gate.lock().unwrap()));
+    Script::new().item(id(n), "item").prepare([wait])
+}
+
+#[test]
+fn a_run_that_is_cancelled_before_it_has_begun_is_over_at_once() {
+    let records = Records::default();
+    let manager = SyncManager::new().concurrency(1);
+    let (open, gate) = mpsc::channel();
+    records.register(&manager, 1, gated(1, gate));
+    records.register(&manager, 2, script(2));
+    let first = manager.update_all();
+    until("the first handler is made", || records.made() == 1);
+    // One waits behind the handler itself, one for a thread.
+    let behind = manager.signal(SyncEvent::Scheduled);
+    behind.cancel_all();
+    first.cancel_handler(handler_id(2));
+    let report = behind.wait_timeout(Duration::ZERO).expect("it is over");
+    assert!(behind.is_over());
+    for n in 1..=2 {
+        let handler = report.handler(handler_id(n)).unwrap();
+        assert_eq!(handler.result, HResult::E_ABORT, "{n}");
+    }
+    assert_eq!(
+        first.handler(handler_id(2)).unwrap().result,
+        HResult::E_ABORT
+    );
+    assert!(first.handler(handler_id(1)).is_none(), "it works");
+
+    // What was cancelled is not joined any more.
+    let again = manager.signal(SyncEvent::Scheduled);
+    open.send(()).unwrap();
+    open.send(()).unwrap();
+    let report = within("the run", move || again.wait());
+    assert!(report.is_success(), "{report:?}");
+    let report = within("the first run", move || first.wait());
+    assert!(report.handler(handler_id(1)).unwrap().is_success());
+    records.judge();
+}
+
+#[test]
+fn items_of_which_none_was_chosen_do_not_count() {
+    let records = Records::default();
+    let manager = SyncManager::new();
+    records.register(&manager, 1, script(1));
+    manager.choose(handler_id(1), id(1), false);
+    let run = manager.update_all();
+    let progress = within("the run", move || {
+        assert!(run.wait().is_success());
+        run.progress()
+    });
+    assert_eq!(progress.totals.items, 0);
+    records.judge();
+}
+
+#[test]
+fn what_ends_a_handler_before_it_has_a_session_is_logged() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let broken = Script::new().participation(Err(HResult::E_FAIL));
+    records.register(&manager, 1, broken);
+    let run = manager.update_all();
+    let report = within("the run", move || run.wait());
+    let error = report.handlers[0].1.error.clone().expect("it failed");
+    let log = manager.log(&syncmgr::LogFilter::new().handler(handler_id(1)));
+    let texts: Vec<_> = log.into_iter().map(|entry| entry.text).collect();
+    assert_eq!(texts, [error]);
+    records.judge();
+}

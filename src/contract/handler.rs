@@ -141,7 +141,9 @@ use crate::{
 ///             state.chosen = items.to_vec();
 ///             state.skipped.clear();
 ///         });
-///         self.callback()?.prepare_for_sync_completed(HResult::S_OK)?;
+///         // Refused only where the host has let go. No `?`: after a completion the answer is `Started`, whatever
+///         // became of it (rule H06).
+///         let _ = self.callback()?.prepare_for_sync_completed(HResult::S_OK);
 ///         Ok(Prepared::Started)
 ///     }
 ///     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {

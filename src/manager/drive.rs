@@ -236,6 +236,9 @@ impl Run<'_> {
             return Ok(None);
         };
         for entry in self.session.log() {
+            if self.session.is_cancelled() {
+                break; // the user wants to see nothing more
+            }
             if entry.sequence <= self.shown {
                 continue;
             }

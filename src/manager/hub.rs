@@ -152,6 +152,11 @@ impl State {
         done.cloned().collect()
     }
 
+    /// Whether a worker has taken the part.
+    fn has_worker(&self, part: &Arc<Part>) -> bool {
+        self.running.iter().any(|other| Arc::ptr_eq(other, part))
+    }
+
     fn keep(&mut self, entry: LogEntry, capacity: usize) {
         if capacity == 0 {
             self.log_lost += 1;
@@ -222,20 +227,35 @@ impl Hub {
 
     /// The part is over; answers false where it was given up before.
     pub(super) fn end(&self, part: &Arc<Part>, report: HandlerReport) -> bool {
-        self.over(part, report, |_| {})
+        self.over(part, report, |_| true)
+    }
+
+    /// Ends a part that no worker has: one that is ready, or waits behind another.
+    pub(super) fn end_unbegun(&self, part: &Arc<Part>, why: &str) {
+        let report = part.never_begun(why);
+        self.over(part, report, |state| !state.has_worker(part));
     }
 
     /// As [`end`](Self::end), for a part whose worker is left behind.
     pub(super) fn give_up(&self, part: &Arc<Part>, report: HandlerReport) -> bool {
-        self.over(part, report, |state| state.workers -= 1)
+        self.over(part, report, |state| {
+            state.workers -= 1;
+            true
+        })
     }
 
-    fn over(&self, part: &Arc<Part>, report: HandlerReport, then: impl FnOnce(&mut State)) -> bool {
+    /// The part is over, if `agreed` says so and it was not before.
+    fn over(
+        &self,
+        part: &Arc<Part>,
+        report: HandlerReport,
+        agreed: impl FnOnce(&mut State) -> bool,
+    ) -> bool {
         let log = report.session.as_ref().map(|session| session.log());
         let mut left: Vec<Connections> = Vec::new();
         {
             let mut state = self.state.lock();
-            if !part.end(report.clone()) {
+            if part.is_over() || !agreed(&mut state) || !part.end(report.clone()) {
                 return false;
             }
             for entry in log.into_iter().flatten() {
@@ -255,7 +275,6 @@ impl Hub {
                 state.leave(part);
                 left.extend(part.batch.leave());
             }
-            then(&mut state);
         }
         // Closes them, if no session shares them: user code.
         drop(left);
@@ -263,20 +282,21 @@ impl Hub {
         true
     }
 
-    /// Cancels a part. What it waits to do is not asked of the part before it any more, unless another waits for it too.
-    pub(super) fn cancel(&self, part: &Part) {
+    /// Cancels a part. One that has not begun is over, and what it waits to do is not asked of the part before it any
+    /// more, unless another waits for it too.
+    pub(super) fn cancel(&self, part: &Arc<Part>) {
         let wanted = part.wanted();
         part.cancel_all();
-        let Some(mut items) = wanted.filter(|items| !items.is_empty()) else {
-            return;
-        };
-        let state = self.state.lock();
-        if let Some(busy) = state.busy.get(&part.id) {
-            let others = busy.waiting.iter().filter_map(|part| part.wanted());
-            let others: HashSet<ItemId> = others.flatten().collect();
-            items.retain(|item| !others.contains(item));
-            busy.current.withdraw(&items);
+        if let Some(mut items) = wanted.filter(|items| !items.is_empty()) {
+            let state = self.state.lock();
+            if let Some(busy) = state.busy.get(&part.id) {
+                let others = busy.waiting.iter().filter_map(|part| part.wanted());
+                let others: HashSet<ItemId> = others.flatten().collect();
+                items.retain(|item| !others.contains(item));
+                busy.current.withdraw(&items);
+            }
         }
+        self.end_unbegun(part, "it was cancelled before it was started");
     }
 
     /// The parts that are running, a while from now; none where the last worker has ended.

@@ -105,14 +105,23 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
                     call: "the factory",
                     message: panic_text(&*payload),
                 };
-                let text = fault.to_string();
-                hub.log(Some(part.id), LogLevel::Error, &text);
-                return part.failed(HResult::E_UNEXPECTED, text, vec![fault]);
+                let report = part.failed(HResult::E_UNEXPECTED, fault.to_string(), vec![fault]);
+                log_early(hub, part, &report);
+                return report;
             }
         }
     };
     let options = options(hub, part, order);
-    drive_with(part, handler, options)
+    let report = drive_with(part, handler, options);
+    log_early(hub, part, &report);
+    report
+}
+
+/// What ended a run before there was a session to log it in.
+fn log_early(hub: &Hub, part: &Part, report: &HandlerReport) {
+    if let (None, Some(error)) = (&report.session, &report.error) {
+        hub.log(Some(part.id), LogLevel::Error, error);
+    }
 }
 
 fn drive_with(part: &Part, handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {

@@ -67,7 +67,7 @@ use crate::session::Phase;
 ///         Ok(())
 ///     }
 ///     fn prepare_for_sync(self: Arc<Self>, _: &[ItemId]) -> Result<Prepared, HandlerError> {
-///         self.callback()?.prepare_for_sync_completed(HResult::S_OK)?;
+///         let _ = self.callback()?.prepare_for_sync_completed(HResult::S_OK); // no `?`: rule H06
 ///         Ok(Prepared::Started)
 ///     }
 ///     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
@@ -77,7 +77,7 @@ use crate::session::Phase;
 ///             Verdict::Continue => room.succeed()?,
 ///             _ => room.skip()?,
 ///         }
-///         callback.synchronize_completed(HResult::S_OK)?;
+///         let _ = callback.synchronize_completed(HResult::S_OK); // no `?`: rule H08
 ///         Ok(())
 ///     }
 ///     fn set_item_status(&self, _: ItemId, _: ItemStatus) -> Result<(), HandlerError> {

@@ -107,6 +107,12 @@ impl Run {
         }
     }
 
+    /// What became of one handler, once it has been let go.
+    #[must_use]
+    pub fn handler(&self, handler: HandlerId) -> Option<HandlerReport> {
+        self.part(handler)?.report()
+    }
+
     /// How far the run is. It costs what has changed since this was asked last, of this run or a clone of it: see
     /// [`RunObserver`].
     #[must_use]

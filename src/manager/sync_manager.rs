@@ -221,8 +221,8 @@ impl SyncManager {
             (entry, current, waiting)
         };
         for part in waiting {
-            let report = part.never_begun("its handler was unregistered before it was started");
-            self.hub.end(&part, report);
+            self.hub
+                .end_unbegun(&part, "its handler was unregistered before it was started");
         }
         if let Some(part) = current {
             part.cancel_all();
@@ -507,8 +507,8 @@ impl Drop for SyncManager {
             (waiting, state.running.clone())
         };
         for part in waiting {
-            let report = part.never_begun("the manager was dropped before it was started");
-            self.hub.end(&part, report);
+            self.hub
+                .end_unbegun(&part, "the manager was dropped before it was started");
         }
         for part in running {
             part.cancel_all();

@@ -143,6 +143,12 @@ impl Session {
         wake(waiting);
     }
 
+    /// Whether [`cancel_all`](Self::cancel_all) was called.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.stage.lock().cancelled
+    }
+
     /// Changes the flags of every item in its current slot. To be called with the stage locked.
     fn change_all(&self, edit: impl Fn(u32) -> u32) {
         for number in 0..self.table.len() {
@@ -290,8 +296,14 @@ impl Session {
         let Ok((stage, _)) = self.stage() else {
             return;
         };
+        // No item has taken part where nothing was prepared.
+        let leaves = match self.driven && !stage.begun {
+            true => slot::MEMBER,
+            false => 0,
+        };
         self.change_all(|flags| {
-            (flags | slot::RELEASED | slot::FROZEN) & !(slot::OPEN | slot::WORKING | slot::WAITED)
+            (flags | slot::RELEASED | slot::FROZEN)
+                & !(slot::OPEN | slot::WORKING | slot::WAITED | leaves)
         });
         self.board.set_phase(Phase::Released);
         self.mailbox.close();

@@ -47,11 +47,18 @@ struct Share {
     finished: bool,
 }
 
+impl Share {
+    fn measured(self) -> u128 {
+        if self.max > 0 { self.value.into() } else { 0 }
+    }
+}
+
 /// Wide enough that they never stop at a limit: what was added can be taken off again.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     value: u128,
     max: u128,
+    measured: u128,
     finished: u64,
 }
 
@@ -59,12 +66,14 @@ impl Sums {
     fn add(&mut self, share: Share) {
         self.value += u128::from(share.value);
         self.max += u128::from(share.max);
+        self.measured += share.measured();
         self.finished += u64::from(share.finished);
     }
 
     fn take(&mut self, share: Share) {
         self.value -= u128::from(share.value);
         self.max -= u128::from(share.max);
+        self.measured -= share.measured();
         self.finished -= u64::from(share.finished);
     }
 }
@@ -134,11 +143,13 @@ impl Observer {
     /// The sums over the items that take part, as of the last look. It costs nothing.
     #[must_use]
     pub fn totals(&self) -> Totals {
+        let narrow = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
         Totals {
-            value: u64::try_from(self.sums.value).unwrap_or(u64::MAX),
-            max: u64::try_from(self.sums.max).unwrap_or(u64::MAX),
+            value: narrow(self.sums.value),
+            max: narrow(self.sums.max),
             items: self.shares.len() as u64,
             finished: self.sums.finished,
+            measured: narrow(self.sums.measured),
         }
     }
 

@@ -34,7 +34,7 @@ pub struct ItemView {
     /// told: a cancel of everything that comes later shows only in the answer to its late `Failed`.
     pub verdict: Verdict,
     /// Whether the item takes part: every item until the first prepare, then those of the prepares and those added
-    /// since.
+    /// since. None in a driven session that was released without a prepare.
     pub selected: bool,
 }
 
@@ -83,15 +83,24 @@ pub struct Totals {
     pub items: u64,
     /// How many of them have a final status.
     pub finished: u64,
+    /// The part of `value` that belongs to `max`: the sum of the values of the items that told a maximum.
+    pub measured: u64,
 }
 
 impl Totals {
+    /// How much is done, from 0 to 1, as far as maxima were told; none where none was.
+    #[must_use]
+    pub fn fraction(&self) -> Option<f64> {
+        (self.max > 0).then(|| (self.measured as f64 / self.max as f64).min(1.0))
+    }
+
     /// Adds the sums of another session.
     pub(crate) fn add_all(&mut self, other: &Self) {
         self.value = self.value.saturating_add(other.value);
         self.max = self.max.saturating_add(other.max);
         self.items += other.items;
         self.finished += other.finished;
+        self.measured = self.measured.saturating_add(other.measured);
     }
 
     /// What an item adds to the values and to the maxima; none where it takes no part.
@@ -106,6 +115,9 @@ impl Totals {
         };
         self.value = self.value.saturating_add(value);
         self.max = self.max.saturating_add(max);
+        if max > 0 {
+            self.measured = self.measured.saturating_add(value);
+        }
         self.items += 1;
         self.finished += u64::from(view.is_finished());
     }

@@ -129,6 +129,13 @@ impl Session {
         if self.phase == Phase::Released {
             return;
         }
+        let unprepared = self.shape.driven && self.round.is_none();
+        for n in 0..self.items.len() {
+            // It is told once, whether it was in work, or takes no part any more.
+            if unprepared && !std::mem::take(&mut self.items[n].in_work) {
+                self.note(Note::Item(self.items[n].id));
+            }
+        }
         self.end_work();
         self.line = None;
         self.enter(Phase::Released);
@@ -179,7 +186,10 @@ impl Session {
 /// The observer's side.
 impl Session {
     pub fn is_selected(&self, id: ItemId) -> bool {
-        self.round.is_none() || self.rounds.contains(&id)
+        match self.round {
+            None => self.all_take_part(),
+            Some(_) => self.rounds.contains(&id),
+        }
     }
 
     pub fn totals(&self) -> Totals {
@@ -187,6 +197,9 @@ impl Session {
         for item in self.items.iter().filter(|item| self.is_selected(item.id)) {
             let most = if item.max > 0 { item.max } else { u64::MAX };
             totals.value = totals.value.saturating_add(item.value.min(most));
+            if item.max > 0 {
+                totals.measured = totals.measured.saturating_add(item.value.min(most));
+            }
             totals.max = totals.max.saturating_add(item.max);
             totals.items += 1;
             totals.finished += u64::from(item.is_finished());

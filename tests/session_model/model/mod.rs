@@ -162,8 +162,16 @@ impl Session {
         item.ok_or(UnknownItem)
     }
 
+    /// Without a round: every item does, unless none ever will.
+    pub fn all_take_part(&self) -> bool {
+        self.phase != Phase::Released || !self.shape.driven
+    }
+
     pub fn takes_part(&self, id: ItemId) -> bool {
-        self.round.as_ref().is_none_or(|round| round.contains(&id))
+        match &self.round {
+            Some(round) => round.contains(&id),
+            None => self.all_take_part(),
+        }
     }
 
     /// The item, if it takes part.
