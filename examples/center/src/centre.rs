@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use syncmgr::{
-    ErrorId, HandlerError, HandlerId, LogEntry, ManagerError, Participation, Registration,
-    SyncEvent, SyncFlags, SyncHandler, SyncItem, SyncManager,
+    ErrorId, HandlerId, LogEntry, ManagerError, Registration, SyncHandler, SyncItem, SyncManager,
 };
 use syncmgr_center::broken::Broken;
 use syncmgr_center::each::Each;
@@ -46,7 +45,7 @@ pub struct Listed {
     pub id: HandlerId,
     pub title: String,
     /// Its items, or why there are none.
-    pub items: Result<Vec<SyncItem>, HandlerError>,
+    pub items: Result<Vec<SyncItem>, String>,
 }
 
 type Make = Arc<dyn Fn() -> Arc<dyn SyncHandler> + Send + Sync>;
@@ -79,19 +78,38 @@ impl Centre {
         let failed = Failed::default();
         let make = move || Each::new(Flaky::new(PACE, &failed), 4) as Arc<dyn SyncHandler>;
         centre.add(FLAKY, "Fails on purpose", Arc::new(make))?;
+        centre.list();
         Ok(centre)
     }
 
     fn add(&mut self, id: HandlerId, title: &str, make: Make) -> Result<(), ManagerError> {
-        let items = list(&*make());
         let registration = Registration::new().description(title);
         self.manager.register(id, registration, move || make())?;
         self.handlers.push(Listed {
             id,
             title: title.to_owned(),
-            items,
+            items: Ok(Vec::new()),
         });
         Ok(())
+    }
+
+    /// Asks the handlers for their items, so that there is something to choose from.
+    fn list(&mut self) {
+        let report = self.manager.enumerate_all().wait();
+        let mut listings = self.manager.listing();
+        for handler in &mut self.handlers {
+            let listing = listings
+                .iter_mut()
+                .find(|listing| listing.handler == handler.id);
+            let report = report.handler(handler.id);
+            handler.items = match listing {
+                Some(listing) => Ok(std::mem::take(&mut listing.items)),
+                None => match report.and_then(|report| report.error.clone()) {
+                    Some(error) => Err(error),
+                    None => Ok(Vec::new()), // it has none, or takes no part
+                },
+            };
+        }
     }
 }
 
@@ -106,14 +124,6 @@ fn made<H: SyncHandler + 'static>(
     match result {
         Ok(handler) => handler,
         Err(error) => Broken::new(&*error.into()),
-    }
-}
-
-/// The items of a handler without a run of it: the manager has no call for that.
-fn list(handler: &dyn SyncHandler) -> Result<Vec<SyncItem>, HandlerError> {
-    match handler.initialize(SyncFlags::new(SyncEvent::Manual), None)? {
-        Participation::Joins => Ok(handler.items()?.into_items()),
-        Participation::Declines => Ok(Vec::new()),
     }
 }
 

@@ -82,7 +82,7 @@ impl Group {
                     group.add(item.id, item.name.as_str(), chosen.unwrap_or(item.checked));
                 }
             }
-            Err(error) => group.note = escaped(error.to_string()),
+            Err(error) => group.note = escaped(error),
         }
         group
     }

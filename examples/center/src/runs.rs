@@ -1,9 +1,8 @@
 //! The runs that were started by keys, until the next start.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use syncmgr::{CallbackError, HandlerId, HandlerReport, ItemId, Run, RunReport, Session};
+use syncmgr::{CallbackError, HandlerId, ItemId, Run, RunReport, Session};
 
 /// The runs of one start and the retries that came after it.
 #[derive(Default)]
@@ -16,8 +15,6 @@ struct Started {
     run: Run,
     /// Its report was taken.
     told: bool,
-    /// So many items count in its sums that never took part.
-    idle: u64,
 }
 
 /// How far they are.
@@ -33,11 +30,7 @@ impl Runs {
     /// Adds a run. Those that are over give way, once they were reported.
     pub fn add(&mut self, run: Run) {
         self.runs.retain(|started| !started.told);
-        self.runs.push(Started {
-            run,
-            told: false,
-            idle: 0,
-        });
+        self.runs.push(Started { run, told: false });
     }
 
     pub fn is_empty(&self) -> bool {
@@ -61,12 +54,8 @@ impl Runs {
     /// Whether the handler is in a run in which it has not told its items, and has not ended either.
     pub fn is_waiting(&self, handler: HandlerId) -> bool {
         self.active().any(|run| {
-            let unfinished = match run.session(handler) {
-                Some(_) => None,
-                None => run.wait_timeout(Duration::ZERO).err(),
-            };
-            let mut handlers = unfinished.iter().flat_map(|open| &open.handlers);
-            handlers.any(|(id, ..)| *id == handler)
+            let is_in = run.handlers().contains(&handler);
+            is_in && run.session(handler).is_none() && run.handler(handler).is_none()
         })
     }
 
@@ -83,7 +72,6 @@ impl Runs {
         over.map(|started| {
             let report = started.run.wait(); // it is over, so this returns at once
             started.told = true;
-            started.idle = report.handlers.iter().map(|(_, report)| idle(report)).sum();
             report
         })
         .collect()
@@ -96,7 +84,7 @@ impl Runs {
             let progress = started.run.progress();
             sums.handlers += progress.handlers;
             sums.finished += progress.finished;
-            sums.items += progress.totals.items - started.idle;
+            sums.items += progress.totals.items;
             sums.items_finished += progress.totals.finished;
         }
         sums
@@ -129,14 +117,5 @@ impl Runs {
 
     pub fn cancel_all(&self) {
         self.active().for_each(Run::cancel_all);
-    }
-}
-
-/// How many items of a handler count as taking part though none of it was prepared: a session says so of each until its first
-/// prepare.
-fn idle(report: &HandlerReport) -> u64 {
-    match &report.session {
-        Some(session) if report.rounds == 0 => session.snapshot().totals.items,
-        _ => 0,
     }
 }
