@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use syncmgr::testing::{Recorder, Script, Step};
@@ -46,6 +47,24 @@ impl Records {
     ) {
         let records = self.clone();
         let registered = manager.register(handler_id(n), flags, move || {
+            let recorder = Recorder::new();
+            records.0.lock().unwrap().push(recorder.clone());
+            recorder.handler(script.handler())
+        });
+        assert_eq!(registered, Ok(()));
+    }
+
+    /// As [`register`](Self::register), where each handler follows a script of its own: that of the first is made of 1.
+    pub fn register_made(
+        &self,
+        manager: &SyncManager,
+        n: u128,
+        make: impl Fn(usize) -> Script + Send + Sync + 'static,
+    ) {
+        let records = self.clone();
+        let times = AtomicUsize::new(0);
+        let registered = manager.register(handler_id(n), Registration::new(), move || {
+            let script = make(times.fetch_add(1, Ordering::SeqCst) + 1);
             let recorder = Recorder::new();
             records.0.lock().unwrap().push(recorder.clone());
             recorder.handler(script.handler())
