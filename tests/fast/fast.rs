@@ -53,10 +53,10 @@ mod harness;
 mod manager_bad_input;
 #[path = "../manager_control.rs"]
 mod manager_control;
+#[path = "../manager_errors.rs"]
+mod manager_errors;
 #[path = "../manager_listing.rs"]
 mod manager_listing;
-#[path = "../manager_log.rs"]
-mod manager_log;
 #[path = "../manager_observe.rs"]
 mod manager_observe;
 #[path = "../manager_pairs.rs"]

@@ -1,0 +1,452 @@
+//! Two things at once: what is done to a manager while a handler of it runs, shows a dialog or holds a connection.
+
+#![cfg(feature = "testing")]
+
+#[path = "support/gate.rs"]
+mod gate;
+#[path = "support/manager.rs"]
+mod manager;
+mod support;
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gate::{
+    Gate, finish, gated, goes_well, initialized, named, of, rounds, status_of, succeed_in, wait_for,
+};
+use manager::{Records, handler_id, script, succeed};
+use support::{LIMIT, id, join, receive, until};
+use syncmgr::testing::{Script, Step};
+use syncmgr::{
+    CallbackError, Dialog, HResult, HandlerFlags, ItemStatus, LogFilter, ManagerError, Phase,
+    RegisterFlags, Registration, Run, SyncCallback, SyncEvent, SyncManager, Verdict,
+};
+
+/// Waits until everything is cancelled.
+fn until_cancelled(callback: &Arc<dyn SyncCallback>) {
+    until("the cancel", || {
+        callback.can_continue(None) == Ok(Verdict::CancelAll)
+    });
+}
+
+/// A handler that has the turn, comes to the gate, and keeps the turn until it is told to stop.
+fn shows_a_dialog(n: u128, gate: &Gate) -> Script {
+    let gate = gate.clone();
+    gate.open();
+    Script::new().sync_item(named(n)).synchronize([
+        Step::report(id(n)).status(ItemStatus::Updating),
+        Step::call(move |callback| {
+            assert_eq!(callback.enable_modeless(true), Ok(Dialog::Granted));
+            gate.pass();
+            until_cancelled(callback);
+        }),
+        Step::report(id(n)).value(1),
+    ])
+}
+
+/// What is open.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<usize>>);
+
+struct Line(Lines);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        *self.0.0.lock().unwrap() -= 1;
+    }
+}
+
+impl Lines {
+    fn manager(&self) -> SyncManager {
+        let lines = self.clone();
+        SyncManager::new().connector(
+            move |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
+                *lines.0.lock().unwrap() += 1;
+                Ok(Box::new(Line(lines.clone())))
+            },
+        )
+    }
+
+    fn open(&self) -> usize {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A script that may connect.
+fn connects(n: u128) -> Script {
+    Script::new()
+        .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
+        .sync_item(named(n))
+}
+
+/// Waits until a run was told to stop.
+#[track_caller]
+fn is_cancelled(run: &Run, n: u128) {
+    until("the cancel", || {
+        let session = run.session(handler_id(n)).expect("it told its items");
+        session.can_continue(None) == Ok(Verdict::CancelAll)
+    });
+}
+
+#[test]
+fn unregistered_while_it_shows_a_dialog() {
+    let manager = Arc::new(SyncManager::new());
+    let records = Records::default();
+    let gate = Gate::new();
+    records.register(&manager, 1, shows_a_dialog(1, &gate));
+    records.register(&manager, 2, script(2).prepare([Step::dialog()]));
+    let run = manager.sync_items(handler_id(1), [id(1)]).unwrap();
+    gate.reached();
+    assert!(manager.dialog_arbiter().is_taken());
+    let same = manager.clone();
+    let gone = thread::spawn(move || same.unregister(handler_id(1)));
+    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    assert!(!manager.dialog_arbiter().is_taken());
+    assert!(run.is_over());
+    let report = finish(&run);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
+    goes_well(&manager.update_all());
+    records.judge();
+}
+
+#[test]
+fn unregistered_while_connections_are_open() {
+    let lines = Lines::default();
+    let manager = Arc::new(lines.manager().concurrency(2));
+    let records = Records::default();
+    let (gate, other) = (Gate::new(), Gate::new());
+    let steps = [Step::connect(Some("office"))]
+        .into_iter()
+        .chain(gated(id(1), &gate));
+    records.register(&manager, 1, connects(1).synchronize(steps));
+    let busy = Script::new()
+        .sync_item(named(2))
+        .synchronize(gated(id(2), &other));
+    records.register(&manager, 2, busy);
+    let run = manager.update_all();
+    gate.reached();
+    other.reached();
+    assert_eq!(lines.open(), 1);
+    let same = manager.clone();
+    let gone = thread::spawn(move || same.unregister(handler_id(1)));
+    is_cancelled(&run, 1);
+    gate.open();
+    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    assert_eq!(lines.open(), 1, "another handler of the run goes on (M08)");
+    assert!(!run.is_over());
+    other.open();
+    let report = finish(&run);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
+    assert_eq!(status_of(of(&report, 2), 2), Some(ItemStatus::Succeeded));
+    until("the connection is closed", || lines.open() == 0);
+    records.judge();
+}
+
+#[test]
+fn unregistered_while_it_hangs() {
+    let manager = SyncManager::new().deadline(Duration::from_millis(100));
+    let records = Records::default();
+    let hang = Gate::new();
+    records.register(&manager, 1, script(1).prepare([hang.step()]));
+    let run = manager.update_all();
+    hang.reached();
+    let started = Instant::now();
+    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
+    assert!(started.elapsed() < LIMIT / 2);
+    assert_eq!(manager.handlers(), []);
+    let report = finish(&run);
+    assert_eq!(of(&report, 1).result, HResult::E_ABORT);
+    hang.open();
+    records.judge();
+}
+
+#[test]
+fn unregistered_by_itself() {
+    let manager = Arc::new(SyncManager::new().deadline(Duration::from_millis(50)));
+    let records = Records::default();
+    let weak = Arc::downgrade(&manager);
+    let (tell, told) = std::sync::mpsc::channel();
+    let script = script(1).prepare([Step::run(move || {
+        let manager = weak.upgrade().expect("the test holds it");
+        tell.send(manager.unregister(handler_id(1))).unwrap();
+    })]);
+    records.register(&manager, 1, script);
+    let run = manager.update_all();
+    let answer = receive("unregister", &told);
+    assert_eq!(answer, Ok(Registration::new()));
+    wait_for(&run);
+    assert_eq!(manager.registration(handler_id(1)), None);
+    assert_eq!(
+        manager.enumerate(handler_id(1)).err(),
+        Some(ManagerError::UnknownHandler { id: handler_id(1) })
+    );
+    records.judge();
+}
+
+#[test]
+fn signalled_while_it_runs() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let gate = Gate::new();
+    let flags = RegisterFlags::CONNECT | RegisterFlags::IDLE;
+    let script = Script::new()
+        .sync_item(named(1))
+        .synchronize(gated(id(1), &gate));
+    records.register_for(&manager, 1, Registration::new().flags(flags), script);
+    let run = manager.update_all();
+    gate.reached();
+    let events = [SyncEvent::Connect, SyncEvent::Idle, SyncEvent::Connect];
+    let runs = events.map(|event| manager.signal(event));
+    let none = manager.signal(SyncEvent::PendingDisconnect);
+    assert!(none.is_over(), "it is not registered for that");
+    assert_eq!(records.made(), 1);
+    gate.open();
+    goes_well(&run);
+    runs.iter().for_each(goes_well);
+    let traces = records.traces();
+    let events: Vec<_> = traces
+        .iter()
+        .map(|trace| initialized(trace).0.event())
+        .collect();
+    let order = [SyncEvent::Manual, SyncEvent::Connect, SyncEvent::Idle];
+    assert_eq!(events, order);
+    records.judge();
+}
+
+#[test]
+fn replaced_while_it_runs() {
+    let manager = SyncManager::new();
+    let (old, new) = (Records::default(), Records::default());
+    let gate = Gate::new();
+    let script = Script::new()
+        .sync_item(named(1))
+        .synchronize(gated(id(1), &gate));
+    old.register(&manager, 1, script);
+    let run = manager.update_all();
+    gate.reached();
+    let other = Script::new()
+        .sync_item(named(2))
+        .synchronize(succeed(id(2)));
+    let registration = Registration::new().description("new");
+    new.register_for(&manager, 1, registration.clone(), other);
+    assert_eq!(manager.registration(handler_id(1)), Some(registration));
+    let next = manager.update_all();
+    assert_eq!((old.made(), new.made()), (1, 0), "not both at once");
+    gate.open();
+    let report = succeed_in(&run);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Succeeded));
+    let report = succeed_in(&next);
+    assert_eq!(status_of(of(&report, 1), 2), Some(ItemStatus::Succeeded));
+    assert_eq!((old.made(), new.made()), (1, 1));
+    old.judge();
+    new.judge();
+}
+
+#[test]
+fn unregistered_and_registered_anew_while_it_runs() {
+    let manager = Arc::new(SyncManager::new());
+    let (old, new) = (Records::default(), Records::default());
+    let gate = Gate::new();
+    let slow = Script::new()
+        .sync_item(named(1))
+        .synchronize(gated(id(1), &gate));
+    old.register(&manager, 1, slow);
+    let run = manager.update_all();
+    gate.reached();
+    let same = manager.clone();
+    let gone = thread::spawn(move || same.unregister(handler_id(1)));
+    is_cancelled(&run, 1);
+    new.register(&manager, 1, script(1));
+    let next = manager.update_all();
+    assert_eq!(new.made(), 0, "its old run goes on");
+    gate.open();
+    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    let report = succeed_in(&next);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Succeeded));
+    let report = finish(&run);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
+    old.judge();
+    new.judge();
+}
+
+#[test]
+fn chosen_while_it_runs() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let gate = Gate::new();
+    let script = Script::new()
+        .sync_item(named(1))
+        .sync_item(named(2))
+        .synchronize(gated(id(1), &gate).into_iter().chain(succeed(id(2))));
+    records.register(&manager, 1, script);
+    let run = manager.update_all();
+    gate.reached();
+    manager.choose(handler_id(1), id(2), false);
+    manager.choose(handler_id(1), id(9), true);
+    gate.open();
+    let report = succeed_in(&run);
+    assert_eq!(status_of(of(&report, 1), 2), Some(ItemStatus::Succeeded));
+    goes_well(&manager.update_all());
+    assert_eq!(rounds(&records.traces()[1]), [vec![id(1)]]);
+    assert_eq!(manager.choices().get(handler_id(1), id(2)), Some(false));
+    records.judge();
+}
+
+#[test]
+fn the_manager_dropped_while_a_dialog_is_shown() {
+    let manager = SyncManager::new();
+    let arbiter = manager.dialog_arbiter();
+    let records = Records::default();
+    let gate = Gate::new();
+    records.register(&manager, 1, shows_a_dialog(1, &gate));
+    let run = manager.update_all();
+    gate.reached();
+    assert!(arbiter.is_taken());
+    drop(manager);
+    let report = finish(&run);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
+    assert_eq!(of(&report, 1).phase, Phase::Completed);
+    assert!(!arbiter.is_taken());
+    records.judge();
+}
+
+#[test]
+fn the_manager_dropped_by_a_handler_of_its_own() {
+    let manager = Arc::new(SyncManager::new());
+    let records = Records::default();
+    let held = Arc::new(Mutex::new(Some(manager.clone())));
+    let gate = Gate::new();
+    let at = gate.clone();
+    let script = Script::new().inline().sync_item(named(1)).synchronize([
+        Step::report(id(1)).status(ItemStatus::Updating),
+        Step::run(move || {
+            at.pass();
+            drop(held.lock().unwrap().take());
+        }),
+        Step::report(id(1)).value(1),
+    ]);
+    records.register(&manager, 1, script);
+    let run = manager.update_all();
+    gate.reached();
+    drop(manager);
+    gate.open();
+    let report = finish(&run);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
+    records.judge();
+}
+
+#[test]
+fn everything_cancelled_beside_a_start_that_waits() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let gate = Gate::new();
+    let script = Script::new()
+        .sync_item(named(1))
+        .synchronize(gated(id(1), &gate));
+    records.register(&manager, 1, script);
+    let run = manager.update_all();
+    gate.reached();
+    let waits = manager.update_all();
+    run.cancel_all();
+    gate.open();
+    let report = finish(&run);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
+    let report = succeed_in(&waits);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Succeeded));
+    records.judge();
+}
+
+#[test]
+fn hung_while_a_connection_is_open() {
+    let lines = Lines::default();
+    let manager = lines.manager().deadline(Duration::from_millis(50));
+    let records = Records::default();
+    let hang = Gate::new();
+    let steps = [Step::connect(None), hang.step()];
+    records.register(&manager, 1, connects(1).prepare(steps));
+    records.register(&manager, 2, script(2));
+    let run = manager.update_all();
+    let report = finish(&run);
+    let hung = of(&report, 1);
+    assert_eq!((hung.result, hung.abandoned), (HResult::E_ABORT, 1));
+    assert!(of(&report, 2).is_success());
+    until("the connection is closed", || lines.open() == 0);
+    hang.open();
+    records.judge();
+}
+
+#[test]
+fn hung_while_it_has_the_turn() {
+    let manager = SyncManager::new().deadline(Duration::from_millis(50));
+    let records = Records::default();
+    let hang = Gate::new();
+    let steps = [Step::enable_modeless(true), hang.step()];
+    records.register(&manager, 1, script(1).prepare(steps));
+    wait_for(&manager.update_all());
+    assert!(!manager.dialog_arbiter().is_taken());
+    hang.open();
+}
+
+#[test]
+fn the_manager_is_called_from_every_place_that_it_calls() {
+    let held: Arc<OnceLock<Arc<SyncManager>>> = Arc::default();
+    let calls = {
+        let held = held.clone();
+        move || {
+            let manager = held.get().expect("it was set before the start");
+            manager.choose(handler_id(9), id(9), true);
+            let _ = (manager.listing(), manager.choices(), manager.handlers());
+            let _ = (manager.log(&LogFilter::new()), manager.log_lost());
+            let _ = manager.registration(handler_id(1));
+            if let Ok(run) = manager.enumerate(handler_id(1)) {
+                assert_eq!(run.progress().handlers, 1);
+            }
+        }
+    };
+    let (choose, open, show) = (calls.clone(), calls.clone(), calls.clone());
+    let (make, handler, close) = (calls.clone(), calls.clone(), calls);
+    struct Closes<F: Fn()>(F);
+    impl<F: Fn()> Drop for Closes<F> {
+        fn drop(&mut self) {
+            self.0();
+        }
+    }
+    let manager = SyncManager::new()
+        .chooser(move |_, _, chosen| {
+            choose();
+            chosen.to_vec()
+        })
+        .connector(
+            move |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
+                open();
+                Ok(Box::new(Closes(close.clone())))
+            },
+        )
+        .show_error_if(move |_| {
+            show();
+            true
+        });
+    let manager = Arc::new(manager);
+    assert!(held.set(manager.clone()).is_ok());
+    let error = syncmgr::ErrorId::from_u128(7);
+    let record = syncmgr::LogRecord::new(syncmgr::LogLevel::Error, "e").jump_text(error);
+    let steps = [Step::run(handler), Step::log(&record)];
+    let script = connects(1)
+        .prepare([Step::connect(None)])
+        .synchronize(steps.into_iter().chain(succeed(id(1))))
+        .show_error([Step::complete_show_error(HResult::S_OK, [])], Ok(()));
+    let records = Records::default();
+    records.register_made(&manager, 1, move |time| {
+        // An enumeration makes a handler too: once is enough.
+        if time == 1 {
+            make();
+        }
+        script.clone()
+    });
+    let run = manager.update_all();
+    goes_well(&run);
+    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
+    records.judge();
+}
