@@ -40,6 +40,78 @@ fn busy(manager: SyncManager, records: &Records) -> (SyncManager, Gate, Run) {
     (manager, gate, run)
 }
 
+/// A start of handler 1: what it is called and how it is made, its event where the docs name one, whether it is for the
+/// settings only, and the cookie.
+type Start = (
+    &'static str,
+    fn(&SyncManager) -> Run,
+    Option<SyncEvent>,
+    bool,
+    Option<&'static [u8]>,
+);
+
+fn invoke(manager: &SyncManager, flags: InvokeFlags) -> Run {
+    manager.update_items(handler_id(1), flags, b"x").unwrap()
+}
+
+const STARTS: [Start; 9] = {
+    use SyncEvent::{Invoke, Manual, Scheduled};
+    const X: Option<&[u8]> = Some(b"x");
+    [
+        ("all", |m| m.update_all(), Some(Manual), false, None),
+        (
+            "a program",
+            |m| invoke(m, InvokeFlags::empty()),
+            Some(Invoke),
+            false,
+            X,
+        ),
+        (
+            "at once",
+            |m| invoke(m, InvokeFlags::START_SYNC),
+            Some(Invoke),
+            false,
+            X,
+        ),
+        (
+            "minimized",
+            |m| invoke(m, InvokeFlags::MINIMIZED),
+            Some(Invoke),
+            false,
+            X,
+        ),
+        (
+            "signal",
+            |m| m.signal(SyncEvent::Scheduled),
+            Some(Scheduled),
+            false,
+            None,
+        ),
+        (
+            "items",
+            |m| m.sync_items(handler_id(1), [id(1)]).unwrap(),
+            None,
+            false,
+            None,
+        ),
+        (
+            "enumerate",
+            |m| m.enumerate(handler_id(1)).unwrap(),
+            None,
+            true,
+            None,
+        ),
+        ("enumerate all", |m| m.enumerate_all(), None, true, None),
+        (
+            "properties",
+            |m| m.show_properties(handler_id(1), None).unwrap(),
+            None,
+            true,
+            None,
+        ),
+    ]
+};
+
 #[test]
 fn every_start_tells_its_handler_what_it_is_for() {
     for dialogs in [true, false] {
@@ -49,87 +121,8 @@ fn every_start_tells_its_handler_what_it_is_for() {
             .flags(HandlerFlags::HAS_PROPERTIES)
             .show_properties([Step::complete_show_properties(HResult::S_OK)], Ok(()));
         records.register(&manager, 1, script);
-        let one = handler_id(1);
-        let (none, start) = (InvokeFlags::empty(), InvokeFlags::START_SYNC);
-        let minimized = InvokeFlags::MINIMIZED;
-        let cookie = &b"cookie"[..];
-        type Start<'a> = (&'a str, Run, Option<SyncEvent>, bool, Option<&'a [u8]>);
-        let starts: Vec<Start<'_>> = vec![
-            (
-                "update_all",
-                manager.update_all(),
-                Some(SyncEvent::Manual),
-                false,
-                None,
-            ),
-            (
-                "update_items",
-                manager.update_items(one, none, cookie).unwrap(),
-                Some(SyncEvent::Invoke),
-                false,
-                Some(cookie),
-            ),
-            (
-                "at once",
-                manager.update_items(one, start, cookie).unwrap(),
-                Some(SyncEvent::Invoke),
-                false,
-                Some(cookie),
-            ),
-            (
-                "minimized",
-                manager.update_items(one, minimized, cookie).unwrap(),
-                Some(SyncEvent::Invoke),
-                false,
-                Some(cookie),
-            ),
-            (
-                "signal",
-                manager.signal(SyncEvent::Scheduled),
-                Some(SyncEvent::Scheduled),
-                false,
-                None,
-            ),
-            (
-                "sync_items",
-                manager.sync_items(one, [id(1)]).unwrap(),
-                None,
-                false,
-                None,
-            ),
-            (
-                "enumerate",
-                manager.enumerate(one).unwrap(),
-                None,
-                true,
-                None,
-            ),
-            ("enumerate_all", manager.enumerate_all(), None, true, None),
-            (
-                "show_properties",
-                manager.show_properties(one, None).unwrap(),
-                None,
-                true,
-                None,
-            ),
-        ];
-        for (name, run, ..) in &starts {
-            assert!(finish(run).is_success(), "{name}");
-        }
-        // Equal starts may have been one; so each is made again, alone.
-        for (name, _, event, settings, cookie) in starts {
-            let run = match name {
-                "update_all" => manager.update_all(),
-                "update_items" => manager.update_items(one, none, b"cookie").unwrap(),
-                "at once" => manager.update_items(one, start, b"cookie").unwrap(),
-                "minimized" => manager.update_items(one, minimized, b"cookie").unwrap(),
-                "signal" => manager.signal(SyncEvent::Scheduled),
-                "sync_items" => manager.sync_items(one, [id(1)]).unwrap(),
-                "enumerate" => manager.enumerate(one).unwrap(),
-                "enumerate_all" => manager.enumerate_all(),
-                _ => manager.show_properties(one, None).unwrap(),
-            };
-            goes_well(&run);
+        for (name, start, event, settings, cookie) in STARTS {
+            goes_well(&start(&manager));
             let traces = records.traces();
             let (flags, told) = initialized(traces.last().unwrap());
             if let Some(event) = event {
@@ -151,26 +144,12 @@ fn every_start_returns_at_once() {
     let (manager, gate, first) = busy(SyncManager::new(), &records);
     records.register(&manager, 1, script(1));
     let runs = within("the starts", move || {
-        let one = handler_id(1);
-        let runs = vec![
-            manager.update_all(),
-            manager.signal(SyncEvent::Scheduled),
-            manager
-                .update_items(one, InvokeFlags::empty(), b"")
-                .unwrap(),
-            manager.sync_items(one, [id(1)]).unwrap(),
-            manager.enumerate(one).unwrap(),
-            manager.enumerate_all(),
-            manager.show_properties(one, None).unwrap(),
-        ];
+        let runs = STARTS.map(|(_, start, ..)| start(&manager));
         assert!(runs.iter().all(|run| !run.is_over()));
         gate.open();
-        for run in &runs {
-            let _ = run.wait();
-        }
         runs
     });
-    assert!(runs.iter().all(Run::is_over));
+    runs.iter().for_each(wait_for);
     wait_for(&first);
     records.judge();
 }
@@ -470,4 +449,23 @@ fn each_run_is_made_a_fresh_handler_on_its_own_thread() {
         goes_well(&manager.update_all());
         assert_eq!(made.load(Ordering::SeqCst), time);
     }
+}
+
+#[test]
+fn a_session_that_is_released_from_outside_ends_that_handler_alone() {
+    let manager = SyncManager::new().concurrency(2);
+    let records = Records::default();
+    let gates = [Gate::new(), Gate::new()];
+    for (n, gate) in (1..).zip(&gates) {
+        records.register(&manager, n, works(n, gate));
+    }
+    let run = manager.update_all();
+    gates.iter().for_each(Gate::reached);
+    run.session(handler_id(1)).unwrap().release();
+    gates.iter().for_each(Gate::open);
+    let report = finish(&run);
+    assert!(!of(&report, 1).is_success());
+    assert_eq!(of(&report, 1).items().len(), 1);
+    assert!(of(&report, 2).is_success());
+    records.judge();
 }

@@ -10,13 +10,15 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
-use gate::{goes_well, initialized, named, names, rounds, succeed_in, update, wait_for};
+use gate::{
+    Gate, finish, gated, goes_well, initialized, named, names, rounds, succeed_in, update, wait_for,
+};
 use manager::{Records, handler_id, script, succeed};
 use support::id;
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
-    Choices, HandlerFlags, ItemFlags, ItemId, ItemStatus, Listing, RegisterFlags, Registration,
-    SyncFlags, SyncItem, SyncManager, Verdict,
+    Choices, HResult, HandlerFlags, ItemFlags, ItemId, ItemStatus, Listing, RegisterFlags,
+    Registration, SyncFlags, SyncItem, SyncManager, Verdict,
 };
 
 /// The one handler that is listed.
@@ -94,6 +96,41 @@ fn a_run_lists_too_and_the_newest_list_counts() {
     assert_eq!(ids(&listed(&manager)), [id(1), id(2)]);
     enumerate(&manager);
     assert_eq!(ids(&listed(&manager)), [id(2), id(3)]);
+    records.judge();
+}
+
+#[test]
+fn the_list_is_there_while_the_handler_works_and_stays_where_it_fails_the_next_time() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let gate = Gate::new();
+    let works = Script::new()
+        .sync_item(named(1))
+        .synchronize(gated(id(1), &gate));
+    records.register_made(&manager, 1, move |time| match time {
+        1 => works.clone(),
+        2 => Script::new().participation(Err(HResult::E_FAIL)),
+        _ => panic!("not made"),
+    });
+    manager.choose(handler_id(1), id(9), true);
+    let run = manager.update_all();
+    gate.reached();
+    assert_eq!(ids(&listed(&manager)), [id(1)]);
+    gate.open();
+    goes_well(&run);
+    manager.choose(handler_id(1), id(8), true);
+    for _ in 0..2 {
+        let run = manager.enumerate(handler_id(1)).unwrap();
+        assert!(!finish(&run).is_success());
+        assert_eq!(ids(&listed(&manager)), [id(1)]);
+    }
+    let choices = manager.choices();
+    assert_eq!(choices.get(handler_id(1), id(9)), None);
+    assert_eq!(
+        choices.get(handler_id(1), id(8)),
+        Some(true),
+        "no list since"
+    );
     records.judge();
 }
 

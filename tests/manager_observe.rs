@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use gate::{Gate, finish, gated, goes_well, named, of, succeed_in};
+use gate::{Gate, finish, gated, goes_well, named, of, succeed_in, wait_for};
 use manager::{Records, handler_id, script, succeed};
 use support::{Deadline, id, join};
 use syncmgr::testing::{Script, Step};
@@ -405,4 +405,70 @@ fn a_run_that_waits_for_the_handler_is_followed_once_it_is_its_turn() {
     assert_eq!(told(&changes, 1), [id(1)]);
     assert_eq!(changes.ended, [handler_id(1)]);
     records.judge();
+}
+
+#[test]
+fn two_starts_that_are_one_run_are_both_told_of_it() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let gate = Gate::new();
+    let script = Script::new()
+        .sync_item(named(1))
+        .synchronize(gated(id(1), &gate));
+    records.register(&manager, 1, script);
+    let first = manager.update_all();
+    gate.reached();
+    let runs = [manager.update_all(), manager.update_all()];
+    let mut observers = runs.each_ref().map(Run::observe);
+    gate.open();
+    goes_well(&first);
+    for (run, observer) in runs.iter().zip(&mut observers) {
+        goes_well(run);
+        let changes = look(run, observer);
+        assert_eq!(changes.ended, [handler_id(1)]);
+        assert_eq!(told(&changes, 1), [id(1)]);
+    }
+    assert_eq!(records.made(), 2);
+    records.judge();
+}
+
+/// A run of which the first handler stands at the gate and the second was cancelled before its turn.
+fn cancelled(records: &Records, gate: &Gate) -> (SyncManager, Run) {
+    let manager = SyncManager::new().concurrency(1);
+    records.register(&manager, 1, two(1, gate));
+    records.register(&manager, 2, script(2));
+    records.register(&manager, 3, script(3));
+    let run = manager.update_all();
+    gate.reached();
+    run.cancel_handler(handler_id(2));
+    (manager, run)
+}
+
+#[test]
+fn what_is_cancelled_before_its_turn_is_told_as_ended() {
+    let (records, gate) = (Records::default(), Gate::new());
+    let (_manager, run) = cancelled(&records, &gate);
+    let mut observer = run.observe();
+    let first = look(&run, &mut observer);
+    assert_eq!(first.progress.running, 1);
+    gate.open();
+    wait_for(&run);
+    let last = look(&run, &mut observer);
+    let mut ended = [first.ended, last.ended].concat();
+    ended.sort();
+    assert_eq!(ended, [1, 2, 3].map(handler_id));
+    assert_eq!(told(&last, 2), []);
+    assert_eq!(records.made(), 2);
+    records.judge();
+}
+
+#[test]
+#[ignore = "it counts as waiting until a thread is free for it; the docs do not say when a cancelled part is over"]
+fn what_is_cancelled_before_its_turn_is_over_at_once() {
+    let (records, gate) = (Records::default(), Gate::new());
+    let (_manager, run) = cancelled(&records, &gate);
+    let changes = look(&run, &mut run.observe());
+    gate.open();
+    assert_eq!(counts(changes.progress), (1, 1, 1));
+    assert_eq!(changes.ended, [handler_id(2)]);
 }

@@ -11,17 +11,18 @@ mod support;
 use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gate::{
-    Gate, finish, gated, goes_well, initialized, named, of, rounds, status_of, succeed_in, wait_for,
+    Gate, finish, gated, goes_well, initialized, is_cancelled, named, of, rounds, status_of,
+    succeed_in, wait_for,
 };
 use manager::{Records, handler_id, script, succeed};
-use support::{LIMIT, id, join, receive, until};
+use support::{id, join, receive, until};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
     CallbackError, Dialog, HResult, HandlerFlags, ItemStatus, LogFilter, ManagerError, Phase,
-    RegisterFlags, Registration, Run, SyncCallback, SyncEvent, SyncManager, Verdict,
+    RegisterFlags, Registration, SyncCallback, SyncEvent, SyncManager, Verdict,
 };
 
 /// Waits until everything is cancelled.
@@ -46,48 +47,11 @@ fn shows_a_dialog(n: u128, gate: &Gate) -> Script {
     ])
 }
 
-/// What is open.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<usize>>);
-
-struct Line(Lines);
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        *self.0.0.lock().unwrap() -= 1;
-    }
-}
-
-impl Lines {
-    fn manager(&self) -> SyncManager {
-        let lines = self.clone();
-        SyncManager::new().connector(
-            move |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
-                *lines.0.lock().unwrap() += 1;
-                Ok(Box::new(Line(lines.clone())))
-            },
-        )
-    }
-
-    fn open(&self) -> usize {
-        *self.0.lock().unwrap()
-    }
-}
-
 /// A script that may connect.
 fn connects(n: u128) -> Script {
     Script::new()
         .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
         .sync_item(named(n))
-}
-
-/// Waits until a run was told to stop.
-#[track_caller]
-fn is_cancelled(run: &Run, n: u128) {
-    until("the cancel", || {
-        let session = run.session(handler_id(n)).expect("it told its items");
-        session.can_continue(None) == Ok(Verdict::CancelAll)
-    });
 }
 
 #[test]
@@ -108,57 +72,6 @@ fn unregistered_while_it_shows_a_dialog() {
     let report = finish(&run);
     assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
     goes_well(&manager.update_all());
-    records.judge();
-}
-
-#[test]
-fn unregistered_while_connections_are_open() {
-    let lines = Lines::default();
-    let manager = Arc::new(lines.manager().concurrency(2));
-    let records = Records::default();
-    let (gate, other) = (Gate::new(), Gate::new());
-    let steps = [Step::connect(Some("office"))]
-        .into_iter()
-        .chain(gated(id(1), &gate));
-    records.register(&manager, 1, connects(1).synchronize(steps));
-    let busy = Script::new()
-        .sync_item(named(2))
-        .synchronize(gated(id(2), &other));
-    records.register(&manager, 2, busy);
-    let run = manager.update_all();
-    gate.reached();
-    other.reached();
-    assert_eq!(lines.open(), 1);
-    let same = manager.clone();
-    let gone = thread::spawn(move || same.unregister(handler_id(1)));
-    is_cancelled(&run, 1);
-    gate.open();
-    assert_eq!(join("unregister", gone), Ok(Registration::new()));
-    assert_eq!(lines.open(), 1, "another handler of the run goes on (M08)");
-    assert!(!run.is_over());
-    other.open();
-    let report = finish(&run);
-    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
-    assert_eq!(status_of(of(&report, 2), 2), Some(ItemStatus::Succeeded));
-    until("the connection is closed", || lines.open() == 0);
-    records.judge();
-}
-
-#[test]
-fn unregistered_while_it_hangs() {
-    let manager = SyncManager::new().deadline(Duration::from_millis(100));
-    let records = Records::default();
-    let hang = Gate::new();
-    records.register(&manager, 1, script(1).prepare([hang.step()]));
-    let run = manager.update_all();
-    hang.reached();
-    let started = Instant::now();
-    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
-    assert!(started.elapsed() < LIMIT / 2);
-    assert_eq!(manager.handlers(), []);
-    let report = finish(&run);
-    assert_eq!(of(&report, 1).result, HResult::E_ABORT);
-    hang.open();
     records.judge();
 }
 
@@ -356,37 +269,6 @@ fn everything_cancelled_beside_a_start_that_waits() {
     let report = succeed_in(&waits);
     assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Succeeded));
     records.judge();
-}
-
-#[test]
-fn hung_while_a_connection_is_open() {
-    let lines = Lines::default();
-    let manager = lines.manager().deadline(Duration::from_millis(50));
-    let records = Records::default();
-    let hang = Gate::new();
-    let steps = [Step::connect(None), hang.step()];
-    records.register(&manager, 1, connects(1).prepare(steps));
-    records.register(&manager, 2, script(2));
-    let run = manager.update_all();
-    let report = finish(&run);
-    let hung = of(&report, 1);
-    assert_eq!((hung.result, hung.abandoned), (HResult::E_ABORT, 1));
-    assert!(of(&report, 2).is_success());
-    until("the connection is closed", || lines.open() == 0);
-    hang.open();
-    records.judge();
-}
-
-#[test]
-fn hung_while_it_has_the_turn() {
-    let manager = SyncManager::new().deadline(Duration::from_millis(50));
-    let records = Records::default();
-    let hang = Gate::new();
-    let steps = [Step::enable_modeless(true), hang.step()];
-    records.register(&manager, 1, script(1).prepare(steps));
-    wait_for(&manager.update_all());
-    assert!(!manager.dialog_arbiter().is_taken());
-    hang.open();
 }
 
 #[test]

@@ -8,56 +8,24 @@ mod gate;
 mod manager;
 mod support;
 
-use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use gate::{
-    Gate, answers, finish, gated, goes_well, named, names, of, rounds, status_of, succeed_in,
-    wait_for,
+    Gate, answers, fails, finish, gated, goes_well, is_cancelled, jump, named, names, of, rounds,
+    shows_errors, status_of, succeed_in, wait_for,
 };
-use manager::{Records, handler_id, script, succeed};
+use manager::{Records, handler_id};
 use support::{id, join, until};
 use syncmgr::testing::{Action, Answer, Script, Step};
-use syncmgr::{
-    CallbackError, ErrorId, ErrorOutcome, Fault, HResult, HandlerFlags, ItemId, ItemStatus,
-    LogLevel, LogRecord, Phase, Registration, Run, SyncCallback, SyncManager, Verdict,
-};
+use syncmgr::{ErrorOutcome, HResult, ItemId, ItemStatus, Phase, Registration, Run, Verdict};
 
 const AGAIN: HResult = HResult::S_SYNCMGR_RETRYSYNC;
-
-fn jump() -> Step {
-    Step::log(&LogRecord::new(LogLevel::Error, "no space").jump_text(ErrorId::from_u128(7)))
-}
-
-/// A manager that shows every error and allows one retry.
-fn shows_errors() -> SyncManager {
-    SyncManager::new().show_error_if(|_| true).max_retries(1)
-}
-
-/// Item 1 and, not checked, item 2; an error is logged in each round.
-fn fails() -> Script {
-    let steps = [jump()].into_iter();
-    Script::new()
-        .sync_item(named(1))
-        .sync_item(named(2).checked(false))
-        .synchronize(steps.chain([1, 2].into_iter().flat_map(|n| succeed(id(n)))))
-}
 
 /// Shows the error: these steps, and a retry of these items.
 fn retries(script: Script, before: impl IntoIterator<Item = Step>, items: &[ItemId]) -> Script {
     let retry = Step::complete_show_error(AGAIN, items.iter().copied());
     script.show_error(before.into_iter().chain([retry]), Ok(()))
-}
-
-#[track_caller]
-fn is_cancelled(run: &Run, n: u128) {
-    until("the cancel", || {
-        let session = run.session(handler_id(n)).expect("it told its items");
-        session.can_continue(None) == Ok(Verdict::CancelAll)
-    });
 }
 
 /// The ways to cancel all that a handler does.
@@ -182,24 +150,6 @@ fn unregistered_while_it_shows_the_error() {
     assert_eq!(join("unregister", gone), Ok(Registration::new()));
     let report = finish(&run);
     assert_eq!(of(&report, 1).rounds, 1);
-    records.judge();
-}
-
-#[test]
-fn unregistered_while_its_completion_of_the_error_is_awaited() {
-    let deadline = Duration::from_millis(100);
-    let manager = shows_errors().deadline(deadline);
-    let records = Records::default();
-    let shown = Gate::new();
-    shown.open();
-    let script = fails().show_error([shown.step()], Ok(()));
-    records.register(&manager, 1, script);
-    let run = manager.update_all();
-    shown.reached();
-    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
-    let report = finish(&run);
-    assert_eq!(of(&report, 1).rounds, 1);
-    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Succeeded));
     records.judge();
 }
 
@@ -381,101 +331,5 @@ fn a_start_that_waits_comes_after_the_retries() {
     let traces = records.traces();
     assert_eq!(rounds(&traces[0]).len(), 2);
     assert_eq!(traces.len(), 2);
-    records.judge();
-}
-
-#[test]
-fn the_deadline_while_an_error_is_shown() {
-    let hang = Gate::new();
-    for hangs in [true, false] {
-        let manager = shows_errors().deadline(Duration::from_millis(50));
-        let records = Records::default();
-        let steps = match hangs {
-            true => vec![hang.step()],
-            false => vec![],
-        };
-        records.register(&manager, 1, fails().show_error(steps, Ok(())));
-        records.register(&manager, 2, script(2));
-        let report = finish(&manager.update_all());
-        let one = of(&report, 1);
-        assert_eq!(one.abandoned, u32::from(hangs));
-        let in_time = match &one.faults[..] {
-            [Fault::DidNotReturn { call, .. }] => *call == "show_error" && hangs,
-            [Fault::NotCompleted { call, .. }] => *call == "show_error_completed" && !hangs,
-            _ => false,
-        };
-        assert!(in_time, "{:?}", one.faults);
-        assert_eq!(status_of(one, 1), Some(ItemStatus::Succeeded));
-        assert!(!one.is_success());
-        assert!(of(&report, 2).is_success());
-        records.judge();
-    }
-    hang.open();
-}
-
-#[test]
-fn the_deadline_while_properties_are_shown() {
-    let hang = Gate::new();
-    for hangs in [true, false] {
-        let manager = SyncManager::new().deadline(Duration::from_millis(50));
-        let records = Records::default();
-        let steps = match hangs {
-            true => vec![hang.step()],
-            false => vec![],
-        };
-        let script = script(1)
-            .flags(HandlerFlags::HAS_PROPERTIES)
-            .show_properties(steps, Ok(()));
-        records.register(&manager, 1, script);
-        let run = manager.show_properties(handler_id(1), None).unwrap();
-        let after = manager.enumerate(handler_id(1)).unwrap();
-        let report = finish(&run);
-        let one = of(&report, 1);
-        assert_eq!(one.result, HResult::E_ABORT);
-        assert_eq!(one.abandoned, u32::from(hangs));
-        goes_well(&after);
-        records.judge();
-    }
-    hang.open();
-}
-
-#[test]
-fn a_panic_while_an_error_is_shown_with_a_turn_and_a_connection() {
-    let open = Arc::new(AtomicUsize::new(0));
-    struct Line(Arc<AtomicUsize>);
-    impl Drop for Line {
-        fn drop(&mut self) {
-            self.0.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-    let opens = open.clone();
-    let manager = shows_errors().connector(
-        move |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
-            opens.fetch_add(1, Ordering::SeqCst);
-            Ok(Box::new(Line(opens.clone())))
-        },
-    );
-    let records = Records::default();
-    let steps = [
-        Step::connect(None),
-        Step::enable_modeless(true),
-        Step::run(|| panic!("cannot show it")),
-    ];
-    let script = fails()
-        .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
-        .show_error(steps, Ok(()));
-    records.register(&manager, 1, script);
-    let report = finish(&manager.update_all());
-    let one = of(&report, 1);
-    assert!(
-        matches!(&one.faults[..], [Fault::Panicked { call, .. }] if *call == "show_error"),
-        "{:?}",
-        one.faults
-    );
-    assert_eq!(status_of(one, 1), Some(ItemStatus::Succeeded));
-    assert!(!manager.dialog_arbiter().is_taken());
-    until("the connection is closed", || {
-        open.load(Ordering::SeqCst) == 0
-    });
     records.judge();
 }

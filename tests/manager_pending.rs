@@ -136,6 +136,9 @@ fn where_it_takes_all_of_them_the_waiting_run_is_told_what_it_came_to() {
     let run = manager.update_all();
     gate.reached();
     let waiting = [ask(&manager, [2]), ask(&manager, [3, 2])];
+    let mut observer = waiting[0].observe();
+    let changes = observer.look();
+    assert!(changes.ended.is_empty() && !changes.is_over());
     gate.open();
     let first = succeed_in(&run).handlers[0].1.session.clone().unwrap();
     for run in &waiting {
@@ -150,6 +153,11 @@ fn where_it_takes_all_of_them_the_waiting_run_is_told_what_it_came_to() {
         assert_eq!((progress.handlers, progress.finished), (1, 1));
         assert_eq!(progress.totals.items, 3);
     }
+    let changes = observer.look();
+    assert!(changes.is_over());
+    assert_eq!(changes.ended, [handler_id(1)]);
+    assert_eq!(changes.sessions[0].1.items().len(), 4);
+    assert_eq!(changes.progress, waiting[0].progress());
     assert_eq!(records.made(), 1);
     records.judge();
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use proptest::bool::weighted;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -38,6 +39,8 @@ enum Op {
     Cancel(u128),
     Skip(u128),
     CancelAll,
+    /// Whatever comes next in the life of the session; a prepare has these items.
+    Drive(Vec<u128>),
     Prepare(Vec<u128>),
     Prepared(bool),
     Synchronize,
@@ -83,29 +86,30 @@ fn values() -> impl Strategy<Value = u64> {
 
 fn ops() -> impl Strategy<Value = Op> {
     let n = || 1..=KNOWN;
-    let all: Vec<u128> = (1..=KNOWN).collect();
+    let some = || subsequence((1..=KNOWN).collect::<Vec<_>>(), 0..=4);
     prop_oneof![
-        10 => (n(), option::of(statuses()), option::of(values()), option::of(values()), any::<bool>())
+        30 => (n(), option::of(statuses()), option::of(values()), option::of(values()), any::<bool>())
             .prop_map(|(n, status, value, max, text)| Op::Report(n, status, value, max, text)),
-        6 => (n(), values()).prop_map(|(n, value)| Op::Set(n, value)),
-        3 => (n(), values()).prop_map(|(n, value)| Op::Advance(n, value)),
-        3 => n().prop_map(Op::Succeed),
-        2 => n().prop_map(Op::Cancel),
-        2 => n().prop_map(Op::Skip),
+        18 => (n(), values()).prop_map(|(n, value)| Op::Set(n, value)),
+        9 => (n(), values()).prop_map(|(n, value)| Op::Advance(n, value)),
+        9 => n().prop_map(Op::Succeed),
+        6 => n().prop_map(Op::Cancel),
+        6 => n().prop_map(Op::Skip),
         1 => Just(Op::CancelAll),
-        4 => subsequence(all, 0..=4).prop_map(Op::Prepare),
-        4 => any::<bool>().prop_map(|fails| Op::Prepared(!fails)),
-        4 => Just(Op::Synchronize),
-        3 => Just(Op::Synchronized),
-        2 => n().prop_map(Op::Add),
-        1 => n().prop_map(Op::Propose),
-        1 => n().prop_map(Op::Commit),
-        1 => n().prop_map(Op::Request),
-        1 => n().prop_map(Op::Log),
-        1 => option::of(n()).prop_map(Op::DeleteLog),
-        1 => Just(Op::Text),
+        30 => some().prop_map(Op::Drive),
+        2 => some().prop_map(Op::Prepare),
+        2 => any::<bool>().prop_map(|fails| Op::Prepared(!fails)),
+        2 => Just(Op::Synchronize),
+        2 => Just(Op::Synchronized),
+        6 => n().prop_map(Op::Add),
+        3 => n().prop_map(Op::Propose),
+        3 => n().prop_map(Op::Commit),
+        3 => n().prop_map(Op::Request),
+        3 => n().prop_map(Op::Log),
+        3 => option::of(n()).prop_map(Op::DeleteLog),
+        3 => Just(Op::Text),
         1 => Just(Op::Release),
-        6 => Just(Op::Look),
+        18 => Just(Op::Look),
     ]
 }
 
@@ -130,6 +134,15 @@ fn make(session: &Arc<Session>, op: &Op) {
         Op::Cancel(n) => left_aside(session.cancel_item(id(*n))),
         Op::Skip(n) => left_aside(session.skip_item(id(*n))),
         Op::CancelAll => session.cancel_all(),
+        Op::Drive(items) => make(
+            session,
+            &match session.phase() {
+                Phase::Preparing => Op::Prepared(true),
+                Phase::Prepared => Op::Synchronize,
+                Phase::Synchronizing => Op::Synchronized,
+                _ => Op::Prepare(items.clone()),
+            },
+        ),
         Op::Prepare(items) => {
             let items: Vec<ItemId> = items.iter().copied().map(id).collect();
             let retry = session.phase() == Phase::Completed;
@@ -242,7 +255,7 @@ fn observers_know_what_a_snapshot_knows() {
         ..default
     };
     let journals = select(vec![1, 2, 5, 16_384]);
-    let cases = (journals, any::<bool>(), vec(ops(), 0..60));
+    let cases = (journals, weighted(0.8), vec(ops(), 0..120));
     let result = TestRunner::new(config).run(&cases, |(journal, driven, ops)| {
         let builder = Session::builder()
             .items(items(LISTED))
@@ -254,5 +267,5 @@ fn observers_know_what_a_snapshot_knows() {
         panic!("{error}");
     }
     let retries = RETRIES.load(Ordering::Relaxed);
-    assert!(retries >= 50, "only {retries} retries were met");
+    assert!(retries >= 100, "only {retries} retries were met");
 }

@@ -51,8 +51,12 @@ mod exploring;
 mod harness;
 #[path = "../manager_bad_input.rs"]
 mod manager_bad_input;
+#[path = "../manager_connections.rs"]
+mod manager_connections;
 #[path = "../manager_control.rs"]
 mod manager_control;
+#[path = "../manager_deadline.rs"]
+mod manager_deadline;
 #[path = "../manager_errors.rs"]
 mod manager_errors;
 #[path = "../manager_listing.rs"]
@@ -73,6 +77,8 @@ mod manager_runs;
 mod manager_shared;
 #[path = "../manager_starts.rs"]
 mod manager_starts;
+#[path = "../manager_threads.rs"]
+mod manager_threads;
 #[path = "../rules_broken.rs"]
 mod rules_broken;
 #[path = "../rules_broken_completions.rs"]

@@ -4,13 +4,14 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use syncmgr::testing::{Action, Answer, Step, Trace};
+use syncmgr::testing::{Action, Answer, Script, Step, Trace};
 use syncmgr::{
-    HandlerReport, ItemId, ItemName, ItemStatus, Run, RunReport, SyncFlags, SyncItem, SyncManager,
+    ErrorId, HandlerReport, ItemId, ItemName, ItemStatus, LogLevel, LogRecord, Run, RunReport,
+    SyncCallback, SyncFlags, SyncItem, SyncManager, Verdict,
 };
 
-use super::manager::handler_id;
-use super::support::{LIMIT, id, within};
+use super::manager::{handler_id, succeed};
+use super::support::{LIMIT, id, until, within};
 
 /// A handler waits here until the test opens it.
 #[derive(Clone)]
@@ -188,4 +189,32 @@ pub fn gated(item: ItemId, gate: &Gate) -> [Step; 4] {
         Step::report(item).value(1),
         Step::report(item).status(ItemStatus::Succeeded),
     ]
+}
+
+/// An error that the user can follow.
+pub fn jump() -> Step {
+    Step::log(&LogRecord::new(LogLevel::Error, "no space").jump_text(ErrorId::from_u128(7)))
+}
+
+/// A manager that shows every error and allows one retry.
+pub fn shows_errors() -> SyncManager {
+    SyncManager::new().show_error_if(|_| true).max_retries(1)
+}
+
+/// Item 1 and, not checked, item 2; an error is logged in each round.
+pub fn fails() -> Script {
+    let steps = [jump()].into_iter();
+    Script::new()
+        .sync_item(named(1))
+        .sync_item(named(2).checked(false))
+        .synchronize(steps.chain([1, 2].into_iter().flat_map(|n| succeed(id(n)))))
+}
+
+/// Waits until a handler's run was told to stop.
+#[track_caller]
+pub fn is_cancelled(run: &Run, n: u128) {
+    until("the cancel", || {
+        let session = run.session(handler_id(n)).expect("it told its items");
+        session.can_continue(None) == Ok(Verdict::CancelAll)
+    });
 }
