@@ -454,7 +454,7 @@ fn what_is_cancelled_before_its_turn_is_told_as_ended() {
     gate.open();
     wait_for(&run);
     let last = look(&run, &mut observer);
-    let mut ended = [first.ended, last.ended].concat();
+    let mut ended = [first.ended, last.ended.clone()].concat();
     ended.sort();
     assert_eq!(ended, [1, 2, 3].map(handler_id));
     assert_eq!(told(&last, 2), []);
