@@ -16,9 +16,12 @@ use support::LIMIT;
 use syncmgr::testing::Step;
 use syncmgr::{Fault, HResult, HandlerFlags, ItemStatus, Registration, SyncManager};
 
+/// Long enough for a handler that works, on a busy machine too.
+const SILENCE: Duration = Duration::from_millis(150);
+
 #[test]
 fn unregistered_while_it_hangs() {
-    let manager = SyncManager::new().deadline(Duration::from_millis(100));
+    let manager = SyncManager::new().deadline(SILENCE);
     let records = Records::default();
     let hang = Gate::new();
     records.register(&manager, 1, script(1).prepare([hang.step()]));
@@ -36,7 +39,7 @@ fn unregistered_while_it_hangs() {
 
 #[test]
 fn hung_while_it_has_the_turn() {
-    let manager = SyncManager::new().deadline(Duration::from_millis(50));
+    let manager = SyncManager::new().deadline(SILENCE);
     let records = Records::default();
     let hang = Gate::new();
     let steps = [Step::enable_modeless(true), hang.step()];
@@ -48,7 +51,7 @@ fn hung_while_it_has_the_turn() {
 
 #[test]
 fn unregistered_while_its_completion_of_the_error_is_awaited() {
-    let deadline = Duration::from_millis(100);
+    let deadline = SILENCE;
     let manager = shows_errors().deadline(deadline);
     let records = Records::default();
     let shown = Gate::new();
@@ -68,7 +71,7 @@ fn unregistered_while_its_completion_of_the_error_is_awaited() {
 fn the_deadline_while_an_error_is_shown() {
     let hang = Gate::new();
     for hangs in [true, false] {
-        let manager = shows_errors().deadline(Duration::from_millis(50));
+        let manager = shows_errors().deadline(SILENCE);
         let records = Records::default();
         let steps = match hangs {
             true => vec![hang.step()],
@@ -95,26 +98,26 @@ fn the_deadline_while_an_error_is_shown() {
 
 #[test]
 fn the_deadline_while_properties_are_shown() {
-    let hang = Gate::new();
     for hangs in [true, false] {
-        let manager = SyncManager::new().deadline(Duration::from_millis(50));
+        let manager = SyncManager::new().deadline(SILENCE);
         let records = Records::default();
-        let steps = match hangs {
-            true => vec![hang.step()],
-            false => vec![],
-        };
+        let shown = Gate::new();
+        if !hangs {
+            shown.open();
+        }
         let script = script(1)
             .flags(HandlerFlags::HAS_PROPERTIES)
-            .show_properties(steps, Ok(()));
+            .show_properties([shown.step()], Ok(()));
         records.register(&manager, 1, script);
         let run = manager.show_properties(handler_id(1), None).unwrap();
+        shown.reached();
         let after = manager.enumerate(handler_id(1)).unwrap();
         let report = finish(&run);
         let one = of(&report, 1);
         assert_eq!(one.result, HResult::E_ABORT);
         assert_eq!(one.abandoned, u32::from(hangs));
         goes_well(&after);
+        shown.open();
         records.judge();
     }
-    hang.open();
 }
