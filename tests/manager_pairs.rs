@@ -11,18 +11,18 @@ mod support;
 use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gate::{
     Gate, finish, gated, goes_well, initialized, is_cancelled, named, of, rounds, status_of,
     succeed_in, wait_for,
 };
 use manager::{Records, handler_id, script, succeed};
-use support::{id, join, receive, until};
+use support::{LIMIT, id, join, receive, until};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
-    CallbackError, Dialog, HResult, HandlerFlags, ItemStatus, LogFilter, ManagerError, Phase,
-    RegisterFlags, Registration, SyncCallback, SyncEvent, SyncManager, Verdict,
+    CallbackError, Dialog, HResult, HandlerFlags, InvokeFlags, ItemStatus, LogFilter, ManagerError,
+    Phase, RegisterFlags, Registration, Run, SyncCallback, SyncEvent, SyncManager, Verdict,
 };
 
 /// Waits until everything is cancelled.
@@ -96,6 +96,50 @@ fn unregistered_by_itself() {
         Some(ManagerError::UnknownHandler { id: handler_id(1) })
     );
     records.judge();
+}
+
+/// A manager whose one thread is kept busy by handler 2, and a run of handler 1 that waits for it.
+fn waits(manager: SyncManager, records: &Records, gate: &Gate) -> (SyncManager, Run, Run) {
+    let manager = manager.concurrency(1);
+    let busy = Script::new()
+        .sync_item(named(2))
+        .synchronize(gated(id(2), gate));
+    records.register(&manager, 2, busy);
+    records.register(&manager, 1, script(1));
+    let first = manager.sync_items(handler_id(2), [id(2)]).unwrap();
+    gate.reached();
+    let waits = manager.update_items(handler_id(1), InvokeFlags::empty(), b"");
+    (manager, first, waits.unwrap())
+}
+
+#[test]
+fn unregistered_while_others_are_before_it() {
+    let (records, gate) = (Records::default(), Gate::new());
+    let manager = SyncManager::new().deadline(LIMIT / 100);
+    let (manager, _, waits) = waits(manager, &records, &gate);
+    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
+    records.register(&manager, 1, script(1));
+    let anew = manager.sync_items(handler_id(1), [id(1)]).unwrap();
+    gate.open();
+    let report = finish(&waits);
+    assert_eq!(of(&report, 1).result, HResult::E_ABORT);
+    let report = succeed_in(&anew);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Succeeded));
+    assert_eq!(records.made(), 2);
+    records.judge();
+}
+
+#[test]
+#[ignore = "unregister waits its 10 s also for a handler that does not run, where all threads are busy"]
+fn nobody_waits_for_a_handler_that_does_not_run_to_be_unregistered() {
+    let (records, gate) = (Records::default(), Gate::new());
+    let (manager, first, _) = waits(SyncManager::new(), &records, &gate);
+    let started = Instant::now();
+    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
+    let waited = started.elapsed();
+    gate.open();
+    goes_well(&first);
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
 }
 
 #[test]

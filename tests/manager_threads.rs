@@ -8,16 +8,18 @@ mod gate;
 mod manager;
 mod support;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use gate::{finish, named};
 use manager::{Records, handler_id, succeed};
-use support::{id, join, within};
+use support::{Deadline, id, join, within};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
-    HResult, HandlerFlags, InvokeFlags, LogFilter, LogLevel, LogRecord, Run, SyncEvent, SyncManager,
+    ErrorId, ErrorOutcome, HResult, HandlerFlags, HandlerId, InvokeFlags, ItemId, ItemView,
+    LogFilter, LogLevel, LogRecord, Run, SyncEvent, SyncManager, Totals,
 };
 
 const HANDLERS: u128 = 4;
@@ -84,6 +86,39 @@ fn one(manager: &SyncManager, seed: &mut u64) -> Option<Run> {
         }
     }
     run
+}
+
+/// Follows a run to its end. After each look the sums are those of what was told.
+fn follow(run: &Run) -> BTreeMap<(HandlerId, ItemId), ItemView> {
+    let deadline = Deadline::new("the end of the run");
+    let mut observer = run.observe();
+    let mut seen = BTreeMap::new();
+    let mut ended = Vec::new();
+    loop {
+        let changes = observer.look();
+        ended.extend(changes.ended.iter().copied());
+        for (handler, session) in &changes.sessions {
+            for view in session.items() {
+                seen.insert((*handler, view.id), view.clone());
+            }
+        }
+        let mut totals = Totals::default();
+        for view in seen.values().filter(|view: &&ItemView| view.selected) {
+            totals.value += view.value;
+            totals.items += 1;
+            totals.finished += u64::from(view.is_finished());
+        }
+        assert_eq!(changes.progress.totals, totals);
+        assert_eq!(changes.progress.finished, ended.len());
+        if changes.is_over() {
+            ended.sort();
+            let mut handlers = run.handlers();
+            handlers.sort();
+            assert_eq!(ended, handlers, "each once");
+            return seen;
+        }
+        deadline.tick();
+    }
 }
 
 /// Every handler of the run has its report, and the observers know of it.
@@ -180,4 +215,56 @@ fn a_manager_that_is_dropped_in_the_middle_ends_every_run() {
         within("the runs", move || runs.iter().for_each(is_whole));
         records.judge();
     }
+}
+
+#[test]
+fn who_follows_the_runs_of_many_threads_knows_what_they_came_to() {
+    let manager = Arc::new(SyncManager::new().concurrency(3).show_error_if(|_| true));
+    let records = Records::default();
+    for n in 1..=HANDLERS {
+        let inside = Arc::new(AtomicUsize::new(0));
+        let once = AtomicUsize::new(0);
+        let again = Step::call(move |callback| {
+            let outcome = match once.fetch_add(1, Ordering::SeqCst) % 2 {
+                0 => ErrorOutcome::Retry(&[id(1)]),
+                _ => ErrorOutcome::Done,
+            };
+            let _ = callback.show_error_completed(outcome);
+        });
+        let error = LogRecord::new(LogLevel::Error, "e").jump_text(ErrorId::from_u128(n));
+        let mut script = alone(n, &inside).prepare([Step::log(&error)]);
+        if n == 1 {
+            script = script.show_error([again], Ok(()));
+        }
+        records.register(&manager, n, script);
+    }
+    let threads: Vec<_> = (11..=13)
+        .map(|mut seed| {
+            let manager = manager.clone();
+            thread::spawn(move || {
+                for _ in 0..25 {
+                    let Some(run) = one(&manager, &mut seed) else {
+                        continue;
+                    };
+                    let seen = follow(&run);
+                    let report = finish(&run);
+                    let items = report.items();
+                    let there: BTreeMap<_, _> = items
+                        .map(|(handler, view)| ((handler, view.id), view))
+                        .collect();
+                    assert_eq!(seen.len(), there.len());
+                    for (key, view) in &there {
+                        let seen = &seen[key];
+                        assert_eq!(seen.status, view.status, "{key:?}");
+                        assert_eq!(seen.value, view.value, "{key:?}");
+                        assert_eq!(seen.selected, view.selected, "{key:?}");
+                    }
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        join("a thread", thread);
+    }
+    records.judge();
 }
