@@ -271,7 +271,7 @@ fn a_factory_that_panics_is_tried_again_by_the_next_run() {
 fn a_factory_that_hangs_is_given_up() {
     let manager = SyncManager::new()
         .concurrency(1)
-        .deadline(Duration::from_millis(150));
+        .deadline(Duration::from_millis(200));
     let records = Records::default();
     let hang = Gate::new();
     let at = hang.clone();

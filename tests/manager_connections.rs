@@ -97,7 +97,7 @@ fn unregistered_while_connections_are_open() {
 #[test]
 fn hung_while_a_connection_is_open() {
     let lines = Lines::default();
-    let manager = lines.manager().deadline(Duration::from_millis(150));
+    let manager = lines.manager().deadline(Duration::from_millis(200));
     let records = Records::default();
     let hang = Gate::new();
     let steps = [Step::connect(None), hang.step()];

@@ -17,7 +17,7 @@ use syncmgr::testing::Step;
 use syncmgr::{Fault, HResult, HandlerFlags, ItemStatus, Registration, SyncManager};
 
 /// Long enough for a handler that works, on a busy machine too.
-const SILENCE: Duration = Duration::from_millis(150);
+const SILENCE: Duration = Duration::from_millis(200);
 
 #[test]
 fn unregistered_while_it_hangs() {

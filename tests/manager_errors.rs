@@ -176,7 +176,7 @@ fn a_log_that_keeps_nothing_counts_everything() {
 
 #[test]
 fn what_was_logged_before_a_hang_is_not_lost() {
-    let manager = SyncManager::new().deadline(Duration::from_millis(150));
+    let manager = SyncManager::new().deadline(Duration::from_millis(200));
     let records = Records::default();
     let hang = Gate::new();
     let steps = [

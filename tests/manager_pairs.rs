@@ -77,7 +77,7 @@ fn unregistered_while_it_shows_a_dialog() {
 
 #[test]
 fn unregistered_by_itself() {
-    let manager = Arc::new(SyncManager::new().deadline(Duration::from_millis(150)));
+    let manager = Arc::new(SyncManager::new().deadline(Duration::from_millis(200)));
     let records = Records::default();
     let weak = Arc::downgrade(&manager);
     let (tell, told) = std::sync::mpsc::channel();

@@ -381,7 +381,7 @@ fn a_handler_that_ends_before_it_asks_leaves_it_to_the_next_run() {
 
 #[test]
 fn a_handler_that_hangs_leaves_it_to_the_next_run_too() {
-    let manager = SyncManager::new().deadline(Duration::from_millis(150));
+    let manager = SyncManager::new().deadline(Duration::from_millis(200));
     let records = Records::default();
     let (gate, hang) = (Gate::new(), Gate::new());
     records.register_made(&manager, 1, works_once(&gate, vec![hang.step()]));
