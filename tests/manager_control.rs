@@ -450,22 +450,3 @@ fn each_run_is_made_a_fresh_handler_on_its_own_thread() {
         assert_eq!(made.load(Ordering::SeqCst), time);
     }
 }
-
-#[test]
-fn a_session_that_is_released_from_outside_ends_that_handler_alone() {
-    let manager = SyncManager::new().concurrency(2);
-    let records = Records::default();
-    let gates = [Gate::new(), Gate::new()];
-    for (n, gate) in (1..).zip(&gates) {
-        records.register(&manager, n, works(n, gate));
-    }
-    let run = manager.update_all();
-    gates.iter().for_each(Gate::reached);
-    run.session(handler_id(1)).unwrap().release();
-    gates.iter().for_each(Gate::open);
-    let report = finish(&run);
-    assert!(!of(&report, 1).is_success());
-    assert_eq!(of(&report, 1).items().len(), 1);
-    assert!(of(&report, 2).is_success());
-    records.judge();
-}

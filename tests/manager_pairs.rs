@@ -376,3 +376,86 @@ fn the_manager_is_called_from_every_place_that_it_calls() {
     assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
     records.judge();
 }
+
+/// A manager whose handler works at the gate, and a run that asked it for item 2 meanwhile.
+fn asked(records: &Records, gate: &Gate) -> (Arc<SyncManager>, Run, Run) {
+    let manager = Arc::new(SyncManager::new());
+    let works = Script::new()
+        .sync_item(named(1))
+        .sync_item(named(2).checked(false))
+        .sync_item(named(3).checked(false));
+    let steps = [2, 3].into_iter().flat_map(|n| succeed(id(n)));
+    let steps = gated(id(1), gate).into_iter().chain(steps);
+    records.register(&manager, 1, works.synchronize(steps));
+    let run = manager.update_all();
+    gate.reached();
+    let waits = manager.sync_items(handler_id(1), [id(2), id(3)]).unwrap();
+    (manager, run, waits)
+}
+
+#[test]
+fn unregistered_while_items_are_asked_for() {
+    let (records, gate) = (Records::default(), Gate::new());
+    let (manager, run, waits) = asked(&records, &gate);
+    let same = manager.clone();
+    let gone = thread::spawn(move || same.unregister(handler_id(1)));
+    is_cancelled(&run, 1);
+    gate.open();
+    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    let report = finish(&run);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
+    let report = finish(&waits);
+    assert_eq!(of(&report, 1).result, HResult::E_ABORT);
+    assert_eq!(records.made(), 1);
+    records.judge();
+}
+
+#[test]
+fn the_manager_dropped_while_items_are_asked_for() {
+    let (records, gate) = (Records::default(), Gate::new());
+    let (manager, run, waits) = asked(&records, &gate);
+    drop(manager);
+    gate.open();
+    let report = finish(&run);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
+    let report = finish(&waits);
+    assert_eq!(of(&report, 1).result, HResult::E_ABORT);
+    assert_eq!(records.made(), 1);
+    records.judge();
+}
+
+#[test]
+fn an_item_cancelled_while_it_is_asked_for() {
+    for skips in [false, true] {
+        let (records, gate) = (Records::default(), Gate::new());
+        let (_manager, run, waits) = asked(&records, &gate);
+        let cancelled = match skips {
+            true => waits.skip(handler_id(1), id(2)),
+            false => waits.cancel_item(handler_id(1), id(2)),
+        };
+        assert_eq!(cancelled, Ok(()));
+        gate.open();
+        goes_well(&run);
+        let report = finish(&waits);
+        assert_ne!(status_of(of(&report, 1), 2), Some(ItemStatus::Succeeded));
+        assert_eq!(status_of(of(&report, 1), 3), Some(ItemStatus::Succeeded));
+        records.judge();
+    }
+}
+
+#[test]
+fn replaced_while_items_are_asked_for() {
+    let (records, gate) = (Records::default(), Gate::new());
+    let (manager, run, waits) = asked(&records, &gate);
+    let new = Script::new().sync_item(named(2)).sync_item(named(3));
+    let steps = [2, 3].into_iter().flat_map(|n| succeed(id(n)));
+    records.register(&manager, 1, new.synchronize(steps));
+    gate.open();
+    goes_well(&run);
+    let report = succeed_in(&waits);
+    for n in [2, 3] {
+        assert_eq!(status_of(of(&report, 1), n), Some(ItemStatus::Succeeded));
+    }
+    assert_eq!(records.made(), 2);
+    records.judge();
+}

@@ -35,6 +35,8 @@ mod driver_faults;
 mod driver_life;
 #[path = "../driver_panics.rs"]
 mod driver_panics;
+#[path = "../driver_properties.rs"]
+mod driver_properties;
 #[path = "../driver_reentrant.rs"]
 mod driver_reentrant;
 #[path = "../driver_retry.rs"]
@@ -59,6 +61,8 @@ mod manager_control;
 mod manager_deadline;
 #[path = "../manager_errors.rs"]
 mod manager_errors;
+#[path = "../manager_faults.rs"]
+mod manager_faults;
 #[path = "../manager_listing.rs"]
 mod manager_listing;
 #[path = "../manager_observe.rs"]
