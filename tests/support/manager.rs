@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use syncmgr::testing::{Recorder, Script, Step};
@@ -55,6 +56,22 @@ impl Records {
         let recorder = Recorder::new();
         self.0.lock().unwrap().push(recorder.clone());
         recorder.handler(handler)
+    }
+
+    /// As [`register`](Self::register), where each handler follows a script of its own: that of the first is made of 1.
+    pub fn register_made(
+        &self,
+        manager: &SyncManager,
+        n: u128,
+        make: impl Fn(usize) -> Script + Send + Sync + 'static,
+    ) {
+        let records = self.clone();
+        let times = AtomicUsize::new(0);
+        let registered = manager.register(handler_id(n), Registration::new(), move || {
+            let script = make(times.fetch_add(1, Ordering::SeqCst) + 1);
+            records.record(script.handler())
+        });
+        assert_eq!(registered, Ok(()));
     }
 
     /// How many handlers were made.
