@@ -231,7 +231,9 @@ fn a_handler_is_cancelled_alone_and_an_item_is_skipped_before_it_is_listed() {
         .session
         .clone()
         .unwrap();
-    assert_eq!(skipped.item(id(2)).unwrap().status, ItemStatus::Skipped);
+    // Stopped, where its thread asks before the handler is told of the skip.
+    let status = skipped.item(id(2)).unwrap().status;
+    assert!(matches!(status, ItemStatus::Skipped | ItemStatus::Stopped));
     let done = report
         .handler(handler_id(3))
         .unwrap()

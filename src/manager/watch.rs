@@ -16,6 +16,8 @@ pub(super) struct Watch(Arc<Mutex<Seen>>);
 pub(super) struct Seen {
     /// The call of the handler that has not returned, and since when.
     pub(super) call: Option<(&'static str, Instant)>,
+    /// A call was given up, and this driver with it.
+    given_up: bool,
     pub(super) rounds: u32,
     pub(super) info: Option<HandlerInfo>,
 }
@@ -33,6 +35,17 @@ impl Watch {
 
     pub(super) fn info(&self, info: &HandlerInfo) {
         self.0.lock().info = Some(info.clone());
+    }
+
+    /// The driver is given up, unless its call has returned meanwhile: it makes no other one, but to let the handler go.
+    pub(super) fn give_up(&self) -> bool {
+        let mut seen = self.0.lock();
+        seen.given_up |= seen.call.is_some();
+        seen.given_up
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.0.lock().given_up
     }
 
     pub(super) fn seen(&self) -> Seen {

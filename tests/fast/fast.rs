@@ -47,6 +47,8 @@ mod explorer;
 mod exploring;
 #[path = "../harness.rs"]
 mod harness;
+#[path = "../manager_attack.rs"]
+mod manager_attack;
 #[path = "../manager_runs.rs"]
 mod manager_runs;
 #[path = "../manager_shared.rs"]
