@@ -352,6 +352,54 @@ fn a_factory_is_dropped_with_no_lock_held() {
     assert_eq!(manager.handlers(), [handler_id(1)]);
 }
 
+#[test]
+fn an_item_that_the_run_before_cancelled_is_done_by_the_run_that_asked_for_it() {
+    let manager = SyncManager::new().concurrency(1);
+    let (records, gate) = (Records::default(), Gate::default());
+    records.register(&manager, 2, held(2, &gate));
+    let blocks = manager.update_all();
+    until("it has begun", || records.made() == 1);
+    records.register(&manager, 1, script(1));
+    // Handler 1 has not begun: the item is asked of the first run, whose round names it.
+    let first = manager
+        .update_items(handler_id(1), InvokeFlags::empty(), b"")
+        .unwrap();
+    let second = manager.sync_items(handler_id(1), [id(1)]).unwrap();
+    assert_eq!(first.cancel_item(handler_id(1), id(1)), Ok(()));
+    gate.open();
+    for run in [blocks, first] {
+        let _ = within("a run before", move || run.wait());
+    }
+    let report = within("the second run", move || second.wait());
+    let session = report.handlers[0].1.session.clone().unwrap();
+    assert_eq!(session.item(id(1)).unwrap().status, ItemStatus::Succeeded);
+}
+
+#[test]
+fn while_the_connections_of_a_handler_that_was_given_up_are_closed_others_are_given_up() {
+    let (closes, close_gate, gate) = (Gate::default(), Gate::default(), Gate::default());
+    let (told, held_close) = (closes.clone(), close_gate.clone());
+    let manager = closing(move || {
+        told.open();
+        held_close.pass();
+    })
+    .deadline(Duration::from_millis(50));
+    let pass = gate.clone();
+    let hangs = [Step::connect(None), Step::run(move || pass.pass())];
+    let records = Records::default();
+    records.register(&manager, 1, connects(1).prepare(hangs));
+    let first = manager.update_all();
+    within("the close", move || closes.pass());
+    records.register(&manager, 2, held(2, &gate));
+    let second = manager.sync_items(handler_id(2), [id(2)]).unwrap();
+    for run in [first, second] {
+        let report = within("a run", move || run.wait());
+        assert_eq!(report.handlers[0].1.abandoned, 1);
+    }
+    close_gate.open();
+    gate.open();
+}
+
 /// What a panic carries; its drop panics too.
 struct Bomb;
 

@@ -71,10 +71,16 @@ pub(super) fn call<R>(
             error: Some(text),
         }
     })?;
-    match watch.is_given_up() {
-        true => Err(End::by(name, HResult::E_ABORT, "it returned too late")),
-        false => Ok(result),
-    }
+    let Some(after) = watch.given_up() else {
+        return Ok(result);
+    };
+    let fault = Fault::DidNotReturn { call: name, after };
+    let error = Some(fault.to_string());
+    faults.push(fault);
+    Err(End {
+        result: HResult::E_ABORT,
+        error,
+    })
 }
 
 /// The driver's own entry in the session's log. A full log loses it; the report has it as well.

@@ -215,10 +215,23 @@ impl State {
 /// Why a part that was cancelled early did nothing.
 pub(super) const CANCELLED: &str = "it was cancelled before it was started";
 
-/// Closes connections, if no session shares them. That is user code, which may take its time, and whose panic is nobody's here.
-pub(super) fn close(connections: Vec<Connections>) {
-    for shared in connections {
-        contained(|| drop(shared));
+/// The connections of starts that are over. Dropping it closes them, if no session shares them: user code, which may take its
+/// time, and whose panic is nobody's here.
+#[derive(Default)]
+#[must_use = "dropping it closes connections; no lock may be held"]
+pub(super) struct Closing(Vec<Connections>);
+
+impl Closing {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        for connections in self.0.drain(..) {
+            contained(|| drop(connections));
+        }
     }
 }
 
@@ -248,18 +261,13 @@ impl Hub {
         }
     }
 
-    /// The part is over; nothing happens where it was over before. Answers the connections that are to be [closed](close).
-    #[must_use]
-    pub(super) fn end(&self, part: &Arc<Part>, report: HandlerReport) -> Vec<Connections> {
+    /// The part is over; nothing happens where it was over before. Answers what is to be closed.
+    pub(super) fn end(&self, part: &Arc<Part>, report: HandlerReport) -> Closing {
         self.over(part, report, |_| {}).unwrap_or_default()
     }
 
     /// As [`end`](Self::end), for a part whose worker is left behind. None where the part was over before.
-    pub(super) fn give_up(
-        &self,
-        part: &Arc<Part>,
-        report: HandlerReport,
-    ) -> Option<Vec<Connections>> {
+    pub(super) fn give_up(&self, part: &Arc<Part>, report: HandlerReport) -> Option<Closing> {
         self.over(part, report, |state| state.workers -= 1)
     }
 
@@ -274,9 +282,9 @@ impl Hub {
         part: &Arc<Part>,
         report: HandlerReport,
         then: impl FnOnce(&mut State),
-    ) -> Option<Vec<Connections>> {
+    ) -> Option<Closing> {
         let log = report.session.as_ref().map(|session| session.log());
-        let mut left: Vec<Connections> = Vec::new();
+        let mut closing = Closing::default();
         // Dropped with no lock held: a part may be the last one that keeps its factory.
         let mut over = vec![Arc::clone(part)];
         {
@@ -298,12 +306,12 @@ impl Hub {
             // The waiting ones first, so that none of them comes to its turn.
             for part in over.iter().rev() {
                 state.leave(part);
-                left.extend(part.batch.leave());
+                closing.0.extend(part.batch.leave());
             }
             then(&mut state);
         }
         self.changed.notify_all();
-        Some(left)
+        Some(closing)
     }
 
     /// Cancels a part. One that has not begun is over at once; what it waits to do is not asked of the part before it any more,
@@ -311,7 +319,7 @@ impl Hub {
     pub(super) fn cancel(&self, part: &Arc<Part>) {
         let wanted = part.wanted();
         if !part.cancel_all() {
-            close(self.end(part, part.never_begun(CANCELLED)));
+            drop(self.end(part, part.never_begun(CANCELLED)));
         }
         let Some(mut items) = wanted.filter(|items| !items.is_empty()) else {
             return;

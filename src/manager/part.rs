@@ -305,8 +305,13 @@ impl Part {
         let Some(items) = &mut state.order.items else {
             return false;
         };
+        // One that was cancelled there, or did not come to its end, was not done.
+        let is_done = |item: &ItemId| {
+            let view = session.item(*item).filter(|_| !left.contains(item));
+            view.is_some_and(|view| view.is_finished() && view.verdict.is_continue())
+        };
         let some = !items.is_empty();
-        items.retain(|item| left.contains(item));
+        items.retain(|item| !is_done(item));
         let done = some && items.is_empty();
         if done {
             state.session = Some(Arc::clone(session));
@@ -354,6 +359,11 @@ impl Part {
     /// The report of a part that nothing was done for.
     pub(super) fn never_begun(&self, why: &str) -> HandlerReport {
         self.failed(HResult::E_ABORT, why.to_owned(), Vec::new())
+    }
+
+    /// The report of a part that a call ended which did not return in time.
+    pub(super) fn too_late(&self, fault: Fault) -> HandlerReport {
+        self.failed(HResult::E_ABORT, fault.to_string(), vec![fault])
     }
 
     /// The report of a part that ended outside the driver.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use super::call::panic_text;
 use super::choices::temporary;
-use super::hub::{CANCELLED, Hub, close};
+use super::hub::{CANCELLED, Hub};
 use super::part::{Order, Part};
 use super::{Fault, HandlerReport, RunOptions, run_handler};
 use crate::session::{contained, discard};
@@ -83,7 +83,7 @@ fn no_thread(hub: &Hub, error: &str) {
         };
         let text = format!("no thread was to be had to call the handler on: {error}");
         let report = part.failed(HResult::E_OUTOFMEMORY, text, Vec::new());
-        close(hub.end(&part, report)); // what waits behind it is ready then
+        drop(hub.end(&part, report)); // what waits behind it is ready then
     }
 }
 
@@ -91,15 +91,14 @@ fn no_thread(hub: &Hub, error: &str) {
 fn work(hub: &Arc<Hub>) {
     while let Some(part) = hub.next() {
         let report = drive(hub, &part);
-        let connections = hub.end(&part, report);
+        let closing = hub.end(&part, report);
         if part.was_given_up() {
             return; // and this thread with it: it is not counted any more
         }
-        if !connections.is_empty() {
+        if !closing.is_empty() {
             // That may take its time, and other handlers are not to wait for it.
             hub.retire();
             ensure_workers(hub);
-            close(connections);
             return;
         }
     }
@@ -125,9 +124,10 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
             }
         }
     };
-    if part.watch.is_given_up() {
+    if let Some(after) = part.watch.given_up() {
         contained(|| drop(handler));
-        return part.never_begun("the factory returned too late");
+        let call = "the factory";
+        return part.too_late(Fault::DidNotReturn { call, after });
     }
     let options = options(hub, part, order);
     drive_with(part, handler, options)
@@ -252,19 +252,23 @@ fn supervise(hub: &Arc<Hub>, deadline: Duration) {
 
 /// The handler's call does not return: its thread is left behind.
 fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration) {
-    if !part.watch.give_up() {
+    if !part.watch.give_up(after) {
         return; // it has returned this moment
     }
     let fault = Fault::DidNotReturn { call, after };
     let text = fault.to_string();
-    let mut report = part.failed(HResult::E_ABORT, text.clone(), vec![fault]);
+    let mut report = part.too_late(fault);
     report.abandoned = 1;
     hub.log(Some(part.id), LogLevel::Error, &text);
     if let Some(session) = part.session() {
         session.release();
     }
-    if let Some(connections) = hub.give_up(part, report) {
+    if let Some(closing) = hub.give_up(part, report) {
         ensure_workers(hub);
-        close(connections);
+        if !closing.is_empty() {
+            // That may take its time, and other calls are to be looked after. Where no thread is to be had, it is done here.
+            let builder = thread::Builder::new().name("syncmgr handler".to_owned());
+            let _ = builder.spawn(move || drop(closing));
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use super::hub::{Entry, Hub, Settings, State, close};
+use super::hub::{Entry, Hub, Settings, State};
 use super::part::{Batch, Order, Part};
 use super::pool::ensure_workers;
 use super::{Choices, Listing, LogFilter, ManagerError, Registration, Run};
@@ -215,7 +215,7 @@ impl SyncManager {
         };
         for part in waiting {
             let report = part.never_begun("its handler was unregistered before it was started");
-            close(self.hub.end(&part, report));
+            drop(self.hub.end(&part, report));
         }
         if let Some(part) = current {
             part.cancel_all();
@@ -279,7 +279,7 @@ impl SyncManager {
     /// While the handler runs they are pending. It may ask for them
     /// ([`additional_items`](crate::SyncCallback::additional_items)) and take them in by
     /// [`add_item`](crate::SyncCallback::add_item); what is left when it is done is done by a run of its own, all that was
-    /// asked for until then at once. Where it took all of them, this run has the session and the report of the one that
+    /// asked for until then at once. Where it did all of them, this run has the session and the report of the one that
     /// did them.
     ///
     /// # Errors
@@ -507,7 +507,7 @@ impl Drop for SyncManager {
         }
         for part in waiting {
             let report = part.never_begun("the manager was dropped before it was started");
-            close(self.hub.end(&part, report));
+            drop(self.hub.end(&part, report));
         }
     }
 }

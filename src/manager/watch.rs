@@ -1,7 +1,7 @@
 //! What a supervisor on another thread sees of a driver: the call of the handler that it is in, if any.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -16,8 +16,8 @@ pub(super) struct Watch(Arc<Mutex<Seen>>);
 pub(super) struct Seen {
     /// The call of the handler that has not returned, and since when.
     pub(super) call: Option<(&'static str, Instant)>,
-    /// A call was given up, and this driver with it.
-    given_up: bool,
+    /// A call was given up after this time, and the driver with it.
+    given_up: Option<Duration>,
     pub(super) rounds: u32,
     pub(super) info: Option<HandlerInfo>,
 }
@@ -38,13 +38,16 @@ impl Watch {
     }
 
     /// The driver is given up, unless its call has returned meanwhile: it makes no other one, but to let the handler go.
-    pub(super) fn give_up(&self) -> bool {
+    pub(super) fn give_up(&self, after: Duration) -> bool {
         let mut seen = self.0.lock();
-        seen.given_up |= seen.call.is_some();
-        seen.given_up
+        let inside = seen.call.is_some();
+        if inside {
+            seen.given_up = Some(after);
+        }
+        inside
     }
 
-    pub(super) fn is_given_up(&self) -> bool {
+    pub(super) fn given_up(&self) -> Option<Duration> {
         self.0.lock().given_up
     }
 

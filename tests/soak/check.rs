@@ -5,8 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use syncmgr::{
-    DialogArbiter, Fault, HandlerReport, ItemStatus, LogFilter, Phase, RunReport, Session,
-    SyncManager,
+    DialogArbiter, Fault, HandlerReport, LogFilter, Phase, RunReport, Session, SyncManager,
 };
 
 use super::world::{Life, Plan, World, count, get, lock};
@@ -141,8 +140,10 @@ impl<'a> Check<'a> {
             .iter()
             .filter(|entry| entry.text.starts_with("soak "))
             .count() as u64;
-        counts.kept.store(kept, Ordering::Relaxed);
         let (logged, deleted) = (get(&counts.logged), get(&counts.deleted));
+        counts.kept.store(kept, Ordering::Relaxed);
+        counts.asked_for.store(logged, Ordering::Relaxed);
+        counts.gone.store(deleted, Ordering::Relaxed);
         if logged != kept + deleted {
             self.world.wrong(format!(
                 "{logged} entries were taken, {kept} are there, {deleted} were deleted"
@@ -187,6 +188,5 @@ impl<'a> Check<'a> {
         if !left.is_empty() {
             world.wrong(format!("{} handlers are still in a call", left.len()));
         }
-        let _ = ItemStatus::Pending;
     }
 }
