@@ -49,6 +49,8 @@ mod exploring;
 mod harness;
 #[path = "../manager_attack.rs"]
 mod manager_attack;
+#[path = "../manager_attack_code.rs"]
+mod manager_attack_code;
 #[path = "../manager_runs.rs"]
 mod manager_runs;
 #[path = "../manager_shared.rs"]

@@ -8,7 +8,8 @@ use syncmgr::{
     DialogArbiter, Fault, HandlerReport, LogFilter, Phase, RunReport, Session, SyncManager,
 };
 
-use super::world::{Life, Plan, World, count, get, lock};
+use super::plan::{Life, Plan};
+use super::world::{World, count, get, lock};
 
 pub struct Check<'a> {
     world: &'a Arc<World>,

@@ -12,38 +12,8 @@ use syncmgr::{
     Verdict,
 };
 
-use super::world::{Chance, ITEMS, Life, Plan, World, count, item_id, lock};
-
-/// Where something can go wrong.
-const PLACES: [&str; 13] = [
-    "the factory",
-    "initialize",
-    "info",
-    "items",
-    "set callback",
-    "prepare",
-    "synchronize",
-    "set_item_status",
-    "show_error",
-    "show_properties",
-    "take callback",
-    "drop",
-    "a worker",
-];
-
-fn plan(chance: &mut Chance) -> Plan {
-    match chance.below(100) {
-        0..70 => Plan::Well,
-        70..84 => Plan::Panic(chance.of(&PLACES)),
-        84..88 => Plan::Hang(chance.of(&PLACES)),
-        88..91 => {
-            Plan::Silent(chance.of(&["prepare", "synchronize", "show_error", "show_properties"]))
-        }
-        91..96 => Plan::Refuse(chance.of(&PLACES[1..11])),
-        96..98 => Plan::Declines,
-        _ => Plan::NeedsUser,
-    }
-}
+use super::plan::{Life, Plan, plan};
+use super::world::{Chance, ITEMS, World, count, item_id, lock};
 
 pub struct Handler {
     world: Arc<World>,
@@ -352,7 +322,7 @@ impl Handler {
                 let mut chance = Chance::new(chance.next(), 0);
                 let builder = thread::Builder::new().name("soak worker".into());
                 let work = move || {
-                    let _ = self.enter_worker();
+                    self.enter_worker();
                     for item in part {
                         let _ = self.item(callback, *item, &mut chance);
                     }

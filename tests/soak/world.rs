@@ -1,12 +1,13 @@
 //! What the handlers of a soak share: chance, gates, counts.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use syncmgr::testing::Recorder;
-use syncmgr::{ErrorId, HandlerId, ItemId};
+use syncmgr::{HandlerId, ItemId};
+
+use super::plan::Life;
 
 pub const HANDLERS: usize = 50;
 pub const ITEMS: u128 = 200;
@@ -137,31 +138,6 @@ impl Gate {
                 .unwrap_or_else(PoisonError::into_inner);
         }
     }
-}
-
-/// What one handler that was made does and did.
-pub struct Life {
-    pub number: u64,
-    pub handler: usize,
-    pub plan: Plan,
-    pub recorder: Option<Recorder>,
-    /// The entries that stand in its session's log. Locked while one is logged or deleted.
-    pub entries: Mutex<Vec<ErrorId>>,
-    pub hung: AtomicBool,
-}
-
-/// What goes wrong in a life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plan {
-    Well,
-    Panic(&'static str),
-    Hang(&'static str),
-    /// Never completes.
-    Silent(&'static str),
-    /// Answers an error.
-    Refuse(&'static str),
-    Declines,
-    NeedsUser,
 }
 
 pub struct World {

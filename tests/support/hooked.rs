@@ -1,14 +1,17 @@
-//! A handler around another one, that tells each call of it first, and its drop.
+//! What the attacks on the manager share: a handler around another one that tells each call of it first, and its drop; gates.
 
 #![allow(dead_code)]
 
 use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use syncmgr::testing::{Script, Step};
 use syncmgr::{
-    ErrorId, HandlerError, HandlerInfo, ItemId, ItemList, ItemStatus, Participation, Prepared,
-    SyncCallback, SyncFlags, SyncHandler, Uuid,
+    ErrorId, HandlerError, HandlerFlags, HandlerInfo, ItemId, ItemList, ItemStatus, Participation,
+    Prepared, Registration, SyncCallback, SyncFlags, SyncHandler, SyncManager, Uuid,
 };
+
+use super::manager::{handler_id, script};
 
 type Hook = dyn Fn(&'static str) + Send + Sync;
 
@@ -128,4 +131,42 @@ impl<F: Fn()> Drop for OnDrop<F> {
     fn drop(&mut self) {
         (self.0)();
     }
+}
+
+/// Registers a handler that tells each of its calls.
+pub fn register_hooked(
+    manager: &SyncManager,
+    n: u128,
+    script: Script,
+    hook: impl Fn(&'static str) + Send + Sync + 'static,
+) {
+    let hook = Arc::new(hook);
+    let make = move || {
+        let hook = Arc::clone(&hook);
+        Hooked::around(script.handler(), move |call| hook(call))
+    };
+    let registered = manager.register(handler_id(n), Registration::new(), make);
+    assert_eq!(registered, Ok(()));
+}
+
+/// A script that stops in its prepare until the gate is opened.
+pub fn held(n: u128, gate: &Gate) -> Script {
+    let gate = gate.clone();
+    script(n).prepare([Step::run(move || gate.pass())])
+}
+
+/// Asks for a connection, which is closed when the whole run is over.
+pub fn connects(n: u128) -> Script {
+    script(n)
+        .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
+        .prepare([Step::connect(None)])
+}
+
+/// A manager whose connections call this when they are closed.
+pub fn closing(close: impl Fn() + Send + Sync + 'static) -> SyncManager {
+    let close = Arc::new(close);
+    SyncManager::new().connector(move |_: Option<&str>| {
+        let close = Arc::clone(&close);
+        Ok(Box::new(OnDrop(move || close())) as Box<dyn Any + Send>)
+    })
 }
