@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Fault;
 use super::watch::Watch;
-use crate::session::Session;
+use crate::session::{Session, discard};
 use crate::{HResult, HandlerError, LogLevel, LogRecord, SyncCallback, SyncHandler};
 
 /// How a run ended.
@@ -42,7 +42,7 @@ impl End {
     }
 }
 
-/// Calls a method of the handler; a panic ends the run. An error is put into words here, since that is the handler's code
+/// Calls a method of the handler; a panic ends the run, and so does a supervisor who gave it up meanwhile. An error is put into words here, since that is the handler's code
 /// too, and so is its drop.
 pub(super) fn call<R>(
     handler: &Arc<dyn SyncHandler>,
@@ -57,13 +57,12 @@ pub(super) fn call<R>(
         || method(Arc::clone(handler)).map_err(|error| End::by(name, error.hresult(), &error));
     let result = catch_unwind(AssertUnwindSafe(called));
     drop(inside);
-    result.map_err(|payload| {
+    let result = result.map_err(|payload| {
         let fault = Fault::Panicked {
             call: name,
             message: panic_text(&*payload),
         };
-        // A payload may be anything, and so may its drop.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        discard(payload);
         let text = fault.to_string();
         log(session, LogLevel::Error, &text);
         faults.push(fault);
@@ -71,6 +70,16 @@ pub(super) fn call<R>(
             result: HResult::E_UNEXPECTED,
             error: Some(text),
         }
+    })?;
+    let Some(after) = watch.given_up() else {
+        return Ok(result);
+    };
+    let fault = Fault::DidNotReturn { call: name, after };
+    let error = Some(fault.to_string());
+    faults.push(fault);
+    Err(End {
+        result: HResult::E_ABORT,
+        error,
     })
 }
 

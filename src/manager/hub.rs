@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 use super::listing::Known;
 use super::part::{Make, Order, Part};
 use super::{Choices, HandlerReport, LogFilter, Registration};
-use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session};
+use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session, contained};
 use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, PropertiesOutcome};
 
 pub(super) type ShowErrorIf = dyn Fn(&LogEntry) -> bool + Send + Sync;
@@ -146,15 +146,28 @@ impl State {
         let Some(busy) = self.busy.get(&part.id) else {
             return Vec::new();
         };
-        let left: HashSet<ItemId> = session.requested_items().into_iter().collect();
+        let left = part.left(session);
         let waiting = busy.waiting.iter();
         let done = waiting.filter(|part| part.is_done_by(session, &left));
         done.cloned().collect()
     }
 
-    /// Whether a worker has taken the part.
-    fn has_worker(&self, part: &Arc<Part>) -> bool {
-        self.running.iter().any(|other| Arc::ptr_eq(other, part))
+    /// Takes out of a handler's parts what has not begun, so that nothing of it comes to its turn; and tells which part is on
+    /// its way.
+    pub(super) fn take_waiting(&mut self, id: HandlerId) -> (Option<Arc<Part>>, Vec<Arc<Part>>) {
+        let Some(busy) = self.busy.get_mut(&id) else {
+            return (None, Vec::new());
+        };
+        let mut waiting: Vec<Arc<Part>> = busy.waiting.drain(..).collect();
+        let current = Arc::clone(&busy.current);
+        let is_it = |other: &Arc<Part>| Arc::ptr_eq(other, &current);
+        let Some(place) = self.ready.iter().position(is_it) else {
+            return (Some(current), waiting);
+        };
+        self.ready.remove(place);
+        self.busy.remove(&id);
+        waiting.insert(0, current);
+        (None, waiting)
     }
 
     fn keep(&mut self, entry: LogEntry, capacity: usize) {
@@ -182,8 +195,8 @@ impl State {
             return;
         };
         // A part that only waited leaves the others as they are.
-        if let Some(place) = busy.waiting.iter().position(is_it) {
-            busy.waiting.remove(place);
+        if !is_it(&busy.current) {
+            busy.waiting.retain(|other| !is_it(other));
             return;
         }
         let Some(next) = busy.waiting.pop_front() else {
@@ -196,6 +209,29 @@ impl State {
         }
         busy.current = Arc::clone(&next);
         self.ready.push_back(next);
+    }
+}
+
+/// Why a part that was cancelled early did nothing.
+pub(super) const CANCELLED: &str = "it was cancelled before it was started";
+
+/// The connections of starts that are over. Dropping it closes them, if no session shares them: user code, which may take its
+/// time, and whose panic is nobody's here.
+#[derive(Default)]
+#[must_use = "dropping it closes connections; no lock may be held"]
+pub(super) struct Closing(Vec<Connections>);
+
+impl Closing {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        for connections in self.0.drain(..) {
+            contained(|| drop(connections));
+        }
     }
 }
 
@@ -225,44 +261,41 @@ impl Hub {
         }
     }
 
-    /// The part is over; answers false where it was given up before.
-    pub(super) fn end(&self, part: &Arc<Part>, report: HandlerReport) -> bool {
-        self.over(part, report, |_| true)
+    /// The part is over; nothing happens where it was over before. Answers what is to be closed.
+    pub(super) fn end(&self, part: &Arc<Part>, report: HandlerReport) -> Closing {
+        self.over(part, report, |_| {}).unwrap_or_default()
     }
 
-    /// Ends a part that no worker has: one that is ready, or waits behind another.
-    pub(super) fn end_unbegun(&self, part: &Arc<Part>, why: &str) {
-        let report = part.never_begun(why);
-        self.over(part, report, |state| !state.has_worker(part));
+    /// As [`end`](Self::end), for a part whose worker is left behind. None where the part was over before.
+    pub(super) fn give_up(&self, part: &Arc<Part>, report: HandlerReport) -> Option<Closing> {
+        self.over(part, report, |state| state.workers -= 1)
     }
 
-    /// As [`end`](Self::end), for a part whose worker is left behind.
-    pub(super) fn give_up(&self, part: &Arc<Part>, report: HandlerReport) -> bool {
-        self.over(part, report, |state| {
-            state.workers -= 1;
-            true
-        })
+    /// A worker has something else to do, and drives no handler after it.
+    pub(super) fn retire(&self) {
+        self.state.lock().workers -= 1;
+        self.changed.notify_all();
     }
 
-    /// The part is over, if `agreed` says so and it was not before.
     fn over(
         &self,
         part: &Arc<Part>,
         report: HandlerReport,
-        agreed: impl FnOnce(&mut State) -> bool,
-    ) -> bool {
+        then: impl FnOnce(&mut State),
+    ) -> Option<Closing> {
         let log = report.session.as_ref().map(|session| session.log());
-        let mut left: Vec<Connections> = Vec::new();
+        let mut closing = Closing::default();
+        // Dropped with no lock held: a part may be the last one that keeps its factory.
+        let mut over = vec![Arc::clone(part)];
         {
             let mut state = self.state.lock();
-            if part.is_over() || !agreed(&mut state) || !part.end(report.clone()) {
-                return false;
+            if !part.end(report.clone()) {
+                return None;
             }
             for entry in log.into_iter().flatten() {
                 state.keep(entry, self.settings.log_capacity);
             }
             state.learn(part, &report);
-            let mut over = vec![Arc::clone(part)];
             if let Some(session) = &report.session {
                 state.log_lost += session.log_refused();
                 for done in state.done_by(part, session) {
@@ -273,30 +306,31 @@ impl Hub {
             // The waiting ones first, so that none of them comes to its turn.
             for part in over.iter().rev() {
                 state.leave(part);
-                left.extend(part.batch.leave());
+                closing.0.extend(part.batch.leave());
             }
+            then(&mut state);
         }
-        // Closes them, if no session shares them: user code.
-        drop(left);
         self.changed.notify_all();
-        true
+        Some(closing)
     }
 
-    /// Cancels a part. One that has not begun is over, and what it waits to do is not asked of the part before it any
-    /// more, unless another waits for it too.
+    /// Cancels a part. One that has not begun is over at once; what it waits to do is not asked of the part before it any more,
+    /// unless another waits for it too.
     pub(super) fn cancel(&self, part: &Arc<Part>) {
         let wanted = part.wanted();
-        part.cancel_all();
-        if let Some(mut items) = wanted.filter(|items| !items.is_empty()) {
-            let state = self.state.lock();
-            if let Some(busy) = state.busy.get(&part.id) {
-                let others = busy.waiting.iter().filter_map(|part| part.wanted());
-                let others: HashSet<ItemId> = others.flatten().collect();
-                items.retain(|item| !others.contains(item));
-                busy.current.withdraw(&items);
-            }
+        if !part.cancel_all() {
+            drop(self.end(part, part.never_begun(CANCELLED)));
         }
-        self.end_unbegun(part, "it was cancelled before it was started");
+        let Some(mut items) = wanted.filter(|items| !items.is_empty()) else {
+            return;
+        };
+        let state = self.state.lock();
+        if let Some(busy) = state.busy.get(&part.id) {
+            let others = busy.waiting.iter().filter_map(|part| part.wanted());
+            let others: HashSet<ItemId> = others.flatten().collect();
+            items.retain(|item| !others.contains(item));
+            busy.current.withdraw(&items);
+        }
     }
 
     /// The parts that are running, a while from now; none where the last worker has ended.

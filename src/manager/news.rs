@@ -50,7 +50,16 @@ impl News {
 pub(super) struct Readers(Vec<(Weak<News>, usize)>);
 
 impl Readers {
-    pub(super) fn add(&mut self, news: Weak<News>, place: usize) {
+    /// From now on it is told what happens; what has happened already it is told at once.
+    pub(super) fn add(&mut self, news: Weak<News>, place: usize, begun: bool, ended: bool) {
+        let new = Self(vec![(news.clone(), place)]);
+        if begun {
+            new.begun();
+        }
+        if ended {
+            new.tell(|lists, place| lists.ended.push(place));
+            return;
+        }
         // Many starts may join a part that waits long; those whose run is dropped go before the list grows.
         if self.0.len() == self.0.capacity() {
             self.0.retain(|(news, _)| news.strong_count() > 0);

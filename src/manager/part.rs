@@ -108,11 +108,22 @@ struct State {
     cancelled: bool,
     cancels: Vec<ItemId>,
     skips: Vec<ItemId>,
-    /// Items that were asked for while there was no session.
+    /// Items that were asked for while there was no session, or that it did not take: it does not know of them.
     requests: Vec<ItemId>,
     listed: Listed,
     readers: Readers,
     report: Option<HandlerReport>,
+}
+
+/// Asks a session for items; answers those that it does not take.
+fn offer(session: &Session, items: Vec<ItemId>) -> Vec<ItemId> {
+    // One that is nil would have the others refused.
+    let (mut unknown, known): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.is_nil());
+    // Refused where it is released: then they are done afterwards.
+    if session.request_items(&known).is_err() {
+        unknown.extend(known);
+    }
+    unknown
 }
 
 /// What is remembered of the handler's list.
@@ -171,13 +182,8 @@ impl Part {
     /// Tells a run what becomes of the part, which has this place in it.
     pub(super) fn tell(&self, news: Weak<News>, place: usize) {
         let mut state = self.state.lock();
-        state.readers.add(news, place);
-        if state.begun {
-            state.readers.begun();
-        }
-        if state.report.is_some() {
-            state.readers.ended();
-        }
+        let (begun, ended) = (state.begun, state.report.is_some());
+        state.readers.add(news, place, begun, ended);
     }
 
     /// The session is there: what was cancelled and skipped before is cancelled and skipped now.
@@ -185,8 +191,9 @@ impl Part {
         let (cancelled, cancels, skips) = {
             let mut state = self.state.lock();
             state.session = Some(session.clone());
-            // Before anybody sees the session, so that none is asked for twice. It cannot be released yet.
-            let _ = session.request_items(&std::mem::take(&mut state.requests));
+            // Before anybody sees the session, so that none is asked for twice.
+            let requests = std::mem::take(&mut state.requests);
+            state.requests = offer(session, requests);
             (
                 state.cancelled,
                 std::mem::take(&mut state.cancels),
@@ -209,15 +216,17 @@ impl Part {
         self.state.lock().session.clone()
     }
 
-    pub(super) fn cancel_all(&self) {
-        let session = {
+    /// Cancels everything; answers whether the part had begun.
+    pub(super) fn cancel_all(&self) -> bool {
+        let (session, begun) = {
             let mut state = self.state.lock();
             state.cancelled = true;
-            state.session.clone()
+            (state.session.clone(), state.begun)
         };
         if let Some(session) = session {
             session.cancel_all();
         }
+        begun
     }
 
     pub(super) fn cancel_item(&self, item: ItemId) -> Result<(), CallbackError> {
@@ -252,17 +261,19 @@ impl Part {
 
     /// Items that another start asks for while this part is on its way: its handler may take them in.
     pub(super) fn request(&self, items: &[ItemId]) {
-        let session = {
-            let mut state = self.state.lock();
-            if state.session.is_none() {
-                state.requests.extend_from_slice(items);
-            }
-            state.session.clone()
+        let mut state = self.state.lock();
+        let unknown = match &state.session {
+            Some(session) => offer(session, items.to_vec()),
+            None => items.to_vec(),
         };
-        if let Some(session) = session {
-            // Refused where it is released: then they are done afterwards.
-            let _ = session.request_items(items);
-        }
+        state.requests.extend(unknown);
+    }
+
+    /// The items that were asked for and are left to do, since the session of this part did not take them in.
+    pub(super) fn left(&self, session: &Session) -> HashSet<ItemId> {
+        let mut left: HashSet<ItemId> = session.requested_items().into_iter().collect();
+        left.extend(&self.state.lock().requests);
+        left
     }
 
     /// Takes back what [`request`](Self::request) asked for.
@@ -294,8 +305,13 @@ impl Part {
         let Some(items) = &mut state.order.items else {
             return false;
         };
+        // One that was cancelled there, or did not come to its end, was not done.
+        let is_done = |item: &ItemId| {
+            let view = session.item(*item).filter(|_| !left.contains(item));
+            view.is_some_and(|view| view.is_finished() && view.verdict.is_continue())
+        };
         let some = !items.is_empty();
-        items.retain(|item| left.contains(item));
+        items.retain(|item| !is_done(item));
         let done = some && items.is_empty();
         if done {
             state.session = Some(Arc::clone(session));
@@ -312,6 +328,13 @@ impl Part {
 
     pub(super) fn listed(&self) -> Listed {
         self.state.lock().listed.clone()
+    }
+
+    /// Whether its worker was left behind in a call that did not return.
+    pub(super) fn was_given_up(&self) -> bool {
+        let state = self.state.lock();
+        let report = state.report.as_ref();
+        report.is_some_and(|report| report.abandoned > 0)
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -336,6 +359,11 @@ impl Part {
     /// The report of a part that nothing was done for.
     pub(super) fn never_begun(&self, why: &str) -> HandlerReport {
         self.failed(HResult::E_ABORT, why.to_owned(), Vec::new())
+    }
+
+    /// The report of a part that a call ended which did not return in time.
+    pub(super) fn too_late(&self, fault: Fault) -> HandlerReport {
+        self.failed(HResult::E_ABORT, fault.to_string(), vec![fault])
     }
 
     /// The report of a part that ended outside the driver.

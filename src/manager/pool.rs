@@ -6,9 +6,12 @@
 //! 1. A handler id has at most one part that is running or ready to run; the others wait behind it. So two runs of one handler
 //!    never overlap.
 //! 2. A worker that finds nothing ready ends. So there is no thread for a handler that is not driven.
-//! 3. Each part gets one report: from its worker, or from whoever gave it up. The second one is dropped.
-//! 4. The manager's state is never locked while user code is called: a handler, a factory, a chooser, a connector, a waker.
+//! 3. Each part gets one report: from its worker, or from whoever gave it up or cancelled it before. The second one is dropped.
+//! 4. The manager's state is never locked while user code is called or dropped: a handler, a factory, a chooser, a connector, a
+//!    waker.
+//! 5. A worker is counted from its start until it finds nothing ready, is given up, or goes to close connections: once.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,9 +20,10 @@ use std::time::{Duration, Instant};
 
 use super::call::panic_text;
 use super::choices::temporary;
-use super::hub::Hub;
+use super::hub::{CANCELLED, Hub};
 use super::part::{Order, Part};
 use super::{Fault, HandlerReport, RunOptions, run_handler};
+use crate::session::{contained, discard};
 use crate::{HResult, InvokeFlags, ItemId, ItemList, LogLevel, SyncEvent, SyncFlags, SyncHandler};
 
 /// Starts workers for what is ready, and the supervisor.
@@ -65,18 +69,21 @@ pub(super) fn ensure_workers(hub: &Arc<Hub>) {
 
 /// No thread is to be had. What is ready waits for the workers that there are; where there is none, it fails.
 fn no_thread(hub: &Hub, error: &str) {
-    let ready = {
-        let mut state = hub.state.lock();
-        state.workers -= 1;
-        if state.workers > 0 {
+    hub.retire();
+    loop {
+        let part = {
+            let mut state = hub.state.lock();
+            if state.workers > 0 {
+                return;
+            }
+            state.ready.pop_front()
+        };
+        let Some(part) = part else {
             return;
-        }
-        std::mem::take(&mut state.ready)
-    };
-    for part in ready {
+        };
         let text = format!("no thread was to be had to call the handler on: {error}");
         let report = part.failed(HResult::E_OUTOFMEMORY, text, Vec::new());
-        hub.end(&part, report);
+        drop(hub.end(&part, report)); // what waits behind it is ready then
     }
 }
 
@@ -84,8 +91,14 @@ fn no_thread(hub: &Hub, error: &str) {
 fn work(hub: &Arc<Hub>) {
     while let Some(part) = hub.next() {
         let report = drive(hub, &part);
-        if !hub.end(&part, report) {
-            // It was given up, and this thread with it.
+        let closing = hub.end(&part, report);
+        if part.was_given_up() {
+            return; // and this thread with it: it is not counted any more
+        }
+        if !closing.is_empty() {
+            // That may take its time, and other handlers are not to wait for it.
+            hub.retire();
+            ensure_workers(hub);
             return;
         }
     }
@@ -94,7 +107,7 @@ fn work(hub: &Arc<Hub>) {
 /// Drives one handler through its life.
 fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
     let Some(order) = part.begin() else {
-        return part.never_begun("it was cancelled before it was started");
+        return part.never_begun(CANCELLED);
     };
     let handler = {
         let _inside = part.watch.enter("the factory");
@@ -103,7 +116,7 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
             Err(payload) => {
                 let fault = Fault::Panicked {
                     call: "the factory",
-                    message: panic_text(&*payload),
+                    message: panicked(payload),
                 };
                 let report = part.failed(HResult::E_UNEXPECTED, fault.to_string(), vec![fault]);
                 log_early(hub, part, &report);
@@ -111,6 +124,11 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
             }
         }
     };
+    if let Some(after) = part.watch.given_up() {
+        contained(|| drop(handler));
+        let call = "the factory";
+        return part.too_late(Fault::DidNotReturn { call, after });
+    }
     let options = options(hub, part, order);
     let report = drive_with(part, handler, options);
     log_early(hub, part, &report);
@@ -124,12 +142,19 @@ fn log_early(hub: &Hub, part: &Part, report: &HandlerReport) {
     }
 }
 
+/// What a panic said.
+fn panicked(payload: Box<dyn Any + Send>) -> String {
+    let text = panic_text(&*payload);
+    discard(payload);
+    text
+}
+
 fn drive_with(part: &Part, handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {
     match catch_unwind(AssertUnwindSafe(|| run_handler(handler, options))) {
         Ok(report) => report,
         // What panics there is a setting of the host's own.
         Err(payload) => {
-            let text = format!("the host panicked: {}", panic_text(&*payload));
+            let text = format!("the host panicked: {}", panicked(payload));
             part.failed(HResult::E_UNEXPECTED, text, Vec::new())
         }
     }
@@ -191,7 +216,7 @@ fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId>
             match catch_unwind(AssertUnwindSafe(|| chooser(part.id, list, &chosen))) {
                 Ok(chosen) => chosen,
                 Err(payload) => {
-                    let text = format!("the chooser panicked: {}", panic_text(&*payload));
+                    let text = format!("the chooser panicked: {}", panicked(payload));
                     hub.log(Some(part.id), LogLevel::Error, &text);
                     Vec::new()
                 }
@@ -236,15 +261,23 @@ fn supervise(hub: &Arc<Hub>, deadline: Duration) {
 
 /// The handler's call does not return: its thread is left behind.
 fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration) {
+    if !part.watch.give_up(after) {
+        return; // it has returned this moment
+    }
     let fault = Fault::DidNotReturn { call, after };
     let text = fault.to_string();
-    let mut report = part.failed(HResult::E_ABORT, text.clone(), vec![fault]);
+    let mut report = part.too_late(fault);
     report.abandoned = 1;
     hub.log(Some(part.id), LogLevel::Error, &text);
     if let Some(session) = part.session() {
         session.release();
     }
-    if hub.give_up(part, report) {
+    if let Some(closing) = hub.give_up(part, report) {
         ensure_workers(hub);
+        if !closing.is_empty() {
+            // That may take its time, and other calls are to be looked after. Where no thread is to be had, it is done here.
+            let builder = thread::Builder::new().name("syncmgr handler".to_owned());
+            let _ = builder.spawn(move || drop(closing));
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! One handler, from `initialize` to its release.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use super::drive::{Ended, Run};
 use super::start::{Begun, Start};
 use super::{HandlerReport, RunOptions};
 use crate::SyncHandler;
-use crate::session::Phase;
+use crate::session::{Phase, contained};
 
 /// Takes one handler through its whole life, on this thread: initialize, list, prepare, synchronize, errors and retries,
 /// release.
@@ -91,9 +91,20 @@ use crate::session::Phase;
 /// # #[cfg(feature = "testing")]
 /// # syncmgr::testing::explore_cancellations(|| Arc::new(Tidy::default())).assert_conformant();
 /// ```
-pub fn run_handler(handler: Arc<dyn SyncHandler>, mut options: RunOptions) -> HandlerReport {
+pub fn run_handler(handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {
+    let watch = options.watch.clone();
+    let report = catch_unwind(AssertUnwindSafe(|| run(&handler, options)));
+    // The last reference may be ours, and a handler's drop is its own code. It may panic, so it is not dropped while a panic of
+    // the host's passes.
+    let inside = watch.enter("drop");
+    contained(|| drop(handler));
+    drop(inside);
+    report.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+fn run(handler: &Arc<dyn SyncHandler>, mut options: RunOptions) -> HandlerReport {
     let mut start = Start {
-        handler: &handler,
+        handler,
         faults: Vec::new(),
         info: None,
         watch: options.watch.clone(),
@@ -103,7 +114,7 @@ pub fn run_handler(handler: Arc<dyn SyncHandler>, mut options: RunOptions) -> Ha
         Ok(Begun { session, items }) => {
             let select = options.select.take();
             let mut run = Run {
-                handler: &handler,
+                handler,
                 session: &session,
                 options: &options,
                 faults: std::mem::take(&mut start.faults),
@@ -137,8 +148,6 @@ pub fn run_handler(handler: Arc<dyn SyncHandler>, mut options: RunOptions) -> Ha
         }
     };
     let Start { faults, info, .. } = start;
-    // The last reference may be ours, and a handler's drop is its own code.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(handler)));
     HandlerReport {
         result: end.end.result,
         phase: end.phase,

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::hub::Hub;
 use super::news::News;
 use super::part::Part;
+use super::pool::ensure_workers;
 use super::{HandlerReport, RunObserver, RunProgress};
 use crate::session::{ItemView, Phase, Session};
 use crate::{CallbackError, HandlerId, ItemId};
@@ -92,11 +93,12 @@ impl Run {
             .cancel_item(item)
     }
 
-    /// Cancels all that one handler does in this run. One that was not started yet is not started any more, and what it was
+    /// Cancels all that one handler does in this run. One that was not started yet is over at once, and what it was
     /// to do is not asked of an earlier run any more. A handler that is not in the run is none to cancel.
     pub fn cancel_handler(&self, handler: HandlerId) {
         if let Some(part) = self.part(handler) {
             self.hub.cancel(part);
+            ensure_workers(&self.hub);
         }
     }
 
@@ -105,6 +107,7 @@ impl Run {
         for part in self.parts.iter() {
             self.hub.cancel(part);
         }
+        ensure_workers(&self.hub); // for what came behind one that had not begun
     }
 
     /// What became of one handler, once it has been let go.

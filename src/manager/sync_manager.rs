@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use super::hub::{Entry, Hub, Settings};
+use super::hub::{Entry, Hub, Settings, State};
 use super::part::{Batch, Order, Part};
 use super::pool::ensure_workers;
 use super::{Choices, Listing, LogFilter, ManagerError, Registration, Run};
@@ -200,8 +200,7 @@ impl SyncManager {
     }
 
     /// Takes a handler out of the registry. One that runs is cancelled, and waited for, at most as long as the
-    /// [`deadline`](Self::deadline), or 10 s where there is none; then it is let go on. What waits for its turn is not started
-    /// any more. The user's choices stay, for when it is registered again.
+    /// [`deadline`](Self::deadline), or 10 s where there is none; then it is let go on. What has not begun is over at once. The user's choices stay, for when it is registered again.
     ///
     /// From inside the handler itself this waits as long as it waits at most.
     ///
@@ -215,14 +214,12 @@ impl SyncManager {
             let entry = entry.ok_or(ManagerError::UnknownHandler { id })?;
             state.order.retain(|other| *other != id);
             state.known.remove(&id);
-            let busy = state.busy.get(&id);
-            let waiting = busy.map(|busy| busy.waiting.clone()).unwrap_or_default();
-            let current = busy.map(|busy| Arc::clone(&busy.current));
+            let (current, waiting) = state.take_waiting(id);
             (entry, current, waiting)
         };
         for part in waiting {
-            self.hub
-                .end_unbegun(&part, "its handler was unregistered before it was started");
+            let report = part.never_begun("its handler was unregistered before it was started");
+            drop(self.hub.end(&part, report));
         }
         if let Some(part) = current {
             part.cancel_all();
@@ -286,7 +283,7 @@ impl SyncManager {
     /// While the handler runs they are pending. It may ask for them
     /// ([`additional_items`](crate::SyncCallback::additional_items)) and take them in by
     /// [`add_item`](crate::SyncCallback::add_item); what is left when it is done is done by a run of its own, all that was
-    /// asked for until then at once. Where it took all of them, this run has the session and the report of the one that
+    /// asked for until then at once. Where it did all of them, this run has the session and the report of the one that
     /// did them.
     ///
     /// # Errors
@@ -316,7 +313,10 @@ impl SyncManager {
 
     /// As [`enumerate`](Self::enumerate), for every handler.
     pub fn enumerate_all(&self) -> Run {
-        self.start(self.registered(|_| true), &self.settings_order(Vec::new()))
+        self.start(
+            |state| registered(state, |_| true),
+            &self.settings_order(Vec::new()),
+        )
     }
 
     /// Lets a handler show the properties of an item, or (none) its own: `ISyncMgrSynchronize::ShowProperties`. Nothing is
@@ -352,15 +352,7 @@ impl SyncManager {
             SyncEvent::Manual | SyncEvent::Scheduled => true,
             SyncEvent::Invoke => false,
         };
-        self.start(self.registered(wanted), &self.order(event))
-    }
-
-    /// The handlers whose flags are wanted, in their order.
-    fn registered(&self, wanted: impl Fn(RegisterFlags) -> bool) -> Vec<(HandlerId, Entry)> {
-        let state = self.hub.state.lock();
-        let known = state.in_order();
-        let wanted = known.filter(|(_, entry)| wanted(entry.registration.flags));
-        wanted.map(|(id, entry)| (id, entry.clone())).collect()
+        self.start(|state| registered(state, wanted), &self.order(event))
     }
 
     /// The order of a start for configuration only.
@@ -390,20 +382,26 @@ impl SyncManager {
     }
 
     fn start_one(&self, id: HandlerId, order: Order) -> Result<Run, ManagerError> {
-        let entry = self.hub.state.lock().handlers.get(&id).cloned();
-        let entry = entry.ok_or(ManagerError::UnknownHandler { id })?;
-        Ok(self.start(vec![(id, entry)], &order))
+        let one = |state: &State| Some((id, state.handlers.get(&id)?.clone()));
+        let run = self.start(|state| one(state).into_iter().collect(), &order);
+        match run.handlers().is_empty() {
+            true => Err(ManagerError::UnknownHandler { id }),
+            false => Ok(run),
+        }
     }
 
-    fn start(&self, handlers: Vec<(HandlerId, Entry)>, order: &Order) -> Run {
+    /// Starts the handlers that are wanted.
+    fn start(&self, wanted: impl FnOnce(&State) -> Vec<(HandlerId, Entry)>, order: &Order) -> Run {
         let connector = self.hub.settings.connector.clone();
         let connections = connector
             .map(|connector| Connections::new(move |name: Option<&str>| connector.open(name)));
-        let batch = Batch::new(connections, handlers.len());
-        let mut parts = Vec::with_capacity(handlers.len());
+        let mut parts = Vec::new();
         let mut left = None;
         {
+            // One lock from the look to the start, so that nothing is started that is unregistered or replaced.
             let mut state = self.hub.state.lock();
+            let handlers = wanted(&state);
+            let batch = Batch::new(connections, handlers.len());
             for (id, entry) in handlers {
                 let new = || Part::new(id, entry.make, Arc::clone(&batch), order.clone());
                 let (part, is_new) = state.ask(id, order, new);
@@ -501,17 +499,19 @@ impl Drop for SyncManager {
     fn drop(&mut self) {
         let (waiting, running) = {
             let mut state = self.hub.state.lock();
-            let waiting = state.busy.values().flat_map(|busy| &busy.waiting);
-            let mut waiting: Vec<Arc<Part>> = waiting.cloned().collect();
-            waiting.extend(state.ready.drain(..));
+            let State { busy, ready, .. } = &mut *state;
+            let mut waiting: Vec<Arc<Part>> = ready.drain(..).collect();
+            for busy in busy.values_mut() {
+                waiting.extend(busy.waiting.drain(..));
+            }
             (waiting, state.running.clone())
         };
-        for part in waiting {
-            self.hub
-                .end_unbegun(&part, "the manager was dropped before it was started");
-        }
         for part in running {
             part.cancel_all();
+        }
+        for part in waiting {
+            let report = part.never_begun("the manager was dropped before it was started");
+            drop(self.hub.end(&part, report));
         }
     }
 }
@@ -525,4 +525,11 @@ impl fmt::Debug for SyncManager {
             .field("ready", &state.ready.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The registered handlers whose flags are wanted, in their order.
+fn registered(state: &State, wanted: impl Fn(RegisterFlags) -> bool) -> Vec<(HandlerId, Entry)> {
+    let known = state.in_order();
+    let wanted = known.filter(|(_, entry)| wanted(entry.registration.flags));
+    wanted.map(|(id, entry)| (id, entry.clone())).collect()
 }

@@ -1,7 +1,7 @@
 //! What a supervisor on another thread sees of a driver: the call of the handler that it is in, if any.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -16,6 +16,8 @@ pub(super) struct Watch(Arc<Mutex<Seen>>);
 pub(super) struct Seen {
     /// The call of the handler that has not returned, and since when.
     pub(super) call: Option<(&'static str, Instant)>,
+    /// A call was given up after this time, and the driver with it.
+    given_up: Option<Duration>,
     pub(super) rounds: u32,
     pub(super) info: Option<HandlerInfo>,
 }
@@ -33,6 +35,20 @@ impl Watch {
 
     pub(super) fn info(&self, info: &HandlerInfo) {
         self.0.lock().info = Some(info.clone());
+    }
+
+    /// The driver is given up, unless its call has returned meanwhile: it makes no other one, but to let the handler go.
+    pub(super) fn give_up(&self, after: Duration) -> bool {
+        let mut seen = self.0.lock();
+        let inside = seen.call.is_some();
+        if inside {
+            seen.given_up = Some(after);
+        }
+        inside
+    }
+
+    pub(super) fn given_up(&self) -> Option<Duration> {
+        self.0.lock().given_up
     }
 
     pub(super) fn seen(&self) -> Seen {

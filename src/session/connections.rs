@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+use super::contained::contained;
 use super::sync::Mutex;
 use crate::CallbackError;
 
@@ -56,6 +57,16 @@ struct Inner {
     /// Before the connector, so that it is dropped before it: a connection may need it to close.
     open: Mutex<Vec<Box<dyn Any + Send>>>,
     connector: Box<dyn Connector>,
+}
+
+impl Drop for Inner {
+    /// A connection that panics when it is closed keeps the others from nothing.
+    fn drop(&mut self) {
+        let open = std::mem::take(&mut *self.open.lock());
+        for connection in open {
+            contained(|| drop(connection));
+        }
+    }
 }
 
 impl Connections {

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use super::contained::contained;
 use super::slot;
 use super::sync::Ordering;
 use super::wakers::wake;
@@ -313,7 +313,7 @@ impl Session {
         drop(stage);
         wake(waiting);
         // Closes them, if no other session shares them. That is user code; a panic in it is nobody's here, as in `wake`.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(connections)));
+        contained(|| drop(connections));
     }
 
     /// Whether a [`skip_item`](Self::skip_item) of this item holds in the current round, and the item has not ended: what a driver asks before it tells

@@ -11,6 +11,7 @@
 //! | `slot`, `index`, `table` | the items' state, and how it is found |
 //! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
 //! | `dialogs`, `connections` | what several sessions can share |
+//! | `contained` | user code that panics |
 //! | `sync` | every lock and atomic, and the lock order |
 //! | `model` | the model checks, under `cfg(loom)` only |
 
@@ -19,6 +20,7 @@ mod builder;
 mod callback;
 mod calls;
 mod connections;
+mod contained;
 mod dialogs;
 mod extra;
 mod host;
@@ -51,6 +53,7 @@ use wakers::Wakers;
 
 pub use builder::{BuildError, SessionBuilder};
 pub use connections::{Connections, Connector};
+pub(crate) use contained::{contained, discard};
 pub use dialogs::DialogArbiter;
 pub use host::{Completion, RefusedCompletion};
 pub use mailbox::HostEvent;

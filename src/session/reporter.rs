@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(not(all(test, loom)))]
 use std::sync::LazyLock;
 use std::sync::{Arc, Weak};
 
 use super::Session;
 use super::calls::Calls;
+use super::contained::contained;
 use super::slot::Slot;
 use crate::{
     CallbackError, ErrorId, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SlotHandle,
@@ -323,12 +323,12 @@ impl Drop for ItemReporter {
             return;
         }
         // A second panic, in somebody else's callback or in what hangs on a session that ends here, would end the process.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
+        contained(|| {
             if self.check() != Err(CallbackError::ItemFinished) {
                 let record = LogRecord::new(LogLevel::Error, "worker panicked");
                 let _ = self.finish(ItemStatus::Failed, Some(record));
             }
-        }));
+        });
     }
 }
 

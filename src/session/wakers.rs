@@ -4,9 +4,9 @@
 //! waits for does not come here. Wakers are user code: they are handed out and woken with no lock held.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
+use super::contained::contained;
 use super::sync::Mutex;
 
 /// The key of those who wait for the whole handler.
@@ -51,6 +51,6 @@ impl Wakers {
 /// it, and it is nobody's here.
 pub(super) fn wake(wakers: Vec<Waker>) {
     for waker in wakers {
-        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        contained(|| waker.wake());
     }
 }

@@ -53,6 +53,10 @@ mod exploring;
 mod harness;
 #[path = "../harness_items.rs"]
 mod harness_items;
+#[path = "../manager_attack.rs"]
+mod manager_attack;
+#[path = "../manager_attack_code.rs"]
+mod manager_attack_code;
 #[path = "../manager_bad_input.rs"]
 mod manager_bad_input;
 #[path = "../manager_connections.rs"]
