@@ -240,7 +240,6 @@ fn a_handler_that_deletes_itself_keeps_its_items() {
 }
 
 #[test]
-#[ignore = "the second list is taken with an id twice, and no fault is told"]
 fn a_list_that_changed_into_one_that_cannot_be_used_ends_the_run() {
     let recorder = Recorder::new();
     let twice = vec![owns(2), owns(2)];

@@ -147,7 +147,6 @@ fn nonsense_that_is_asked_for_while_it_runs_hurts_nobody() {
 }
 
 #[test]
-#[ignore = "where a nil id is among them, none is done: neither by the handler that runs nor after it, and the run is a success"]
 fn an_item_that_is_asked_for_beside_a_nil_one_is_not_lost() {
     let manager = SyncManager::new();
     let records = Records::default();
@@ -205,7 +204,6 @@ fn a_list_with_an_id_twice_or_a_nil_one_is_a_fault() {
 }
 
 #[test]
-#[ignore = "the choice is dropped: a list that cannot be used counts as a complete one"]
 fn a_list_that_cannot_be_used_changes_no_choice() {
     let manager = SyncManager::new();
     let records = Records::default();
@@ -219,7 +217,6 @@ fn a_list_that_cannot_be_used_changes_no_choice() {
 }
 
 #[test]
-#[ignore = "it is listed as the handler told it, with an id twice"]
 fn a_list_that_cannot_be_used_is_not_listed() {
     let manager = SyncManager::new();
     let records = Records::default();

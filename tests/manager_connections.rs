@@ -197,7 +197,6 @@ fn the_connections_of_one_run_do_not_wait_for_another_run() {
 }
 
 #[test]
-#[ignore = "the panic ends the thread of the pool, and the run is never over"]
 fn a_connection_that_panics_when_it_is_closed_harms_nobody() {
     struct Breaks;
     impl Drop for Breaks {

@@ -214,7 +214,6 @@ fn starts_that_ask_for_the_same_are_one_run_also_where_other_handlers_are_before
 }
 
 #[test]
-#[ignore = "the other run is ended with E_ABORT too; the docs do not say what a cancel means to a run that was joined"]
 fn a_cancel_of_one_of_two_starts_that_are_one_run_leaves_it_to_the_other() {
     let records = Records::default();
     let (manager, gate, first) = busy(SyncManager::new(), &records);

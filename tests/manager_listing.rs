@@ -251,7 +251,6 @@ fn an_enumeration_drops_the_choices_of_what_a_complete_list_has_no_more() {
 }
 
 #[test]
-#[ignore = "an enumeration counts as the one run that the choice is for, so a choice does not outlast a second look"]
 fn a_choice_for_a_temporary_item_outlasts_the_look_at_the_list() {
     let manager = SyncManager::new();
     let records = Records::default();

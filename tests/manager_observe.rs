@@ -463,7 +463,6 @@ fn what_is_cancelled_before_its_turn_is_told_as_ended() {
 }
 
 #[test]
-#[ignore = "it counts as waiting until a thread is free for it; the docs do not say when a cancelled part is over"]
 fn what_is_cancelled_before_its_turn_is_over_at_once() {
     let (records, gate) = (Records::default(), Gate::new());
     let (_manager, run) = cancelled(&records, &gate);

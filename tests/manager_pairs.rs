@@ -130,7 +130,6 @@ fn unregistered_while_others_are_before_it() {
 }
 
 #[test]
-#[ignore = "unregister waits its 10 s also for a handler that does not run, where all threads are busy"]
 fn nobody_waits_for_a_handler_that_does_not_run_to_be_unregistered() {
     let (records, gate) = (Records::default(), Gate::new());
     let (manager, first, _) = waits(SyncManager::new(), &records, &gate);

@@ -163,7 +163,6 @@ fn where_it_takes_all_of_them_the_waiting_run_is_told_what_it_came_to() {
 }
 
 #[test]
-#[ignore = "two requests became one run, so it has the report of the next run, in which its item is pending"]
 fn a_run_whose_items_were_all_taken_does_not_wait_for_those_of_another_run() {
     let manager = SyncManager::new();
     let records = Records::default();
@@ -286,7 +285,6 @@ fn a_cancel_of_the_waiting_run_takes_its_request_back() {
 }
 
 #[test]
-#[ignore = "the cancel takes the other run's request away too: two starts that became one run are cancelled as one"]
 fn a_request_that_another_run_shares_stays_when_one_of_the_two_is_cancelled() {
     let manager = SyncManager::new();
     let records = Records::default();
@@ -310,7 +308,6 @@ fn a_request_that_another_run_shares_stays_when_one_of_the_two_is_cancelled() {
 }
 
 #[test]
-#[ignore = "the cancel takes the other run's request away too: two starts that became one run are cancelled as one"]
 fn a_request_of_the_cancelled_run_alone_is_not_done_for_the_other_one() {
     let manager = SyncManager::new();
     let records = Records::default();

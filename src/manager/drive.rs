@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::call::{End, call, log};
 use super::options::Select;
-use super::start::{distinct, known, selected};
+use super::start::{bad_items, distinct, known, selected};
 use super::{Fault, RunOptions};
-use crate::session::{HostEvent, Phase, Session};
+use crate::session::{HostEvent, Phase, Session, SessionBuilder};
 use crate::{
     CallbackError, ErrorId, HResult, HandlerError, ItemId, ItemStatus, LogLevel, Prepared,
     PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler,
@@ -146,6 +146,9 @@ impl Run<'_> {
     fn list_again(&mut self) -> Result<Vec<ItemId>, End> {
         let list = self.call("items", |handler| handler.items())?;
         let list = list.map_err(End::failed)?;
+        if let Err(error) = SessionBuilder::check(list.items()) {
+            return Err(bad_items(&mut self.faults, error));
+        }
         let wanted = selected(self.select.as_mut(), &list);
         if self.options.flags.contains(SyncFlags::SETTINGS) {
             return Ok(Vec::new());

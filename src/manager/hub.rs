@@ -74,36 +74,47 @@ pub(super) struct Entry {
 }
 
 impl State {
-    /// Asks for a part: joined to one that has not begun, or behind the one that runs, or ready at once. Answers the part, and
-    /// whether it is a new one. Items that are named are asked of the one that runs, too.
-    pub(super) fn ask(
-        &mut self,
-        id: HandlerId,
-        order: &Order,
-        new: impl FnOnce() -> Arc<Part>,
-    ) -> (Arc<Part>, bool) {
-        if let Some(Busy { current, waiting }) = self.busy.get_mut(&id) {
-            if current.join(order) {
-                return (Arc::clone(current), false);
-            }
-            if let Some(items) = &order.items {
-                current.request(items);
-            }
-            if let Some(joined) = waiting.iter().find(|part| part.join(order)) {
-                return (Arc::clone(joined), false);
-            }
-            let part = new();
-            waiting.push_back(Arc::clone(&part));
-            return (part, true);
-        }
-        let part = new();
-        let busy = Busy {
-            current: Arc::clone(&part),
-            waiting: VecDeque::new(),
+    /// Asks for a part: it is ready at once, or waits behind the handler's other ones. Items that are named are asked of the one
+    /// that is on its way, too. Answers the batches of parts that are no more.
+    pub(super) fn ask(&mut self, part: &Arc<Part>, order: &Order) -> Vec<Arc<Part>> {
+        let Some(Busy { current, waiting }) = self.busy.get_mut(&part.id) else {
+            let busy = Busy {
+                current: Arc::clone(part),
+                waiting: VecDeque::new(),
+            };
+            self.busy.insert(part.id, busy);
+            self.ready.push_back(Arc::clone(part));
+            return Vec::new();
         };
-        self.busy.insert(id, busy);
-        self.ready.push_back(Arc::clone(&part));
-        (part, true)
+        if let Some(items) = &order.items {
+            current.request(items);
+        }
+        // Starts that nobody follows, over and over while a handler runs long, are not to pile up.
+        let mut orphans = Vec::new();
+        let is_orphan = |part: &Arc<Part>| Arc::strong_count(part) == 1;
+        if waiting.back().is_some_and(is_orphan) {
+            if let Some(last) = waiting.pop_back() {
+                let mut others = waiting.iter().filter(|part| is_orphan(part));
+                if others.any(|other| other.absorb(&last)) {
+                    orphans.push(last);
+                } else {
+                    waiting.push_back(last);
+                }
+            }
+        }
+        waiting.push_back(Arc::clone(part));
+        orphans
+    }
+
+    /// A worker takes the next part, and with it those that wait behind it and can be done by one run.
+    fn take(&mut self) -> Option<Arc<Part>> {
+        let part = self.ready.pop_front()?;
+        self.running.push(Arc::clone(&part));
+        part.begin();
+        if let Some(busy) = self.busy.get_mut(&part.id) {
+            busy.waiting.retain(|other| !part.lead(other));
+        }
+        Some(part)
     }
 
     /// The registered handlers, in the order of their first registration.
@@ -248,17 +259,12 @@ impl Hub {
     /// The next part for a worker; none where nothing is ready, and the worker is to end.
     pub(super) fn next(&self) -> Option<Arc<Part>> {
         let mut state = self.state.lock();
-        match state.ready.pop_front() {
-            Some(part) => {
-                state.running.push(Arc::clone(&part));
-                Some(part)
-            }
-            None => {
-                state.workers -= 1;
-                self.changed.notify_all();
-                None
-            }
+        let part = state.take();
+        if part.is_none() {
+            state.workers -= 1;
+            self.changed.notify_all();
         }
+        part
     }
 
     /// The part is over; nothing happens where it was over before. Answers what is to be closed.
@@ -289,19 +295,19 @@ impl Hub {
         let mut over = vec![Arc::clone(part)];
         {
             let mut state = self.state.lock();
-            if !part.end(report.clone()) {
-                return None;
-            }
+            let followers = part.end(report.clone())?;
             for entry in log.into_iter().flatten() {
                 state.keep(entry, self.settings.log_capacity);
             }
             state.learn(part, &report);
+            let mut done = followers;
             if let Some(session) = &report.session {
                 state.log_lost += session.log_refused();
-                for done in state.done_by(part, session) {
-                    done.end(report.clone());
-                    over.push(done);
-                }
+                done.extend(state.done_by(part, session));
+            }
+            for part in done {
+                part.end(report.clone());
+                over.push(part);
             }
             // The waiting ones first, so that none of them comes to its turn.
             for part in over.iter().rev() {

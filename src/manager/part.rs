@@ -104,6 +104,10 @@ struct State {
     order: Order,
     session: Option<Arc<Session>>,
     begun: bool,
+    /// The part that this one's start is done by, from its begin to its end.
+    leader: Option<Arc<Part>>,
+    /// The parts that this one does besides.
+    followers: Vec<Arc<Part>>,
     /// Everything is cancelled; before there is a session this is kept here.
     cancelled: bool,
     cancels: Vec<ItemId>,
@@ -111,6 +115,8 @@ struct State {
     /// Items that were asked for while there was no session, or that it did not take: it does not know of them.
     requests: Vec<ItemId>,
     listed: Listed,
+    /// What went wrong on the host's side.
+    failure: Option<String>,
     readers: Readers,
     report: Option<HandlerReport>,
 }
@@ -135,6 +141,13 @@ pub(super) struct Listed {
     pub(super) temporary: Vec<ItemId>,
 }
 
+impl State {
+    /// Nothing was cancelled or skipped, and it is not over.
+    fn is_untouched(&self) -> bool {
+        self.report.is_none() && !self.cancelled && self.cancels.is_empty() && self.skips.is_empty()
+    }
+}
+
 impl Part {
     pub(super) fn new(
         id: HandlerId,
@@ -151,32 +164,60 @@ impl Part {
                 order,
                 session: None,
                 begun: false,
+                leader: None,
+                followers: Vec::new(),
                 cancelled: false,
                 cancels: Vec::new(),
                 skips: Vec::new(),
                 requests: Vec::new(),
                 listed: Listed::default(),
+                failure: None,
                 readers: Readers::default(),
                 report: None,
             }),
         })
     }
 
-    /// Takes another start in, if the part has not begun and one run can do for both.
-    pub(super) fn join(&self, order: &Order) -> bool {
+    /// A worker has taken the part: it begins. To be called with the manager's state locked, so that whoever ends a part that
+    /// has not begun, or joins it to another, does so before or not at all.
+    pub(super) fn begin(&self) {
         let mut state = self.state.lock();
-        !state.begun && !state.cancelled && state.report.is_none() && state.order.join(order)
+        if state.report.is_none() {
+            state.begun = true;
+            state.readers.begun();
+        }
     }
 
-    /// The part begins; none where it was cancelled before.
-    pub(super) fn begin(&self) -> Option<Order> {
-        let mut state = self.state.lock();
-        if state.report.is_some() {
-            return None;
+    /// Takes in another part, which waits behind this one that begins, if one run can do for both: it has this one's session and
+    /// report from now on. Otherwise nothing happens. To be called with the manager's state locked: the only place where two
+    /// parts are.
+    pub(super) fn lead(self: &Arc<Self>, other: &Arc<Part>) -> bool {
+        let mut leader = self.state.lock();
+        let mut follower = other.state.lock();
+        let joined =
+            leader.is_untouched() && follower.is_untouched() && leader.order.join(&follower.order);
+        if joined {
+            follower.begun = true;
+            follower.readers.begun();
+            follower.leader = Some(Arc::clone(self));
+            leader.followers.push(Arc::clone(other));
         }
-        state.begun = true;
-        state.readers.begun();
-        (!state.cancelled).then(|| state.order.clone())
+        joined
+    }
+
+    /// Takes in the start of a part that nobody holds any more, if one run can do for both.
+    pub(super) fn absorb(&self, orphan: &Part) -> bool {
+        let mut state = self.state.lock();
+        let orphan = orphan.state.lock();
+        let waits = !state.begun && !orphan.begun;
+        waits && state.is_untouched() && orphan.is_untouched() && state.order.join(&orphan.order)
+    }
+
+    /// What is to be done; none where it was cancelled, or ended, before.
+    pub(super) fn order(&self) -> Option<Order> {
+        let state = self.state.lock();
+        let goes_on = !state.cancelled && state.report.is_none();
+        goes_on.then(|| state.order.clone())
     }
 
     /// Tells a run what becomes of the part, which has this place in it.
@@ -213,16 +254,26 @@ impl Part {
     }
 
     pub(super) fn session(&self) -> Option<Arc<Session>> {
-        self.state.lock().session.clone()
+        let leader = {
+            let state = self.state.lock();
+            match &state.leader {
+                None => return state.session.clone(),
+                Some(leader) => Arc::clone(leader),
+            }
+        };
+        leader.session() // a leader has no leader
     }
 
     /// Cancels everything; answers whether the part had begun.
     pub(super) fn cancel_all(&self) -> bool {
-        let (session, begun) = {
+        let (session, begun, leader) = {
             let mut state = self.state.lock();
             state.cancelled = true;
-            (state.session.clone(), state.begun)
+            (state.session.clone(), state.begun, state.leader.clone())
         };
+        if let Some(leader) = leader {
+            return leader.cancel_all();
+        }
         if let Some(session) = session {
             session.cancel_all();
         }
@@ -243,6 +294,10 @@ impl Part {
         early: impl FnOnce(&mut State) -> &mut Vec<ItemId>,
         now: impl FnOnce(&Session, ItemId) -> Result<(), CallbackError>,
     ) -> Result<(), CallbackError> {
+        let leader = self.state.lock().leader.clone();
+        if let Some(leader) = leader {
+            return leader.stop(item, early, now);
+        }
         let session = {
             let mut state = self.state.lock();
             if state.session.is_none() {
@@ -326,6 +381,15 @@ impl Part {
         listed.temporary = temporary;
     }
 
+    /// The host could not do its side of the run.
+    pub(super) fn fail(&self, error: String) {
+        self.state.lock().failure = Some(error);
+    }
+
+    pub(super) fn failure(&self) -> Option<String> {
+        self.state.lock().failure.clone()
+    }
+
     pub(super) fn listed(&self) -> Listed {
         self.state.lock().listed.clone()
     }
@@ -345,15 +409,18 @@ impl Part {
         self.state.lock().report.clone()
     }
 
-    /// The part is over; answers false where it was over before.
-    pub(super) fn end(&self, report: HandlerReport) -> bool {
+    /// The part is over, and with it those that it did besides: it answers them. None where it was over before.
+    pub(super) fn end(&self, report: HandlerReport) -> Option<Vec<Arc<Part>>> {
         let mut state = self.state.lock();
-        let first = state.report.is_none();
-        if first {
-            state.report = Some(report);
-            state.readers.ended();
+        if state.report.is_some() {
+            return None;
         }
-        first
+        if state.leader.take().is_some() {
+            state.session = report.session.clone();
+        }
+        state.report = Some(report);
+        state.readers.ended();
+        Some(std::mem::take(&mut state.followers))
     }
 
     /// The report of a part that nothing was done for.

@@ -106,7 +106,7 @@ fn work(hub: &Arc<Hub>) {
 
 /// Drives one handler through its life.
 fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
-    let Some(order) = part.begin() else {
+    let Some(order) = part.order() else {
         return part.never_begun(CANCELLED);
     };
     let handler = {
@@ -130,8 +130,12 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
         return part.too_late(Fault::DidNotReturn { call, after });
     }
     let options = options(hub, part, order);
-    let report = drive_with(part, handler, options);
+    let mut report = drive_with(part, handler, options);
     log_early(hub, part, &report);
+    if let Some(error) = part.failure() {
+        report.result = HResult::E_UNEXPECTED;
+        report.error = Some(error);
+    }
     report
 }
 
@@ -195,7 +199,14 @@ fn options(hub: &Arc<Hub>, part: &Arc<Part>, mut order: Order) -> RunOptions {
 
 /// The handler has told its items: which of them take part in the run.
 fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId> {
-    part.set_listed(list.items().len(), temporary(list));
+    let settings = order.flags.contains(SyncFlags::SETTINGS);
+    // A look at the list is no run of a temporary item.
+    let temporary = if settings {
+        Vec::new()
+    } else {
+        temporary(list)
+    };
+    part.set_listed(list.items().len(), temporary);
     let info = part.watch.seen().info;
     let chosen = {
         let mut state = hub.state.lock();
@@ -203,7 +214,7 @@ fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId>
             state.know(part.id, info, list);
         }
         state.choices.listed(part.id, list);
-        if order.flags.contains(SyncFlags::SETTINGS) {
+        if settings {
             return Vec::new(); // nothing is synchronized
         }
         match &order.items {
@@ -218,6 +229,7 @@ fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId>
                 Err(payload) => {
                     let text = format!("the chooser panicked: {}", panicked(payload));
                     hub.log(Some(part.id), LogLevel::Error, &text);
+                    part.fail(text);
                     Vec::new()
                 }
             }

@@ -8,7 +8,7 @@ use super::call::{End, call, log};
 use super::options::Select;
 use super::watch::Watch;
 use super::{Fault, RunOptions};
-use crate::session::Session;
+use crate::session::{BuildError, Session, SessionBuilder};
 use crate::{
     HResult, HandlerError, HandlerInfo, ItemId, ItemList, LogLevel, Participation, SyncEvent,
     SyncFlags, SyncHandler,
@@ -50,19 +50,12 @@ impl Start<'_> {
         options: &mut RunOptions,
     ) -> Result<Begun, (Option<Arc<Session>>, End)> {
         let list = self.list(options).map_err(|end| (None, end))?;
+        // Before anybody sees the list: one that cannot be used is none.
+        let index = SessionBuilder::check(list.items())
+            .map_err(|error| (None, bad_items(&mut self.faults, error)))?;
         let wanted = selected(options.select.as_mut(), &list);
-        let items = list.into_items();
-        let session = match options.take_session().items(items).build() {
-            Ok(session) => session,
-            Err(error) => {
-                let end = End {
-                    result: error.hresult(),
-                    error: Some(error.to_string()),
-                };
-                self.faults.push(Fault::BadItems(error));
-                return Err((None, end));
-            }
-        };
+        let builder = options.take_session().items(list.into_items());
+        let session = builder.build_checked(index);
         for on_session in options.on_session.drain(..) {
             let given = Arc::clone(&session);
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| on_session(given))) {
@@ -99,6 +92,16 @@ impl Start<'_> {
         let items = self.call("items", |handler| handler.items())?;
         items.map_err(End::failed)
     }
+}
+
+/// The list cannot be used (rule H21).
+pub(super) fn bad_items(faults: &mut Vec<Fault>, error: BuildError) -> End {
+    let end = End {
+        result: error.hresult(),
+        error: Some(error.to_string()),
+    };
+    faults.push(Fault::BadItems(error));
+    end
 }
 
 /// The items that take part: those that the user wants, or else those that do unless the user says otherwise.

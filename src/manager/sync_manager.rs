@@ -396,22 +396,20 @@ impl SyncManager {
         let connections = connector
             .map(|connector| Connections::new(move |name: Option<&str>| connector.open(name)));
         let mut parts = Vec::new();
-        let mut left = None;
+        let mut orphans = Vec::new();
         {
             // One lock from the look to the start, so that nothing is started that is unregistered or replaced.
             let mut state = self.hub.state.lock();
             let handlers = wanted(&state);
             let batch = Batch::new(connections, handlers.len());
             for (id, entry) in handlers {
-                let new = || Part::new(id, entry.make, Arc::clone(&batch), order.clone());
-                let (part, is_new) = state.ask(id, order, new);
-                if !is_new {
-                    left = batch.leave().or(left);
-                }
+                let part = Part::new(id, entry.make, Arc::clone(&batch), order.clone());
+                orphans.extend(state.ask(&part, order));
                 parts.push(part);
             }
         }
-        drop(left);
+        // Their factories and connectors are user code.
+        drop(orphans);
         ensure_workers(&self.hub);
         Run::new(Arc::clone(&self.hub), parts)
     }

@@ -163,23 +163,33 @@ impl SessionBuilder {
     ///
     /// [`BuildError`] names the item whose id is nil or not unique (rule H21).
     pub fn build(self) -> Result<Arc<Session>, BuildError> {
+        let index = Self::check(&self.items)?;
+        Ok(self.build_checked(index))
+    }
+
+    /// Whether a session can be built of these items.
+    pub(crate) fn check(items: &[SyncItem]) -> Result<Index, BuildError> {
         let most = Table::MOST as usize;
-        if self.items.len() > most {
+        if items.len() > most {
             return Err(BuildError::TooManyItems {
-                count: self.items.len(),
+                count: items.len(),
                 most,
             });
         }
-        if let Some(nil) = self.items.iter().find(|item| item.id.is_nil()) {
+        if let Some(nil) = items.iter().find(|item| item.id.is_nil()) {
             return Err(BuildError::NilItem {
                 name: nil.name.clone(),
             });
         }
-        let index = Index::new(&self.items).map_err(|item| BuildError::DuplicateItem {
+        Index::new(items).map_err(|item| BuildError::DuplicateItem {
             id: item.id,
             name: item.name.clone(),
-        })?;
-        Ok(Session::from_parts(Parts {
+        })
+    }
+
+    /// Makes the session, of items that were checked and are the builder's own.
+    pub(crate) fn build_checked(self, index: Index) -> Arc<Session> {
+        Session::from_parts(Parts {
             items: self.items,
             index,
             phase: if self.driven {
@@ -197,6 +207,6 @@ impl SessionBuilder {
             connections: self.connections,
             log_capacity: self.log_capacity,
             journal_capacity: self.journal_capacity,
-        }))
+        })
     }
 }

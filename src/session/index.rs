@@ -13,7 +13,7 @@ use crate::{ItemId, SyncItem};
 
 /// An open-addressed table with linear probing, at most half full.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     /// The upper half of the hash over the number of the item; [`EMPTY`] where there is none. A power of two of them.
     entries: Box<[u64]>,
     /// Seeded anew for each index, so that nobody can choose ids that collide.
