@@ -124,7 +124,7 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
             }
         }
     };
-    if let Some(after) = part.watch.given_up() {
+    if let Some(after) = part.watch.take_given_up() {
         contained(|| drop(handler));
         let call = "the factory";
         return part.too_late(Fault::DidNotReturn { call, after });
