@@ -10,6 +10,7 @@ mod support;
 
 use std::panic::panic_any;
 use std::sync::{Arc, Mutex};
+use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use hooked::{Gate, Hooked, OnDrop, closing, connects, held, register_hooked};
@@ -142,6 +143,36 @@ fn while_the_connections_of_a_handler_that_was_given_up_are_closed_others_are_gi
         assert_eq!(report.handlers[0].1.abandoned, 1);
     }
     close_gate.open();
+    gate.open();
+}
+
+/// Waits at a gate when it wakes.
+struct Held(Gate);
+
+impl Wake for Held {
+    fn wake(self: Arc<Self>) {
+        self.0.pass();
+    }
+}
+
+#[test]
+fn while_a_waker_of_a_handler_that_was_given_up_hangs_others_are_given_up() {
+    let manager = SyncManager::new().deadline(Duration::from_millis(50));
+    let gate = Gate::default();
+    let (waker, pass) = (Waker::from(Arc::new(Held(gate.clone()))), gate.clone());
+    let waits = Step::call(move |callback| {
+        assert_eq!(callback.wake_on_cancel(None, &waker), Ok(()));
+        pass.pass();
+    });
+    let records = Records::default();
+    records.register(&manager, 1, script(1).prepare([waits]));
+    let first = manager.update_all();
+    let report = within("the first run", move || first.wait());
+    assert_eq!(report.handlers[0].1.abandoned, 1);
+    records.register(&manager, 2, held(2, &gate));
+    let second = manager.sync_items(handler_id(2), [id(2)]).unwrap();
+    let report = within("the second run", move || second.wait());
+    assert_eq!(report.handlers[0].1.abandoned, 1);
     gate.open();
 }
 

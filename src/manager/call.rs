@@ -42,8 +42,8 @@ impl End {
     }
 }
 
-/// Calls a method of the handler; a panic ends the run, and so does a supervisor who gave it up meanwhile. An error is put into words here, since that is the handler's code
-/// too, and so is its drop.
+/// Calls a method of the handler; a panic ends the run, and so does a supervisor who gave it up meanwhile. An error is put into
+/// words here, since that is the handler's code too, and so is its drop.
 pub(super) fn call<R>(
     handler: &Arc<dyn SyncHandler>,
     session: Option<&Session>,
@@ -71,7 +71,7 @@ pub(super) fn call<R>(
             error: Some(text),
         }
     })?;
-    let Some(after) = watch.given_up() else {
+    let Some(after) = watch.take_given_up() else {
         return Ok(result);
     };
     let fault = Fault::DidNotReturn { call: name, after };

@@ -200,7 +200,12 @@ impl State {
             Some(place) => {
                 self.running.swap_remove(place);
             }
-            None => self.ready.retain(|other| !is_it(other)),
+            // It is among the first where a whole run is cancelled.
+            None => {
+                if let Some(place) = self.ready.iter().position(is_it) {
+                    self.ready.remove(place);
+                }
+            }
         }
         let Some(busy) = self.busy.get_mut(&part.id) else {
             return;

@@ -124,7 +124,7 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
             }
         }
     };
-    if let Some(after) = part.watch.given_up() {
+    if let Some(after) = part.watch.take_given_up() {
         contained(|| drop(handler));
         let call = "the factory";
         return part.too_late(Fault::DidNotReturn { call, after });
@@ -281,15 +281,14 @@ fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration
     let mut report = part.too_late(fault);
     report.abandoned = 1;
     hub.log(Some(part.id), LogLevel::Error, &text);
-    if let Some(session) = part.session() {
-        session.release();
-    }
+    let let_go = part.session().map(|session| session.let_go());
     if let Some(closing) = hub.give_up(part, report) {
         ensure_workers(hub);
-        if !closing.is_empty() {
-            // That may take its time, and other calls are to be looked after. Where no thread is to be had, it is done here.
+        if !closing.is_empty() || let_go.as_ref().is_some_and(|left| !left.is_empty()) {
+            // That is user code, which may take its time or hang too, and other calls are to be looked after. Where no thread is
+            // to be had, it is called here.
             let builder = thread::Builder::new().name("syncmgr handler".to_owned());
-            let _ = builder.spawn(move || drop(closing));
+            let _ = builder.spawn(move || drop((let_go, closing)));
         }
     }
 }

@@ -93,8 +93,8 @@ impl Run {
             .cancel_item(item)
     }
 
-    /// Cancels all that one handler does in this run. One that was not started yet is over at once, and what it was
-    /// to do is not asked of an earlier run any more. A handler that is not in the run is none to cancel.
+    /// Cancels all that one handler does in this run. One that was not started yet is over at once, and what it was to do is not
+    /// asked of an earlier run any more. A handler that is not in the run is none to cancel.
     pub fn cancel_handler(&self, handler: HandlerId) {
         if let Some(part) = self.part(handler) {
             self.hub.cancel(part);

@@ -47,8 +47,9 @@ impl Watch {
         inside
     }
 
-    pub(super) fn given_up(&self) -> Option<Duration> {
-        self.0.lock().given_up
+    /// Whether it was given up, and after which time. It is told once: the driver then ends.
+    pub(super) fn take_given_up(&self) -> Option<Duration> {
+        self.0.lock().given_up.take()
     }
 
     pub(super) fn seen(&self) -> Seen {

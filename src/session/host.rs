@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -11,7 +12,7 @@ use super::contained::contained;
 use super::slot;
 use super::sync::Ordering;
 use super::wakers::wake;
-use super::{HostEvent, ItemReporter, Phase, Session, Stage};
+use super::{Connections, HostEvent, ItemReporter, Phase, Session, Stage};
 use crate::{CallbackError, HResult, ItemId};
 
 /// One of the two completions that end a step of a round.
@@ -49,6 +50,29 @@ pub struct RefusedCompletion {
 
 /// How many refused completions are remembered.
 const REFUSED_MOST: usize = 16;
+
+/// What is left to do of a release.
+#[derive(Default)]
+#[must_use = "dropping it calls user code; no lock may be held"]
+pub(crate) struct LetGo {
+    waiting: Vec<Waker>,
+    connections: Option<Connections>,
+}
+
+impl LetGo {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.connections.is_none()
+    }
+}
+
+impl Drop for LetGo {
+    fn drop(&mut self) {
+        wake(std::mem::take(&mut self.waiting));
+        // Closes them, if no other session shares them. A panic in that is nobody's here, as in `wake`.
+        let connections = self.connections.take();
+        contained(|| drop(connections));
+    }
+}
 
 /// For the user, on any thread.
 impl Session {
@@ -293,8 +317,14 @@ impl Session {
     /// Lets the handler go: every later call on the callback is answered `Released`, connections and the dialog turn are
     /// given back, and whoever waits is woken. A second call does nothing.
     pub fn release(&self) {
+        drop(self.let_go());
+    }
+
+    /// As [`release`](Self::release), but who waits is woken and connections are closed only when the answer is dropped: that is
+    /// user code, which may take its time.
+    pub(crate) fn let_go(&self) -> LetGo {
         let Ok((stage, _)) = self.stage() else {
-            return;
+            return LetGo::default();
         };
         // No item has taken part where nothing was prepared.
         let leaves = match self.driven && !stage.begun {
@@ -311,9 +341,10 @@ impl Session {
         let waiting = self.wakers.take_all();
         let connections = self.connections.lock().take();
         drop(stage);
-        wake(waiting);
-        // Closes them, if no other session shares them. That is user code; a panic in it is nobody's here, as in `wake`.
-        contained(|| drop(connections));
+        LetGo {
+            waiting,
+            connections,
+        }
     }
 
     /// Whether a [`skip_item`](Self::skip_item) of this item holds in the current round, and the item has not ended: what a driver asks before it tells

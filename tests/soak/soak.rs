@@ -166,8 +166,16 @@ fn manager(world: &Arc<World>, chance: &mut Chance) -> SyncManager {
 fn register(world: &Arc<World>, manager: &SyncManager, handler: usize, chance: &mut Chance) {
     let made = Arc::clone(world);
     let flags = RegisterFlags::from_bits_retain(chance.below(8) as u32);
-    let registration = Registration::new().flags(flags);
-    let make = move || life::make(&made, handler);
+    let number = world.number();
+    let registration = Registration::new()
+        .flags(flags)
+        .description(number.to_string());
+    let make = move || {
+        if lock(&made.gone).contains(&number) {
+            made.wrong("a handler was made after its registration was gone");
+        }
+        life::make(&made, handler)
+    };
     let registered = manager.register(handler_id(handler), registration, make);
     assert_eq!(registered, Ok(()));
 }

@@ -1,7 +1,7 @@
 //! Who starts, cancels and looks.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use syncmgr::{
     Choices, Cursor, InvokeFlags, ItemId, LogFilter, LogLevel, Run, SyncEvent, SyncManager,
@@ -89,8 +89,16 @@ pub fn act(world: &Arc<World>, manager: &SyncManager, runs: &Mutex<Vec<Run>>, ch
             }
         }
         (25, _) => {
-            if manager.unregister(id).is_ok() {
+            let begun = Instant::now();
+            if let Ok(registration) = manager.unregister(id) {
                 count(&world.counts.unregistered);
+                let number = registration
+                    .description
+                    .and_then(|text| text.parse::<u64>().ok());
+                // It waited for what ran, unless it had to wait too long.
+                if begun.elapsed() < world.deadline {
+                    lock(&world.gone).extend(number);
+                }
             }
             register(world, manager, handler, chance);
         }

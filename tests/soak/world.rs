@@ -155,6 +155,8 @@ pub struct World {
     pub overlaps: Mutex<Vec<(u64, &'static str)>>,
     /// The lives that were given up in a call.
     pub abandoned: Mutex<HashSet<u64>>,
+    /// The registrations that are gone, by their numbers: nothing is made by them any more.
+    pub gone: Mutex<HashSet<u64>>,
     /// What must never happen.
     pub wrong: Mutex<Vec<String>>,
 }
@@ -172,6 +174,7 @@ impl World {
             inside: (0..HANDLERS).map(|_| Mutex::default()).collect(),
             overlaps: Mutex::default(),
             abandoned: Mutex::default(),
+            gone: Mutex::default(),
             wrong: Mutex::default(),
         })
     }
