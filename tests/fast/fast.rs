@@ -105,6 +105,12 @@ mod session_views;
 mod session_wakers;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../testing_explorations.rs"]
+mod testing_explorations;
+#[path = "../testing_reports.rs"]
+mod testing_reports;
+#[path = "../testing_words.rs"]
+mod testing_words;
 #[path = "../trace_json.rs"]
 mod trace_json;
 #[path = "../wrapper.rs"]
