@@ -107,8 +107,18 @@ mod session_wakers;
 mod support;
 #[path = "../testing_explorations.rs"]
 mod testing_explorations;
+#[path = "../testing_messages_of_completions.rs"]
+mod testing_messages_of_completions;
+#[path = "../testing_messages_of_reports.rs"]
+mod testing_messages_of_reports;
+#[path = "../testing_messages_of_the_handler.rs"]
+mod testing_messages_of_the_handler;
+#[path = "../testing_messages_of_the_host.rs"]
+mod testing_messages_of_the_host;
 #[path = "../testing_reports.rs"]
 mod testing_reports;
+#[path = "../testing_scripted_host.rs"]
+mod testing_scripted_host;
 #[path = "../testing_words.rs"]
 mod testing_words;
 #[path = "../trace_json.rs"]

@@ -219,6 +219,16 @@ impl Lines {
         let led: Vec<usize> = found.led_by.iter().map(|place| place + 1).collect();
         assert_eq!(led, led_by, "{trace}");
     }
+
+    /// What cannot be judged, and why; no rule is broken.
+    #[track_caller]
+    pub fn undecided(self) -> Vec<(Rule, String)> {
+        let trace = self.breaks(&[]);
+        let undecided = trace.undecided().iter();
+        undecided
+            .map(|undecided| (undecided.rule, undecided.why.clone()))
+            .collect()
+    }
 }
 
 impl Default for Lines {
