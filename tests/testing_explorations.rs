@@ -314,6 +314,7 @@ fn faults_are_each_entry_each_connection_and_each_dialog() {
         },
     );
     exploration.assert_conformant();
+    assert_eq!(exploration.diverged(), 0, "{exploration}");
     assert_eq!(
         *seen.lock().unwrap(),
         [
@@ -335,6 +336,26 @@ fn faults_are_each_entry_each_connection_and_each_dialog() {
             "dialog 2 denied",
             "dialog 3 denied",
         ]
+    );
+}
+
+#[test]
+fn a_fault_whose_call_does_not_come_again_has_diverged() {
+    // Two entries in the first run, one in each later one.
+    let runs = Cell::new(0);
+    let record = LogRecord::new(LogLevel::Warning, "slow");
+    let exploration = explore_faults(|| {
+        runs.set(runs.get() + 1);
+        let mut steps = vec![Step::check(PHOTOS), Step::log(&record)];
+        if runs.get() == 1 {
+            steps.push(Step::log(&record));
+        }
+        script().synchronize(steps).handler()
+    });
+    // The release at each of two reports, and the two entries.
+    assert_eq!(
+        told(&exploration),
+        "4 of 4 points explored in 5 runs, 1 diverged from the first: none failed\n"
     );
 }
 

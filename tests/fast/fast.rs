@@ -107,6 +107,8 @@ mod session_wakers;
 mod support;
 #[path = "../testing_explorations.rs"]
 mod testing_explorations;
+#[path = "../testing_harness.rs"]
+mod testing_harness;
 #[path = "../testing_messages_of_completions.rs"]
 mod testing_messages_of_completions;
 #[path = "../testing_messages_of_reports.rs"]
@@ -115,6 +117,8 @@ mod testing_messages_of_reports;
 mod testing_messages_of_the_handler;
 #[path = "../testing_messages_of_the_host.rs"]
 mod testing_messages_of_the_host;
+#[path = "../testing_recorder.rs"]
+mod testing_recorder;
 #[path = "../testing_reports.rs"]
 mod testing_reports;
 #[path = "../testing_scripted_host.rs"]

@@ -1,0 +1,227 @@
+//! What the harness promises about times, about the moments of what it does, and how the parts of the kit are printed.
+
+#![cfg(feature = "testing")]
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use syncmgr::testing::{Action, Call, Harness, Recorder, Script, Step, Trace};
+use syncmgr::{HResult, ItemId, ItemName, ItemStatus, Phase, ProgressUpdate, SyncItem, Verdict};
+
+use ItemStatus::{Skipped, Succeeded, Updating};
+
+const PHOTOS: ItemId = ItemId::from_u128(1);
+const MAIL: ItemId = ItemId::from_u128(2);
+
+/// Two items of two reports each, on the host's thread.
+fn script() -> Script {
+    let steps = [PHOTOS, MAIL].into_iter().flat_map(|item| {
+        [
+            Step::report(item).status(Updating),
+            Step::report(item).status(Succeeded),
+        ]
+    });
+    Script::new()
+        .item(PHOTOS, "photos")
+        .item(MAIL, "mail")
+        .inline()
+        .synchronize(steps)
+}
+
+/// The call of which this holds, of which there has to be just one.
+#[track_caller]
+fn one(trace: &Trace, holds: impl Fn(&Action) -> bool) -> &Call {
+    let found: Vec<&Call> = trace
+        .calls()
+        .iter()
+        .filter(|call| holds(&call.action))
+        .collect();
+    assert_eq!(found.len(), 1, "{trace}");
+    found[0]
+}
+
+/// Passes the time, without a sign of life.
+fn be_silent(time: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_longest_deadline_and_the_longest_time_to_listen_are_no_fault() {
+    let silent = Step::run(|| be_silent(Duration::from_millis(20)));
+    let mut kept = Vec::new();
+    for time in [Duration::MAX, Duration::MAX / 2] {
+        let script = script().synchronize([
+            Step::report(PHOTOS).status(Updating),
+            silent.clone(),
+            Step::report(PHOTOS).status(Succeeded),
+        ]);
+        let trace = Harness::new(script.handler())
+            .deadline(time)
+            .listen(time)
+            .run();
+        trace.assert_conformant();
+        kept.push(trace.calls().len());
+    }
+    assert_eq!(kept[0], kept[1]);
+}
+
+#[test]
+fn what_is_due_in_synchronize_is_done_when_it_is_called() {
+    let trace = Harness::new(script().handler())
+        .skip_in_synchronize(MAIL)
+        .run();
+    trace.assert_conformant();
+    let skip = one(&trace, |action| matches!(action, Action::SkipItem { .. }));
+    let synchronize = one(&trace, |action| *action == Action::Synchronize);
+    assert_eq!(skip.phase, Phase::Synchronizing);
+    assert_eq!(skip.begun, synchronize.begun + 1, "{trace}");
+    assert_eq!(trace.unreached(), [] as [String; 0]);
+}
+
+#[test]
+fn what_is_due_before_the_prepare_is_done_before_the_callback_is_set() {
+    let trace = Harness::new(script().handler()).skip("mail").run();
+    trace.assert_conformant();
+    let skip = one(&trace, |action| matches!(action, Action::SkipItem { .. }));
+    assert_eq!(skip.phase, Phase::Idle);
+    assert_eq!(skip.callback, None);
+}
+
+#[test]
+fn the_completion_of_the_prepare_is_held_until_the_handler_was_told_of_the_skip() {
+    // The prepare returns only when the completion has had the time to come back, if nobody held it.
+    let (sender, came_back) = mpsc::channel();
+    let came_back = Mutex::new(came_back);
+    let callback = Arc::new(Mutex::new(Some(sender)));
+    let script = script().deaf().without_completions().prepare([
+        Step::call(move |callback_of_host| {
+            let callback_of_host = Arc::clone(callback_of_host);
+            let sender = callback.lock().unwrap().take().unwrap();
+            std::thread::spawn(move || {
+                let _taken = callback_of_host.prepare_for_sync_completed(HResult::S_OK);
+                let _heard = sender.send(());
+            });
+        }),
+        Step::run(move || {
+            let came_back = came_back.lock().unwrap();
+            let _held = came_back.recv_timeout(Duration::from_millis(30));
+        }),
+    ]);
+    let steps = [
+        Step::report(PHOTOS).status(Skipped),
+        Step::report(MAIL).status(Skipped),
+        Step::complete_synchronize(HResult::S_OK),
+    ];
+    let trace = Harness::new(script.synchronize(steps).handler())
+        .skip("mail")
+        .run();
+    trace.assert_conformant();
+    let told = one(&trace, |action| {
+        matches!(action, Action::SetItemStatus { .. })
+    });
+    let completed = one(&trace, |action| {
+        matches!(action, Action::PrepareForSyncCompleted { .. })
+    });
+    assert_eq!(told.phase, Phase::Preparing, "{trace}");
+    assert!(told.ended < completed.ended, "{trace}");
+}
+
+#[test]
+fn a_worker_is_held_at_its_first_report_until_the_handler_was_told_of_the_skip() {
+    // As above: synchronize returns only when the report has had the time to come back.
+    let (sender, came_back) = mpsc::channel();
+    let came_back = Mutex::new(came_back);
+    let sender = Mutex::new(Some(sender));
+    let script = script().synchronize([
+        Step::call(move |callback| {
+            let callback = Arc::clone(callback);
+            let sender = sender.lock().unwrap().take().unwrap();
+            std::thread::spawn(move || {
+                let _told = callback.can_continue(Some(MAIL));
+                let _heard = sender.send(());
+                for item in [PHOTOS, MAIL] {
+                    let update = ProgressUpdate::new().status(Skipped);
+                    let _told = callback.progress(item, &update);
+                }
+                let _taken = callback.synchronize_completed(HResult::S_OK);
+            });
+        }),
+        Step::run(move || {
+            let came_back = came_back.lock().unwrap();
+            let _held = came_back.recv_timeout(Duration::from_millis(30));
+        }),
+    ]);
+    let script = script
+        .deaf()
+        .prepare([Step::complete_prepare(HResult::S_OK)])
+        .without_completions();
+    let trace = Harness::new(script.handler()).skip("mail").run();
+    trace.assert_conformant();
+    let told = one(&trace, |action| {
+        matches!(action, Action::SetItemStatus { .. })
+    });
+    let asked = one(&trace, |action| {
+        matches!(action, Action::CanContinue { .. })
+    });
+    assert!(told.ended < asked.ended, "{trace}");
+    assert_eq!(asked.answer.verdict(), Some(Verdict::CancelItem));
+}
+
+#[test]
+fn the_parts_of_the_kit_are_printed_for_debugging() {
+    let harness = Harness::new(script().handler()).select([PHOTOS]);
+    let text = format!("{:?}", harness.cancel_all_at(3));
+    assert!(text.starts_with("Harness { flags: "), "{text}");
+    assert!(text.contains("everything cancelled at report 3"), "{text}");
+
+    let recorder = Recorder::new();
+    assert_eq!(format!("{recorder:?}"), "Recorder { calls: 0, .. }");
+    let _info = recorder.handler(script().handler()).info();
+    // The call, and that the handler was let go.
+    assert_eq!(format!("{recorder:?}"), "Recorder { calls: 2, .. }");
+    assert_eq!(
+        format!("{:?}", recorder.trace()),
+        "Trace { calls: 2, violations: [], incidents: [], .. }"
+    );
+}
+
+#[test]
+fn steps_are_printed_by_what_they_do() {
+    let item = SyncItem::new(MAIL, ItemName::shortened("mail"));
+    let printed = |step: Step| format!("{step:?}");
+    let report = printed(Step::report(PHOTOS).value(7));
+    assert!(
+        report.starts_with("Report { item: ") && report.contains("value: Some(7)"),
+        "{report}"
+    );
+    assert_eq!(
+        printed(Step::complete_prepare(HResult::S_OK)),
+        format!("CompletePrepare({:?})", HResult::S_OK)
+    );
+    assert_eq!(
+        printed(Step::complete_synchronize(HResult::S_OK)),
+        format!("CompleteSynchronize({:?})", HResult::S_OK)
+    );
+    assert_eq!(
+        printed(Step::add_item(item.clone())),
+        format!("AddItem({item:?})")
+    );
+    assert_eq!(
+        printed(Step::work(PHOTOS, || {})),
+        format!("Work({PHOTOS:?})")
+    );
+    for (step, name) in [
+        (Step::call(|_| {}), "call"),
+        (Step::run(|| {}), "run"),
+        (Step::dialog(), "dialog"),
+        (Step::enable_modeless(true), "enable_modeless"),
+        (Step::connect(None), "establish_connection"),
+        (Step::can_continue(), "can_continue"),
+    ] {
+        assert_eq!(printed(step), name);
+    }
+    assert_eq!(printed(Step::spawn([Step::dialog()])), "Spawn([dialog])");
+}
