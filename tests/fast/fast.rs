@@ -121,6 +121,8 @@ mod testing_messages_of_the_host;
 mod testing_recorder;
 #[path = "../testing_reports.rs"]
 mod testing_reports;
+#[path = "../testing_script.rs"]
+mod testing_script;
 #[path = "../testing_scripted_host.rs"]
 mod testing_scripted_host;
 #[path = "../testing_words.rs"]
