@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use syncmgr::testing::{Action, Call, Harness, Recorder, Script, Step, Trace};
+use syncmgr::testing::{Action, Call, Harness, Incident, Recorder, Script, Step, Trace};
 use syncmgr::{HResult, ItemId, ItemName, ItemStatus, Phase, ProgressUpdate, SyncItem, Verdict};
 
 use ItemStatus::{Skipped, Succeeded, Updating};
@@ -168,6 +168,30 @@ fn a_worker_is_held_at_its_first_report_until_the_handler_was_told_of_the_skip()
     });
     assert!(told.ended < asked.ended, "{trace}");
     assert_eq!(asked.answer.verdict(), Some(Verdict::CancelItem));
+}
+
+#[test]
+fn a_call_that_does_not_return_is_left_behind_after_a_second_wait() {
+    let (open, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let script = script().synchronize([Step::run(move || {
+        // Until the test is over.
+        let _closed = gate.lock().unwrap().recv();
+    })]);
+    let begun = Instant::now();
+    let trace = Harness::new(script.handler())
+        .deadline(Duration::from_millis(40))
+        .listen(Duration::ZERO)
+        .run();
+    assert!(begun.elapsed() >= Duration::from_millis(80));
+    let synchronize = one(&trace, |action| *action == Action::Synchronize);
+    assert!(!synchronize.has_returned());
+    let _gave_up_once = one(&trace, |action| *action == Action::GaveUp);
+    let [Incident::DidNotReturn { at }] = trace.incidents() else {
+        panic!("{trace}");
+    };
+    assert_eq!(trace.calls()[*at].action, Action::Synchronize);
+    drop(open);
 }
 
 #[test]

@@ -21,12 +21,10 @@ fn fault(work: impl FnOnce()) -> String {
     text.split("\n\n").next().unwrap_or_default().to_owned()
 }
 
-/// One call of each kind.
-fn calls() -> Vec<(
-    &'static str,
-    Expect,
-    fn(&dyn SyncCallback) -> Result<(), CallbackError>,
-)> {
+type Made = fn(&dyn SyncCallback) -> Result<(), CallbackError>;
+
+/// One call of each kind, in words and as it is made.
+fn calls() -> Vec<(&'static str, Expect, Made)> {
     vec![
         (
             "progress of the item 00000000-0000-0000-0000-000000000001",
