@@ -326,3 +326,88 @@ fn without_the_hosts_calls_it_is_said_what_is_not_known() {
             "call 2 completes the synchronization, and 1 item has no final status: unknown item 1",
         );
 }
+
+#[test]
+fn h15_counts_an_end_that_has_not_returned_and_none_that_was_refused() {
+    let ends = |answer: &str, returned: bool| {
+        let lines = Lines::synchronizing(&[ONE]).report(ONE, UPDATING);
+        let (begun, ended) = lines.next();
+        let time = (begun, if returned { ended } else { 0 });
+        lines
+            .handler_at(2, time, &progress(ONE, FAILED), answer)
+            .complete()
+    };
+    ends(CONTINUE, true).breaks(&[]);
+    ends(NONE, false).breaks(&[]);
+    let refused = ends(r#"{"refused":"released"}"#, true);
+    refused.breaks(&[Rule::FinalStatusBeforeCompletion]);
+}
+
+#[test]
+fn h15_is_judged_while_synchronize_lasts() {
+    let lines = Lines::prepared(&[ONE]).phase("synchronizing");
+    let (begun, _) = lines.next();
+    let lasts = lines.host_at((begun, 0), SYNCHRONIZE, NONE);
+    lasts.complete().says(
+        Rule::FinalStatusBeforeCompletion,
+        7,
+        &[4],
+        r#"call 7 completes the synchronization, and 1 item has no final status: "one""#,
+    );
+}
+
+#[test]
+fn h16_of_two_ends_that_overlap_the_one_that_returned_first_counts() {
+    let ends = |first: (u64, u64), second: (u64, u64)| {
+        Lines::synchronizing(&[ONE])
+            .handler_at(1, (13, 14), &progress(ONE, UPDATING), CONTINUE)
+            .handler_at(1, first, &progress(ONE, SUCCEEDED), CONTINUE)
+            .handler_at(2, second, &progress(ONE, FAILED), CONTINUE)
+            .handler_at(3, (25, 26), &progress(ONE, r#""value":1"#), CONTINUE)
+    };
+    let says = |lines: Lines, end: usize, status: &str| {
+        lines.says(
+            Rule::OnlyFailedAfterFinal,
+            10,
+            &[end],
+            &format!(r#"call 10 reports value 1 of "one", which call {end} had ended as {status}"#),
+        );
+    };
+    says(ends((15, 30), (16, 17)), 9, "failed");
+    says(ends((15, 18), (16, 30)), 8, "succeeded");
+    says(ends((15, 18), (16, 17)), 9, "failed");
+    ends((15, 30), (16, 31)).breaks(&[]);
+}
+
+#[test]
+fn h17_is_not_judged_of_reports_that_overlap_one_that_began_long_before() {
+    // The maximum is being set by a call that began before many others, and has not returned.
+    let lines = Lines::synchronizing(&[ONE]).report(ONE, r#""status":"updating","max":4"#);
+    let (begun, _) = lines.next();
+    let lasts = |ended: u64| {
+        let lines = lines.clone();
+        let raises = progress(ONE, r#""max":9"#);
+        let answer = if ended == 0 { NONE } else { CONTINUE };
+        lines.handler_at(2, (begun, ended), &raises, answer)
+    };
+    let asked = (0..40).fold(lasts(0), |lines, value| {
+        lines.report(ONE, &format!(r#""value":{}"#, value % 4))
+    });
+    let (late, _) = asked.next();
+    asked.report(ONE, r#""value":5"#).breaks(&[]);
+    // It has returned just before, or just after.
+    let returned = |ended: u64| {
+        let asked = (1..40).fold(lasts(ended), |lines, value| {
+            let time = (begun + 2 * value, begun + 2 * value + 1);
+            lines.handler_at(1, time, &progress(ONE, r#""value":1"#), CONTINUE)
+        });
+        asked.handler_at(
+            1,
+            (late, late + 2),
+            &progress(ONE, r#""value":10"#),
+            CONTINUE,
+        )
+    };
+    returned(late + 1).breaks(&[]);
+    returned(late - 1).breaks(&[Rule::ValueWithinMaximum]);
+}
