@@ -63,6 +63,11 @@ fn the_longest_deadline_and_the_longest_time_to_listen_are_no_fault() {
             .listen(time)
             .run();
         trace.assert_conformant();
+        let gave_up = trace.calls().iter();
+        assert_eq!(
+            gave_up.filter(|call| call.action == Action::GaveUp).count(),
+            0
+        );
         kept.push(trace.calls().len());
     }
     assert_eq!(kept[0], kept[1]);
