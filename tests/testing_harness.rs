@@ -200,6 +200,17 @@ fn a_call_that_does_not_return_is_left_behind_after_a_second_wait() {
 }
 
 #[test]
+fn a_trace_tells_whether_the_callback_was_released_on_purpose() {
+    let trace = Harness::new(script().handler())
+        .release_at_report("photos", 1)
+        .run();
+    trace.assert_conformant();
+    assert!(trace.was_released());
+    let trace = Harness::new(script().handler()).run();
+    assert!(!trace.was_released());
+}
+
+#[test]
 fn the_parts_of_the_kit_are_printed_for_debugging() {
     let harness = Harness::new(script().handler()).select([PHOTOS]);
     let text = format!("{:?}", harness.cancel_all_at(3));
