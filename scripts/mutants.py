@@ -94,10 +94,10 @@ def main():
     survivors = unexplained(missed)
     if survivors:
         print(f"{len(survivors)} of the missed have no reason in {REASONS.name}; against the whole suite:")
-        # No config: the tests are what `cargo test` runs. It may take the time that a slow machine needs.
+        # No config: the tests are what `cargo test --all-features` runs. It may take the time that a slow machine needs.
         files = sorted({f"--file={key(name)[0]}" for name in survivors})
         only = [f"--re=^{re.escape(name)}$" for name in survivors]
-        result = mutate(OUTPUT / "whole", "--no-config", "--minimum-test-timeout=300", *files, *only)
+        result = mutate(OUTPUT / "whole", "--no-config", "--all-features", "--minimum-test-timeout=300", *files, *only)
         survivors = result["missed"]
     for name in survivors:
         print("no test notices:", name)
