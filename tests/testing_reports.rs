@@ -388,3 +388,30 @@ fn a_call_that_breaks_two_rules_is_marked_by_both() {
     let marks = text.lines().find_map(|line| line.split_once("    <- "));
     assert_eq!(marks.map(|(_, marks)| marks), Some("H01, H17"), "{trace}");
 }
+
+#[test]
+fn the_host_is_the_thread_that_makes_the_hosts_calls() {
+    let trace = Lines::new()
+        .handler_at(
+            0,
+            (1, 2),
+            r#"{"call":"can_continue","item":null}"#,
+            CONTINUE,
+        )
+        .call(2, 0, (3, 4), r#"{"call":"info"}"#, NONE)
+        .handler_at(
+            1,
+            (5, 6),
+            r#"{"call":"can_continue","item":null}"#,
+            CONTINUE,
+        )
+        .call(2, 0, (7, 8), r#"{"call":"items"}"#, NONE)
+        .trace();
+    let text = trace.to_string();
+    let threads: Vec<&str> = text
+        .lines()
+        .skip(2)
+        .map(|line| line[7..16].trim())
+        .collect();
+    assert_eq!(threads, ["thread 0", "host", "thread 1", "host"], "{trace}");
+}

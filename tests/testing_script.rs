@@ -163,8 +163,17 @@ fn it_completes_by_itself_or_by_its_steps() {
 
 #[test]
 fn it_completes_nothing_where_nothing_is_due() {
-    makes(script().prepared(Ok(Prepared::NeedsUser)), &[]);
-    makes(script().prepared(Err(HResult::E_FAIL)), &[]);
+    let needs_user = Prepared::NeedsUser.into();
+    for (answer, code) in [
+        (Ok(Prepared::NeedsUser), needs_user),
+        (Err(HResult::E_FAIL), HResult::E_FAIL),
+    ] {
+        let trace = Harness::new(script().prepared(answer).handler()).run();
+        trace.assert_conformant();
+        assert_eq!(calls(&trace), [] as [&str; 0], "{trace}");
+        let answered = named(&trace, "prepare_for_sync")[0].answer.hresult();
+        assert_eq!(answered, Some(code));
+    }
     let trace = Harness::new(script().synchronized(Err(HResult::E_FAIL)).handler()).run();
     trace.assert_conformant();
     assert!(named(&trace, "synchronize_completed").is_empty(), "{trace}");
