@@ -7,9 +7,9 @@ It needs cargo-mutants (`cargo install cargo-mutants`). `.cargo/mutants.toml` sa
 each change. What they miss is looked up in the table of docs/mutants.md; what does not stand there is run against the
 whole suite, with the doc tests and the example.
 
-There are 12 shards, 0 to 11, of about the same length: some minutes each on two cores. Without arguments the variable
+There are 24 shards, 0 to 23, of about the same length: some minutes each on two cores. Without arguments the variable
 MUTANTS_SHARDS says which are run: numbers with blanks between them, `all`, or `none`. Without it, it is one, by the day
-of the year: each has its turn in twelve days.
+of the year: each has its turn in 24 days.
 
 The lists of what was caught and missed, and the logs, are left in target/mutants.
 
@@ -24,7 +24,7 @@ import re
 import subprocess
 import sys
 
-SHARDS = 12
+SHARDS = 24
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "target" / "mutants"
 REASONS = ROOT / "docs" / "mutants.md"
@@ -94,10 +94,10 @@ def main():
     survivors = unexplained(missed)
     if survivors:
         print(f"{len(survivors)} of the missed have no reason in {REASONS.name}; against the whole suite:")
-        # No config: the tests are what `cargo test` runs. It may take the time that a slow machine needs.
+        # No config: the tests are what `cargo test --all-features` runs. It may take the time that a slow machine needs.
         files = sorted({f"--file={key(name)[0]}" for name in survivors})
         only = [f"--re=^{re.escape(name)}$" for name in survivors]
-        result = mutate(OUTPUT / "whole", "--no-config", "--minimum-test-timeout=300", *files, *only)
+        result = mutate(OUTPUT / "whole", "--no-config", "--all-features", "--minimum-test-timeout=300", *files, *only)
         survivors = result["missed"]
     for name in survivors:
         print("no test notices:", name)

@@ -9,7 +9,7 @@ mod support;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -535,7 +535,10 @@ fn a_release_that_is_taken_for_an_error_of_the_item_is_found() {
         let script = obedient(1).synchronize(|handler| {
             let callback = handler.callback();
             let told = callback.progress(id(1), &status(ItemStatus::Updating));
-            assert_ne!(told, Err(CallbackError::Released), "not thought of");
+            if told == Err(CallbackError::Released) {
+                // Without the hook, which writes a backtrace: that may take longer than a released handler may be silent.
+                resume_unwind(Box::new("not thought of"));
+            }
             finish(&*callback, id(1), ItemStatus::Succeeded);
             let _taken = callback.synchronize_completed(HResult::S_OK);
             Ok(())

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use syncmgr::testing::{Harness, Rule, Script, Step, Trace, TraceError};
+use syncmgr::testing::{Action, Harness, Rule, Script, Step, Trace, TraceError};
 use syncmgr::{
     ErrorId, HResult, HandlerFlags, ItemFlags, ItemId, ItemName, ItemStatus, LogLevel, LogRecord,
     LogSelector, SyncEvent, SyncFlags, SyncItem, Uuid,
@@ -211,4 +211,30 @@ fn what_is_no_trace_is_refused_with_its_line() {
     let unknown = SAMPLE.replacen("S_OK", "S_NOTHING", 1);
     let unknown = error(&unknown).to_string();
     assert!(unknown.contains("S_NOTHING"), "{unknown}");
+}
+
+#[test]
+fn a_code_is_read_by_its_name_or_of_eight_digits() {
+    let completed = |result: &str| {
+        let action = format!(r#"{{"call":"synchronize_completed","result":"{result}"}}"#);
+        let text = format!(
+            "{{\"syncmgr_trace\":1}}\n{{\"thread\":0,\"phase\":\"open\",\"begun\":1,\"ended\":2,\"callback\":1,\"action\":{action},\"answer\":\"done\"}}\n"
+        );
+        Trace::from_json_lines(&text)
+    };
+    let read = |result: &str| match &completed(result).unwrap().calls()[0].action {
+        Action::SynchronizeCompleted { result } => *result,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(read("E_FAIL"), HResult::E_FAIL);
+    assert_eq!(read("0x80070002"), HResult::from_u32(0x8007_0002));
+    for wrong in ["0x080070002", "0x8007000Z", "80070002", ""] {
+        let error = completed(wrong).unwrap_err().to_string();
+        assert!(
+            error.contains(
+                "the header's name of a result code, or its number as 0x and 8 hexadecimal digits"
+            ),
+            "{wrong:?}: {error}"
+        );
+    }
 }

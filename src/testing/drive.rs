@@ -75,7 +75,7 @@ impl Harness {
             self.max_calls,
         );
         // Whoever still holds the callback may still call it.
-        recorder.wait_until(Instant::now() + self.listen, |state| state.live == 0);
+        recorder.wait_until(after(Instant::now(), self.listen), |state| state.live == 0);
         if let Some(text) = plan.take_panic() {
             panic!("a predicate of the harness panicked: {text}");
         }
@@ -91,6 +91,12 @@ impl Harness {
         let about = (!about.is_empty()).then(|| about.join(", "));
         trace.about(about).set_unreached(unreached)
     }
+}
+
+/// So much later; where that is beyond every clock, in thirty years.
+fn after(since: Instant, time: Duration) -> Instant {
+    let until = since.checked_add(time);
+    until.unwrap_or_else(|| since + Duration::from_secs(1_000_000_000))
 }
 
 /// Drives the handler on a thread of its own, and waits for it as long as there is a sign of life.
@@ -123,8 +129,7 @@ fn host(
         if plan.is_released() {
             limit = limit.min(RELEASED_SILENCE);
         }
-        let until = since.checked_add(limit);
-        let until = until.unwrap_or_else(|| since + Duration::from_secs(1 << 30));
+        let until = after(since, limit);
         let alive = recorder.wait_until(until, |state| state.finished || state.clock != seen);
         let (finished, clock, calls) = {
             let state = recorder.state();

@@ -133,6 +133,7 @@ fn explore<T>(
     let all = learned.points(kinds);
     let points = all.len();
     let chosen = sample(all, max_runs - 1, seed);
+    let is_sample = chosen.len() < points;
     let mut explored = 0;
 
     let mut failures = Vec::new();
@@ -222,7 +223,7 @@ fn explore<T>(
         runs,
         points,
         explored,
-        seed,
+        seed: is_sample.then_some(seed),
         diverged,
         failed,
         again,
@@ -302,7 +303,8 @@ pub struct Exploration {
     runs: usize,
     points: usize,
     explored: usize,
-    seed: u64,
+    /// Where only a sample was to be explored.
+    seed: Option<u64>,
     diverged: usize,
     failed: usize,
     again: Again,
@@ -383,8 +385,8 @@ impl fmt::Display for Exploration {
             counted(self.points, "point", "points"),
             counted(self.runs, "run", "runs"),
         )?;
-        if self.explored < self.points {
-            write!(f, " (a sample, seed {})", self.seed)?;
+        if let Some(seed) = self.seed {
+            write!(f, " (a sample, seed {seed})")?;
         }
         if self.diverged > 0 {
             write!(f, ", {} diverged from the first", self.diverged)?;
@@ -422,5 +424,27 @@ impl fmt::Display for Exploration {
             Some(trace) => write!(f, "{}", trace.report()),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_mix;
+
+    #[test]
+    fn the_numbers_of_a_seed_are_those_of_split_mix_64() {
+        // The reference values of the algorithm for this seed.
+        let mut state = 1_234_567;
+        let numbers: [u64; 5] = std::array::from_fn(|_| split_mix(&mut state));
+        assert_eq!(
+            numbers,
+            [
+                6_457_827_717_110_365_317,
+                3_203_168_211_198_807_973,
+                9_817_491_932_198_370_423,
+                4_593_380_528_125_082_431,
+                16_408_922_859_458_223_821,
+            ]
+        );
     }
 }

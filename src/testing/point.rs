@@ -155,8 +155,7 @@ impl Learned {
                     let reports = learned.reports.get(item)?;
                     reports.get(..*report).map(<[Said]>::to_vec)
                 };
-                let reached = upto(&other);
-                reached.is_none() || reached != upto(self)
+                upto(&other) != upto(self)
             }
             Point::Skip { .. } | Point::SkipInSynchronize { .. } => false,
             Point::Fault { fault, number } => {

@@ -236,8 +236,8 @@ impl Inner {
         let missing: Vec<String> = state.expected.iter().map(Expect::words).collect();
         (!missing.is_empty()).then(|| {
             format!(
-                "{} calls came as expected, then none of these:\n  {}",
-                state.met,
+                "{} came as expected, then none of these:\n  {}",
+                words::counted(state.met, "call", "calls"),
                 missing.join("\n  ")
             )
         })
@@ -265,9 +265,9 @@ impl Inner {
                 let next = next.map_or_else(|| "nothing".to_owned(), Expect::words);
                 let of = item.map_or_else(String::new, |item| format!(" of the item {item}"));
                 let saying = update.map_or_else(String::new, words::update);
-                let met = state.met;
+                let met = words::counted(state.met, "call", "calls");
                 state.beside.push(format!(
-                    "after {met} calls came {method}{of}{saying}, where {next} was expected"
+                    "after {met} came {method}{of}{saying}, where {next} was expected"
                 ));
                 Err(CallbackError::WrongPhase)
             }

@@ -145,6 +145,28 @@ mod session_views;
 mod session_wakers;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../testing_explorations.rs"]
+mod testing_explorations;
+#[path = "../testing_harness.rs"]
+mod testing_harness;
+#[path = "../testing_messages_of_completions.rs"]
+mod testing_messages_of_completions;
+#[path = "../testing_messages_of_reports.rs"]
+mod testing_messages_of_reports;
+#[path = "../testing_messages_of_the_handler.rs"]
+mod testing_messages_of_the_handler;
+#[path = "../testing_messages_of_the_host.rs"]
+mod testing_messages_of_the_host;
+#[path = "../testing_recorder.rs"]
+mod testing_recorder;
+#[path = "../testing_reports.rs"]
+mod testing_reports;
+#[path = "../testing_script.rs"]
+mod testing_script;
+#[path = "../testing_scripted_host.rs"]
+mod testing_scripted_host;
+#[path = "../testing_words.rs"]
+mod testing_words;
 #[path = "../trace_json.rs"]
 mod trace_json;
 #[path = "../wrapper.rs"]
