@@ -228,11 +228,7 @@ fn a_panic_may_carry_something_whose_drop_panics() {
             "{place}"
         );
         let first = report.handler(handler_id(1)).unwrap();
-        assert_eq!(
-            first.is_success(),
-            place == "drop",
-            "{place}"
-        );
+        assert_eq!(first.is_success(), place == "drop", "{place}");
     }
 }
 

@@ -32,6 +32,7 @@ fn look(run: &Run, observer: &mut RunObserver) -> RunChanges {
         totals.max += one.max;
         totals.items += one.items;
         totals.finished += one.finished;
+        totals.measured += one.measured;
     }
     assert_eq!(changes.progress.totals, totals);
     assert_eq!(observer.progress(), changes.progress);
