@@ -81,7 +81,7 @@ fn one(manager: &SyncManager, seed: &mut u64) -> Option<Run> {
             2 => drop(run.cancel_item(handler, id(n)).is_ok()),
             3 => drop(run.skip(handler, id(n)).is_ok()),
             4 => drop(run.observe().look()),
-            5 => manager.choose(handler, id(n), next(seed) % 2 == 0),
+            5 => manager.choose(handler, id(n), next(seed) & 1 == 0),
             _ => drop((manager.listing(), manager.log(&LogFilter::new()))),
         }
     }

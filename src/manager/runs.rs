@@ -93,8 +93,9 @@ impl Run {
             .cancel_item(item)
     }
 
-    /// Cancels all that one handler does in this run. One that was not started yet is over at once, and what it was to do is not
-    /// asked of an earlier run any more. A handler that is not in the run is none to cancel.
+    /// Cancels all that one handler does in this run, and with it what it does for other runs at the same time. One that has not
+    /// begun is over at once, for this run alone, and what it was to do is not asked of an earlier run any more. A handler
+    /// that is not in the run is none to cancel.
     pub fn cancel_handler(&self, handler: HandlerId) {
         if let Some(part) = self.part(handler) {
             self.hub.cancel(part);

@@ -23,8 +23,9 @@ const UNREGISTER: Duration = Duration::from_secs(10);
 ///
 /// - A fresh handler is made for each run. At most [`concurrency`](Self::concurrency) handlers are driven at once, each on a
 ///   thread of its own; one that waits has no thread.
-/// - Two runs of one handler never overlap. A start that comes while the handler runs is done after it; several such starts
-///   that ask for the same (event, flags, cookie) are done by one run.
+/// - Two runs of one handler never overlap. A start that comes while the handler runs is done after it. Several starts that wait
+///   and ask for the same (event, flags, cookie) are done by one, from its begin on: then they have one session, and a cancel
+///   of one is a cancel of all. Until then each can be cancelled for itself.
 /// - All handlers share one turn to show a dialog (rule M09). The connections of a run stay open until its last handler was let
 ///   go (rule M08).
 /// - A handler that panics, hangs or never completes does not keep the others from going on.
