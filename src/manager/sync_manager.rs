@@ -149,7 +149,8 @@ impl SyncManager {
 
     /// Lets the user choose the items of a run: called with the handler's list, and with the items that take part by what was
     /// chosen before, on the thread of the handler; it answers the items to synchronize. It is not asked where a program
-    /// wants the run at once ([`START_SYNC`](InvokeFlags::START_SYNC)), and for items that were named.
+    /// wants the run at once ([`START_SYNC`](InvokeFlags::START_SYNC)), and for items that were named. One that panics fails the
+    /// run of that handler; one that does not return holds it up, whatever the [`deadline`](Self::deadline).
     #[must_use]
     pub fn chooser(
         self,
@@ -170,7 +171,7 @@ impl SyncManager {
     /// Registers a handler, in place of what was registered with its id before. `make` makes a fresh one for each run, on that
     /// run's thread.
     ///
-    /// A run that goes on is not touched; those that come later use the new one.
+    /// A run that goes on is not touched, nor is a start that waits: it uses what was registered when it was asked for.
     ///
     /// # Errors
     ///
@@ -286,7 +287,7 @@ impl SyncManager {
     /// ([`additional_items`](crate::SyncCallback::additional_items)) and take them in by
     /// [`add_item`](crate::SyncCallback::add_item); what is left when it is done is done by a run of its own, all that was
     /// asked for until then at once. Where it did all of them, this run has the session and the report of the one that
-    /// did them.
+    /// did them. Nil ids, and ids that the handler does not list, are left out.
     ///
     /// # Errors
     ///
