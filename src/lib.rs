@@ -130,6 +130,7 @@
 
 mod contract;
 mod manager;
+pub mod per_item;
 mod session;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

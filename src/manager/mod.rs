@@ -32,7 +32,6 @@ mod start;
 mod sync_manager;
 mod watch;
 
-#[cfg(feature = "testing")]
 pub(crate) use call::panic_text;
 pub use choices::Choices;
 pub use listing::Listing;

@@ -60,6 +60,7 @@ pub use mailbox::HostEvent;
 pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
+pub(crate) use reporter::error_chain;
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 
 /// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.

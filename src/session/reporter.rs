@@ -224,7 +224,7 @@ impl ItemReporter {
     ///
     /// As for [`set`](Self::set).
     pub fn fail(self, error: &dyn Error) -> Result<(), CallbackError> {
-        let text = chain(error);
+        let text = error_chain(error);
         let record = LogRecord::new(LogLevel::Error, &text);
         self.end(ItemStatus::Failed, Some(record))
     }
@@ -236,7 +236,7 @@ impl ItemReporter {
     ///
     /// As for [`set`](Self::set).
     pub fn fail_as(self, error: &dyn Error, id: ErrorId) -> Result<(), CallbackError> {
-        let text = chain(error);
+        let text = error_chain(error);
         let record = LogRecord::new(LogLevel::Error, &text).jump_text(id);
         self.end(ItemStatus::Failed, Some(record))
     }
@@ -302,7 +302,7 @@ fn vacant() -> Arc<Slot> {
 }
 
 /// The error and its sources in one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

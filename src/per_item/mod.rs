@@ -1,0 +1,124 @@
+//! The easy way to write a handler: say which items there are and how one of them is done.
+//!
+//! The contract asks a handler for ten methods and two-step completions. Most handlers are a list of items that are done each
+//! for itself, and of those this module makes a whole one: [`Handler`] turns a [`PerItem`] into a
+//! [`SyncHandler`](crate::SyncHandler) that keeps the rules, whatever the work does.
+//!
+//! ```
+//! use std::fs;
+//! use syncmgr::per_item::{self, Handler};
+//! use syncmgr::{ItemId, RunOptions, SyncItem, Uuid, run_handler};
+//!
+//! # let directory = std::env::temp_dir().join("syncmgr per_item example");
+//! # fs::create_dir_all(&directory)?;
+//! # fs::write(directory.join("a.txt"), "some text")?;
+//! let names = ["a.txt"];
+//! let id = |name: &str| ItemId::from_name(Uuid::NAMESPACE_URL, name.as_bytes());
+//! let items = names.map(|name| SyncItem::new(id(name), name.parse().expect("it is short")));
+//! let done = directory.join("done");
+//! # fs::create_dir_all(&done)?;
+//!
+//! let handler = Handler::new("Backup".parse()?, per_item::from_items(items, move |work| {
+//!     let name = work.item().name.as_str();
+//!     let mut source = fs::File::open(directory.join(name))?;
+//!     work.max(source.metadata()?.len())?;
+//!     let mut target = fs::File::create(done.join(name))?;
+//!     std::io::copy(&mut work.reading(&mut source), &mut target)?; // a cancel ends it here
+//!     Ok(())
+//! }));
+//! let report = run_handler(handler.workers(2).build(), RunOptions::new());
+//! assert!(report.is_success());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What the adapter does
+//!
+//! - It asks for the verdict before each item, and does not start one that is cancelled or skipped: it ends `Skipped`.
+//! - It gives the work a [`Work`], whose reports answer `Ok` or [`Interrupted`]. A cancel therefore travels with `?`, and nobody
+//!   needs to look at a verdict. An item whose work was told of a cancel ends `Stopped`, whatever the work answers then, an `Ok`
+//!   too: it may have left a loop early.
+//! - An `Ok` ends the item `Succeeded`, or as [`Work::end_as`] says; an error ends it `Failed`, and is logged with its sources;
+//!   so is a panic, with its text. The other items go on.
+//! - A failed item is done again where the host shows its error ([`show_error`](crate::SyncHandler::show_error)), and its entry
+//!   is deleted from the log when it then succeeds.
+//! - It completes both steps once, when the last worker is done.
+//! - Items that the host [asks for](crate::SyncCallback::additional_items) while it works are taken in, if it listed them; the work
+//!   can [add](Work::add_item) others.
+//!
+//! Work that never reports and never asks cannot be stopped: it is done to its end, and its item is what it answers. The adapter
+//! waits for it.
+
+mod adapters;
+mod handler;
+mod interrupted;
+mod queue;
+mod round;
+mod work;
+
+pub use adapters::{Each, Reading, Writing};
+pub use handler::Handler;
+pub use interrupted::Interrupted;
+pub use work::Work;
+
+use crate::{ItemList, SyncItem};
+
+/// Whatever went wrong with an item. A text is one too: `"the server is down".into()`.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Which items there are, and how one of them is done.
+///
+/// Both are called on any thread; the items at the same time where [several workers](Handler::workers) are asked for.
+///
+/// For closures there are [`from_fn`] and [`from_items`].
+pub trait PerItem: Send + Sync + 'static {
+    /// The items that can be synchronized; asked for at the start of each run.
+    ///
+    /// # Errors
+    ///
+    /// Any; the run has failed then.
+    fn items(&self) -> Result<ItemList, Error>;
+
+    /// Does one item, on a thread of its own. It reports to `work`, and passes on what that answers by `?`.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`] as it came from `work`, bare or as the source of another error; and any other, which fails the item.
+    fn synchronize(&self, work: &Work<'_>) -> Result<(), Error>;
+}
+
+/// A [`PerItem`] of two functions.
+pub fn from_fn<L, W>(list: L, work: W) -> impl PerItem
+where
+    L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
+    W: Fn(&Work<'_>) -> Result<(), Error> + Send + Sync + 'static,
+{
+    Functions { list, work }
+}
+
+/// A [`PerItem`] of a fixed list of items and a function that does one of them.
+pub fn from_items<W>(items: impl IntoIterator<Item = SyncItem>, work: W) -> impl PerItem
+where
+    W: Fn(&Work<'_>) -> Result<(), Error> + Send + Sync + 'static,
+{
+    let items: Vec<SyncItem> = items.into_iter().collect();
+    from_fn(move || Ok(ItemList::Complete(items.clone())), work)
+}
+
+struct Functions<L, W> {
+    list: L,
+    work: W,
+}
+
+impl<L, W> PerItem for Functions<L, W>
+where
+    L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
+    W: Fn(&Work<'_>) -> Result<(), Error> + Send + Sync + 'static,
+{
+    fn items(&self) -> Result<ItemList, Error> {
+        (self.list)()
+    }
+
+    fn synchronize(&self, work: &Work<'_>) -> Result<(), Error> {
+        (self.work)(work)
+    }
+}
