@@ -31,6 +31,7 @@
 //!   implement them, and name the [rules](#the-rules) that bind each.
 //! - [`Session`] is an in-memory host of one synchronization. A tool without a handler builds one, reports and finishes.
 //! - [`ItemReporter`] is the fast handle on one item.
+//! - [`per_item`] makes a whole handler of a list of items and the work of one.
 //! - [`run_handler`] takes a handler through its whole life.
 //! - [`SyncManager`] knows many handlers, remembers what the user chose, and runs them together.
 //! - The module `testing` (feature `testing`) drives a handler as a host would and judges every call by the rules.
@@ -120,7 +121,7 @@
 //! | floor | what lives there |
 //! |---|---|
 //! | `testing` (feature) | the kit that proves a handler obeys the rules above |
-//! | manager | [`run_handler`], [`SyncManager`] |
+//! | manager, [`per_item`] | [`run_handler`], [`SyncManager`]; the easy way to a handler |
 //! | session | [`Session`], the in-memory host, and what observers, drivers and workers use of it |
 //! | contract | ids, values, flags, reports, answers, errors and the two traits: no locks, no I/O, no state |
 
