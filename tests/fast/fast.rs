@@ -159,10 +159,16 @@ mod testing_messages_of_the_handler;
 mod testing_messages_of_the_host;
 #[path = "../testing_recorder.rs"]
 mod testing_recorder;
+#[path = "../testing_recorder_phases.rs"]
+mod testing_recorder_phases;
 #[path = "../testing_reports.rs"]
 mod testing_reports;
 #[path = "../testing_script.rs"]
 mod testing_script;
+#[path = "../testing_script_items.rs"]
+mod testing_script_items;
+#[path = "../testing_script_steps.rs"]
+mod testing_script_steps;
 #[path = "../testing_scripted_host.rs"]
 mod testing_scripted_host;
 #[path = "../testing_words.rs"]
