@@ -16,7 +16,7 @@ const GRACE: Duration = Duration::from_millis(250);
 
 /// How long a worker is held once the host is inside `set_item_status`. Only a handler that keeps its lock during the report
 /// lets this time pass: `set_item_status` then waits for that lock.
-const TELLING: Duration = Duration::from_millis(20);
+const TELLING: Duration = Duration::from_millis(50);
 
 /// An item, by its id or by what a [`Trace`](super::Trace) calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
