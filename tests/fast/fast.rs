@@ -89,6 +89,8 @@ mod manager_shared;
 mod manager_starts;
 #[path = "../manager_threads.rs"]
 mod manager_threads;
+#[path = "../per_item.rs"]
+mod per_item;
 #[path = "../rules_broken.rs"]
 mod rules_broken;
 #[path = "../rules_broken_completions.rs"]
