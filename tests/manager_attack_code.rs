@@ -9,7 +9,7 @@ mod manager;
 mod support;
 
 use std::panic::panic_any;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
@@ -281,8 +281,11 @@ fn a_handler_may_unregister_itself_and_drop_the_last_manager() {
         let manager = SyncManager::new().deadline(Duration::from_secs(1));
         let slot = Arc::new(Mutex::new(None::<Arc<SyncManager>>));
         let mine = slot.clone();
+        let (alone, gone) = mpsc::channel::<()>();
+        let gone = Mutex::new(gone);
         register_hooked(&manager, 1, script(1), move |call| {
             if call == "prepare" {
+                let _ = gone.lock().unwrap().recv(); // nobody else has the manager now
                 let manager = mine.lock().unwrap().take().expect("it was put there");
                 if drops {
                     drop(manager);
@@ -299,6 +302,7 @@ fn a_handler_may_unregister_itself_and_drop_the_last_manager() {
         *slot.lock().unwrap() = Some(manager.clone());
         let run = manager.update_all();
         drop(manager);
+        drop(alone);
         let report = within("the run", move || run.wait());
         let session = report.handlers[0].1.session.clone().unwrap();
         let status = session.item(id(1)).unwrap().status;
