@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -30,6 +31,9 @@ where
 fn run(handler: Handler<impl PerItem>) -> Trace {
     Harness::new(handler.build()).run()
 }
+
+/// What is done for an item.
+type Kind = fn(&Work<'_>) -> Result<(), Error>;
 
 /// Some steps, each of which asks.
 fn steps(work: &Work<'_>) -> Result<(), Error> {
@@ -61,7 +65,7 @@ fn every_cancel_and_every_fault_finds_it_conformant() {
 
 #[test]
 fn work_of_every_kind_is_conformant_at_every_cancel() {
-    let kinds: [fn(&Work<'_>) -> Result<(), Error>; 8] = [
+    let kinds: [Kind; 8] = [
         |_| Ok(()),
         |_| Err("broken".into()),
         |_| panic!("on purpose"),
@@ -73,7 +77,10 @@ fn work_of_every_kind_is_conformant_at_every_cancel() {
             let _ = work.set(1);
             Err("broken after all".into())
         },
-        |work| Ok(work.each([1, 2, 3]).for_each(drop)),
+        |work| {
+            work.each([1, 2, 3]).for_each(drop);
+            Ok(())
+        },
         |work| {
             let mut text = String::new();
             work.reading(&b"some text"[..]).read_to_string(&mut text)?;
@@ -101,9 +108,18 @@ fn work_of_every_kind_is_conformant_at_every_cancel() {
 
 #[test]
 fn an_ok_succeeds_and_an_error_fails_with_its_sources() {
-    #[derive(Debug, thiserror::Error)]
-    #[error("not copied")]
-    struct NotCopied(#[source] io::Error);
+    #[derive(Debug)]
+    struct NotCopied(io::Error);
+    impl fmt::Display for NotCopied {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "not copied")
+        }
+    }
+    impl std::error::Error for NotCopied {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
 
     let trace = run(handler(3, |work| match work.item().id {
         second if second == id(2) => Err(NotCopied(io::Error::other("the disk is full")).into()),
@@ -204,7 +220,10 @@ fn an_iteration_that_a_cancel_ends_early_is_no_success() {
 
 #[test]
 fn a_whole_iteration_tells_its_maximum_and_each_step() {
-    let trace = run(handler(1, |work| Ok(work.each([7; 3]).for_each(drop))));
+    let trace = run(handler(1, |work| {
+        work.each([7; 3]).for_each(drop);
+        Ok(())
+    }));
     trace.assert_conformant();
     let view = trace.item(id(1)).to_string();
     for told in ["max 3", "value 1", "value 2", "value 3"] {
