@@ -275,7 +275,8 @@ fn a_retry_of_unknown_items_is_a_fault_of_that_handler() {
     let records = Records::default();
     let error = LogRecord::new(LogLevel::Error, "e").jump_text(ErrorId::from_u128(7));
     let retry = Step::call(|callback| {
-        let outcome = ErrorOutcome::Retry(&[id(9)]);
+        let unknown = [id(9)];
+        let outcome = ErrorOutcome::Retry(&unknown);
         assert_eq!(callback.show_error_completed(outcome), Ok(()));
     });
     let bad = script(1)

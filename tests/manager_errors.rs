@@ -197,8 +197,9 @@ fn a_retry_is_made_as_often_as_it_is_asked_for() {
     let records = Records::default();
     let asked = AtomicUsize::new(0);
     let show = Step::call(move |callback| {
+        let again = [id(1)];
         let outcome = match asked.fetch_add(1, Ordering::SeqCst) {
-            0..3 => ErrorOutcome::Retry(&[id(1)]),
+            0..3 => ErrorOutcome::Retry(&again),
             _ => ErrorOutcome::Done,
         };
         assert_eq!(callback.show_error_completed(outcome), Ok(()));

@@ -225,8 +225,9 @@ fn who_follows_the_runs_of_many_threads_knows_what_they_came_to() {
         let inside = Arc::new(AtomicUsize::new(0));
         let once = AtomicUsize::new(0);
         let again = Step::call(move |callback| {
+            let again = [id(1)];
             let outcome = match once.fetch_add(1, Ordering::SeqCst) % 2 {
-                0 => ErrorOutcome::Retry(&[id(1)]),
+                0 => ErrorOutcome::Retry(&again),
                 _ => ErrorOutcome::Done,
             };
             let _ = callback.show_error_completed(outcome);

@@ -154,8 +154,9 @@ fn h02_a_retry_begins_anew() {
         })
         .show_error(|handler, _| {
             let once = handler.count(|seen| matches!(seen, Seen::Prepare(_))) == 1;
+            let again = [id(1)];
             let outcome = if once {
-                ErrorOutcome::Retry(&[id(1)])
+                ErrorOutcome::Retry(&again)
             } else {
                 ErrorOutcome::Done
             };
