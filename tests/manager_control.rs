@@ -449,3 +449,34 @@ fn each_run_is_made_a_fresh_handler_on_its_own_thread() {
         assert_eq!(made.load(Ordering::SeqCst), time);
     }
 }
+
+#[test]
+fn starts_that_nobody_follows_are_one_run_in_the_end() {
+    let records = Records::default();
+    let (manager, gate, first) = busy(SyncManager::new(), &records);
+    records.register(&manager, 1, script(1));
+    let one = handler_id(1);
+    let kept = manager.sync_items(one, [id(1)]).unwrap();
+    for n in 0..500 {
+        // Dropped at once: each of them waits all the same.
+        drop(
+            manager
+                .update_items(one, InvokeFlags::empty(), b"a")
+                .unwrap(),
+        );
+        drop(manager.sync_items(one, [id(1 + n % 2)]).unwrap());
+    }
+    let last = manager
+        .update_items(one, InvokeFlags::empty(), b"a")
+        .unwrap();
+    gate.open();
+    for run in [first, kept, last] {
+        wait_for(&run);
+    }
+    assert_eq!(
+        records.made(),
+        3,
+        "the first, that of the items, that of the program"
+    );
+    records.judge();
+}

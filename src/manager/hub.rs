@@ -238,6 +238,11 @@ pub(super) const CANCELLED: &str = "it was cancelled before it was started";
 pub(super) struct Closing(Vec<Connections>);
 
 impl Closing {
+    /// What is to be closed now that these parts are no more.
+    pub(super) fn of(parts: &[Arc<Part>]) -> Self {
+        Self(parts.iter().filter_map(|part| part.batch.leave()).collect())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use super::hub::{Entry, Hub, Settings, State};
+use super::hub::{Closing, Entry, Hub, Settings, State};
 use super::part::{Batch, Order, Part};
 use super::pool::ensure_workers;
 use super::{Choices, Listing, LogFilter, ManagerError, Registration, Run};
@@ -411,7 +411,8 @@ impl SyncManager {
                 parts.push(part);
             }
         }
-        // Their factories and connectors are user code.
+        // Their connectors and factories are user code.
+        drop(Closing::of(&orphans));
         drop(orphans);
         ensure_workers(&self.hub);
         Run::new(Arc::clone(&self.hub), parts)
