@@ -325,3 +325,39 @@ fn looks_beside_a_worker_lead_to_what_the_session_shows_in_the_end() {
         assert_eq!(seen.into_values().collect::<Vec<_>>(), end.items);
     }
 }
+
+#[test]
+fn the_fraction_of_the_sums_is_of_what_told_a_maximum() {
+    let session = open(3);
+    let mut observer = Observer::new(session.clone());
+    let mut fraction = || {
+        let _ = observer.look();
+        observer.totals().fraction()
+    };
+    assert_eq!(fraction(), None, "nobody told a maximum");
+    let report = |n, update: &ProgressUpdate<'_>| {
+        assert_eq!(session.progress(id(n), update), Ok(Verdict::Continue));
+    };
+    report(1, &ProgressUpdate::new().value(500));
+    assert_eq!(fraction(), None);
+    report(2, &ProgressUpdate::new().value(1).max(6));
+    report(3, &ProgressUpdate::new().value(9).max(2));
+    assert_eq!(
+        fraction(),
+        Some(3.0 / 8.0),
+        "the first does not count, the third is done"
+    );
+    report(2, &ProgressUpdate::new().value(6));
+    assert_eq!(fraction(), Some(1.0));
+    assert_eq!(session.snapshot().totals.fraction(), Some(1.0));
+}
+
+#[test]
+fn an_observer_prints_its_sums() {
+    let mut observer = Observer::new(open(2));
+    let _ = observer.look();
+    let text = format!("{observer:?}");
+    for told in ["Observer", "items: 2", "Session"] {
+        assert!(text.contains(told), "{told} is missing in {text}");
+    }
+}
