@@ -29,9 +29,39 @@ pub fn succeed(item: ItemId) -> [Step; 2] {
     ]
 }
 
-/// The recorders of every handler that was made.
-#[derive(Clone, Default)]
-pub struct Records(Arc<Mutex<Vec<Recorder>>>);
+/// The recorders of every handler that was made. Each test is judged by the host's rules: at the latest when the one that it
+/// made is dropped.
+pub struct Records {
+    all: Arc<Mutex<Vec<Recorder>>>,
+    /// Not a clone in some factory.
+    is_the_tests: bool,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self {
+            all: Arc::default(),
+            is_the_tests: true,
+        }
+    }
+}
+
+impl Clone for Records {
+    fn clone(&self) -> Self {
+        Self {
+            all: Arc::clone(&self.all),
+            is_the_tests: false,
+        }
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        if self.is_the_tests && !std::thread::panicking() {
+            self.judge();
+        }
+    }
+}
 
 impl Records {
     pub fn register(&self, manager: &SyncManager, n: u128, script: Script) {
@@ -54,7 +84,7 @@ impl Records {
     /// Records a handler that a factory of the test's own has made.
     pub fn record(&self, handler: Arc<dyn SyncHandler>) -> Arc<dyn SyncHandler> {
         let recorder = Recorder::new();
-        self.0.lock().unwrap().push(recorder.clone());
+        self.all.lock().unwrap().push(recorder.clone());
         recorder.handler(handler)
     }
 
@@ -76,12 +106,12 @@ impl Records {
 
     /// How many handlers were made.
     pub fn made(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.all.lock().unwrap().len()
     }
 
     /// What each handler was called and called, in the order in which they were made.
     pub fn traces(&self) -> Vec<syncmgr::testing::Trace> {
-        let records = self.0.lock().unwrap();
+        let records = self.all.lock().unwrap();
         records.iter().map(Recorder::trace).collect()
     }
 
