@@ -33,18 +33,25 @@ fn prepared(trace: &Trace) -> Vec<ItemId> {
 
 #[test]
 fn what_is_asked_for_while_the_handler_is_let_go_is_done_afterwards() {
+    let records = Records::default();
     let manager = SyncManager::new();
     let (dropping, gate) = (Gate::default(), Gate::default());
     let prepares = Arc::new(AtomicUsize::new(0));
     let (at_drop, held, count) = (dropping.clone(), gate.clone(), prepares.clone());
-    register_hooked(&manager, 1, script(1).inline(), move |call| match call {
-        "prepare" => _ = count.fetch_add(1, Ordering::SeqCst),
-        "drop" => {
-            at_drop.open();
-            held.pass();
-        }
-        _ => {}
-    });
+    register_hooked(
+        &records,
+        &manager,
+        1,
+        script(1).inline(),
+        move |call| match call {
+            "prepare" => _ = count.fetch_add(1, Ordering::SeqCst),
+            "drop" => {
+                at_drop.open();
+                held.pass();
+            }
+            _ => {}
+        },
+    );
     let first = manager.update_all();
     let is_dropped = dropping.clone();
     within("the drop", move || is_dropped.pass());
@@ -58,8 +65,8 @@ fn what_is_asked_for_while_the_handler_is_let_go_is_done_afterwards() {
 
 #[test]
 fn a_nil_item_among_those_asked_for_takes_none_of_the_others_with_it() {
-    let manager = SyncManager::new();
     let records = Records::default();
+    let manager = SyncManager::new();
     let gate = Gate::default();
     let two = held(1, &gate).sync_item(item(2).checked(false));
     records.register(&manager, 1, two);
@@ -77,6 +84,7 @@ fn a_nil_item_among_those_asked_for_takes_none_of_the_others_with_it() {
 
 #[test]
 fn a_handler_that_was_given_up_is_called_no_more_when_it_comes_back() {
+    let records = Records::default();
     for hangs in [
         "the factory",
         "initialize",
@@ -94,24 +102,24 @@ fn a_handler_that_was_given_up_is_called_no_more_when_it_comes_back() {
             gone.clone(),
             old_calls.clone(),
         );
+        let recorded = records.clone();
         let make = move || -> Arc<dyn SyncHandler> {
             if made.fetch_add(1, Ordering::SeqCst) > 0 {
                 // A second life, in work while the first comes back. It is never silent.
                 let held = held.clone();
-                return script(1)
-                    .prepare([Step::call(move |callback| {
-                        until("the gate", || {
-                            let _ = callback.can_continue(None);
-                            held.is_open()
-                        });
-                    })])
-                    .handler();
+                let second = script(1).prepare([Step::call(move |callback| {
+                    until("the gate", || {
+                        let _ = callback.can_continue(None);
+                        held.is_open()
+                    });
+                })]);
+                return recorded.record(second.handler());
             }
             let (back, told, calls) = (back.clone(), told.clone(), calls.clone());
             if hangs == "the factory" {
                 back.pass();
             }
-            Hooked::around(script(1).inline().handler(), move |call| {
+            let first = Hooked::around(script(1).inline().handler(), move |call| {
                 calls.lock().unwrap().push(call);
                 if call == hangs {
                     back.pass();
@@ -119,7 +127,8 @@ fn a_handler_that_was_given_up_is_called_no_more_when_it_comes_back() {
                 if call == "drop" {
                     told.open();
                 }
-            })
+            });
+            recorded.record(first)
         };
         manager
             .register(handler_id(1), Registration::new(), make)
@@ -140,6 +149,7 @@ fn a_handler_that_was_given_up_is_called_no_more_when_it_comes_back() {
 
 #[test]
 fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
+    let records = Records::default();
     let (closes, close_gate) = (Gate::default(), Gate::default());
     let (told, held_close) = (closes.clone(), close_gate.clone());
     let manager = closing(move || {
@@ -147,7 +157,6 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
         held_close.pass();
     });
     let manager = Arc::new(manager.concurrency(4));
-    let records = Records::default();
     let gate = Gate::default();
     records.register(&manager, 1, held(1, &gate));
     let first = manager.update_all();
@@ -182,8 +191,8 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
 
 #[test]
 fn what_has_not_begun_is_over_as_soon_as_it_is_cancelled_or_unregistered() {
-    let manager = Arc::new(SyncManager::new().concurrency(1));
     let records = Records::default();
+    let manager = Arc::new(SyncManager::new().concurrency(1));
     let gate = Gate::default();
     records.register(&manager, 1, held(1, &gate));
     let blocks = manager.update_all();
@@ -259,10 +268,9 @@ fn where_no_thread_is_to_be_had_what_waits_behind_fails_too() {
         );
         return;
     }
+    let records = Records::default();
     let (manager, together) = (SyncManager::new(), Barrier::new(2));
-    manager
-        .register(handler_id(1), Registration::new(), || script(1).handler())
-        .unwrap();
+    records.register(&manager, 1, script(1));
     // A thread of the test's own asks for a stack that it can have. Some start comes while another one fails.
     let start = |event| {
         let (manager, together) = (&manager, &together);

@@ -23,17 +23,17 @@ use syncmgr::{
 
 #[test]
 fn a_handler_whose_drop_does_not_return_is_given_up() {
+    let records = Records::default();
     let manager = SyncManager::new()
         .concurrency(1)
         .deadline(Duration::from_millis(50));
     let gate = Gate::default();
     let held = gate.clone();
-    register_hooked(&manager, 1, script(1).inline(), move |call| {
+    register_hooked(&records, &manager, 1, script(1).inline(), move |call| {
         if call == "drop" {
             held.pass();
         }
     });
-    let records = Records::default();
     records.register(&manager, 2, script(2));
     let run = manager.update_all();
     let report = within("the run", move || run.wait());
@@ -48,8 +48,8 @@ fn a_handler_whose_drop_does_not_return_is_given_up() {
 
 #[test]
 fn connections_that_panic_when_they_are_closed_keep_nobody_from_going_on() {
-    let manager = closing(|| panic!("the line is dead")).concurrency(1);
     let records = Records::default();
+    let manager = closing(|| panic!("the line is dead")).concurrency(1);
     for n in 1..=2 {
         records.register(&manager, n, connects(n));
     }
@@ -61,6 +61,7 @@ fn connections_that_panic_when_they_are_closed_keep_nobody_from_going_on() {
 
 #[test]
 fn while_a_connection_is_closed_other_handlers_are_driven() {
+    let records = Records::default();
     let (closes, gate) = (Gate::default(), Gate::default());
     let (told, held) = (closes.clone(), gate.clone());
     let manager = closing(move || {
@@ -68,7 +69,6 @@ fn while_a_connection_is_closed_other_handlers_are_driven() {
         held.pass();
     })
     .concurrency(1);
-    let records = Records::default();
     records.register(&manager, 1, connects(1));
     let first = manager.update_all();
     within("the close", move || closes.pass());
@@ -81,6 +81,7 @@ fn while_a_connection_is_closed_other_handlers_are_driven() {
 
 #[test]
 fn a_factory_is_dropped_with_no_lock_held() {
+    let records = Records::default();
     let manager = Arc::new(SyncManager::new());
     let (gate, asked) = (Gate::default(), Gate::default());
     let (held, told) = (gate.clone(), asked.clone());
@@ -96,7 +97,8 @@ fn a_factory_is_dropped_with_no_lock_held() {
         let registered = manager.register(handler_id(1), Registration::new(), make);
         assert_eq!(registered, Ok(()));
     };
-    register(Box::new(move || first.handler()));
+    let recorded = records.clone();
+    register(Box::new(move || recorded.record(first.handler())));
     let run = manager.update_all();
     within("the first run begins", move || asked.pass());
     // Only the run that waits has this factory, and nobody has the run.
@@ -113,7 +115,8 @@ fn a_factory_is_dropped_with_no_lock_held() {
         script(1).handler()
     }));
     drop(manager.sync_items(handler_id(1), [id(2)]).unwrap());
-    register(Box::new(|| script(1).handler()));
+    let recorded = records.clone();
+    register(Box::new(move || recorded.record(script(1).handler())));
     assert!(!dropped.is_open());
     gate.open();
     assert!(within("the run", move || run.wait()).is_success());
@@ -123,6 +126,7 @@ fn a_factory_is_dropped_with_no_lock_held() {
 
 #[test]
 fn while_the_connections_of_a_handler_that_was_given_up_are_closed_others_are_given_up() {
+    let records = Records::default();
     let (closes, close_gate, gate) = (Gate::default(), Gate::default(), Gate::default());
     let (told, held_close) = (closes.clone(), close_gate.clone());
     let manager = closing(move || {
@@ -132,7 +136,6 @@ fn while_the_connections_of_a_handler_that_was_given_up_are_closed_others_are_gi
     .deadline(Duration::from_millis(50));
     let pass = gate.clone();
     let hangs = [Step::connect(None), Step::run(move || pass.pass())];
-    let records = Records::default();
     records.register(&manager, 1, connects(1).prepare(hangs));
     let first = manager.update_all();
     within("the close", move || closes.pass());
@@ -157,6 +160,7 @@ impl Wake for Held {
 
 #[test]
 fn while_a_waker_of_a_handler_that_was_given_up_hangs_others_are_given_up() {
+    let records = Records::default();
     let manager = SyncManager::new().deadline(Duration::from_millis(50));
     let gate = Gate::default();
     let (waker, pass) = (Waker::from(Arc::new(Held(gate.clone()))), gate.clone());
@@ -164,7 +168,6 @@ fn while_a_waker_of_a_handler_that_was_given_up_hangs_others_are_given_up() {
         assert_eq!(callback.wake_on_cancel(None, &waker), Ok(()));
         pass.pass();
     });
-    let records = Records::default();
     records.register(&manager, 1, script(1).prepare([waits]));
     let first = manager.update_all();
     let report = within("the first run", move || first.wait());
@@ -187,6 +190,7 @@ impl Drop for Bomb {
 
 #[test]
 fn a_panic_may_carry_something_whose_drop_panics() {
+    let records = Records::default();
     for place in ["factory", "chooser", "show_error_if", "prepare", "drop"] {
         let throw = move |here: &str| {
             if here == place {
@@ -207,19 +211,19 @@ fn a_panic_may_carry_something_whose_drop_panics() {
             });
         let error = LogRecord::new(LogLevel::Error, "oh").jump_text(ErrorId::from_u128(1));
         let script_1 = script(1).inline().prepare([Step::log(&error)]);
+        let recorded = records.clone();
         let make = move || {
             throw("factory");
-            Hooked::around(script_1.handler(), move |call| {
+            recorded.record(Hooked::around(script_1.handler(), move |call| {
                 throw(call);
                 if place == "show_error_if" && call == "drop" {
                     panic!("while the panic of the host passes");
                 }
-            })
+            }))
         };
         manager
             .register(handler_id(1), Registration::new(), make)
             .unwrap();
-        let records = Records::default();
         records.register(&manager, 2, script(2));
         let run = manager.update_all();
         let report = within("the run", move || run.wait());
@@ -234,6 +238,7 @@ fn a_panic_may_carry_something_whose_drop_panics() {
 
 #[test]
 fn the_manager_may_be_called_from_inside_each_method_and_whatever_else_is_the_users() {
+    let records = Records::default();
     let manager = Arc::new(SyncManager::new());
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (calls, names) = (Arc::downgrade(&manager), seen.clone());
@@ -255,7 +260,9 @@ fn the_manager_may_be_called_from_inside_each_method_and_whatever_else_is_the_us
         manager.unregister(handler_id(7)).unwrap();
     });
     let hook = Arc::clone(&look);
-    register_hooked(&manager, 1, script(1).inline(), move |call| hook(call));
+    register_hooked(&records, &manager, 1, script(1).inline(), move |call| {
+        hook(call)
+    });
     for run in [
         manager.update_all(),
         manager.show_properties(handler_id(1), None).unwrap(),
@@ -277,13 +284,14 @@ fn the_manager_may_be_called_from_inside_each_method_and_whatever_else_is_the_us
 
 #[test]
 fn a_handler_may_unregister_itself_and_drop_the_last_manager() {
+    let records = Records::default();
     for drops in [false, true] {
         let manager = SyncManager::new().deadline(Duration::from_secs(1));
         let slot = Arc::new(Mutex::new(None::<Arc<SyncManager>>));
         let mine = slot.clone();
         let (alone, gone) = mpsc::channel::<()>();
         let gone = Mutex::new(gone);
-        register_hooked(&manager, 1, script(1), move |call| {
+        register_hooked(&records, &manager, 1, script(1), move |call| {
             if call == "prepare" {
                 let _ = gone.lock().unwrap().recv(); // nobody else has the manager now
                 let manager = mine.lock().unwrap().take().expect("it was put there");

@@ -11,7 +11,7 @@ use syncmgr::{
     Prepared, Registration, SyncCallback, SyncFlags, SyncHandler, SyncManager, Uuid,
 };
 
-use super::manager::{handler_id, script};
+use super::manager::{Records, handler_id, script};
 
 type Hook = dyn Fn(&'static str) + Send + Sync;
 
@@ -135,15 +135,16 @@ impl<F: Fn()> Drop for OnDrop<F> {
 
 /// Registers a handler that tells each of its calls.
 pub fn register_hooked(
+    records: &Records,
     manager: &SyncManager,
     n: u128,
     script: Script,
     hook: impl Fn(&'static str) + Send + Sync + 'static,
 ) {
-    let hook = Arc::new(hook);
+    let (hook, records) = (Arc::new(hook), records.clone());
     let make = move || {
         let hook = Arc::clone(&hook);
-        Hooked::around(script.handler(), move |call| hook(call))
+        records.record(Hooked::around(script.handler(), move |call| hook(call)))
     };
     let registered = manager.register(handler_id(n), Registration::new(), make);
     assert_eq!(registered, Ok(()));
