@@ -433,14 +433,14 @@ fn a_run_that_nobody_holds_goes_on() {
 
 #[test]
 fn each_run_is_made_a_fresh_handler_on_its_own_thread() {
-    let manager = SyncManager::new();
+    let (manager, records) = (SyncManager::new(), Records::default());
     let here = thread::current().id();
     let made = Arc::new(AtomicUsize::new(0));
-    let count = made.clone();
+    let (count, recorded) = (made.clone(), records.clone());
     let registered = manager.register(handler_id(1), Registration::new(), move || {
         assert_ne!(thread::current().id(), here);
         count.fetch_add(1, Ordering::SeqCst);
-        script(1).handler()
+        recorded.record(script(1).handler())
     });
     assert_eq!(registered, Ok(()));
     assert_eq!(made.load(Ordering::SeqCst), 0, "not before it is started");
