@@ -291,26 +291,24 @@ impl Part {
     fn stop(
         &self,
         item: ItemId,
-        early: impl FnOnce(&mut State) -> &mut Vec<ItemId>,
-        now: impl FnOnce(&Session, ItemId) -> Result<(), CallbackError>,
+        early: fn(&mut State) -> &mut Vec<ItemId>,
+        now: fn(&Session, ItemId) -> Result<(), CallbackError>,
     ) -> Result<(), CallbackError> {
-        let leader = self.state.lock().leader.clone();
-        if let Some(leader) = leader {
-            return leader.stop(item, early, now);
-        }
-        let session = {
+        // One look at both, so that the part does not get a leader between, who would never learn of it.
+        let (session, leader) = {
             let mut state = self.state.lock();
-            if state.session.is_none() {
+            if state.session.is_none() && state.leader.is_none() {
                 if state.report.is_some() {
                     return Err(CallbackError::Released);
                 }
                 early(&mut state).push(item);
             }
-            state.session.clone()
+            (state.session.clone(), state.leader.clone())
         };
-        match session {
-            Some(session) => now(&session, item),
-            None => Ok(()),
+        match (leader, session) {
+            (Some(leader), _) => leader.stop(item, early, now),
+            (None, Some(session)) => now(&session, item),
+            (None, None) => Ok(()),
         }
     }
 
