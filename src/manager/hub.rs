@@ -75,8 +75,8 @@ pub(super) struct Entry {
 
 impl State {
     /// Asks for a part: it is ready at once, or waits behind the handler's other ones. Items that are named are asked of the one
-    /// that is on its way, too. Answers the batches of parts that are no more.
-    pub(super) fn ask(&mut self, part: &Arc<Part>, order: &Order) -> Vec<Arc<Part>> {
+    /// that is on its way, too. Answers a part that is no more, since another does what it waited for.
+    pub(super) fn ask(&mut self, part: &Arc<Part>, order: &Order) -> Option<Arc<Part>> {
         let Some(Busy { current, waiting }) = self.busy.get_mut(&part.id) else {
             let busy = Busy {
                 current: Arc::clone(part),
@@ -84,26 +84,21 @@ impl State {
             };
             self.busy.insert(part.id, busy);
             self.ready.push_back(Arc::clone(part));
-            return Vec::new();
+            return None;
         };
         if let Some(items) = &order.items {
             current.request(items);
         }
         // Starts that nobody follows, over and over while a handler runs long, are not to pile up.
-        let mut orphans = Vec::new();
         let is_orphan = |part: &Arc<Part>| Arc::strong_count(part) == 1;
-        if waiting.back().is_some_and(is_orphan) {
-            if let Some(last) = waiting.pop_back() {
-                let mut others = waiting.iter().filter(|part| is_orphan(part));
-                if others.any(|other| other.absorb(&last)) {
-                    orphans.push(last);
-                } else {
-                    waiting.push_back(last);
-                }
-            }
-        }
+        let earlier = waiting.len().saturating_sub(1);
+        let mut others = waiting.iter().take(earlier).filter(|part| is_orphan(part));
+        let absorbed = waiting
+            .back()
+            .is_some_and(|last| is_orphan(last) && others.any(|other| other.absorb(last)));
+        let orphan = if absorbed { waiting.pop_back() } else { None };
         waiting.push_back(Arc::clone(part));
-        orphans
+        orphan
     }
 
     /// A worker takes the next part, and with it those that wait behind it and can be done by one run.

@@ -12,7 +12,7 @@ use super::interrupted::Interrupted;
 use super::queue::Queue;
 use super::work::{Desk, Work};
 use crate::manager::panic_text;
-use crate::session::error_chain as chain;
+use crate::session::{discard, error_chain as chain};
 use crate::{
     ErrorId, HResult, ItemId, ItemReporter, ItemStatus, LogLevel, LogRecord, LogSelector,
     ProgressUpdate, SyncItem, Uuid, Verdict,
@@ -138,8 +138,7 @@ impl<P: PerItem> Round<P> {
             Ok(Err((None, text))) => End::Failed(text),
             Err(payload) => {
                 let text = format!("panicked: {}", panic_text(&*payload));
-                // A payload may be anything, and so may its drop.
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+                discard(payload);
                 End::Failed(text)
             }
         };
