@@ -152,9 +152,9 @@ pub use manager::{
     RunObserver, RunOptions, RunProgress, RunReport, SyncManager, Unfinished, run_handler,
 };
 pub use session::{
-    BuildError, Changes, Completion, Connections, Connector, Cursor, DialogArbiter, HostEvent,
-    ItemReporter, ItemView, LogEntry, Observer, Phase, RefusedCompletion, Session, SessionBuilder,
-    SessionSnapshot, Totals,
+    BuildError, CancelGuard, Changes, Completion, Connections, Connector, Cursor, DialogArbiter,
+    HostEvent, ItemReporter, ItemView, LogEntry, Observer, Phase, RefusedCompletion, Session,
+    SessionBuilder, SessionSnapshot, Totals,
 };
 #[doc(no_inline)]
 pub use uuid::Uuid;

@@ -269,6 +269,10 @@ impl Hub {
             state.workers -= 1;
             self.changed.notify_all();
         }
+        drop(state);
+        if let Some(part) = &part {
+            part.ring();
+        }
         part
     }
 
@@ -322,6 +326,9 @@ impl Hub {
             then(&mut state);
         }
         self.changed.notify_all();
+        for part in &over {
+            part.ring();
+        }
         Some(closing)
     }
 

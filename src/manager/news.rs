@@ -1,7 +1,11 @@
-//! What those who follow a run are told: which of its parts have begun, and which are over. So a look at a run need not ask
-//! each part that waits or has long been over.
+//! What those who follow a run are told: which of its parts have begun, which have a session, and which are over. So a look at a
+//! run need not ask each part that waits or has long been over.
+//!
+//! Tasks that wait for news are user code, and news are told while the manager's state is locked. So those that are to be woken
+//! are gathered in the part's [`Readers`], and woken by whoever told the news, with no lock held: [`Part::ring`](super::part::Part::ring).
 
 use std::sync::Weak;
+use std::task::Waker;
 
 use parking_lot::Mutex;
 
@@ -14,6 +18,10 @@ pub(super) struct News(Mutex<Lists>);
 struct Lists {
     begun: Vec<usize>,
     ended: Vec<usize>,
+    /// How many sessions have come.
+    sessions: usize,
+    /// To be woken by the next news.
+    tasks: Vec<Waker>,
 }
 
 /// How far a reader has read.
@@ -21,6 +29,7 @@ struct Lists {
 pub(super) struct Place {
     begun: usize,
     ended: usize,
+    sessions: usize,
 }
 
 impl News {
@@ -31,6 +40,7 @@ impl News {
         let next = Place {
             begun: lists.begun.len(),
             ended: lists.ended.len(),
+            sessions: lists.sessions,
         };
         (
             after(&lists.begun, place.begun),
@@ -43,16 +53,59 @@ impl News {
     pub(super) fn ended(&self) -> usize {
         self.0.lock().ended.len()
     }
+
+    /// Keeps the waker until there are news after `place`; answers false, and keeps nothing, where there are some already. One
+    /// that wakes the same task gives way to it.
+    pub(super) fn wake_on_change(&self, place: Place, waker: &Waker) -> bool {
+        let is_new = |lists: &Lists| {
+            let Place {
+                begun,
+                ended,
+                sessions,
+            } = place;
+            lists.begun.len() > begun || lists.ended.len() > ended || lists.sessions > sessions
+        };
+        self.keep(waker, |lists| !is_new(lists))
+    }
+
+    /// As [`wake_on_change`](Self::wake_on_change), until so many parts are over.
+    #[cfg(feature = "async")]
+    pub(super) fn wake_on_end(&self, parts: usize, waker: &Waker) -> bool {
+        self.keep(waker, |lists| lists.ended.len() < parts)
+    }
+
+    fn keep(&self, waker: &Waker, waits: impl FnOnce(&Lists) -> bool) -> bool {
+        // Cloned and dropped with no lock held: both are user code.
+        let waker = waker.clone();
+        let mut lists = self.0.lock();
+        let waits = waits(&lists);
+        let replaced = match lists.tasks.iter_mut().find(|kept| kept.will_wake(&waker)) {
+            _ if !waits => Some(waker),
+            Some(same) => Some(std::mem::replace(same, waker)),
+            None => {
+                lists.tasks.push(waker);
+                None
+            }
+        };
+        drop(lists);
+        drop(replaced);
+        waits
+    }
 }
 
 /// Who is to be told about a part: runs, and the part's place in each. A run that nobody has any more is told nothing.
 #[derive(Debug, Default)]
-pub(super) struct Readers(Vec<(Weak<News>, usize)>);
+pub(super) struct Readers {
+    runs: Vec<(Weak<News>, usize)>,
+    /// The tasks that what was told is to wake.
+    woken: Vec<Waker>,
+}
 
 impl Readers {
     /// From now on it is told what happens; what has happened already it is told at once.
     pub(super) fn add(&mut self, news: Weak<News>, place: usize, begun: bool, ended: bool) {
-        let new = Self(vec![(news.clone(), place)]);
+        let mut new = Self::default();
+        new.runs.push((news.clone(), place));
         if begun {
             new.begun();
         }
@@ -61,27 +114,39 @@ impl Readers {
             return;
         }
         // Many starts may join a part that waits long; those whose run is dropped go before the list grows.
-        if self.0.len() == self.0.capacity() {
-            self.0.retain(|(news, _)| news.strong_count() > 0);
+        if self.runs.len() == self.runs.capacity() {
+            self.runs.retain(|(news, _)| news.strong_count() > 0);
         }
-        self.0.push((news, place));
+        self.runs.push((news, place));
     }
 
-    pub(super) fn begun(&self) {
+    pub(super) fn begun(&mut self) {
         self.tell(|lists, place| lists.begun.push(place));
+    }
+
+    /// There is a session to look at.
+    pub(super) fn session(&mut self) {
+        self.tell(|lists, _| lists.sessions += 1);
     }
 
     /// The last that is told.
     pub(super) fn ended(&mut self) {
         self.tell(|lists, place| lists.ended.push(place));
-        self.0 = Vec::new();
+        self.runs = Vec::new();
     }
 
-    fn tell(&self, what: impl Fn(&mut Lists, usize)) {
-        for (news, place) in &self.0 {
+    fn tell(&mut self, what: impl Fn(&mut Lists, usize)) {
+        for (news, place) in &self.runs {
             if let Some(news) = news.upgrade() {
-                what(&mut news.0.lock(), *place);
+                let mut lists = news.0.lock();
+                what(&mut lists, *place);
+                self.woken.append(&mut lists.tasks);
             }
         }
+    }
+
+    /// The tasks to be woken, with no lock held.
+    pub(super) fn take_woken(&mut self) -> Vec<Waker> {
+        std::mem::take(&mut self.woken)
     }
 }

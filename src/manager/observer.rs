@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 
 use super::news::{News, Place};
 use super::part::Part;
@@ -88,6 +89,7 @@ pub struct RunObserver {
     finished: usize,
     /// The sums of those that are over.
     settled: Totals,
+    looked: bool,
 }
 
 impl RunObserver {
@@ -99,11 +101,13 @@ impl RunObserver {
             active: BTreeMap::new(),
             finished: 0,
             settled: Totals::default(),
+            looked: false,
         }
     }
 
     /// What has changed since the last look; the first look tells everything that has happened so far.
     pub fn look(&mut self) -> RunChanges {
+        self.looked = true;
         let (begun, ended, place) = self.news.since(self.place);
         self.place = place;
         for part in begun {
@@ -141,6 +145,20 @@ impl RunObserver {
         }
     }
 
+    /// Asks for a task to be woken once there is something new to look at: a handler has begun or was let go, or something is
+    /// journalled in the session of one that is driven. Answers false where there is already, as before the first look; then it
+    /// may be woken or not.
+    ///
+    /// The waker is woken once, by the thread that made the change, before its call returns; then it has to be registered
+    /// again. It may be woken without need. Once the [run is over](RunChanges::is_over), nothing wakes it.
+    #[must_use = "where it answers false, nothing need be woken"]
+    pub fn wake_on_change(&self, waker: &Waker) -> bool {
+        let mut sessions = self.active.values().flatten();
+        self.looked
+            && self.news.wake_on_change(self.place, waker)
+            && sessions.all(|observer| observer.is_over() || observer.wake_on_change(waker))
+    }
+
     /// How far the run was at the last look.
     #[must_use]
     pub fn progress(&self) -> RunProgress {
@@ -156,6 +174,29 @@ impl RunObserver {
             finished: self.finished,
             totals,
         }
+    }
+}
+
+/// Yields a [look](RunObserver::look) at once, then one each time that there is [something new](RunObserver::wake_on_change), and
+/// ends when the run is over: the last one says so. As for an [`Observer`], plain values wake nobody, and many small items
+/// wake often.
+#[cfg(feature = "async")]
+#[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+impl futures_core::Stream for RunObserver {
+    type Item = RunChanges;
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<RunChanges>> {
+        let observer = self.get_mut();
+        if observer.looked && observer.finished == observer.parts.len() {
+            return std::task::Poll::Ready(None);
+        }
+        if observer.wake_on_change(context.waker()) {
+            return std::task::Poll::Pending;
+        }
+        std::task::Poll::Ready(Some(observer.look()))
     }
 }
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::news::{News, Readers};
 use super::watch::Watch;
 use super::{Fault, HandlerReport};
-use crate::session::{Connections, Phase, Session};
+use crate::session::{Connections, Phase, Session, wake};
 use crate::{CallbackError, HResult, HandlerId, InvokeFlags, ItemId, SyncFlags, SyncHandler};
 
 /// Makes a handler for each run.
@@ -188,6 +188,19 @@ impl Part {
         }
     }
 
+    /// Wakes the tasks that what was told about the part is to wake, and about those that it does besides. To be called after
+    /// [`begin`](Self::begin), [`lead`](Self::lead), [`set_session`](Self::set_session) and [`end`](Self::end), with no lock held.
+    pub(super) fn ring(&self) {
+        let (mut woken, followers) = {
+            let mut state = self.state.lock();
+            (state.readers.take_woken(), state.followers.clone())
+        };
+        for follower in followers {
+            woken.extend(follower.state.lock().readers.take_woken());
+        }
+        wake(woken);
+    }
+
     /// Takes in another part, which waits behind this one that begins, if one run can do for both: it has this one's session and
     /// report from now on. Otherwise nothing happens. To be called with the manager's state locked: the only place where two
     /// parts are.
@@ -232,6 +245,7 @@ impl Part {
         let (cancelled, cancels, skips) = {
             let mut state = self.state.lock();
             state.session = Some(session.clone());
+            state.readers.session();
             // Before anybody sees the session, so that none is asked for twice.
             let requests = std::mem::take(&mut state.requests);
             state.requests = offer(session, requests);
@@ -251,6 +265,12 @@ impl Part {
         for item in skips {
             let _ = session.skip_item(item);
         }
+        // It is theirs too.
+        let followers = self.state.lock().followers.clone();
+        for follower in followers {
+            follower.state.lock().readers.session();
+        }
+        self.ring();
     }
 
     pub(super) fn session(&self) -> Option<Arc<Session>> {

@@ -162,6 +162,26 @@ impl Run {
         Ok(self.report())
     }
 
+    /// As [`wait`](Self::wait), for a task: ready once every handler has been let go.
+    ///
+    /// ```
+    /// # use syncmgr::{Run, RunReport};
+    /// async fn to_the_end(run: Run) -> RunReport {
+    ///     run.finished().await
+    /// }
+    /// # let _ = to_the_end;
+    /// ```
+    #[cfg(feature = "async")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+    pub fn finished(&self) -> impl Future<Output = RunReport> + Send + '_ {
+        std::future::poll_fn(|context| {
+            if self.news.wake_on_end(self.parts.len(), context.waker()) {
+                return std::task::Poll::Pending;
+            }
+            std::task::Poll::Ready(self.report())
+        })
+    }
+
     fn report(&self) -> RunReport {
         let parts = self.parts.iter();
         RunReport {

@@ -8,15 +8,19 @@
 //!    that changed twice is read once.
 //! 3. An item is in `active` from its first value or status until its end. The entry of its end is written in the same step
 //!    that takes it out, so a reader finds it in one of the two, with its last value.
-//! 4. The ring is bounded. Nothing is lost by that: a reader whose cursor is older than the ring is told so and takes a
+//! 4. Tasks that wait for an entry are user code, and entries are made while other locks are held. So whoever makes one calls
+//!    [`Board::ring`] afterwards, with no lock held.
+//! 5. The ring is bounded. Nothing is lost by that: a reader whose cursor is older than the ring is told so and takes a
 //!    snapshot.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
-use super::sync::{Mutex, Signal, deadline};
+use super::sync::{AtomicU32, Mutex, Ordering, Signal, deadline};
 use super::text::cut;
 use super::view::{Cursor, LogEntry};
+use super::wakers::wake;
 use super::{Phase, Session};
 use crate::{
     CallbackError, ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord, LogSelector,
@@ -115,12 +119,18 @@ struct State {
     log_calls: u64,
     text: String,
     waiting: usize,
+    /// To be woken by the next entry.
+    tasks: Vec<Waker>,
 }
 
 #[derive(Debug)]
 pub(super) struct Board {
     state: Mutex<State>,
     signal: Signal,
+    /// Whether there are tasks, to be asked without the lock. Changed with the state locked, and asked by a thread that has made
+    /// an entry with it locked: a task that registered before that entry is seen by the lock's order, and one that registers
+    /// after it sees the entry. So `Relaxed`.
+    has_tasks: AtomicU32,
     handler: Option<HandlerId>,
     log_capacity: usize,
     journal_capacity: usize,
@@ -156,8 +166,10 @@ impl Board {
                 log_calls: 0,
                 text: String::new(),
                 waiting: 0,
+                tasks: Vec::new(),
             }),
             signal: Signal::new(),
+            has_tasks: AtomicU32::new(0),
             handler,
             log_capacity,
             journal_capacity: journal_capacity.max(1),
@@ -359,6 +371,43 @@ impl Board {
             complete,
             log,
         }
+    }
+
+    /// Keeps the waker until there is an entry after `since`; answers false, and keeps nothing, where there is one already, or
+    /// the session is over. One that wakes the same task gives way to it.
+    pub(super) fn wake_on_change(&self, since: Cursor, waker: &Waker, driven: bool) -> bool {
+        // Cloned and dropped with no lock held: both are user code.
+        let waker = waker.clone();
+        let mut state = self.state.lock();
+        let waits = state.sequence <= since.0 && !state.phase.is_over(driven);
+        let replaced = match state.tasks.iter_mut().find(|kept| kept.will_wake(&waker)) {
+            _ if !waits => Some(waker),
+            Some(same) => Some(std::mem::replace(same, waker)),
+            None => {
+                state.tasks.push(waker);
+                self.has_tasks.store(1, Ordering::Relaxed);
+                None
+            }
+        };
+        drop(state);
+        drop(replaced);
+        waits
+    }
+
+    /// Wakes the tasks that wait for an entry. To be called after one was made, with no lock held.
+    #[inline]
+    pub(super) fn ring(&self) {
+        if self.has_tasks.load(Ordering::Relaxed) != 0 {
+            wake(self.take_tasks());
+        }
+    }
+
+    /// Hands out the tasks that wait for an entry.
+    #[cold]
+    pub(super) fn take_tasks(&self) -> Vec<Waker> {
+        let mut state = self.state.lock();
+        self.has_tasks.store(0, Ordering::Relaxed);
+        std::mem::take(&mut state.tasks)
     }
 
     /// Waits until there is an entry after `since`, or the session is over, or the time has passed.

@@ -103,6 +103,7 @@ impl Session {
         if change.clears(slot::WAITED) {
             wake(self.wakers.take(number));
         }
+        self.board.ring();
         if change.before & slot::FINISHED != 0 && self.stage.lock().cancelled {
             // `cancel_all` leaves finished items alone, but what comes after it is told of it (rule M10).
             return Ok(Verdict::CancelAll);
@@ -175,12 +176,16 @@ impl SyncCallback for Session {
                 _ => CallbackError::InvalidArgument,
             });
         }
-        self.board.log_error(record)
+        let answer = self.board.log_error(record);
+        self.board.ring();
+        answer
     }
 
     fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
         self.called();
-        self.board.delete_log_error(which)
+        let answer = self.board.delete_log_error(which);
+        self.board.ring();
+        answer
     }
 
     fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError> {
@@ -297,7 +302,9 @@ impl SyncCallback for Session {
 
     fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         self.called();
-        self.add(item)
+        let answer = self.add(item);
+        self.board.ring();
+        answer
     }
 
     fn propose_item(&self, item: SyncItem) -> Result<(), CallbackError> {
@@ -307,7 +314,9 @@ impl SyncCallback for Session {
 
     fn commit_item(&self, item: ItemId) -> Result<(), CallbackError> {
         self.called();
-        self.commit(item)
+        let answer = self.commit(item);
+        self.board.ring();
+        answer
     }
 
     fn additional_items(&self) -> Result<Vec<ItemId>, CallbackError> {
@@ -319,7 +328,10 @@ impl SyncCallback for Session {
         self.called();
         let (stage, _) = self.stage()?;
         self.board.set_text(text);
-        Ok(Self::whole_verdict(&stage))
+        let verdict = Self::whole_verdict(&stage);
+        drop(stage);
+        self.board.ring();
+        Ok(verdict)
     }
 
     fn slot(&self, item: ItemId) -> Option<SlotHandle> {

@@ -28,6 +28,10 @@ impl Calls {
         }
     }
 
+    pub(super) fn callback(&self) -> &Arc<dyn SyncCallback> {
+        &self.callback
+    }
+
     pub(super) fn report(
         &self,
         item: ItemId,

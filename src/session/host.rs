@@ -140,6 +140,7 @@ impl Session {
         if change.clears(slot::WAITED) {
             wake(self.wakers.take(number));
         }
+        self.board.ring();
         Ok(())
     }
 
@@ -165,6 +166,7 @@ impl Session {
         let waiting = self.wakers.take_all();
         drop(stage);
         wake(waiting);
+        self.board.ring();
     }
 
     /// Whether [`cancel_all`](Self::cancel_all) was called.
@@ -288,6 +290,7 @@ impl Session {
         self.board.set_phase(Phase::Preparing);
         drop(stage);
         wake(left);
+        self.board.ring();
         Ok(())
     }
 
@@ -298,11 +301,13 @@ impl Session {
     /// [`WrongPhase`](CallbackError::WrongPhase) unless the prepare was completed with `S_OK` (rule M01),
     /// [`Released`](CallbackError::Released) after the release.
     pub fn begin_synchronize(&self) -> Result<(), CallbackError> {
-        let (_stage, phase) = self.stage()?;
+        let (stage, phase) = self.stage()?;
         if phase != Phase::Prepared {
             return Err(CallbackError::WrongPhase);
         }
         self.board.set_phase(Phase::Synchronizing);
+        drop(stage);
+        self.board.ring();
         Ok(())
     }
 
@@ -338,7 +343,8 @@ impl Session {
         self.board.set_phase(Phase::Released);
         self.mailbox.close();
         self.arbiter.give_back(self.token());
-        let waiting = self.wakers.take_all();
+        let mut waiting = self.wakers.take_all();
+        waiting.extend(self.board.take_tasks());
         let connections = self.connections.lock().take();
         drop(stage);
         LetGo {
@@ -457,6 +463,7 @@ impl Session {
         self.mailbox.push(event);
         drop(stage);
         wake(waiting);
+        self.board.ring();
         Ok(())
     }
 }

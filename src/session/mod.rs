@@ -8,6 +8,7 @@
 //! | `extra` | items that come while it runs: added, proposed, asked for |
 //! | `observe`, `observer` | the observer's side: looks, snapshots, changes, sums |
 //! | `reporter`, `calls` | the fast handle on one item, and its way to a callback that is not a session |
+//! | `waiting` | who waits at a reporter for a cancel |
 //! | `slot`, `index`, `table` | the items' state, and how it is found |
 //! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
 //! | `dialogs`, `connections` | what several sessions can share |
@@ -37,6 +38,7 @@ mod sync;
 mod table;
 mod text;
 mod view;
+mod waiting;
 mod wakers;
 
 use std::fmt;
@@ -62,6 +64,8 @@ pub use phase::Phase;
 pub use reporter::ItemReporter;
 pub(crate) use reporter::error_chain;
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
+pub use waiting::CancelGuard;
+pub(crate) use wakers::wake;
 
 /// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.
 ///

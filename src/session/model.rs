@@ -18,6 +18,7 @@ mod observers;
 mod release;
 mod rounds;
 mod values;
+mod waiting;
 mod wakers;
 mod wrapper;
 

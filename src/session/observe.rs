@@ -1,5 +1,6 @@
 //! The observer's side of a session.
 
+use std::task::Waker;
 use std::time::Duration;
 
 use super::view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
@@ -169,5 +170,36 @@ impl Session {
     pub fn wait_for_change(&self, since: Cursor, timeout: Duration) -> Changes {
         self.board.wait(since, timeout, self.driven);
         self.changes(since)
+    }
+
+    /// Asks for a task to be woken once something is journalled after `since`, or the session is over; answers false, and keeps
+    /// nothing, where that is so already. For an observer that has an event loop of its own, in place of
+    /// [`wait_for_change`](Self::wait_for_change); with feature `async`, an [`Observer`](super::Observer) is a `Stream` by it.
+    ///
+    /// The waker is woken once, by the thread that made the change, before its call returns; then it has to be registered
+    /// again. One that [wakes the same task](Waker::will_wake) takes the place of the one before. It may be woken without need.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use std::task::{Wake, Waker};
+    /// # use syncmgr::{ItemId, ItemName, Session, SyncItem};
+    /// struct Redraw; // sends an event to the window
+    ///
+    /// impl Wake for Redraw {
+    ///     fn wake(self: Arc<Self>) {}
+    /// }
+    ///
+    /// # let id = ItemId::from_u128(1);
+    /// # let session = Session::builder().item(SyncItem::new(id, ItemName::try_from("a")?)).build()?;
+    /// let cursor = session.snapshot().cursor;
+    /// let redraw = Waker::from(Arc::new(Redraw));
+    /// assert!(session.wake_on_change(cursor, &redraw)); // nothing new yet
+    /// session.reporter(id)?.succeed()?;
+    /// assert!(!session.wake_on_change(cursor, &redraw)); // look first
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use = "where it answers false, nothing is woken"]
+    pub fn wake_on_change(&self, since: Cursor, waker: &Waker) -> bool {
+        self.board.wake_on_change(since, waker, self.driven)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -37,6 +38,8 @@ pub struct Observer {
     /// What each item that takes part adds to the sums.
     shares: HashMap<ItemId, Share, RandomState>,
     sums: Sums,
+    /// The last look found the session over.
+    over: bool,
 }
 
 /// An item's part of the sums.
@@ -87,6 +90,7 @@ impl Observer {
             cursor: None,
             shares: HashMap::default(),
             sums: Sums::default(),
+            over: false,
         }
     }
 
@@ -118,6 +122,7 @@ impl Observer {
             changes.complete = true;
         }
         self.cursor = Some(changes.cursor);
+        self.over = changes.over;
         for view in &changes.items {
             self.count(view);
         }
@@ -153,10 +158,47 @@ impl Observer {
         }
     }
 
+    /// Asks for a task to be woken once there is something new to look at: see [`Session::wake_on_change`]. Answers false where
+    /// there is already, as before the first look.
+    #[must_use = "where it answers false, nothing is woken"]
+    pub fn wake_on_change(&self, waker: &Waker) -> bool {
+        self.cursor
+            .is_some_and(|cursor| self.session.wake_on_change(cursor, waker))
+    }
+
+    /// Whether the last look found the session over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// The session that is followed.
     #[must_use]
     pub fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+}
+
+/// Yields a [look](Observer::look) at once, then one each time something is journalled, and ends when the session is over: the
+/// last one says so. Plain values wake nobody; whoever draws them looks at each frame, by [`look`](Observer::look), in between.
+///
+/// A handler of many small items wakes it often. To look no more than so many times a second, wait between two of them.
+#[cfg(feature = "async")]
+#[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+impl futures_core::Stream for Observer {
+    type Item = Changes;
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Changes>> {
+        let observer = self.get_mut();
+        if observer.over {
+            return std::task::Poll::Ready(None);
+        }
+        if observer.wake_on_change(context.waker()) {
+            return std::task::Poll::Pending;
+        }
+        std::task::Poll::Ready(Some(observer.look()))
     }
 }
 

@@ -4,12 +4,16 @@ use std::error::Error;
 use std::fmt;
 #[cfg(not(all(test, loom)))]
 use std::sync::LazyLock;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
+use std::time::Duration;
 
 use super::Session;
 use super::calls::Calls;
 use super::contained::contained;
 use super::slot::Slot;
+use super::sync::deadline;
+use super::waiting::{Answer, CancelGuard, Host, Waiting};
 use crate::{
     CallbackError, ErrorId, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SlotHandle,
     SyncCallback, Verdict,
@@ -67,6 +71,8 @@ pub struct ItemReporter {
     item: ItemId,
     /// The way to a callback that gives no slot.
     calls: Option<Calls>,
+    /// Who waits here for a cancel, once somebody does.
+    waiting: OnceLock<Box<Waiting>>,
 }
 
 impl ItemReporter {
@@ -97,6 +103,7 @@ impl ItemReporter {
             session,
             done: false,
             calls: None,
+            waiting: OnceLock::new(),
         }
     }
 
@@ -205,6 +212,123 @@ impl ItemReporter {
         self.session.upgrade().ok_or(CallbackError::Released)
     }
 
+    /// Calls `callback` once when the item is cancelled, alone or with everything: for work that cannot ask, since it is blocked in
+    /// a read or waits for another program. It is also called when the host takes no more reports of the item (the session was
+    /// completed or released, or the item was retried), since the work is to end then too; not when the item has its final
+    /// status.
+    ///
+    /// It is called on the thread that cancels, before that call returns, so it is to be short and not to block: close the
+    /// socket, kill the child, cancel a token. Where the item is cancelled already, it is called here. It may use the host, but
+    /// reports nothing of the item. A panic in it goes no further.
+    ///
+    /// It waits as long as the guard is kept; dropping the guard waits for a callback that is being called on another thread at
+    /// that moment, so do not hold a lock then that the callback takes.
+    ///
+    /// ```
+    /// use std::net::{Shutdown, TcpStream};
+    /// use syncmgr::{CallbackError, ItemReporter};
+    ///
+    /// fn receive(item: &ItemReporter, socket: &TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let other_end = socket.try_clone()?;
+    ///     let _guard = item.on_cancel(move || _ = other_end.shutdown(Shutdown::Both))?;
+    ///     // ... reads of the socket end when the item is cancelled ...
+    ///     Ok(())
+    /// }
+    /// # let _ = receive;
+    /// ```
+    ///
+    /// tokio's `CancellationToken` is tied to the item in one line, and so is any other:
+    ///
+    /// ```
+    /// # use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+    /// # use syncmgr::{ItemId, ItemName, Session, SyncItem};
+    /// # #[derive(Clone, Default)]
+    /// # struct CancellationToken(Arc<AtomicBool>);
+    /// # impl CancellationToken {
+    /// #     fn new() -> Self { Self::default() }
+    /// #     fn cancel(&self) { self.0.store(true, Ordering::Relaxed) }
+    /// #     fn is_cancelled(&self) -> bool { self.0.load(Ordering::Relaxed) }
+    /// # }
+    /// # let id = ItemId::from_u128(1);
+    /// # let session = Session::builder().item(SyncItem::new(id, ItemName::try_from("a")?)).build()?;
+    /// # let item = session.reporter(id)?;
+    /// let token = CancellationToken::new();
+    /// let _tied = item.on_cancel({ let token = token.clone(); move || token.cancel() })?;
+    /// session.cancel_item(id)?;
+    /// assert!(token.is_cancelled());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The callback is not called then: [`NotImplemented`](CallbackError::NotImplemented) where the host does not
+    /// [wake](SyncCallback::wake_on_cancel), and as for [`set`](Self::set).
+    pub fn on_cancel(
+        &self,
+        callback: impl FnOnce() + Send + 'static,
+    ) -> Result<CancelGuard<'_>, CallbackError> {
+        self.waiting().call(callback)
+    }
+
+    /// Blocks the thread until the item is cancelled, at most as long as `timeout`; `Duration::MAX` waits for ever. A sleep that a
+    /// cancel ends: answers the verdict, which is `Continue` when the time has passed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use syncmgr::{CallbackError, ItemReporter, Verdict};
+    ///
+    /// fn with_patience(item: ItemReporter) -> Result<(), CallbackError> {
+    ///     for seconds in [1, 2, 4] {
+    ///         // ... try, and if that was too early: ...
+    ///         if item.wait_cancelled(Duration::from_secs(seconds))? != Verdict::Continue {
+    ///             return item.stop();
+    ///         }
+    ///     }
+    ///     item.succeed()
+    /// }
+    /// # let _ = with_patience;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// At once: [`NotImplemented`](CallbackError::NotImplemented) where the host does not [wake](SyncCallback::wake_on_cancel). At
+    /// once, or as soon as it is so: as for [`set`](Self::set); so a wait ends when the host lets the handler go.
+    pub fn wait_cancelled(&self, timeout: Duration) -> Result<Verdict, CallbackError> {
+        self.waiting().block(deadline(timeout))
+    }
+
+    /// Waits until the item is cancelled: answers `CancelItem` or `CancelAll`. To be raced against the work, by the `select` of
+    /// any runtime.
+    ///
+    /// Each poll asks the host; nothing is kept there that grows with the number of waits. Dropping the future ends the wait.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wait_cancelled`](Self::wait_cancelled): it fails rather than waiting for a wake-up that never comes.
+    #[cfg(feature = "async")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+    pub fn cancelled(&self) -> impl Future<Output = Result<Verdict, CallbackError>> + Send + '_ {
+        self.waiting().cancelled()
+    }
+
+    fn waiting(&self) -> &Waiting {
+        let new = || Box::new(Waiting::new(self.host()));
+        self.waiting.get_or_init(new)
+    }
+
+    /// What is asked by those who wait, on whatever thread they are woken.
+    pub(crate) fn host(&self) -> impl Host + use<> {
+        let callback = self.calls.as_ref().map(Calls::callback);
+        Asked(Self {
+            slot: Arc::clone(&self.slot),
+            session: Weak::clone(&self.session),
+            done: true, // it is not what ends the item
+            item: self.item,
+            calls: callback.map(Calls::new),
+            waiting: OnceLock::new(),
+        })
+    }
+
     /// Ends the item as done.
     ///
     /// # Errors
@@ -286,6 +410,23 @@ impl ItemReporter {
             update = update.text(record.text);
         }
         self.report(&update).map(|_| ())
+    }
+}
+
+/// A reporter that only asks.
+struct Asked(ItemReporter);
+
+impl Host for Asked {
+    fn register(&self, waker: &Waker) -> Result<(), CallbackError> {
+        let item = Some(self.0.item);
+        match &self.0.calls {
+            None => self.0.session()?.wake_on_cancel(item, waker),
+            Some(calls) => calls.callback().wake_on_cancel(item, waker),
+        }
+    }
+
+    fn ask(&self) -> Answer {
+        self.0.check()
     }
 }
 

@@ -15,12 +15,20 @@
 //! 4. the board, the mailbox, the wakers, the dialog turn, the connections, the activity mark. None of these
 //!    is ever taken while another of them is held.
 //!
+//! Those of `waiting` are taken with none of these held, and none of these with one of them: a reporter's listeners, a blocked
+//! thread, a callback that waits.
+//!
 //! User code (a handler, a connector, a waker) is called with none of them held.
 
 #[cfg(all(test, loom))]
 pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 #[cfg(not(all(test, loom)))]
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+#[cfg(all(test, loom))]
+pub(crate) use loom::thread::ThreadId;
+#[cfg(not(all(test, loom)))]
+pub(crate) use std::thread::ThreadId;
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -35,6 +43,14 @@ thread_local! {
 #[cfg(all(test, loom))]
 loom::thread_local! {
     pub(crate) static LAST_SLOT: Cell<u32> = Cell::new(0);
+}
+
+/// The thread that asks; loom's, where all of a model's run on one real thread.
+pub(crate) fn this_thread() -> ThreadId {
+    #[cfg(not(all(test, loom)))]
+    return std::thread::current().id();
+    #[cfg(all(test, loom))]
+    return loom::thread::current().id();
 }
 
 #[cfg(not(all(test, loom)))]

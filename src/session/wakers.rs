@@ -49,7 +49,7 @@ impl Wakers {
 ///
 /// One that panics does not keep the others from being woken, nor the cancel from returning: the panic hook has shown
 /// it, and it is nobody's here.
-pub(super) fn wake(wakers: Vec<Waker>) {
+pub(crate) fn wake(wakers: Vec<Waker>) {
     for waker in wakers {
         contained(|| waker.wake());
     }

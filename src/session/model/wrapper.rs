@@ -4,7 +4,27 @@ use super::*;
 use crate::{Dialog, ErrorOutcome, LogRecord, LogSelector, PropertiesOutcome};
 
 /// Forwards to a session, whose slots it does not show.
-struct Wrapper(Arc<Session>);
+pub(super) struct Wrapper {
+    session: Arc<Session>,
+    /// How often it wakes at once and without need before it forwards a waker.
+    spurious: AtomicUsize,
+    /// It does not wake.
+    refuses: bool,
+}
+
+impl Wrapper {
+    pub(super) fn host(
+        session: &Arc<Session>,
+        spurious: usize,
+        refuses: bool,
+    ) -> Arc<dyn SyncCallback> {
+        Arc::new(Self {
+            session: Arc::clone(session),
+            spurious: AtomicUsize::new(spurious),
+            refuses,
+        })
+    }
+}
 
 impl SyncCallback for Wrapper {
     fn progress(
@@ -12,39 +32,51 @@ impl SyncCallback for Wrapper {
         item: ItemId,
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
-        self.0.progress(item, update)
+        self.session.progress(item, update)
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        self.0.log_error(record)
+        self.session.log_error(record)
     }
 
     fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
-        self.0.delete_log_error(which)
+        self.session.delete_log_error(which)
     }
 
     fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError> {
-        self.0.prepare_for_sync_completed(result)
+        self.session.prepare_for_sync_completed(result)
     }
 
     fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError> {
-        self.0.synchronize_completed(result)
+        self.session.synchronize_completed(result)
     }
 
     fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
-        self.0.show_error_completed(outcome)
+        self.session.show_error_completed(outcome)
     }
 
     fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError> {
-        self.0.show_properties_completed(outcome)
+        self.session.show_properties_completed(outcome)
     }
 
     fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
-        self.0.enable_modeless(enable)
+        self.session.enable_modeless(enable)
     }
 
     fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {
-        self.0.establish_connection(connection)
+        self.session.establish_connection(connection)
+    }
+
+    fn wake_on_cancel(&self, item: Option<ItemId>, waker: &Waker) -> Result<(), CallbackError> {
+        if self.refuses {
+            return Err(CallbackError::NotImplemented);
+        }
+        if self.spurious.load(Ordering::SeqCst) > 0 {
+            self.spurious.fetch_sub(1, Ordering::SeqCst);
+            waker.wake_by_ref();
+            return Ok(());
+        }
+        self.session.wake_on_cancel(item, waker)
     }
 }
 
@@ -53,7 +85,7 @@ fn two_threads_that_advance_one_item_through_a_wrapper_lose_no_step() {
     check(|| {
         let session = open(&[A]);
         assert_eq!(session.progress(A, &value(0)), Ok(Verdict::Continue));
-        let callback: Arc<dyn SyncCallback> = Arc::new(Wrapper(session.clone()));
+        let callback = Wrapper::host(&session, 0, false);
         let reporter = ItemReporter::new(&callback, A).expect("no call is made");
         let reporter = Arc::new(reporter);
         let other = {
