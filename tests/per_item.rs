@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use support::{id, item, items, receive};
-use syncmgr::per_item::{self, Error, Handler, Interrupted, PerItem, Work};
+use syncmgr::per_item::{self, Error, Handler, Interrupted, Work};
 use syncmgr::testing::{Action, Harness, Trace, explore_cancellations, explore_faults};
 use syncmgr::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemStatus, LogLevel, ProgressUpdate,
@@ -18,9 +18,9 @@ use syncmgr::{
 };
 
 /// A handler of items 1 to `n` whose work is this function.
-fn handler<W>(n: u128, work: W) -> Handler<impl PerItem>
+fn handler<W>(n: u128, work: W) -> Handler
 where
-    W: Fn(&Work<'_>) -> Result<(), Error> + Send + Sync + 'static,
+    W: Fn(&Work) -> Result<(), Error> + Send + Sync + 'static,
 {
     Handler::new(
         "test".parse().unwrap(),
@@ -28,15 +28,15 @@ where
     )
 }
 
-fn run(handler: Handler<impl PerItem>) -> Trace {
+fn run(handler: Handler) -> Trace {
     Harness::new(handler.build()).run()
 }
 
 /// What is done for an item.
-type Kind = fn(&Work<'_>) -> Result<(), Error>;
+type Kind = fn(&Work) -> Result<(), Error>;
 
 /// Some steps, each of which asks.
-fn steps(work: &Work<'_>) -> Result<(), Error> {
+fn steps(work: &Work) -> Result<(), Error> {
     work.max(3)?;
     work.text("at work")?;
     for _ in 0..3 {
@@ -168,7 +168,7 @@ fn a_cancel_travels_by_the_question_mark() {
 fn after_a_cancel_of_all_nothing_is_started() {
     let begun = Arc::new(AtomicUsize::new(0));
     let count = begun.clone();
-    let work = move |work: &Work<'_>| {
+    let work = move |work: &Work| {
         count.fetch_add(1, Ordering::SeqCst);
         steps(work)
     };
@@ -189,7 +189,7 @@ fn a_cancel_that_the_work_swallows_still_stops_the_item() {
         |interrupted| Err(io::Error::other(interrupted).into()),
     ];
     for end in ends {
-        let work = move |work: &Work<'_>| match steps(work) {
+        let work = move |work: &Work| match steps(work) {
             Err(error) => end(Interrupted::find(&*error).expect("only that can come")),
             Ok(()) => Ok(()),
         };
@@ -205,7 +205,7 @@ fn a_cancel_that_the_work_swallows_still_stops_the_item() {
 fn an_iteration_that_a_cancel_ends_early_is_no_success() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let found = seen.clone();
-    let work = move |work: &Work<'_>| {
+    let work = move |work: &Work| {
         found.lock().unwrap().extend(work.each(1..=10));
         Ok(())
     };
@@ -242,7 +242,7 @@ fn a_cancel_ends_a_copy_of_std() {
         }
     }
     for writing in [false, true] {
-        let work = move |work: &Work<'_>| {
+        let work = move |work: &Work| {
             if writing {
                 io::copy(&mut Zeros, &mut work.writing(io::sink()))?;
             } else {
@@ -260,7 +260,7 @@ fn a_cancel_ends_a_copy_of_std() {
 
 #[test]
 fn what_was_written_before_a_cancel_is_counted() {
-    let work = |work: &Work<'_>| {
+    let work = |work: &Work| {
         let mut writer = work.writing(Vec::new());
         writer.write_all(b"12345")?;
         assert_eq!(writer.into_inner(), b"12345");
@@ -296,7 +296,7 @@ fn as_many_items_are_done_at_once_as_there_are_workers() {
     let together = Arc::new(std::sync::Barrier::new(3));
     let most = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
     let count = most.clone();
-    let work = move |_: &Work<'_>| {
+    let work = move |_: &Work| {
         let now = count.0.fetch_add(1, Ordering::SeqCst) + 1;
         count.1.fetch_max(now, Ordering::SeqCst);
         together.wait(); // three are here at once, or this hangs
@@ -311,7 +311,7 @@ fn as_many_items_are_done_at_once_as_there_are_workers() {
 fn an_item_that_failed_is_done_again_and_its_error_is_taken_back() {
     let tries = Arc::new(AtomicUsize::new(0));
     let count = tries.clone();
-    let work = move |_: &Work<'_>| match count.fetch_add(1, Ordering::SeqCst) {
+    let work = move |_: &Work| match count.fetch_add(1, Ordering::SeqCst) {
         0 | 1 => Err("not yet".into()),
         _ => Ok(()),
     };
@@ -373,7 +373,7 @@ fn a_skipped_item_is_not_started() {
 
 #[test]
 fn an_item_that_the_work_finds_is_done_too() {
-    let work = |work: &Work<'_>| {
+    let work = |work: &Work| {
         if work.item().id == id(1) {
             work.add_item(item(7))?;
             let again = work.add_item(item(7));
@@ -434,7 +434,7 @@ fn a_list_that_cannot_be_had_ends_the_run_with_its_error() {
 fn work_that_hands_a_callback_away_and_returns_is_refused_afterwards() {
     let (send, late) = mpsc::channel();
     let send = Mutex::new(send);
-    let work = move |work: &Work<'_>| {
+    let work = move |work: &Work| {
         let (callback, id) = (Arc::clone(work.callback()?), work.item().id);
         let send = send.lock().unwrap().clone();
         let (end, ended) = mpsc::channel::<()>();

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use super::work::Work;
 
 /// The adapters. Each asks before every step, so that nothing is begun after a cancel, and reports the step when it is done.
-impl Work<'_> {
+impl Work {
     /// Advances the item by what is read. A cancel ends it with an error that wraps
     /// [`Interrupted`](super::Interrupted).
     pub fn reading<R: Read>(&self, reader: R) -> Reading<'_, R> {
@@ -23,7 +23,7 @@ impl Work<'_> {
     ///
     /// ```no_run
     /// # use syncmgr::per_item::{Error, Work};
-    /// fn send(work: &Work<'_>, letters: &[String]) -> Result<(), Error> {
+    /// fn send(work: &Work, letters: &[String]) -> Result<(), Error> {
     ///     for letter in work.each(letters) {
     ///         println!("{letter}");
     ///     }
@@ -49,7 +49,7 @@ impl Work<'_> {
 /// A reader whose item advances: see [`Work::reading`].
 #[derive(Debug)]
 pub struct Reading<'a, R> {
-    work: &'a Work<'a>,
+    work: &'a Work,
     reader: R,
 }
 
@@ -73,7 +73,7 @@ impl<R: Read> Read for Reading<'_, R> {
 /// A writer whose item advances: see [`Work::writing`].
 #[derive(Debug)]
 pub struct Writing<'a, W> {
-    work: &'a Work<'a>,
+    work: &'a Work,
     writer: W,
 }
 
@@ -102,7 +102,7 @@ impl<W: Write> Write for Writing<'_, W> {
 #[derive(Debug)]
 #[must_use = "iterators are lazy and do nothing unless consumed"]
 pub struct Each<'a, I> {
-    work: &'a Work<'a>,
+    work: &'a Work,
     elements: I,
     /// To be told at the first step.
     max: Option<u64>,

@@ -11,7 +11,10 @@ use parking_lot::Mutex;
 
 use super::PerItem;
 use super::queue::Queue;
-use super::round::Round;
+use super::round::{Round, Source};
+#[cfg(feature = "async")]
+use super::tasks::{AsyncPerItem, Task, Tasks};
+use super::threads::Threads;
 use super::work::Desk;
 use crate::{
     ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo, HandlerName, ItemId,
@@ -38,19 +41,35 @@ type Order = dyn Fn(&SyncItem, &SyncItem) -> Ordering + Send + Sync;
 /// # }
 /// ```
 #[must_use = "it does nothing until `build`"]
-pub struct Handler<P> {
-    source: P,
+pub struct Handler {
+    source: Arc<dyn Source>,
     info: HandlerInfo,
     workers: usize,
     order: Option<Box<Order>>,
     retry: bool,
 }
 
-impl<P: PerItem> Handler<P> {
-    /// A handler of this name that does its items one after the other.
-    pub fn new(name: HandlerName, source: P) -> Self {
+impl Handler {
+    /// A handler of this name that does its items one after the other, on a thread of its own.
+    pub fn new(name: HandlerName, source: impl PerItem) -> Self {
+        Self::of(name, Threads(source))
+    }
+
+    /// As [`new`](Self::new), for work that is a future. `spawn` is given one [`Task`] for each [worker](Self::workers), to be
+    /// run by whatever runtime there is: see [`AsyncPerItem`].
+    #[cfg(feature = "async")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+    pub fn new_async(
+        name: HandlerName,
+        source: impl AsyncPerItem,
+        spawn: impl Fn(Task) + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(name, Tasks::new(source, spawn))
+    }
+
+    fn of(name: HandlerName, source: impl Source + 'static) -> Self {
         Self {
-            source,
+            source: Arc::new(source),
             info: HandlerInfo::new(name),
             workers: 1,
             order: None,
@@ -65,8 +84,8 @@ impl<P: PerItem> Handler<P> {
         self
     }
 
-    /// How many items are done at the same time, each on a thread of its own: one, unless this says otherwise; at least
-    /// one.
+    /// How many items are done at the same time, each on a thread or task of its own: one, unless this says otherwise; at
+    /// least one.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
         self
@@ -108,7 +127,7 @@ impl<P: PerItem> Handler<P> {
     }
 }
 
-impl<P> fmt::Debug for Handler<P> {
+impl fmt::Debug for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handler")
             .field("info", &self.info)
@@ -119,8 +138,8 @@ impl<P> fmt::Debug for Handler<P> {
 }
 
 /// The handler itself.
-pub(super) struct Adapter<P> {
-    pub(super) source: P,
+pub(super) struct Adapter {
+    source: Arc<dyn Source>,
     info: HandlerInfo,
     workers: usize,
     order: Option<Box<Order>>,
@@ -141,7 +160,7 @@ struct State {
 }
 
 /// For the round: what it may do with the state.
-impl<P: PerItem> Adapter<P> {
+impl Adapter {
     pub(super) fn is_skipped(&self, item: ItemId) -> bool {
         self.state.lock().skipped.contains(&item)
     }
@@ -185,7 +204,7 @@ impl<P: PerItem> Adapter<P> {
     }
 }
 
-impl<P: PerItem> SyncHandler for Adapter<P> {
+impl SyncHandler for Adapter {
     fn initialize(
         &self,
         flags: SyncFlags,
@@ -252,8 +271,9 @@ impl<P: PerItem> SyncHandler for Adapter<P> {
         let desk = self.desk()?;
         let items = self.take_chosen();
         let workers = self.workers.min(items.len()).max(1);
+        let source = Arc::clone(&self.source);
         let round = Round::new(self, desk, Queue::new(items), workers);
-        round.start(workers)?;
+        source.start(&round, workers)?;
         Ok(())
     }
 

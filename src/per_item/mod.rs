@@ -53,11 +53,16 @@ mod handler;
 mod interrupted;
 mod queue;
 mod round;
+#[cfg(feature = "async")]
+mod tasks;
+mod threads;
 mod work;
 
 pub use adapters::{Each, Reading, Writing};
 pub use handler::Handler;
 pub use interrupted::Interrupted;
+#[cfg(feature = "async")]
+pub use tasks::{AsyncPerItem, Task, from_async_fn, from_async_items, on_thread};
 pub use work::Work;
 
 use crate::{ItemList, SyncItem};
@@ -83,14 +88,14 @@ pub trait PerItem: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`Interrupted`] as it came from `work`, bare or as the source of another error; and any other, which fails the item.
-    fn synchronize(&self, work: &Work<'_>) -> Result<(), Error>;
+    fn synchronize(&self, work: &Work) -> Result<(), Error>;
 }
 
 /// A [`PerItem`] of two functions.
 pub fn from_fn<L, W>(list: L, work: W) -> impl PerItem
 where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
-    W: Fn(&Work<'_>) -> Result<(), Error> + Send + Sync + 'static,
+    W: Fn(&Work) -> Result<(), Error> + Send + Sync + 'static,
 {
     Functions { list, work }
 }
@@ -98,7 +103,7 @@ where
 /// A [`PerItem`] of a fixed list of items and a function that does one of them.
 pub fn from_items<W>(items: impl IntoIterator<Item = SyncItem>, work: W) -> impl PerItem
 where
-    W: Fn(&Work<'_>) -> Result<(), Error> + Send + Sync + 'static,
+    W: Fn(&Work) -> Result<(), Error> + Send + Sync + 'static,
 {
     let items: Vec<SyncItem> = items.into_iter().collect();
     from_fn(move || Ok(ItemList::Complete(items.clone())), work)
@@ -112,13 +117,13 @@ struct Functions<L, W> {
 impl<L, W> PerItem for Functions<L, W>
 where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
-    W: Fn(&Work<'_>) -> Result<(), Error> + Send + Sync + 'static,
+    W: Fn(&Work) -> Result<(), Error> + Send + Sync + 'static,
 {
     fn items(&self) -> Result<ItemList, Error> {
         (self.list)()
     }
 
-    fn synchronize(&self, work: &Work<'_>) -> Result<(), Error> {
+    fn synchronize(&self, work: &Work) -> Result<(), Error> {
         (self.work)(work)
     }
 }

@@ -19,6 +19,11 @@ impl Queue {
         self.0.lock().push_back(item);
     }
 
+    /// Takes all that is left.
+    pub(super) fn take(&self) -> VecDeque<SyncItem> {
+        std::mem::take(&mut self.0.lock())
+    }
+
     pub(super) fn pop(&self) -> Option<SyncItem> {
         self.0.lock().pop_front()
     }

@@ -1,12 +1,11 @@
-//! One round: the items of one prepare, and the workers that do them.
+//! One round: the items of one prepare, what is asked and told about each of them, and its end.
 
+use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use super::PerItem;
+use super::Error;
 use super::handler::Adapter;
 use super::interrupted::Interrupted;
 use super::queue::Queue;
@@ -14,22 +13,56 @@ use super::work::{Desk, Work};
 use crate::manager::panic_text;
 use crate::session::{discard, error_chain as chain};
 use crate::{
-    ErrorId, HResult, ItemId, ItemReporter, ItemStatus, LogLevel, LogRecord, LogSelector,
-    ProgressUpdate, SyncItem, Uuid, Verdict,
+    CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
+    LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid, Verdict,
 };
 
-pub(super) struct Round<P> {
-    adapter: Arc<Adapter<P>>,
+/// What there is to do, and who does it: threads or tasks.
+pub(super) trait Source: Send + Sync {
+    fn items(&self) -> Result<ItemList, Error>;
+
+    /// Starts so many workers of the round. Where it answers an error, none of them was started; else each of them
+    /// [leaves](Round::leave) the round in the end.
+    fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()>;
+}
+
+pub(super) struct Round {
+    adapter: Arc<Adapter>,
     desk: Arc<Desk>,
-    queue: Queue,
+    queue: Arc<Queue>,
     /// How many workers have not ended, those included that are still to be started. `AcqRel`: the last one completes
     /// the round after all reports of the others.
     workers: AtomicUsize,
 }
 
-impl<P: PerItem> Round<P> {
+/// What became of the work of one item.
+pub(super) type Done = Result<(), NotDone>;
+
+/// Why the work of an item came to no good end.
+pub(super) enum NotDone {
+    /// It answered an error: the text of it and its sources, and whether there is a cancel in it.
+    Error(String, Option<Interrupted>),
+    Panicked(String),
+    /// Its future was dropped.
+    #[cfg(feature = "async")]
+    Dropped,
+}
+
+impl NotDone {
+    pub(super) fn error(error: &Error) -> Self {
+        Self::Error(chain(&**error), Interrupted::find(&**error))
+    }
+
+    pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        let text = panic_text(&*payload);
+        discard(payload);
+        Self::Panicked(text)
+    }
+}
+
+impl Round {
     pub(super) fn new(
-        adapter: Arc<Adapter<P>>,
+        adapter: Arc<Adapter>,
         desk: Arc<Desk>,
         queue: Queue,
         workers: usize,
@@ -37,51 +70,58 @@ impl<P: PerItem> Round<P> {
         Arc::new(Self {
             adapter,
             desk,
-            queue,
+            queue: Arc::new(queue),
             workers: AtomicUsize::new(workers),
         })
     }
 
-    /// Starts the workers. Where there is a thread for one of them at least, the round goes on.
-    pub(super) fn start(self: &Arc<Self>, workers: usize) -> io::Result<()> {
-        for number in 0..workers {
-            let round = Arc::clone(self);
-            let name = "syncmgr item".to_owned();
-            let started = thread::Builder::new().name(name).spawn(move || {
-                let worker = Worker(round);
-                worker.0.work();
-            });
-            match started {
-                Ok(_) => {}
-                // Nothing has begun, so nothing is to be completed (rule H08).
-                Err(error) if number == 0 => return Err(error),
-                Err(_) => {
-                    self.leave(workers - number);
-                    break;
-                }
-            }
-        }
-        Ok(())
+    /// One more takes part, who [leaves](Self::leave) the round.
+    #[cfg(feature = "async")]
+    pub(super) fn join(&self) {
+        self.workers.fetch_add(1, Ordering::AcqRel);
     }
 
     /// So many workers have ended. With the last one the round is over.
-    fn leave(&self, workers: usize) {
+    pub(super) fn leave(&self, workers: usize) {
         if self.workers.fetch_sub(workers, Ordering::AcqRel) == workers && self.desk.is_open() {
-            let _ = self.desk.callback.synchronize_completed(HResult::S_OK);
+            let result = self.give_up_the_rest();
+            let _ = self.desk.callback.synchronize_completed(result);
         }
     }
 
-    fn work(&self) {
-        while let Some(item) = self.next() {
-            if !self.desk.is_open() {
-                break;
+    /// Where the workers were dropped, items are left that nobody will start.
+    fn give_up_the_rest(&self) -> HResult {
+        let left = self.queue.take();
+        for item in &left {
+            let Ok(reporter) = ItemReporter::new(&self.desk.callback, item.id) else {
+                continue;
+            };
+            let text = "not started: the tasks that do the items were dropped";
+            let record = LogRecord::new(LogLevel::Warning, text).item(item.id);
+            let _ = self.desk.callback.log_error(&record);
+            if reporter.check().is_ok() {
+                let _ = reporter.skip();
             }
-            self.one(item);
+        }
+        match left.is_empty() {
+            true => HResult::S_OK,
+            false => HResult::E_ABORT,
+        }
+    }
+
+    /// A line about the round as a whole.
+    #[cfg(feature = "async")]
+    pub(super) fn log(&self, level: LogLevel, text: &str) {
+        if let Ok(callback) = self.desk.callback() {
+            let _ = callback.log_error(&LogRecord::new(level, text));
         }
     }
 
     /// The next item: one that waits, or one that the host asks for.
     fn next(&self) -> Option<SyncItem> {
+        if !self.desk.is_open() {
+            return None;
+        }
         if let Some(item) = self.queue.pop() {
             return Some(item);
         }
@@ -99,67 +139,77 @@ impl<P: PerItem> Round<P> {
         self.queue.pop()
     }
 
-    /// Does one item, from the first question to its final status.
-    fn one(&self, item: SyncItem) {
-        let id = item.id;
-        let Ok(reporter) = ItemReporter::new(&self.desk.callback, id) else {
-            return;
-        };
+    /// Begins the next item that is to be worked on; those that are cancelled or skipped are ended on the way. None where
+    /// there is nothing left for this worker.
+    pub(super) fn begin(&self) -> Option<Work> {
+        loop {
+            let item = self.next()?;
+            if let Some(reporter) = self.ask(item.id) {
+                let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
+                return Some(Work::new(item, reporter, desk, queue));
+            }
+        }
+    }
+
+    /// Asks whether an item is to be started; ends it where it is not.
+    fn ask(&self, id: ItemId) -> Option<ItemReporter> {
+        let reporter = ItemReporter::new(&self.desk.callback, id).ok()?;
         // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
         let verdict = match self.adapter.is_skipped(id) {
             true => Ok(Verdict::CancelItem),
             false => reporter.check(),
         };
         match verdict {
-            Ok(Verdict::Continue) if !self.adapter.is_skipped(id) => {}
+            Ok(Verdict::Continue) if !self.adapter.is_skipped(id) => Some(reporter),
             Ok(_) => {
                 let _ = reporter.skip();
-                return;
+                None
             }
             // The host has let go: there is nobody to tell.
-            Err(_) => return,
+            Err(_) => None,
         }
+    }
 
-        let work = Work::new(item, reporter, &self.desk, &self.queue);
-        // The error is the work's own code too, its text and its drop.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let done = self.adapter.source.synchronize(&work);
-            done.map_err(|error| (Interrupted::find(&*error), chain(&*error)))
-        }));
-        let end = match result {
-            Ok(Ok(())) if work.was_told() => End::Status(ItemStatus::Stopped),
-            Ok(Ok(())) => End::Status(work.end()),
-            Ok(Err((Some(_), _))) => End::Status(ItemStatus::Stopped),
-            Ok(Err((None, text))) if work.was_told() => {
+    /// Ends an item as its work says.
+    pub(super) fn end(&self, work: &Work, done: Done) {
+        const NO_WAKE: Interrupted = Interrupted::Refused(CallbackError::NotImplemented);
+        let end = match done {
+            Ok(()) if work.was_told() => End::Status(ItemStatus::Stopped),
+            Ok(()) => End::Status(work.end()),
+            // A host that does not wake is no cancel.
+            Err(NotDone::Error(text, Some(NO_WAKE))) if !work.was_told() => End::Failed(text),
+            Err(NotDone::Error(_, Some(_))) => End::Status(ItemStatus::Stopped),
+            Err(NotDone::Error(text, None)) if work.was_told() => {
                 // Most likely what became of the cancel on its way; what else it may be is not to be lost.
                 let _ = work.log(LogLevel::Information, &text);
                 End::Status(ItemStatus::Stopped)
             }
-            Ok(Err((None, text))) => End::Failed(text),
-            Err(payload) => {
-                let text = format!("panicked: {}", panic_text(&*payload));
-                discard(payload);
-                End::Failed(text)
+            Err(NotDone::Error(text, None)) => End::Failed(text),
+            Err(NotDone::Panicked(text)) => End::Failed(format!("panicked: {text}")),
+            #[cfg(feature = "async")]
+            Err(NotDone::Dropped) if work.was_told() => End::Status(ItemStatus::Stopped),
+            #[cfg(feature = "async")]
+            Err(NotDone::Dropped) => {
+                End::Failed("the task that did the item was dropped before its end".to_owned())
             }
         };
-        let reporter = work.into_reporter();
         if !self.desk.is_open() {
             return;
         }
-        // Refused only where the host has let go meanwhile.
-        let _ = match end {
+        let id = work.item().id;
+        match end {
             End::Status(status) => {
                 if status == ItemStatus::Succeeded {
                     self.delete_error(id);
                 }
-                reporter.report(&ProgressUpdate::new().status(status))
+                work.finish(&ProgressUpdate::new().status(status));
             }
             End::Failed(text) => {
                 self.log_error(id, &text);
                 let failed = ProgressUpdate::new().status(ItemStatus::Failed);
-                reporter.report(&failed.text(&text))
+                work.finish(&failed.text(&text));
             }
-        };
+        }
     }
 
     /// Deletes the error that an item had in an earlier round.
@@ -195,13 +245,4 @@ enum End {
 /// An item has one error at a time, which goes by the item's id.
 fn error_of(item: ItemId) -> ErrorId {
     ErrorId::from(Uuid::from(item))
-}
-
-/// A worker that leaves the round when it ends, however it does.
-struct Worker<P: PerItem>(Arc<Round<P>>);
-
-impl<P: PerItem> Drop for Worker<P> {
-    fn drop(&mut self) {
-        self.0.leave(1);
-    }
 }

@@ -1,14 +1,17 @@
 //! What the work of one item reports to.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use super::interrupted::Interrupted;
 use super::queue::Queue;
+use crate::session::{Answer, Host, Waiting};
 use crate::{
-    CallbackError, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SyncCallback,
-    SyncFlags, SyncItem,
+    CallbackError, CancelGuard, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate,
+    SyncCallback, SyncFlags, SyncItem,
 };
 
 /// One item in work: what its work reports to, and asks.
@@ -19,7 +22,7 @@ use crate::{
 /// ```no_run
 /// use syncmgr::per_item::{Error, Work};
 ///
-/// fn copy(work: &Work<'_>) -> Result<(), Error> {
+/// fn copy(work: &Work) -> Result<(), Error> {
 ///     let blocks: [&[u8]; 2] = [b"one", b"two"];
 ///     work.max(6)?;
 ///     for block in blocks {
@@ -30,16 +33,19 @@ use crate::{
 /// }
 /// # let _ = copy;
 /// ```
-pub struct Work<'a> {
+pub struct Work {
     item: SyncItem,
     reporter: ItemReporter,
-    desk: &'a Desk,
-    queue: &'a Queue,
-    /// The work was told to end: it is not asked whether it has.
-    /// `Relaxed`: read by the thread that wrote it, or after the work has returned.
+    desk: Arc<Desk>,
+    queue: Arc<Queue>,
+    /// The work was told to end, or has ended: it makes no reports any more.
+    /// `Relaxed`: read by the thread that wrote it, or after the work has returned; another that the work has left behind may
+    /// report once more, and is refused by the host.
     told: AtomicBool,
     /// The status that an `Ok` stands for, as a place in [`ENDS`]. `Relaxed`, as above.
     end: AtomicU8,
+    /// Who waits here for a cancel, once somebody does.
+    waiting: OnceLock<Box<Waiting>>,
 }
 
 /// What an `Ok` may stand for.
@@ -86,12 +92,30 @@ impl Desk {
     }
 }
 
-impl<'a> Work<'a> {
+/// Asks no callback that was taken away (rule H13).
+struct AtDesk<H> {
+    desk: Arc<Desk>,
+    host: H,
+}
+
+impl<H: Host> Host for AtDesk<H> {
+    fn register(&self, waker: &Waker) -> Result<(), CallbackError> {
+        self.desk.callback()?;
+        self.host.register(waker)
+    }
+
+    fn ask(&self) -> Answer {
+        self.desk.callback()?;
+        self.host.ask()
+    }
+}
+
+impl Work {
     pub(super) fn new(
         item: SyncItem,
         reporter: ItemReporter,
-        desk: &'a Desk,
-        queue: &'a Queue,
+        desk: Arc<Desk>,
+        queue: Arc<Queue>,
     ) -> Self {
         Self {
             item,
@@ -100,6 +124,7 @@ impl<'a> Work<'a> {
             queue,
             told: AtomicBool::new(false),
             end: AtomicU8::new(0),
+            waiting: OnceLock::new(),
         }
     }
 
@@ -210,6 +235,96 @@ impl<'a> Work<'a> {
         self.told.load(Ordering::Relaxed)
     }
 
+    /// Calls `callback` once when the item is cancelled or the host lets go, on the thread on which that happens: see
+    /// [`ItemReporter::on_cancel`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`ItemReporter::on_cancel`].
+    pub fn on_cancel(
+        &self,
+        callback: impl FnOnce() + Send + 'static,
+    ) -> Result<CancelGuard<'_>, CallbackError> {
+        self.waiting().call(callback)
+    }
+
+    /// Sleeps so long, or until the item is cancelled. `Duration::MAX` is for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`]: pass it on. Where the host does not [wake](SyncCallback::wake_on_cancel), it is that at once, and the item
+    /// fails.
+    pub fn wait_cancelled(&self, timeout: Duration) -> Result<(), Interrupted> {
+        let until = Instant::now().checked_add(timeout);
+        self.heed_wait(self.waiting().block(until))
+    }
+
+    /// Waits until the item is cancelled, or the host lets go. It never waits where the host does not
+    /// [wake](SyncCallback::wake_on_cancel): the answer says so then, and passed on, it fails the item.
+    #[cfg(feature = "async")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+    pub fn cancelled(&self) -> impl Future<Output = Interrupted> + Send + '_ {
+        let mut answer = self.waiting().cancelled();
+        std::future::poll_fn(move |context| {
+            let answer = std::pin::Pin::new(&mut answer).poll(context);
+            answer.map(|answer| match self.heed_wait(answer) {
+                Err(interrupted) => interrupted,
+                // Not ready then.
+                Ok(()) => Interrupted::Item,
+            })
+        })
+    }
+
+    /// Does what the future does, until the item is cancelled: then the future is dropped at the `await` that it has come to.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use syncmgr::per_item::{Error, Work};
+    /// # async fn receive() -> Result<Vec<u8>, Error> { Ok(Vec::new()) }
+    /// async fn fetch(work: Arc<Work>) -> Result<(), Error> {
+    ///     let bytes = work.until_cancelled(receive()).await??; // the outer `?` is the cancel
+    ///     work.advance(bytes.len() as u64)?;
+    ///     Ok(())
+    /// }
+    /// # let _ = fetch;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`]: pass it on.
+    #[cfg(feature = "async")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+    pub async fn until_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Interrupted> {
+        let mut future = std::pin::pin!(future);
+        let mut cancelled = std::pin::pin!(self.cancelled());
+        std::future::poll_fn(|context| {
+            // The cancel first: it is not to wait for a future that is always ready.
+            if let std::task::Poll::Ready(interrupted) = cancelled.as_mut().poll(context) {
+                return std::task::Poll::Ready(Err(interrupted));
+            }
+            future.as_mut().poll(context).map(Ok)
+        })
+        .await
+    }
+
+    fn waiting(&self) -> &Waiting {
+        let new = || {
+            Box::new(Waiting::new(AtDesk {
+                desk: Arc::clone(&self.desk),
+                host: self.reporter.host(),
+            }))
+        };
+        self.waiting.get_or_init(new)
+    }
+
+    /// A host that does not wake has not told the work to end.
+    fn heed_wait(&self, answer: Answer) -> Result<(), Interrupted> {
+        match answer {
+            Err(error @ CallbackError::NotImplemented) => Err(Interrupted::Refused(error)),
+            answer => self.heed(Interrupted::of(answer)),
+        }
+    }
+
     /// What the item ends as where the work answers `Ok`: `Succeeded`, unless this says `Skipped` (there was nothing to do),
     /// `Deleted` or `Stopped`. Any other status is taken for `Succeeded`.
     pub fn end_as(&self, status: ItemStatus) {
@@ -261,13 +376,18 @@ impl<'a> Work<'a> {
         self.desk.callback()
     }
 
-    /// The reporter, to end the item with.
-    pub(super) fn into_reporter(self) -> ItemReporter {
-        self.reporter
+    /// Ends the item. What the work has left behind, such as a thread of its own, is answered
+    /// [`Interrupted`] from now on.
+    pub(super) fn finish(&self, update: &ProgressUpdate<'_>) {
+        self.told.store(true, Ordering::Relaxed);
+        if self.desk.is_open() {
+            // Refused only where the host has let go meanwhile.
+            let _ = self.reporter.report(update);
+        }
     }
 }
 
-impl fmt::Debug for Work<'_> {
+impl fmt::Debug for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Work")
             .field("item", &self.item)

@@ -1,0 +1,272 @@
+//! Workers that are tasks, of whatever runtime.
+
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use super::round::{Done, NotDone, Round, Source};
+use super::threads::Worker;
+use super::{Error, Work};
+use crate::session::contained;
+use crate::{ItemList, LogLevel, SyncItem};
+
+/// One worker of an async handler, to be run by a runtime: a future that does one item after the other until there is none
+/// left.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A [`PerItem`](super::PerItem) whose work is a future: which items there are, and how one of them is done.
+///
+/// [`Handler::new_async`](super::Handler::new_async) makes a handler of it, and of closures there are [`from_async_fn`] and
+/// [`from_async_items`]. The crate brings no runtime and needs none: the handler is given a function that spawns a
+/// [`Task`]. That is `|task| drop(tokio::spawn(task))`, `|task| smol::spawn(task).detach()`, or [`on_thread`]. The host of
+/// the handler calls it on a thread of its own, which is not one of the runtime's: for tokio, clone the
+/// `tokio::runtime::Handle` first and spawn by it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use syncmgr::per_item::{self, AsyncPerItem, Error, Handler, Work};
+/// use syncmgr::{ItemId, ItemList, RunOptions, SyncItem, run_handler};
+///
+/// struct Feeds;
+/// # async fn fetch(_: &str) -> Result<Vec<u8>, Error> { Ok(vec![0; 10]) }
+///
+/// impl AsyncPerItem for Feeds {
+///     fn items(&self) -> Result<ItemList, Error> {
+///         let feed = SyncItem::new(ItemId::from_u128(1), "news.example".parse()?);
+///         Ok(ItemList::Complete(vec![feed]))
+///     }
+///
+///     async fn synchronize(&self, work: Arc<Work>) -> Result<(), Error> {
+///         let name = work.item().name.as_str();
+///         let bytes = work.until_cancelled(fetch(name)).await??; // a cancel drops the future
+///         work.advance(bytes.len() as u64)?;
+///         Ok(())
+///     }
+/// }
+///
+/// let handler = Handler::new_async("Feeds".parse()?, Feeds, per_item::on_thread);
+/// let report = run_handler(handler.workers(8).build(), RunOptions::new());
+/// assert!(report.is_success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What the adapter does of an answer is the same as for a [`PerItem`](super::PerItem). Besides:
+///
+/// - A cancel does not drop the future of an item: it is the work that says where it may be dropped, by
+///   [`Work::until_cancelled`].
+/// - Where the runtime drops a task (it is shut down, or the function that spawns panics), the item in work fails, those that
+///   no other worker starts are `Skipped`, and the round is completed with `E_ABORT`.
+/// - The work may clone its [`Work`] for tasks of its own. What these report after it has returned is refused.
+#[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+pub trait AsyncPerItem: Send + Sync + 'static {
+    /// As [`PerItem::items`](super::PerItem::items). The host waits for it, so what is listed over a network is best listed
+    /// before, or by a runtime of its own.
+    ///
+    /// # Errors
+    ///
+    /// Any; the run has failed then.
+    fn items(&self) -> Result<ItemList, Error>;
+
+    /// Does one item. It reports to `work`, and passes on what that answers by `?`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`PerItem::synchronize`](super::PerItem::synchronize).
+    fn synchronize(&self, work: Arc<Work>) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// An [`AsyncPerItem`] of two functions.
+#[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+pub fn from_async_fn<L, W, F>(list: L, work: W) -> impl AsyncPerItem
+where
+    L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
+    W: Fn(Arc<Work>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), Error>> + Send,
+{
+    Functions { list, work }
+}
+
+/// An [`AsyncPerItem`] of a fixed list of items and a function that does one of them.
+#[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+pub fn from_async_items<W, F>(
+    items: impl IntoIterator<Item = SyncItem>,
+    work: W,
+) -> impl AsyncPerItem
+where
+    W: Fn(Arc<Work>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), Error>> + Send,
+{
+    let items: Vec<SyncItem> = items.into_iter().collect();
+    from_async_fn(move || Ok(ItemList::Complete(items.clone())), work)
+}
+
+struct Functions<L, W> {
+    list: L,
+    work: W,
+}
+
+impl<L, W, F> AsyncPerItem for Functions<L, W>
+where
+    L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
+    W: Fn(Arc<Work>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), Error>> + Send,
+{
+    fn items(&self) -> Result<ItemList, Error> {
+        (self.list)()
+    }
+
+    fn synchronize(&self, work: Arc<Work>) -> impl Future<Output = Result<(), Error>> + Send {
+        (self.work)(work)
+    }
+}
+
+/// Runs a task on a new thread: for work that needs no runtime, and for tests.
+///
+/// Where there is no thread to be had, the task is dropped.
+#[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+pub fn on_thread(mut task: Task) {
+    let name = "syncmgr item".to_owned();
+    let _ = thread::Builder::new().name(name).spawn(move || {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut context = Context::from_waker(&waker);
+        while task.as_mut().poll(&mut context).is_pending() {
+            thread::park(); // a wake before it makes it return at once
+        }
+    });
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+pub(super) struct Tasks<P> {
+    source: P,
+    spawn: Box<dyn Fn(Task) + Send + Sync>,
+}
+
+impl<P: AsyncPerItem> Tasks<P> {
+    pub(super) fn new(source: P, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
+        Self {
+            source,
+            spawn: Box::new(spawn),
+        }
+    }
+
+    async fn work(&self, round: &Round) {
+        while let Some(work) = round.begin() {
+            let open = Open {
+                round,
+                work: Arc::new(work),
+                ended: false,
+            };
+            let done = self.one(Arc::clone(&open.work)).await;
+            open.end(done);
+            // Items that need not wait are not to keep the runtime from its other tasks.
+            yield_once().await;
+        }
+    }
+
+    /// The work of one item, with its panics contained: when it is called, polled and dropped.
+    async fn one(&self, work: Arc<Work>) -> Done {
+        let begun = catch_unwind(AssertUnwindSafe(|| Box::pin(self.source.synchronize(work))));
+        let mut future = Contained(Some(begun.map_err(NotDone::panicked)?));
+        poll_fn(|context| future.poll(context)).await
+    }
+}
+
+fn yield_once() -> impl Future<Output = ()> {
+    let mut yielded = false;
+    poll_fn(move |context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
+
+/// A future whose panic, and that of whose drop, is an answer.
+struct Contained<F>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output = Result<(), Error>>> Contained<F> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Done> {
+        let Some(future) = &mut self.0 else {
+            return Poll::Pending; // it was ready
+        };
+        // The error is the work's own code too, its text and its drop.
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let done = future.as_mut().poll(context);
+            done.map_err(|error| NotDone::error(&error))
+        }));
+        polled.unwrap_or_else(|payload| Poll::Ready(Err(NotDone::panicked(payload))))
+    }
+}
+
+impl<F> Drop for Contained<F> {
+    fn drop(&mut self) {
+        let future = self.0.take();
+        contained(|| drop(future));
+    }
+}
+
+/// An item in work, which ends when its task is dropped too.
+struct Open<'a> {
+    round: &'a Round,
+    work: Arc<Work>,
+    ended: bool,
+}
+
+impl Open<'_> {
+    fn end(mut self, done: Done) {
+        self.ended = true;
+        self.round.end(&self.work, done);
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.round.end(&self.work, Err(NotDone::Dropped));
+        }
+    }
+}
+
+impl<P: AsyncPerItem> Source for Tasks<P> {
+    fn items(&self) -> Result<ItemList, Error> {
+        self.source.items()
+    }
+
+    fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {
+        // The one who starts is in the round too, so that it is not over before all of this is told.
+        round.join();
+        let _starter = Worker(Arc::clone(round));
+        for number in 0..workers {
+            let source = Arc::clone(&self);
+            let worker = Worker(Arc::clone(round));
+            let task: Task = Box::pin(async move {
+                // Here from the start, so that a task that is dropped before its first poll leaves the round too.
+                let worker = worker;
+                source.work(&worker.0).await;
+            });
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.spawn)(task))) {
+                // Whether it has taken the task or not, the task leaves the round. So the call succeeds, and the completion
+                // tells (rules H07, H08).
+                if let NotDone::Panicked(text) = NotDone::panicked(payload) {
+                    let text = format!("the function that spawns the tasks panicked: {text}");
+                    round.log(LogLevel::Error, &text);
+                }
+                round.leave(workers - number - 1);
+                break;
+            }
+        }
+        Ok(())
+    }
+}
