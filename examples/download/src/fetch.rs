@@ -45,7 +45,9 @@ impl AsyncPerItem for Downloads {
         work.set(0)?;
         // Deleted when it is dropped, which a cancel does too: there is never a half file under the name.
         let part = NamedTempFile::new_in(&self.directory)?;
-        work.until_cancelled(self.fetch(name, part.path(), &work))
+        // Not opened by its name: tokio does that on another thread, where it may come after a cancel has deleted the file.
+        let file = File::from_std(part.as_file().try_clone()?);
+        work.until_cancelled(self.fetch(name, file, &work))
             .await??;
         part.persist(self.directory.join(name))?;
         Ok(())
