@@ -11,7 +11,7 @@ use super::queue::Queue;
 use crate::session::{Answer, Host, Waiting};
 use crate::{
     CallbackError, CancelGuard, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate,
-    SyncCallback, SyncFlags, SyncItem,
+    SyncCallback, SyncFlags, SyncItem, Verdict,
 };
 
 /// One item in work: what its work reports to, and asks.
@@ -38,10 +38,13 @@ pub struct Work {
     reporter: ItemReporter,
     desk: Arc<Desk>,
     queue: Arc<Queue>,
-    /// The work was told to end, or has ended: it makes no reports any more.
-    /// `Relaxed`: read by the thread that wrote it, or after the work has returned; another that the work has left behind may
-    /// report once more, and is refused by the host.
-    told: AtomicBool,
+    /// The work was told to end, or has ended: it makes no reports any more. Shared with those who wait for a cancel, since what
+    /// they are told on the thread of the work tells that thread (rule H02).
+    /// `Relaxed`: read by the thread that wrote it, or after the work has returned; another may report once more, and is told by
+    /// that, or refused by the host.
+    told: Arc<AtomicBool>,
+    /// The work has returned. `Relaxed`, as above.
+    ended: AtomicBool,
     /// The status that an `Ok` stands for, as a place in [`ENDS`]. `Relaxed`, as above.
     end: AtomicU8,
     /// Who waits here for a cancel, once somebody does.
@@ -92,9 +95,10 @@ impl Desk {
     }
 }
 
-/// Asks no callback that was taken away (rule H13).
+/// Asks no callback that was taken away (rule H13), and tells the work what it is told.
 struct AtDesk<H> {
     desk: Arc<Desk>,
+    told: Arc<AtomicBool>,
     host: H,
 }
 
@@ -106,7 +110,11 @@ impl<H: Host> Host for AtDesk<H> {
 
     fn ask(&self) -> Answer {
         self.desk.callback()?;
-        self.host.ask()
+        let answer = self.host.ask();
+        if answer != Ok(Verdict::Continue) {
+            self.told.store(true, Ordering::Relaxed);
+        }
+        answer
     }
 }
 
@@ -119,10 +127,12 @@ impl Work {
     ) -> Self {
         Self {
             item,
-            reporter,
+            // The round ends the item, however the work does.
+            reporter: reporter.without_end(),
             desk,
             queue,
-            told: AtomicBool::new(false),
+            told: Arc::new(AtomicBool::new(false)),
+            ended: AtomicBool::new(false),
             end: AtomicU8::new(0),
             waiting: OnceLock::new(),
         }
@@ -236,7 +246,8 @@ impl Work {
     }
 
     /// Calls `callback` once when the item is cancelled or the host lets go, on the thread on which that happens: see
-    /// [`ItemReporter::on_cancel`].
+    /// [`ItemReporter::on_cancel`]. The work is told by that, too: its next report answers [`Interrupted`], and the item ends
+    /// `Stopped`, though the work fails by what the callback has done, such as closing its socket.
     ///
     /// # Errors
     ///
@@ -311,6 +322,7 @@ impl Work {
         let new = || {
             Box::new(Waiting::new(AtDesk {
                 desk: Arc::clone(&self.desk),
+                told: Arc::clone(&self.told),
                 host: self.reporter.host(),
             }))
         };
@@ -360,8 +372,15 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// As for [`add_item`](SyncCallback::add_item); a host may not offer it.
+    /// As for [`add_item`](SyncCallback::add_item); a host may not offer it. [`ItemFinished`](CallbackError::ItemFinished) where
+    /// the work has returned, since nobody may be left to do the item.
     pub fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
+        if self.ended.load(Ordering::Relaxed) {
+            return Err(match self.desk.is_open() {
+                true => CallbackError::ItemFinished,
+                false => CallbackError::Released,
+            });
+        }
         self.desk.callback()?.add_item(item.clone())?;
         self.queue.push(item);
         Ok(())
@@ -380,6 +399,7 @@ impl Work {
     /// [`Interrupted`] from now on.
     pub(super) fn finish(&self, update: &ProgressUpdate<'_>) {
         self.told.store(true, Ordering::Relaxed);
+        self.ended.store(true, Ordering::Relaxed);
         if self.desk.is_open() {
             // Refused only where the host has let go meanwhile.
             let _ = self.reporter.report(update);

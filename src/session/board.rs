@@ -121,6 +121,8 @@ struct State {
     waiting: usize,
     /// To be woken by the next entry.
     tasks: Vec<Waker>,
+    /// The number of the newest entry when the first of them came.
+    tasks_came_at: u64,
 }
 
 #[derive(Debug)]
@@ -167,6 +169,7 @@ impl Board {
                 text: String::new(),
                 waiting: 0,
                 tasks: Vec::new(),
+                tasks_came_at: 0,
             }),
             signal: Signal::new(),
             has_tasks: AtomicU32::new(0),
@@ -384,6 +387,9 @@ impl Board {
             _ if !waits => Some(waker),
             Some(same) => Some(std::mem::replace(same, waker)),
             None => {
+                if state.tasks.is_empty() {
+                    state.tasks_came_at = state.sequence;
+                }
                 state.tasks.push(waker);
                 self.has_tasks.store(1, Ordering::Relaxed);
                 None
@@ -394,10 +400,22 @@ impl Board {
         waits
     }
 
-    /// Wakes the tasks that wait for an entry. To be called after one was made, with no lock held.
+    /// Wakes the tasks that wait for an entry, if there is one. To be called after one may have been made, with no lock held.
     #[inline]
     pub(super) fn ring(&self) {
         if self.has_tasks.load(Ordering::Relaxed) != 0 {
+            self.wake_tasks();
+        }
+    }
+
+    #[cold]
+    fn wake_tasks(&self) {
+        // A report that is refused or only asks is none: work that asks over and over is not to wake over and over.
+        let news = {
+            let state = self.state.lock();
+            state.sequence > state.tasks_came_at
+        };
+        if news {
             wake(self.take_tasks());
         }
     }

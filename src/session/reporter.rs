@@ -221,8 +221,15 @@ impl ItemReporter {
     /// socket, kill the child, cancel a token. Where the item is cancelled already, it is called here. It may use the host, but
     /// reports nothing of the item. A panic in it goes no further.
     ///
+    /// Where several threads wait at one reporter, or cancel at the same time, it is called on one of them, and another may go
+    /// on before it has returned.
+    ///
     /// It waits as long as the guard is kept; dropping the guard waits for a callback that is being called on another thread at
     /// that moment, so do not hold a lock then that the callback takes.
+    ///
+    /// To know whether to call it, the host is asked, on the thread that sets it and on those that wake it. As by any other
+    /// answer, that thread is told of the cancel then (rules H02 and H03): where
+    /// [`was_called`](CancelGuard::was_called) holds, the item is to be ended, and no more work of it to be reported.
     ///
     /// ```
     /// use std::net::{Shutdown, TcpStream};
@@ -314,6 +321,12 @@ impl ItemReporter {
     fn waiting(&self) -> &Waiting {
         let new = || Box::new(Waiting::new(self.host()));
         self.waiting.get_or_init(new)
+    }
+
+    /// For who ends the item himself, however the work does: dropped while its thread panics, it makes no call.
+    pub(crate) fn without_end(mut self) -> Self {
+        self.done = true;
+        self
     }
 
     /// What is asked by those who wait, on whatever thread they are woken.

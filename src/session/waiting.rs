@@ -5,12 +5,12 @@
 //! 1. A reporter has at most one waker of its own at the host at a time, [`Waiters`], so that waiting over and over costs the
 //!    host nothing. Whoever waits is a listener there, and leaves when its wait ends.
 //! 2. A listener stands in the list before the waker is registered, and asks after it: what happens before the registration is
-//!    seen by the question, what happens after it wakes. The one who registers may be another one; until the host has
-//!    answered it, its listeners may sleep, since either the host wakes them, or it does so itself where the host refuses.
+//!    seen by the question, what happens after it wakes. The one who registers may be another one, but the host has answered
+//!    it by then: nobody relies on a registration that is still under way, and may be refused.
 //! 3. A wake tells nothing: a listener asks. One that is answered `Continue` waits on, and registers again.
 //! 4. No lock is held while the host, a waker or a callback is called.
-//! 5. Whoever waits borrows the reporter. So nobody asks about an item that its reporter has ended, and dropping a
-//!    [`CancelGuard`] waits for its callback, if that runs on another thread.
+//! 5. Whoever waits borrows the reporter, and dropping a [`CancelGuard`] waits for the thread that asks for it or is in its
+//!    callback, unless that is the same one. So nobody asks about an item that its reporter has ended.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,8 +35,10 @@ fn goes_on(answer: &Answer) -> bool {
 pub(super) struct Waiters(Mutex<Listeners>);
 
 struct Listeners {
-    /// The waker is with the host, or on its way there.
+    /// The host has taken the waker, and has not woken since.
     registered: bool,
+    /// How often it was woken.
+    rings: u64,
     next: u64,
     wakers: BTreeMap<u64, Waker>,
 }
@@ -45,6 +47,7 @@ impl Waiters {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Listeners {
             registered: false,
+            rings: 0,
             next: 0,
             wakers: BTreeMap::new(),
         })))
@@ -68,10 +71,16 @@ impl Waiters {
         drop(old);
     }
 
-    /// Whether the caller must register the waker, at once; and [`ring`](Self::ring) where the host refuses it, so that those who
-    /// rely on it learn so themselves.
-    fn must_register(&self) -> bool {
-        !std::mem::replace(&mut self.0.lock().registered, true)
+    /// Whether the caller must register the waker: then how often it was woken so far.
+    fn must_register(&self) -> Option<u64> {
+        let listeners = self.0.lock();
+        (!listeners.registered).then_some(listeners.rings)
+    }
+
+    /// The host has taken the waker; what it knows of it is old where it has woken meanwhile.
+    fn is_registered(&self, rings: u64) {
+        let mut listeners = self.0.lock();
+        listeners.registered |= listeners.rings == rings;
     }
 
     /// Wakes the listeners.
@@ -79,6 +88,7 @@ impl Waiters {
         let woken = {
             let mut listeners = self.0.lock();
             listeners.registered = false;
+            listeners.rings += 1;
             std::mem::take(&mut listeners.wakers)
         };
         wake(woken.into_values().collect());
@@ -118,12 +128,10 @@ impl Waiting {
 
     /// Sees to it that the listeners are woken, then asks. A host that does not wake answers an error.
     fn register_and_ask(&self) -> Answer {
-        if self.waiters.must_register() {
+        if let Some(rings) = self.waiters.must_register() {
             let waker = Waker::from(Arc::clone(&self.waiters));
-            if let Err(error) = self.host.register(&waker) {
-                self.waiters.ring();
-                return Err(error);
-            }
+            self.host.register(&waker)?;
+            self.waiters.is_registered(rings);
         }
         self.host.ask()
     }
@@ -155,10 +163,9 @@ impl Waiting {
             place: self.waiters.place(),
             state: Mutex::new(State {
                 callback: Some(Box::new(callback)),
-                asks: true,
+                busy: Some(this_thread()),
                 again: false,
                 called: false,
-                runs_on: None,
             }),
             ended: Signal::new(),
         });
@@ -264,20 +271,18 @@ struct Called {
     waiting: Waiting,
     place: u64,
     state: Mutex<State>,
-    /// The callback has returned.
+    /// Nobody is busy any more.
     ended: Signal,
 }
 
 struct State {
     /// Until it is called, or nobody wants it to be.
     callback: Option<Box<dyn FnOnce() + Send>>,
-    /// A thread is asking, and will look at `again` when it has its answer. So two threads do not ask at once, and a host
-    /// that wakes from inside the question does not lead ever deeper.
-    asks: bool,
+    /// The thread that asks, and will look at `again` when it has its answer; or that is in the callback. So two threads do not
+    /// ask at once, and a host that wakes from inside the question does not lead ever deeper.
+    busy: Option<ThreadId>,
     again: bool,
     called: bool,
-    /// The thread on which the callback is being called.
-    runs_on: Option<ThreadId>,
 }
 
 impl Called {
@@ -292,42 +297,46 @@ impl Called {
     fn look(self: &Arc<Self>) {
         {
             let mut state = self.state.lock();
-            if state.asks {
+            if state.busy.is_some() {
                 state.again = true;
                 return;
             }
             if state.callback.is_none() {
                 return;
             }
-            state.asks = true;
+            state.busy = Some(this_thread());
         }
         self.heed(self.ask_again());
     }
 
     fn ask_again(self: &Arc<Self>) -> Answer {
-        let answer = self.waiting.host.ask();
-        match goes_on(&answer) {
-            true => self.listen(), // a wake has taken it out of the list
-            false => answer,
-        }
+        let answer = contained(|| {
+            let answer = self.waiting.host.ask();
+            match goes_on(&answer) {
+                true => self.listen(), // a wake has taken it out of the list
+                false => answer,
+            }
+        });
+        // A host that panics is asked no more: as if it had let go.
+        answer.unwrap_or(Err(CallbackError::Released))
     }
 
-    /// Does what the answer asks for. To be called by the one thread that `asks`.
+    /// Does what the answer asks for. To be called by the one thread that is `busy`.
     fn heed(self: &Arc<Self>, mut answer: Answer) {
         let (callback, call) = loop {
             {
                 let mut state = self.state.lock();
                 let waits = goes_on(&answer) && state.callback.is_some();
                 if !waits {
-                    state.asks = false;
                     let callback = state.callback.take();
                     let call = callback.is_some() && answer != Err(CallbackError::ItemFinished);
                     state.called = call;
-                    state.runs_on = call.then(this_thread);
                     break (callback, call);
                 }
                 if !std::mem::take(&mut state.again) {
-                    state.asks = false;
+                    state.busy = None;
+                    drop(state);
+                    self.ended.notify_all();
                     return;
                 }
             }
@@ -339,10 +348,8 @@ impl Called {
                 callback();
             }
         });
-        if call {
-            self.state.lock().runs_on = None;
-            self.ended.notify_all();
-        }
+        self.state.lock().busy = None;
+        self.ended.notify_all();
     }
 }
 
@@ -354,8 +361,8 @@ impl Wake for Called {
 
 /// Keeps a callback that waits for a cancel: see [`ItemReporter::on_cancel`](crate::ItemReporter::on_cancel).
 ///
-/// Once it is dropped, the callback is not called any more. If it is being called on another thread at that moment, the drop
-/// waits until it has returned.
+/// Once it is dropped, the callback is not called any more, and the host is not asked for it. If it is being called on another
+/// thread at that moment, or that thread asks the host whether to, the drop waits until that is over.
 #[must_use = "the callback waits only as long as its guard is kept"]
 pub struct CancelGuard<'a> {
     called: Arc<Called>,
@@ -376,7 +383,7 @@ impl Drop for CancelGuard<'_> {
         contained(|| drop(callback));
         self.called.waiting.waiters.remove(self.called.place);
         let mut state = self.called.state.lock();
-        while state.runs_on.is_some_and(|thread| thread != this_thread()) {
+        while state.busy.is_some_and(|thread| thread != this_thread()) {
             (state, _) = self.called.ended.wait(state, None);
         }
     }

@@ -89,8 +89,12 @@ mod manager_shared;
 mod manager_starts;
 #[path = "../manager_threads.rs"]
 mod manager_threads;
+#[path = "../observe_async.rs"]
+mod observe_async;
 #[path = "../per_item.rs"]
 mod per_item;
+#[path = "../per_item_async.rs"]
+mod per_item_async;
 #[path = "../rules_broken.rs"]
 mod rules_broken;
 #[path = "../rules_broken_completions.rs"]
@@ -177,6 +181,8 @@ mod testing_scripted_host;
 mod testing_words;
 #[path = "../trace_json.rs"]
 mod trace_json;
+#[path = "../waiting.rs"]
+mod waiting;
 #[path = "../wrapper.rs"]
 mod wrapper;
 

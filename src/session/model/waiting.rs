@@ -202,6 +202,59 @@ fn once_its_guard_is_dropped_a_callback_is_not_called_nor_under_way() {
 }
 
 #[test]
+fn once_its_guard_is_dropped_the_host_is_asked_no_more() {
+    check(|| {
+        let session = open(&[A]);
+        let wrapper = Wrapper::new(&session, 0, false);
+        let host: Arc<dyn SyncCallback> = wrapper.clone();
+        let reporter = ItemReporter::new(&host, A).expect("makes no call");
+        let guard = reporter.on_cancel(|| {}).expect("it wakes");
+        let other = spawn(&session, cancel);
+        drop(guard);
+        let asked = wrapper.asked();
+        join(other);
+        assert_eq!(wrapper.asked(), asked, "asked afterwards");
+    });
+}
+
+#[test]
+fn a_callback_beside_a_thread_that_waits_is_called_once_and_both_are_woken() {
+    check_bounded(2, || {
+        let session = open(&[A]);
+        let reporter = Arc::new(session.reporter(A).expect("known"));
+        let counted = Counted::new();
+        let other = {
+            let reporter = Arc::clone(&reporter);
+            thread::spawn(move || reporter.wait_cancelled(FOR_EVER))
+        };
+        let guard = reporter.on_cancel(counted.callback()).expect("it wakes");
+        cancel(&session);
+        assert_eq!(join(other), Ok(Verdict::CancelItem));
+        assert!(guard.was_called());
+        assert_eq!(counted.counts(), (1, 1));
+    });
+}
+
+#[test]
+fn a_callback_of_a_host_that_does_not_wake_is_never_called() {
+    check_bounded(2, || {
+        let session = open(&[A]);
+        let host = Wrapper::host(&session, 0, true);
+        let reporter = Arc::new(ItemReporter::new(&host, A).expect("makes no call"));
+        let counted = Counted::new();
+        let other = {
+            let reporter = Arc::clone(&reporter);
+            thread::spawn(move || reporter.wait_cancelled(FOR_EVER))
+        };
+        let refused = CallbackError::NotImplemented;
+        let guard = reporter.on_cancel(counted.callback());
+        assert_eq!(guard.err(), Some(refused));
+        assert_eq!(join(other), Err(refused));
+        assert_eq!(counted.counts(), (0, 0));
+    });
+}
+
+#[test]
 fn a_callback_survives_wakes_without_need() {
     for spurious in 0..=2 {
         check(move || {

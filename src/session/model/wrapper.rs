@@ -10,6 +10,8 @@ pub(super) struct Wrapper {
     spurious: AtomicUsize,
     /// It does not wake.
     refuses: bool,
+    /// How often it was asked, or told something of an item.
+    asked: AtomicUsize,
 }
 
 impl Wrapper {
@@ -18,11 +20,20 @@ impl Wrapper {
         spurious: usize,
         refuses: bool,
     ) -> Arc<dyn SyncCallback> {
+        Self::new(session, spurious, refuses)
+    }
+
+    pub(super) fn new(session: &Arc<Session>, spurious: usize, refuses: bool) -> Arc<Self> {
         Arc::new(Self {
             session: Arc::clone(session),
             spurious: AtomicUsize::new(spurious),
             refuses,
+            asked: AtomicUsize::new(0),
         })
+    }
+
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 }
 
@@ -32,6 +43,7 @@ impl SyncCallback for Wrapper {
         item: ItemId,
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         self.session.progress(item, update)
     }
 
