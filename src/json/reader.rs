@@ -222,11 +222,12 @@ impl<R: BufRead> StreamReader<R> {
                 self.line = last;
                 return Err(StreamError::Cut { line: last });
             }
-            if self.bytes.trim_ascii().is_empty() {
+            let text = self.bytes.trim_ascii();
+            if text.is_empty() {
                 continue;
             }
             let line = self.line;
-            let read: Any = match serde_json::from_slice(&self.bytes) {
+            let read: Any = match serde_json::from_slice(text) {
                 Ok(read) => read,
                 Err(source) if !self.is_whole() && source.is_eof() => {
                     self.over = true;
