@@ -10,8 +10,8 @@ use syncmgr::json::{
     self, Document, HandlerRecord, Line, RunRecord, StreamEnd, StreamReader, StreamWriter,
 };
 use syncmgr::{
-    Changes, Choices, Fault, HResult, ItemView, Listing, LogEntry, RunChanges, Session,
-    SessionSnapshot, Unfinished,
+    Changes, Choices, Fault, HResult, ItemStatus, ItemView, Listing, LogEntry, LogLevel, Phase,
+    RunChanges, Session, SessionSnapshot, SyncEvent, Unfinished, Verdict,
 };
 
 const GUIDE: &str = include_str!("../docs/json.md");
@@ -140,6 +140,64 @@ fn trace(text: &str) {
 
 #[cfg(not(feature = "testing"))]
 fn trace(_: &str) {}
+
+/// The words between backquotes in the row of the table of values that begins so, each as JSON.
+fn words(row: &str) -> Vec<String> {
+    let begin = format!("| {row} | ");
+    let row = GUIDE.lines().find_map(|line| line.strip_prefix(&begin));
+    let words = row
+        .expect("there is such a row")
+        .split('`')
+        .skip(1)
+        .step_by(2);
+    words.map(|word| format!("\"{word}\"")).collect()
+}
+
+#[test]
+fn every_word_of_the_guide_is_one_and_there_are_no_others() {
+    #[track_caller]
+    fn check<T: Serialize + DeserializeOwned>(row: &str, values: impl IntoIterator<Item = T>) {
+        let written = values
+            .into_iter()
+            .map(|value| serde_json::to_string(&value).expect("a word"));
+        assert_eq!(written.collect::<Vec<_>>(), words(row));
+        for word in words(row) {
+            let read = serde_json::from_str::<T>(&word).expect("a word");
+            same(&serde_json::to_string(&read).expect("a word"), &word);
+        }
+    }
+    check(
+        "status",
+        (0..=8)
+            .chain([0x100])
+            .filter_map(|raw| ItemStatus::try_from(raw).ok()),
+    );
+    check(
+        "level",
+        (1..=3).filter_map(|raw| LogLevel::try_from(raw).ok()),
+    );
+    check(
+        "event",
+        (1..=6).filter_map(|raw| SyncEvent::try_from(raw).ok()),
+    );
+    check(
+        "verdict",
+        [Verdict::Continue, Verdict::CancelItem, Verdict::CancelAll],
+    );
+    use Phase::{Completed, Idle, Open, Prepared, Preparing, Released, Synchronizing};
+    check(
+        "phase",
+        [
+            Open,
+            Idle,
+            Preparing,
+            Prepared,
+            Synchronizing,
+            Completed,
+            Released,
+        ],
+    );
+}
 
 /// What this crate writes has no field that the guide does not name.
 #[test]

@@ -155,6 +155,8 @@ fn what_a_manager_tells_is_read_as_it_was() {
     let read: RunRecord = json::from_str(&text).unwrap();
     assert_eq!(read, record);
     assert_eq!(read.is_success(), report.is_success());
+    let items = read.items().map(|(handler, item)| (handler, item.clone()));
+    assert!(items.eq(report.items()));
     assert_eq!(read.handler(handler).map(|read| read.items.len()), Some(3));
 
     let listing = &manager.listing()[0];
@@ -378,6 +380,16 @@ fn values_out_of_their_range_are_refused_with_what_is_allowed() {
     let error = with("\"stopped\"", "\"halted\"");
     assert!(
         error.contains("unknown variant `halted`, expected one of `stopped`"),
+        "{error}"
+    );
+    // What it repeats of the text is cut.
+    let error = with("\"stopped\"", &format!("\"{}\"", "é".repeat(5_000_000)));
+    assert!(
+        error.contains("unknown variant `é") && error.len() < 1_000,
+        "{error}"
+    );
+    assert!(
+        error.contains(" … ") && error.contains(" at line 1 column "),
         "{error}"
     );
     let error = with("00000000-0000-0000-0000-000000000001", "item 1");

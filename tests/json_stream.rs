@@ -176,6 +176,7 @@ fn following_ends_with_the_session_and_writes_its_last_state() {
     for line in read(&written.text()) {
         match line {
             Line::Snapshot { snapshot, .. } => {
+                phase = Some(snapshot.phase);
                 seen.extend(snapshot.items.into_iter().map(|view| (view.id, view)));
             }
             Line::Changes { changes, .. } => {

@@ -89,13 +89,28 @@ pub enum JsonError {
         known: u64,
     },
     /// It is no JSON, or not of this form.
-    #[error("the text is no {head}: {source}")]
+    #[error("the text is no {head}: {}", said(.source))]
     Form {
         /// The field that says what it should be.
         head: &'static str,
         /// What is wrong with it, and where.
         source: serde_json::Error,
     },
+}
+
+/// What is wrong, and where: of a very long message, which repeats what was read, the beginning and the end.
+pub(super) fn said(error: &serde_json::Error) -> String {
+    const KEPT: usize = 200;
+    let text = error.to_string();
+    let begin = text.char_indices().nth(KEPT).map(|(at, _)| at);
+    let end = text.char_indices().nth_back(KEPT).map(|(at, _)| at);
+    match (begin, end) {
+        (Some(begin), Some(end)) if begin < end => {
+            let part = |range: Option<&str>| range.unwrap_or_default().to_owned();
+            part(text.get(..begin)) + " … " + &part(text.get(end..))
+        }
+        _ => text,
+    }
 }
 
 /// A value with its head.

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read};
 use serde::Deserialize;
 
 use super::JsonError;
+use super::document::said;
 use super::head::Wanted;
 use super::stream::{self, Head, StreamEnd};
 use crate::session::LogEntry;
@@ -94,9 +95,7 @@ pub enum StreamError {
 
 /// What is wrong, without the number that a line has by itself.
 fn in_line(error: &serde_json::Error) -> String {
-    error
-        .to_string()
-        .replace(" at line 1 column ", " at column ")
+    said(error).replace(" at line 1 column ", " at column ")
 }
 
 /// Reads the lines that a [`StreamWriter`](super::StreamWriter) wrote: an iterator over each as a [`Line`], which waits for the next
@@ -141,8 +140,8 @@ impl<R: BufRead> StreamReader<R> {
         Self::with_limit(reader, LIMIT)
     }
 
-    /// As [`new`](Self::new), but of lines of at most this many bytes: for who does not trust the other end. A snapshot has some 300
-    /// bytes for each item, as far as names and texts are short; [`new`](Self::new) reads lines of up to 512 MiB.
+    /// As [`new`](Self::new), but of lines of at most this many bytes: for who does not trust the other end. A snapshot has some 160
+    /// bytes for each item, and its name and text; [`new`](Self::new) reads lines of up to 512 MiB.
     ///
     /// # Errors
     ///

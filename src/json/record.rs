@@ -211,6 +211,12 @@ impl RunRecord {
             .find(|(handler, _)| *handler == id)
             .map(|(_, record)| record)
     }
+
+    /// How every item of every handler ended.
+    pub fn items(&self) -> impl Iterator<Item = (HandlerId, &ItemView)> + '_ {
+        let handlers = self.handlers.iter();
+        handlers.flat_map(|(handler, record)| record.items.iter().map(|item| (*handler, item)))
+    }
 }
 
 impl From<&RunReport> for RunRecord {
