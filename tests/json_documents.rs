@@ -113,6 +113,16 @@ fn a_report_is_read_as_what_it_says() {
     assert!(text.starts_with(r#"{"syncmgr_handler_report":1,"success":false,"#));
     assert_eq!(json::from_str::<HandlerRecord>(&text).unwrap(), record);
 
+    // A log that was full is told so.
+    let full = run_handler(broken(), RunOptions::new().log_capacity(1));
+    let read: HandlerRecord = json::from_str(&json::to_string(&full)).unwrap();
+    let session = full.session.as_ref().unwrap();
+    assert_eq!(
+        (read.log.len(), read.log_refused),
+        (1, session.log_refused())
+    );
+    assert!(read.log_refused > 0);
+
     // A handler that told no items has no session.
     let twice = from_items([item(1), item(1)], |_| Ok(()));
     let twice = Handler::new("Twice".parse().unwrap(), twice).build();

@@ -456,6 +456,13 @@ fn a_line_past_the_limit_is_not_taken_into_memory() {
     ));
     assert_eq!(read(u64::MAX).unwrap().len(), 4);
 
+    // What ends a line is not counted, whether it is there or not.
+    let head = "{\"syncmgr_stream\":1}";
+    for text in [head.to_owned(), format!("{head}\n")] {
+        assert!(StreamReader::with_limit(text.as_bytes(), head.len() as u64).is_ok());
+        assert!(StreamReader::with_limit(text.as_bytes(), head.len() as u64 - 1).is_err());
+    }
+
     // A line without end, and what comes after it is not read.
     let head: &[u8] = b"{\"syncmgr_stream\":1}\n";
     let endless = BufReader::new(head.chain(io::repeat(b'[')));
