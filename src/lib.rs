@@ -43,7 +43,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `testing` | the module `testing`; no dependency |
-//! | `serde` | `Serialize` and `Deserialize` for ids, codes, flags and statuses; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
+//! | `serde` | `Serialize` and `Deserialize` for what a user sees, and the module `json`: documents with a version, and a session as a stream of lines; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
 //!
 //! # A first program
 //!
@@ -121,6 +121,7 @@
 //! | floor | what lives there |
 //! |---|---|
 //! | `testing` (feature) | the kit that proves a handler obeys the rules above |
+//! | `json` (feature `serde`) | documents with a version, and streams, of what the floors below tell |
 //! | manager, [`per_item`] | [`run_handler`], [`SyncManager`]; the easy way to a handler |
 //! | session | [`Session`], the in-memory host, and what observers, drivers and workers use of it |
 //! | contract | ids, values, flags, reports, answers, errors and the two traits: no locks, no I/O, no state |
@@ -130,6 +131,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod contract;
+#[cfg(feature = "serde")]
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
+pub mod json;
 mod manager;
 pub mod per_item;
 mod session;

@@ -15,6 +15,11 @@ use super::value::raw_values;
 /// assert_eq!(flags.bits(), 0x206);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 pub enum SyncEvent {
     /// 1: a network connection was made.
     Connect = 1,

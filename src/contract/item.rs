@@ -20,6 +20,7 @@ use crate::{HResult, HandlerFlags, HandlerName, ItemFlags, ItemId, ItemName};
 /// # Ok::<(), syncmgr::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SyncItem {
     /// Its id, unique within the handler and not nil (rule H21).
@@ -27,11 +28,20 @@ pub struct SyncItem {
     /// The name that the user sees.
     pub name: ItemName,
     /// What it is like.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub flags: ItemFlags,
     /// Whether it takes part unless the user says otherwise; `true` to begin with. As a number it is
     /// the header's `SYNCMGRITEMSTATE`: 0 unchecked, 1 checked.
     pub checked: bool,
     /// When it was last synchronized; with [`ItemFlags::LAST_UPDATE_TIME`] it has to be there.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "crate::contract::json_time::time_or_none"
+        )
+    )]
     pub last_update: Option<SystemTime>,
 }
 
@@ -89,11 +99,13 @@ impl SyncItem {
 /// # Ok::<(), syncmgr::NameError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct HandlerInfo {
     /// The name that the user sees.
     pub name: HandlerName,
     /// What the handler can do.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub flags: HandlerFlags,
 }
 

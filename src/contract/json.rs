@@ -1,5 +1,5 @@
-//! How ids, codes and flags are written with feature `serde`: ids as text, codes by their names, flags as numbers, so that
-//! bits without a name survive.
+//! How ids, names, codes and flags are written with feature `serde`: ids and names as text, codes by their names, flags as
+//! numbers, so that bits without a name survive.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,8 +8,8 @@ use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    ErrorFlags, ErrorId, HResult, HandlerFlags, HandlerId, InvokeFlags, ItemFlags, ItemId,
-    RegisterFlags, SyncFlags,
+    ErrorFlags, ErrorId, HResult, HandlerFlags, HandlerId, HandlerName, InvokeFlags, ItemFlags,
+    ItemId, ItemList, ItemName, PropertiesOutcome, RegisterFlags, SyncFlags, SyncItem,
 };
 
 macro_rules! as_text {
@@ -29,7 +29,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text! { ItemId ErrorId HandlerId }
+as_text! { ItemId ErrorId HandlerId ItemName HandlerName }
 
 macro_rules! as_number {
     ($($flags:ident)+) => {$(
@@ -84,6 +84,48 @@ impl Visitor<'_> for Code {
             _ => HResult::from_name(text),
         };
         code.ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+    }
+}
+
+impl Serialize for PropertiesOutcome {
+    /// Its code.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        HResult::from(*self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PropertiesOutcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        HResult::deserialize(deserializer).map(Self::from)
+    }
+}
+
+#[derive(Serialize)]
+struct ListRef<'a> {
+    complete: bool,
+    items: &'a [SyncItem],
+}
+
+#[derive(Deserialize)]
+struct List {
+    complete: bool,
+    items: Vec<SyncItem>,
+}
+
+impl Serialize for ItemList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (complete, items) = (self.is_complete(), self.items());
+        ListRef { complete, items }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ItemList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = List::deserialize(deserializer)?;
+        Ok(match list.complete {
+            true => Self::Complete(list.items),
+            false => Self::Incomplete(list.items),
+        })
     }
 }
 

@@ -18,6 +18,8 @@ pub mod iid;
 mod item;
 #[cfg(feature = "serde")]
 mod json;
+#[cfg(feature = "serde")]
+pub(crate) mod json_time;
 mod log;
 mod name;
 mod outcome;

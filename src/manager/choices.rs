@@ -10,7 +10,8 @@ use crate::{HandlerId, ItemFlags, ItemId, ItemList};
 /// The manager drops a choice where its item is no longer listed, but only after a complete list, and of an item that is
 /// [`TEMPORARY`](ItemFlags::TEMPORARY) when its run is over (rule M07).
 ///
-/// With feature `serde` it can be kept on disk.
+/// With feature `serde` it can be kept on disk: alone, by the module `json`, or as a part of a larger file, since it carries its
+/// version itself.
 ///
 /// ```
 /// use syncmgr::{Choices, HandlerId, ItemId};
@@ -22,13 +23,8 @@ use crate::{HandlerId, ItemFlags, ItemId, ItemList};
 /// assert_eq!(choices.get(mail, ItemId::from_u128(3)), None);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(try_from = "Stored", into = "Stored")
-)]
 pub struct Choices {
-    handlers: BTreeMap<HandlerId, BTreeMap<ItemId, bool>>,
+    pub(super) handlers: BTreeMap<HandlerId, BTreeMap<ItemId, bool>>,
 }
 
 impl Choices {
@@ -132,42 +128,4 @@ pub(super) fn temporary(list: &ItemList) -> Vec<ItemId> {
         .filter(|item| item.flags.contains(ItemFlags::TEMPORARY))
         .map(|item| item.id)
         .collect()
-}
-
-/// The form that is kept: with a version, so that later ones can read it.
-#[cfg(feature = "serde")]
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Stored {
-    version: u32,
-    handlers: BTreeMap<HandlerId, BTreeMap<ItemId, bool>>,
-}
-
-#[cfg(feature = "serde")]
-const VERSION: u32 = 1;
-
-#[cfg(feature = "serde")]
-impl From<Choices> for Stored {
-    fn from(choices: Choices) -> Self {
-        Self {
-            version: VERSION,
-            handlers: choices.handlers,
-        }
-    }
-}
-
-#[cfg(feature = "serde")]
-impl TryFrom<Stored> for Choices {
-    type Error = String;
-
-    fn try_from(stored: Stored) -> Result<Self, String> {
-        if stored.version != VERSION {
-            return Err(format!(
-                "choices of version {} cannot be read; only version {VERSION} is known",
-                stored.version
-            ));
-        }
-        let mut handlers = stored.handlers;
-        handlers.retain(|_, items| !items.is_empty());
-        Ok(Self { handlers })
-    }
 }

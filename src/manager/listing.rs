@@ -7,6 +7,7 @@ use crate::{HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
 
 /// What a user is shown of a handler, to choose from: see [`SyncManager::listing`](crate::SyncManager::listing).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Listing {
     /// The handler's id.

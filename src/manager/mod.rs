@@ -11,12 +11,17 @@
 //! | `registry`, `listing`, `choices`, `log` | what it knows of them, what they listed, what the user chose, what they logged |
 //! | `runs`, `part` | a run of several, and one handler's part in it |
 //! | `observer`, `news` | who follows a run, and what he is told |
+//! | `json`, `choices_json` | how faults, lists by handlers and choices are written (feature `serde`) |
 //! | `hub`, `pool` | what manager, runs and threads share; the threads |
 
 mod call;
 mod choices;
+#[cfg(feature = "serde")]
+pub(crate) mod choices_json;
 mod drive;
 mod hub;
+#[cfg(feature = "serde")]
+pub(crate) mod json;
 mod listing;
 mod log;
 mod news;

@@ -12,6 +12,7 @@ use crate::session::{Changes, Observer, Totals};
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RunProgress {
     /// How many handlers take part.
@@ -27,13 +28,15 @@ pub struct RunProgress {
 }
 
 /// What has changed in a run since the last look.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RunChanges {
     /// How far the run is.
     pub progress: RunProgress,
     /// What has changed in the session of each handler that is driven or was let go since: see [`Observer::look`]. A session
     /// that is seen for the first time tells all of its items.
+    #[cfg_attr(feature = "serde", serde(with = "super::json::changes"))]
     pub sessions: Vec<(HandlerId, Changes)>,
     /// The handlers that were let go since.
     pub ended: Vec<HandlerId>,

@@ -11,9 +11,15 @@ use crate::{HResult, HandlerId, RegisterFlags};
 /// assert_eq!(registration.description.as_deref(), Some("Mail"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
 #[non_exhaustive]
 pub struct Registration {
     /// What the handler is for, in words for the user.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub description: Option<String>,
     /// The events for which the handler is started (`ISyncMgrRegister::GetHandlerRegistrationInfo`).
     pub flags: RegisterFlags,

@@ -250,9 +250,11 @@ impl RunReport {
 
 /// A run was not over in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Unfinished {
     /// Each handler that is not done: where it stands, and its items that have no final status.
+    #[cfg_attr(feature = "serde", serde(with = "super::json::open"))]
     pub handlers: Vec<(HandlerId, Phase, Vec<ItemId>)>,
 }
 

@@ -38,6 +38,11 @@ pub struct SessionBuilder {
 
 /// Why a session cannot be built.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum BuildError {
     /// Two items have the same id.

@@ -17,11 +17,14 @@ use crate::{CallbackError, HResult, ItemId};
 
 /// One of the two completions that end a step of a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Completion {
     /// `prepare_for_sync_completed`.
+    #[cfg_attr(feature = "serde", serde(rename = "prepare_for_sync_completed"))]
     Prepare,
     /// `synchronize_completed`.
+    #[cfg_attr(feature = "serde", serde(rename = "synchronize_completed"))]
     Synchronize,
 }
 
@@ -38,6 +41,7 @@ impl fmt::Display for Completion {
 /// A completion that was answered [`WrongPhase`](CallbackError::WrongPhase): a second one, or one that nothing had been
 /// begun for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RefusedCompletion {
     /// Which of the two it was.

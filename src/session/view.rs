@@ -12,10 +12,12 @@ use crate::{
 ///
 /// A cursor belongs to the session that gave it. [`Cursor::default`] stands before the first entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Cursor(pub(super) u64);
 
 /// One consistent look at an item: all its fields belong to the same moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ItemView {
     /// The item.
@@ -73,6 +75,7 @@ impl ItemView {
 
 /// The sums over the items that take part (see [`ItemView::selected`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Totals {
     /// The sum of the values; it stops at `u64::MAX`. A value counts at most its maximum, where one was told.
@@ -130,6 +133,7 @@ impl Totals {
 /// begins with [`Session::log`](crate::Session::log), whose entries carry their `sequence`, or with the changes since
 /// [`Cursor::default`].
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SessionSnapshot {
     /// Every item, in the order in which they were built and added.
@@ -144,32 +148,63 @@ pub struct SessionSnapshot {
 
 /// An entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct LogEntry {
     /// When the host took it.
+    #[cfg_attr(feature = "serde", serde(with = "crate::contract::json_time::time"))]
     pub time: SystemTime,
     /// Its number in the session's journal: larger is later.
     pub sequence: u64,
     /// The handler, where the session was built for one.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub handler: Option<HandlerId>,
     /// How severe it is.
     pub level: LogLevel,
     /// The text, at most [`Session::LOG_TEXT_LIMIT`](crate::Session::LOG_TEXT_LIMIT) bytes.
     pub text: String,
     /// The item it is about.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub item: Option<ItemId>,
     /// The id by which the handler knows the error.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub error_id: Option<ErrorId>,
     /// Whether the handler can show more about it.
+    #[cfg_attr(feature = "serde", serde(default))]
     pub flags: ErrorFlags,
     /// What happened in a word or two, at most [`Session::TEXT_LIMIT`](crate::Session::TEXT_LIMIT) bytes.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub name: Option<String>,
     /// Where the user can read or do more. One of more than [`Session::LOG_TEXT_LIMIT`](crate::Session::LOG_TEXT_LIMIT) bytes
     /// is left out: cut, it would lead nowhere.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub link: Option<String>,
     /// What stands on the link, at most [`Session::TEXT_LIMIT`](crate::Session::TEXT_LIMIT) bytes.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub link_text: Option<String>,
     /// What the handler wants to find again, at most [`Session::LOG_TEXT_LIMIT`](crate::Session::LOG_TEXT_LIMIT) bytes.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     pub context: Option<String>,
 }
 
@@ -183,6 +218,7 @@ impl LogEntry {
 
 /// What is in work, and what has changed since a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Changes {
     pub(super) cursor: Cursor,
     pub(super) phase: Phase,
@@ -231,5 +267,10 @@ impl Changes {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.over
+    }
+    /// Leaves out the items that are not wanted.
+    #[cfg(feature = "serde")]
+    pub(crate) fn retain_items(&mut self, keep: impl FnMut(&ItemView) -> bool) {
+        self.items.retain(keep);
     }
 }
