@@ -34,6 +34,7 @@
 //! - [`per_item`] makes a whole handler of a list of items and the work of one.
 //! - [`run_handler`] takes a handler through its whole life.
 //! - [`SyncManager`] knows many handlers, remembers what the user chose, and runs them together.
+//! - The module `render` (feature `indicatif`) shows a session or a run on a terminal.
 //! - The module `testing` (feature `testing`) drives a handler as a host would and judges every call by the rules.
 //!
 //! # Features
@@ -43,6 +44,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `testing` | the module `testing`; no dependency |
+//! | `indicatif` | the module `render`: bars on a terminal, or plain lines. Brings `indicatif` and `console` |
 //! | `serde` | `Serialize` and `Deserialize` for ids, codes, flags and statuses; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
 //!
 //! # A first program
@@ -121,6 +123,7 @@
 //! | floor | what lives there |
 //! |---|---|
 //! | `testing` (feature) | the kit that proves a handler obeys the rules above |
+//! | `render` (feature `indicatif`) | bars and plain lines of a session or a run |
 //! | manager, [`per_item`] | [`run_handler`], [`SyncManager`]; the easy way to a handler |
 //! | session | [`Session`], the in-memory host, and what observers, drivers and workers use of it |
 //! | contract | ids, values, flags, reports, answers, errors and the two traits: no locks, no I/O, no state |
@@ -132,6 +135,9 @@
 mod contract;
 mod manager;
 pub mod per_item;
+#[cfg(feature = "indicatif")]
+#[cfg_attr(docsrs, doc(cfg(feature = "indicatif")))]
+pub mod render;
 mod session;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
