@@ -754,11 +754,14 @@ fn a_terminal_that_is_gone_is_left_alone() {
 
 /// A terminal that takes nothing before it is opened.
 #[derive(Debug)]
-struct Blocked(Arc<(Mutex<bool>, Condvar)>, Mutex<Option<Sender<()>>>);
+struct Blocked(Arc<Gate>, Mutex<Option<Sender<()>>>);
+
+/// Whether it is open.
+type Gate = (Mutex<bool>, Condvar);
 
 impl Blocked {
     /// The terminal, what opens it, and what tells that somebody writes, then that it is dropped.
-    fn new() -> (Self, Arc<(Mutex<bool>, Condvar)>, Receiver<()>) {
+    fn new() -> (Self, Arc<Gate>, Receiver<()>) {
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let (sender, receiver) = mpsc::channel();
         (
@@ -783,7 +786,7 @@ impl Blocked {
 
 only_writes!(Blocked);
 
-fn open_gate(gate: &(Mutex<bool>, Condvar)) {
+fn open_gate(gate: &Gate) {
     *gate.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
     gate.1.notify_all();
 }

@@ -30,6 +30,8 @@ const GAP: usize = 2;
 const AMOUNT: usize = 20;
 /// "1023 KiB/s".
 const RATE: usize = 10;
+/// "99:59:59 left"
+const LEFT: usize = 13;
 /// A bar of fewer columns shows nothing.
 const LEAST_BAR: usize = 12;
 /// A text of fewer columns tells nothing.
@@ -144,7 +146,7 @@ impl Look {
             .then(|| (seat.value as f64 / seat.max as f64).min(1.0));
         let is_busy = seat.is_in_work() && !seat.is_cancelling;
         let name = match cells.text {
-            0 if !is_busy => cells.name.min(room / 2), // what happened matters more
+            0 if !is_busy => cells.name.min((room / 2).saturating_sub(1)), // what happened matters more
             _ => cells.name,
         };
         line.cell(&shortened(&seat.name, name), name, &PLAIN);
@@ -161,12 +163,17 @@ impl Look {
             line.cell(&begun(&word, columns), columns, &style);
             return line.end();
         }
+        let time = now.saturating_duration_since(self.since);
         let bar = match fraction {
             Some(fraction) => bar(fraction, cells.bar),
-            None => marquee(now.saturating_duration_since(self.since), cells.bar),
+            None => marquee(time, cells.bar),
         };
         line.cell(&bar, cells.bar, &style);
-        let part = fraction.map(percent).unwrap_or_default();
+        let part = match fraction {
+            Some(fraction) => percent(fraction),
+            None if cells.bar == 0 => turning(time).to_owned(),
+            None => String::new(),
+        };
         line.cell(&right(&part, cells.percent), cells.percent, &PLAIN);
         let max = if fraction.is_some() { seat.max } else { 0 };
         self.numbers(&mut line, &cells, (seat.value, max), &seat.rate);
@@ -267,23 +274,23 @@ impl Look {
             rate: 0,
             text: 0,
         };
-        if settled.is_some() && !standing.over {
-            cells.left = take(12);
-        }
         let max = settled.map_or(0, |(_, max)| max);
-        let amount = match (totals.value, totals.measured) {
+        let amount = match totals.value {
             _ if max > 0 => self.unit.part(totals.measured, max),
-            (0, _) => String::new(),
-            (value, _) => self.unit.amount(value),
+            0 => String::new(),
+            value => self.unit.amount(value),
         };
-        if !amount.is_empty() {
+        let per_second = rate.per_second().filter(|_| !standing.over);
+        let per_second = per_second.map(|rate| self.unit.rate(rate));
+        let per_second = per_second.unwrap_or_default();
+        // Their room is kept before there is anything to say, so that the bar does not change its length.
+        if !standing.over {
+            cells.left = take(LEFT);
+        }
+        if !standing.over || !amount.is_empty() {
             cells.amount = take(width(&amount).max(AMOUNT));
         }
-        let per_second = rate.per_second().filter(|_| !standing.over);
-        let per_second = per_second
-            .map(|rate| self.unit.rate(rate))
-            .unwrap_or_default();
-        if !per_second.is_empty() {
+        if !standing.over {
             cells.rate = take(width(&per_second).max(RATE));
         }
         if cells.bar > 0 {
@@ -335,6 +342,16 @@ fn bar(fraction: f64, columns: usize) -> String {
     let (line, rest) = ("=".repeat(full - head), " ".repeat(inside - full));
     let tip = if head > 0 { ">" } else { "" };
     format!("[{line}{tip}{rest}]")
+}
+
+/// Where there is no room for a bar that goes to and fro.
+fn turning(time: Duration) -> &'static str {
+    match time.as_millis() / 100 % 4 {
+        0 => "|",
+        1 => "/",
+        2 => "-",
+        _ => "\\",
+    }
 }
 
 /// `[  <=>   ]`: it goes to and fro, and means nothing but that something goes on.
