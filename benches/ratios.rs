@@ -256,7 +256,7 @@ fn p6() {
     );
 }
 
-/// As P6, with the renderer as the observer.
+/// As P6, with the renderer as the observer: each look is drawn.
 #[cfg(feature = "indicatif")]
 fn p6_drawn() {
     use indicatif::InMemoryTerm;
@@ -270,6 +270,7 @@ fn p6_drawn() {
     let Some(mine) = reporters.first() else {
         return;
     };
+    // Rounds of five frames each.
     let round = || {
         let start = Instant::now();
         let mut operations = 0;
@@ -278,24 +279,45 @@ fn p6_drawn() {
         }
         (start.elapsed(), operations)
     };
-    // It begins before the clock and ends after it.
-    let drawn = || {
-        let terminal = InMemoryTerm::new(24, 100);
-        let bars = Bars::new().frames_per_second(20);
-        let shown = bars.draw_to(terminal.clone()).session(&session);
-        while terminal.contents().is_empty() {
-            thread::yield_now();
-        }
-        let round = round();
-        assert!(!shown.is_over());
-        shown.finish();
-        assert!(terminal.contents().contains("and 980 more in work"));
-        round
-    };
-    let ratio = alternate(61, round, drawn);
+    let terminal = InMemoryTerm::new(24, 100);
+    let mut frames = Bars::new()
+        .draw_to(terminal.clone())
+        .session_frames(&session);
+    let watched = AtomicBool::new(false);
+    let over = AtomicBool::new(false);
+    let drawn = AtomicU64::new(0);
+    let ratio = thread::scope(|scope| {
+        let renderer = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                thread::park_timeout(Duration::from_millis(50));
+                if watched.load(Ordering::Relaxed) {
+                    assert!(frames.look());
+                    drawn.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        let ratio = alternate(
+            61,
+            || {
+                watched.store(false, Ordering::Relaxed);
+                round()
+            },
+            || {
+                watched.store(true, Ordering::Relaxed);
+                round()
+            },
+        );
+        over.store(true, Ordering::Relaxed);
+        renderer.thread().unpark();
+        ratio
+    });
+    assert!(terminal.contents().contains("and 980 more in work"));
     row(
         "P6",
-        "P1 with 1,000 items drawn at 20 Hz, against without",
+        &format!(
+            "P1 with 1,000 items drawn at 20 Hz ({} frames), against without",
+            drawn.load(Ordering::Relaxed)
+        ),
         &ratio,
         1.03,
     );
