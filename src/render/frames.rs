@@ -182,13 +182,22 @@ impl Frames {
                 };
                 screen.item(key, view, seen, reason, handlers);
             }
-            News::Handler(handler, wrong) => {
-                tally.handlers_failed += 1;
-                let name = handlers.name(handler);
-                screen.line(format!("{name} failed: {}", clean(&wrong)));
+            News::Ended(handler, wrong) => {
+                if let Screen::Bars { seats, .. } = screen {
+                    seats.abandon(Some(handler));
+                }
+                if let Some((wrong, failed)) = wrong {
+                    tally.handlers_failed += u64::from(failed);
+                    let name = handlers.name(handler);
+                    let word = if failed { " failed" } else { "" };
+                    screen.line(format!("{name}{word}: {}", clean(&wrong)));
+                }
             }
         });
         if let Screen::Bars { seats, kept, .. } = screen {
+            if self.standing.over {
+                seats.abandon(None);
+            }
             for seat in seats.end() {
                 kept.push(match seat.text.as_str() {
                     "" => format!("{}  failed", seat.name),

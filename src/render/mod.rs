@@ -28,7 +28,7 @@
 //! - An item in work has a row until it ends: its name, how far it is, how fast, how long it will take, what it says. One that told no
 //!   maximum, or is [`UpdatingIndeterminate`](crate::ItemStatus::UpdatingIndeterminate), has a bar that goes to and fro, and no percentage.
 //! - A failed item keeps its row, with the last error that was logged for it, or else its text. A cancelled one is marked: first as
-//!   `cancelling`, then as it ended. Where rows are wanted for items in work, these make room; then the failed ones are put as lines
+//!   `cancelling`, then as it ended. One that its session leaves without a final status is `unfinished`. Where rows are wanted for items in work, these make room; then the failed ones are put as lines
 //!   above the bars, for good.
 //! - The last line is that of all items: how many have ended, a bar over the sums, and what went wrong. Where the maximum of an
 //!   item is not told yet, nobody knows the sum, and the bar is over the number of items. What an ended item has left undone
@@ -41,8 +41,8 @@
 //! # What it costs
 //!
 //! It follows by an [`Observer`](crate::Observer), and so costs what is in work or has changed, not what exists: the first look alone
-//! tells every item. It keeps the items that have a row, those that did not end well, and those in work that told a maximum; plain
-//! lines keep the id of each item that has ended. A report costs the same whether it is shown or not.
+//! tells every item. It keeps the items that have a row, the ids of those that did not end well, and of those that told a maximum
+//! and have not ended; plain lines keep the id of each item that has ended. A report costs the same whether it is shown or not.
 //!
 //! # Names and texts
 //!

@@ -320,6 +320,7 @@ impl Look {
 fn mark(seat: &Seat) -> (&'static str, Style) {
     let style = Style::new();
     match seat.status {
+        _ if seat.is_abandoned => ("unfinished", style.yellow()),
         _ if seat.is_cancelling => ("cancelling", style.yellow()),
         ItemStatus::Failed => ("failed", style.red()),
         ItemStatus::Stopped => ("stopped", style.yellow()),

@@ -16,7 +16,7 @@ use foldhash::fast::RandomState;
 use super::rate::Rate;
 use super::source::Key;
 use super::text::clean;
-use crate::{ItemStatus, ItemView};
+use crate::{HandlerId, ItemStatus, ItemView};
 
 /// An item with a row.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Seat {
     /// What goes on, or why it failed; clean.
     pub(super) text: String,
     pub(super) is_cancelling: bool,
+    /// Its session is over, and it has no final status.
+    pub(super) is_abandoned: bool,
     pub(super) rate: Rate,
     /// The number of the look that saw it last in work.
     age: u64,
@@ -37,7 +39,7 @@ pub(super) struct Seat {
 
 impl Seat {
     pub(super) fn is_in_work(&self) -> bool {
-        is_in_work(self.status)
+        is_in_work(self.status) && !self.is_abandoned
     }
 
     fn set(&mut self, view: &ItemView, reason: Option<String>, now: Instant) {
@@ -138,6 +140,7 @@ impl Seats {
                 max: 0,
                 text: String::new(),
                 is_cancelling: false,
+                is_abandoned: false,
                 rate: Rate::default(),
                 age: self.look,
             };
@@ -164,6 +167,16 @@ impl Seats {
         if let Some(place) = self.places.get(&key) {
             self.seats.remove(*place);
             self.number();
+        }
+    }
+
+    /// A handler was let go, or all are: nobody ends the items that have not ended.
+    pub(super) fn abandon(&mut self, handler: Option<HandlerId>) {
+        let all = [&mut self.seats, &mut self.in_work, &mut self.others];
+        for seat in all.into_iter().flatten() {
+            if handler.is_none_or(|handler| handler == seat.key.0) {
+                seat.is_abandoned = !seat.status.is_final();
+            }
         }
     }
 

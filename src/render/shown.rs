@@ -31,6 +31,9 @@ const SHARE: u32 = 10;
 /// Dropping this tells the thread to stop, and waits for nothing. Then the thread draws no more frame, but puts the cursor
 /// below the last one, if the process lives so long. A thread that stands in a write to a terminal that takes nothing ends
 /// when the terminal takes it or fails; until then it keeps the session's memory, and nothing else.
+///
+/// Between two frames the cursor stands at the first row. So a program that ends early, by a signal for example, calls
+/// [`finish`](Self::finish) before, or what comes next is written over the bars.
 #[must_use = "dropping it ends the show at once"]
 pub struct Shown {
     control: Arc<Control>,

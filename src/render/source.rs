@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::{
-    Changes, HandlerId, HandlerReport, ItemId, ItemView, LogEntry, LogLevel, Observer, Run,
-    RunObserver, Session, Totals,
+    Changes, HResult, HandlerId, HandlerReport, ItemId, ItemView, LogEntry, LogLevel, Observer,
+    Run, RunObserver, Session, Totals,
 };
 
 /// An item: its handler, nil in a session that is followed by itself, and its id.
@@ -17,8 +17,8 @@ pub(super) enum News<'a> {
     Error(HandlerId, &'a LogEntry),
     /// An item is in work, or has changed. Told after the errors.
     Item(Key, &'a ItemView),
-    /// A handler was let go, and something was wrong.
-    Handler(HandlerId, String),
+    /// A handler was let go; what was wrong with it, and whether that is a failure.
+    Ended(HandlerId, Option<(String, bool)>),
 }
 
 /// Where it stands after a look.
@@ -75,9 +75,7 @@ impl Source {
                 }
                 for handler in &changes.ended {
                     let report = run.handler(*handler);
-                    if let Some(wrong) = report.as_ref().and_then(wrong) {
-                        tell(News::Handler(*handler, wrong));
-                    }
+                    tell(News::Ended(*handler, report.as_ref().and_then(wrong)));
                 }
                 let progress = changes.progress;
                 Standing {
@@ -102,18 +100,14 @@ fn told(handler: HandlerId, changes: &Changes, tell: &mut impl FnMut(News<'_>)) 
     }
 }
 
-/// What was wrong with a handler, beside its items.
-fn wrong(report: &HandlerReport) -> Option<String> {
-    if let Some(error) = &report.error {
-        return Some(error.clone());
-    }
-    if let Some(fault) = report.faults.first() {
-        return Some(fault.to_string());
-    }
-    report
-        .result
-        .is_failure()
-        .then(|| report.result.to_string())
+/// What was wrong with a handler, beside its items, and whether that is a failure: to be cancelled before it has begun is none.
+fn wrong(report: &HandlerReport) -> Option<(String, bool)> {
+    let fault = report.faults.first().map(ToString::to_string);
+    let failed = fault.is_some() || report.result != HResult::E_ABORT;
+    let code = report.result;
+    let code = code.is_failure().then(|| code.to_string());
+    let wrong = report.error.clone().or(fault).or(code)?;
+    Some((wrong, failed))
 }
 
 /// Names of handlers, as they stand before those of their items.

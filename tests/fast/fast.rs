@@ -5,10 +5,9 @@
 #![allow(clippy::duplicate_mod)]
 
 /// The files beside this directory that are left out.
-const LEFT_OUT: [&str; 6] = [
+const LEFT_OUT: [&str; 5] = [
     "allocations",             // counts in an allocator of its own
     "manager_choices_json",    // needs serde_json
-    "render",                  // needs indicatif
     "rules_random",            // takes long, and proptest with it
     "session_observer_random", // needs proptest
     "stress",                  // takes long
