@@ -15,12 +15,12 @@
 //! ```
 //!
 //! ```text
-//! IMG_2041.raw   [======>     ]  58%  12.3 MiB of 21.0 MiB  3.10 MiB/s     0:02  copying
-//! Mail           failed: the server said no
-//! Calendar       cancelling
-//! Index          [    <=>     ]                      1,204        80/s           looking for changes
+//! IMG_2041.raw         [====>     ]   58%  12.3 MiB of 21.0 MiB  3.10 MiB/s     0:03  copying
+//! Mail                 failed: the server said no
+//! Calendar             cancelling
+//! Index                [    <=>   ]                    1.17 MiB   204 KiB/s           looking for ch…
 //! and 12 more in work
-//! 14 of 40 items  [=======>            ]  41%  64.1 MiB of 156 MiB  5.12 MiB/s  0:18 left  1 failed
+//! 14 of 40 items  [======>          ]   41%  64.1 MiB of 156 MiB  5.12 MiB/s      0:18 left  1 failed
 //! ```
 //!
 //! # What is shown

@@ -316,10 +316,30 @@ fn the_last_frame_is_always_drawn() {
             shown.finish();
             let screen = terminal.contents();
             assert_eq!(total(&screen), "3 of 3 items 100% 15 of 15");
+            terminal.write_str("next").unwrap();
+            assert!(
+                terminal.contents().ends_with("15\nnext"),
+                "the cursor is below"
+            );
             // The thread may have ended before it could have taken the line.
             assert!(release || screen.starts_with("a line above\n"), "{screen}");
         }
     }
+}
+
+#[test]
+fn dropping_it_stops_it_and_leaves_the_cursor_below() {
+    let session = open(1);
+    let raw = Raw::default();
+    let shown = Bars::new().draw_to(raw.clone()).session(&session);
+    let written = || raw.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    until("a frame is drawn", || !written().is_empty());
+    drop(shown);
+    until("the cursor is below", || written().ends_with('\n'));
+    let weak = Arc::downgrade(&session);
+    drop(session);
+    until("it keeps nothing", || weak.upgrade().is_none());
+    assert!(written().ends_with('\n'), "and nothing was drawn since");
 }
 
 #[test]
