@@ -1,5 +1,6 @@
 //! Frame by frame.
 
+use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use super::seats::{Seats, is_in_work};
 use super::source::{Handlers, Key, News, Source, Standing};
 use super::tally::{Seen, Tally};
 use super::text::clean;
-use crate::{ItemStatus, ItemView};
+use crate::{HandlerId, ItemStatus, ItemView};
 
 /// Draws one frame each time it is asked to, on the thread that asks.
 ///
@@ -46,6 +47,8 @@ pub struct Frames {
     /// Of all items.
     rate: Rate,
     standing: Standing,
+    /// The last error that each handler has logged for no item.
+    said: HashMap<HandlerId, String>,
     is_ended: bool,
 }
 
@@ -76,6 +79,7 @@ impl Frames {
             look,
             rate: Rate::default(),
             standing: Standing::default(),
+            said: HashMap::new(),
             is_ended: false,
         }
     }
@@ -158,13 +162,19 @@ impl Frames {
             handlers,
             tally,
             screen,
+            said,
             ..
         } = self;
         let mut begun = 0.0;
         self.standing = source.look(|news| match news {
             News::Error(handler, entry) => {
                 let Some(item) = entry.item else {
-                    screen.line(format!("error: {}", clean(&entry.text)));
+                    let text = clean(&entry.text);
+                    screen.line(match handler.is_nil() {
+                        true => format!("error: {text}"),
+                        false => format!("{}: error: {text}", handlers.name(handler)),
+                    });
+                    said.insert(handler, text);
                     return;
                 };
                 if let Some(late) = tally.error((handler, item), entry) {
@@ -188,9 +198,13 @@ impl Frames {
                 }
                 if let Some((wrong, failed)) = wrong {
                     tally.handlers_failed += u64::from(failed);
-                    let name = handlers.name(handler);
-                    let word = if failed { " failed" } else { "" };
-                    screen.line(format!("{name}{word}: {}", clean(&wrong)));
+                    let wrong = clean(&wrong);
+                    // What ends a run early stands in its log too.
+                    if said.remove(&handler).is_none_or(|said| said != wrong) {
+                        let name = handlers.name(handler);
+                        let word = if failed { " failed" } else { "" };
+                        screen.line(format!("{name}{word}: {wrong}"));
+                    }
                 }
             }
         });

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
 use super::*;
-use syncmgr::{HResult, LogLevel, LogRecord, SyncCallback};
+use syncmgr::{HResult, ItemStatus, LogLevel, LogRecord, SyncCallback};
 
 /// A writer that others can read.
 #[derive(Clone, Default)]
@@ -115,4 +115,39 @@ fn an_end_is_one_line_even_where_the_journal_was_too_short() {
     ends.sort_unstable();
     ends.dedup();
     assert_eq!(ends.len(), 100);
+}
+
+#[test]
+fn a_reason_that_comes_late_is_told_once() {
+    let session = named(&["Mail", "Notes", "Music"]);
+    let text = Text::default();
+    let mut frames = Bars::new().plain_to(text.clone()).session_frames(&session);
+    let log = |n, text| {
+        let entry = LogRecord::new(LogLevel::Error, text).item(id(n));
+        session.log_error(&entry).unwrap();
+    };
+    // Before, with and after the end; and what the item's text said already.
+    log(1, "no such mailbox");
+    let failed = ProgressUpdate::new().status(ItemStatus::Failed);
+    for (n, text) in [(1, ""), (2, "no space"), (3, "no sound")] {
+        assert!(session.progress(id(n), &failed.text(text)).is_ok());
+    }
+    assert!(frames.look());
+    log(2, "no space");
+    log(3, "no device");
+    assert!(frames.look());
+    assert!(frames.look());
+    log(2, "later");
+    assert!(frames.look());
+    assert_eq!(
+        lines(&text.take()),
+        [
+            "3 items",
+            "Mail: failed: no such mailbox",
+            "Notes: failed: no space",
+            "Music: failed: no sound",
+            "Music: error: no device",
+            "error: later",
+        ]
+    );
 }

@@ -111,6 +111,39 @@ fn a_handler_that_was_cancelled_before_its_turn_has_not_failed() {
 }
 
 #[test]
+fn what_a_handler_leaves_open_is_unfinished() {
+    let manager = SyncManager::new();
+    let make = || {
+        Script::new()
+            .inline()
+            .item(id(1), "Inbox")
+            .synchronize([
+                Step::report(id(1))
+                    .status(ItemStatus::Updating)
+                    .value(5)
+                    .max(10),
+                Step::run(|| panic!("the disk is gone")),
+            ])
+            .handler()
+    };
+    manager.register(MAIL, Registration::new(), make).unwrap();
+    let terminal = InMemoryTerm::new(24, 100);
+    let run = manager.update_all();
+    let bars = bars().draw_to(terminal.clone()).coloured(false);
+    let mut frames = bars.run_frames(&run);
+    assert!(!run.wait().is_success());
+    assert!(!frames.look());
+    let screen = terminal.contents();
+    let rows = lines(&screen);
+    assert!(
+        rows[0].starts_with("Mail: error: ") && rows[0].ends_with("the disk is gone"),
+        "{screen}"
+    );
+    assert_eq!(rows[1], "Mail: Inbox          unfinished");
+    assert_eq!(total(&screen), "0 of 1 item 50% 5 of 10 1 handler failed");
+}
+
+#[test]
 fn a_run_in_plain_lines_on_a_thread() {
     let manager = manager();
     let text = Text::default();
