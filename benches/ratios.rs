@@ -256,6 +256,76 @@ fn p6() {
     );
 }
 
+/// As P6, with the renderer as the observer: each look is drawn.
+#[cfg(feature = "indicatif")]
+fn p6_drawn() {
+    use indicatif::InMemoryTerm;
+    use syncmgr::render::Bars;
+
+    let session = session(1_000);
+    let reporters: Vec<_> = (1..=1_000).map(|n| reporter(&session, n)).collect();
+    for reporter in &reporters {
+        let _ = reporter.set(1);
+    }
+    let Some(mine) = reporters.first() else {
+        return;
+    };
+    // Rounds of five frames each.
+    let round = || {
+        let start = Instant::now();
+        let mut operations = 0;
+        while start.elapsed() < Duration::from_millis(250) {
+            operations += timed(100_000, |n| set(mine, n)).1;
+        }
+        (start.elapsed(), operations)
+    };
+    let terminal = InMemoryTerm::new(24, 100);
+    let mut frames = Bars::new()
+        .draw_to(terminal.clone())
+        .session_frames(&session);
+    let watched = AtomicBool::new(false);
+    let over = AtomicBool::new(false);
+    let drawn = AtomicU64::new(0);
+    let ratio = thread::scope(|scope| {
+        let renderer = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                thread::park_timeout(Duration::from_millis(50));
+                if watched.load(Ordering::Relaxed) {
+                    assert!(frames.look());
+                    drawn.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        let ratio = alternate(
+            61,
+            || {
+                watched.store(false, Ordering::Relaxed);
+                round()
+            },
+            || {
+                watched.store(true, Ordering::Relaxed);
+                round()
+            },
+        );
+        over.store(true, Ordering::Relaxed);
+        renderer.thread().unpark();
+        ratio
+    });
+    assert!(terminal.contents().contains("and 980 more in work"));
+    row(
+        "P6",
+        &format!(
+            "P1 with 1,000 items drawn at 20 Hz ({} frames), against without",
+            drawn.load(Ordering::Relaxed)
+        ),
+        &ratio,
+        1.03,
+    );
+}
+
+#[cfg(not(feature = "indicatif"))]
+fn p6_drawn() {}
+
 fn p7() {
     const COUNT: u128 = 1_000_000;
     let names: Vec<(Uuid, String)> = (1..=COUNT)
@@ -395,6 +465,13 @@ fn p9() {
 fn main() {
     bars(
         "floor",
-        &[("P1", p1), ("P5", p5), ("P6", p6), ("P7", p7), ("P9", p9)],
+        &[
+            ("P1", p1),
+            ("P5", p5),
+            ("P6", p6),
+            ("P6", p6_drawn),
+            ("P7", p7),
+            ("P9", p9),
+        ],
     );
 }

@@ -34,6 +34,7 @@
 //! - [`per_item`] makes a whole handler of a list of items and the work of one.
 //! - [`run_handler`] takes a handler through its whole life.
 //! - [`SyncManager`] knows many handlers, remembers what the user chose, and runs them together.
+//! - The module `render` (feature `indicatif`) shows a session or a run on a terminal.
 //! - The module `testing` (feature `testing`) drives a handler as a host would and judges every call by the rules.
 //!
 //! # Features
@@ -44,6 +45,7 @@
 //! |---|---|
 //! | `testing` | the module `testing`; no dependency |
 //! | `serde` | `Serialize` and `Deserialize` for what a user sees, and the module `json`: documents with a version, and a session as a stream of lines; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
+//! | `indicatif` | the module `render`: bars on a terminal, or plain lines. Brings `indicatif` and `console` |
 //!
 //! # A first program
 //!
@@ -122,6 +124,7 @@
 //! |---|---|
 //! | `testing` (feature) | the kit that proves a handler obeys the rules above |
 //! | `json` (feature `serde`) | documents with a version, and streams, of what the floors below tell |
+//! | `render` (feature `indicatif`) | bars and plain lines of a session or a run |
 //! | manager, [`per_item`] | [`run_handler`], [`SyncManager`]; the easy way to a handler |
 //! | session | [`Session`], the in-memory host, and what observers, drivers and workers use of it |
 //! | contract | ids, values, flags, reports, answers, errors and the two traits: no locks, no I/O, no state |
@@ -136,6 +139,9 @@ mod contract;
 pub mod json;
 mod manager;
 pub mod per_item;
+#[cfg(feature = "indicatif")]
+#[cfg_attr(docsrs, doc(cfg(feature = "indicatif")))]
+pub mod render;
 mod session;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

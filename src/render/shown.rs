@@ -1,0 +1,173 @@
+//! The thread that draws.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::frames::Frames;
+
+const GO_ON: u8 = 0;
+/// Draw the last frame.
+const FINISH: u8 = 1;
+/// Draw nothing more.
+const STOP: u8 = 2;
+
+/// Lines that wait for a terminal that takes none: as many are kept.
+const MOST_LINES: usize = 10_000;
+
+/// A look takes at most one part in so many of a processor's time: the workers need it more.
+const SHARE: u32 = 10;
+
+/// A session or a run that is shown, until it is over or this is dropped.
+///
+/// The thread that draws reads the session and nothing more, and holds none of its locks while it draws: a terminal that is
+/// slow, or stands still, holds up no worker and no report. A terminal that answers an error is drawn on no more, and the
+/// thread ends; the session does not learn of it.
+///
+/// Dropping this tells the thread to stop, and waits for nothing. Then the thread draws no more frame, but puts the cursor
+/// below the last one, if the process lives so long. A thread that stands in a write to a terminal that takes nothing ends
+/// when the terminal takes it or fails; until then it keeps the session's memory, and nothing else.
+///
+/// Between two frames the cursor stands at the first row. So a program that ends early, by a signal for example, calls
+/// [`finish`](Self::finish) before, or what comes next is written over the bars.
+#[must_use = "dropping it ends the show at once"]
+pub struct Shown {
+    control: Arc<Control>,
+    thread: Option<Thread>,
+}
+
+#[derive(Default)]
+struct Control {
+    /// What the thread is asked to do. Stored with `Release` and loaded with `Acquire`: the last look sees whatever was
+    /// reported before it was asked for.
+    asked: AtomicU8,
+    /// Lines to be put above the bars.
+    lines: Mutex<Vec<String>>,
+    /// Whether the thread is done. Locked with nothing else.
+    done: Mutex<bool>,
+    is_done: Condvar,
+}
+
+/// Says so when the thread ends, by a panic of the terminal's code too.
+struct Done(Arc<Control>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        *self.0.done.lock() = true;
+        self.0.is_done.notify_all();
+    }
+}
+
+impl Shown {
+    pub(super) fn new(frames: Frames, interval: Duration) -> Self {
+        let control = Arc::new(Control::default());
+        let done = Done(Arc::clone(&control));
+        let draw = move || draw(frames, &done, interval);
+        let thread = thread::Builder::new().name("syncmgr-render".to_owned());
+        let thread = thread.spawn(draw).ok();
+        Self {
+            control,
+            thread: thread.map(|thread| thread.thread().clone()),
+        }
+    }
+
+    fn ask(&self, what: u8) {
+        self.control.asked.store(what, Ordering::Release);
+        if let Some(thread) = &self.thread {
+            thread.unpark();
+        }
+    }
+
+    /// Puts a line above the bars, where it stays: what a program writes to the terminal itself would be drawn over. It
+    /// waits for nothing; the line appears with the next frame, and not at all once the session is over or the terminal gone.
+    pub fn line(&self, text: impl Into<String>) {
+        let mut lines = self.control.lines.lock();
+        if lines.len() < MOST_LINES {
+            lines.push(text.into());
+        }
+    }
+
+    /// Whether nothing is drawn any more: the session or run is over and its last frame drawn, or the terminal is gone.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        *self.control.done.lock()
+    }
+
+    /// Draws the last frame, of what there is now, and waits until it is drawn.
+    ///
+    /// It does not wait for the session: call it when that is over, or when it is to be shown no longer. It waits as long as the
+    /// terminal takes; [`finish_within`](Self::finish_within) does not.
+    pub fn finish(self) {
+        self.ask(FINISH);
+        let mut done = self.control.done.lock();
+        while !*done {
+            self.control.is_done.wait(&mut done);
+        }
+    }
+
+    /// As [`finish`](Self::finish), at most so long. Answers whether the last frame was drawn in that time, or could not be.
+    pub fn finish_within(self, timeout: Duration) -> bool {
+        self.ask(FINISH);
+        let Some(until) = Instant::now().checked_add(timeout) else {
+            self.finish();
+            return true;
+        };
+        let mut done = self.control.done.lock();
+        while !*done {
+            if self
+                .control
+                .is_done
+                .wait_until(&mut done, until)
+                .timed_out()
+            {
+                break;
+            }
+        }
+        *done
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.ask(STOP);
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown")
+            .field("is_over", &self.is_over())
+            .finish_non_exhaustive()
+    }
+}
+
+fn draw(mut frames: Frames, Done(control): &Done, interval: Duration) {
+    loop {
+        let begun = Instant::now();
+        // Asked before the look, so that what was asked for is in it.
+        let asked = control.asked.load(Ordering::Acquire);
+        let lines = std::mem::take(&mut *control.lines.lock());
+        lines.iter().for_each(|line| frames.line(line));
+        match asked {
+            STOP => return frames.stop(),
+            FINISH => return frames.end(),
+            _ => {}
+        }
+        let (goes_on, took) = frames.look_timed(begun);
+        if !goes_on {
+            return;
+        }
+        let next = begun + interval.max(took * SHARE);
+        while control.asked.load(Ordering::Acquire) == GO_ON {
+            let rest = next.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                break;
+            }
+            thread::park_timeout(rest);
+        }
+    }
+}

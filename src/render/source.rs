@@ -1,0 +1,136 @@
+//! What is followed: a session, or the run of a manager.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::{
+    Changes, HResult, HandlerId, HandlerReport, ItemId, ItemView, LogEntry, LogLevel, Observer,
+    Run, RunObserver, Session, Totals,
+};
+
+/// An item: its handler, nil in a session that is followed by itself, and its id.
+pub(super) type Key = (HandlerId, ItemId);
+
+/// One thing that a look tells.
+pub(super) enum News<'a> {
+    /// An error was logged, for an item or for none.
+    Error(HandlerId, &'a LogEntry),
+    /// An item is in work, or has changed. Told after the errors.
+    Item(Key, &'a ItemView),
+    /// A handler was let go; what was wrong with it, and whether that is a failure.
+    Ended(HandlerId, Option<(String, bool)>),
+}
+
+/// Where it stands after a look.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Standing {
+    pub(super) totals: Totals,
+    /// How many handlers have been let go, and how many there are; none for a session.
+    pub(super) handlers: Option<(usize, usize)>,
+    /// Handlers that have not told their items yet may be among them.
+    pub(super) more_to_come: bool,
+    pub(super) over: bool,
+    /// The sum of the fractions of the items in work: so much of an item each.
+    pub(super) begun: f64,
+}
+
+/// Reads only, by an observer.
+#[derive(Debug)]
+pub(super) enum Source {
+    Session(Observer),
+    Run(Run, RunObserver),
+}
+
+impl Source {
+    pub(super) fn session(session: &Arc<Session>) -> Self {
+        Self::Session(Observer::new(Arc::clone(session)))
+    }
+
+    pub(super) fn run(run: &Run) -> Self {
+        Self::Run(run.clone(), run.observe())
+    }
+
+    /// Looks once, and tells what is new.
+    pub(super) fn look(&mut self, mut tell: impl FnMut(News<'_>)) -> Standing {
+        match self {
+            Self::Session(observer) => {
+                let mut changes = observer.look();
+                told(HandlerId::NIL, &changes, &mut tell);
+                let over = changes.is_over();
+                if over {
+                    // What came between the gathering of that look and its end.
+                    changes = observer.look();
+                    told(HandlerId::NIL, &changes, &mut tell);
+                }
+                Standing {
+                    totals: observer.totals(),
+                    over,
+                    ..Standing::default()
+                }
+            }
+            Self::Run(run, observer) => {
+                let changes = observer.look();
+                for (handler, changes) in &changes.sessions {
+                    told(*handler, changes, &mut tell);
+                }
+                for handler in &changes.ended {
+                    let report = run.handler(*handler);
+                    tell(News::Ended(*handler, report.as_ref().and_then(wrong)));
+                }
+                let progress = changes.progress;
+                Standing {
+                    totals: progress.totals,
+                    handlers: Some((progress.finished, progress.handlers)),
+                    more_to_come: progress.waiting > 0,
+                    begun: 0.0,
+                    over: changes.is_over(),
+                }
+            }
+        }
+    }
+}
+
+fn told(handler: HandlerId, changes: &Changes, tell: &mut impl FnMut(News<'_>)) {
+    let errors = changes.log().iter();
+    for entry in errors.filter(|entry| entry.level == LogLevel::Error) {
+        tell(News::Error(handler, entry));
+    }
+    for view in changes.items() {
+        tell(News::Item((handler, view.id), view));
+    }
+}
+
+/// What was wrong with a handler, beside its items, and whether that is a failure: to be cancelled before it has begun is none.
+fn wrong(report: &HandlerReport) -> Option<(String, bool)> {
+    let fault = report.faults.first().map(ToString::to_string);
+    let failed = fault.is_some() || report.result != HResult::E_ABORT;
+    let code = report.result;
+    let code = code.is_failure().then(|| code.to_string());
+    let wrong = report.error.clone().or(fault).or(code)?;
+    Some((wrong, failed))
+}
+
+/// Names of handlers, as they stand before those of their items.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Handlers(HashMap<HandlerId, String>);
+
+impl Handlers {
+    /// `name` is clean.
+    pub(super) fn insert(&mut self, handler: HandlerId, name: String) {
+        self.0.insert(handler, name);
+    }
+
+    pub(super) fn name(&self, handler: HandlerId) -> String {
+        let name = self.0.get(&handler);
+        name.map_or_else(|| handler.to_string(), Clone::clone)
+    }
+
+    /// The clean name of an item, with that of its handler where there is one.
+    pub(super) fn item(&self, key: Key, view: &ItemView) -> String {
+        let name = super::text::clean(view.name.as_str());
+        match self.0.get(&key.0) {
+            Some(handler) => format!("{handler}: {name}"),
+            None => name,
+        }
+    }
+}
