@@ -254,6 +254,109 @@ fn p6() {
         &ratio,
         1.03,
     );
+    #[cfg(feature = "tracing")]
+    p6_traced();
+}
+
+/// P6 with what the feature `tracing` brings: a follower of a session of which 1,000 items are in work, and a subscriber that
+/// counts. Each round of the subject has a follower of its own, which has opened their spans before the clock runs.
+#[cfg(feature = "tracing")]
+fn p6_traced() {
+    use std::cell::RefCell;
+    use syncmgr::telemetry::{Telemetry, Traced};
+
+    let session = session(1_000);
+    let reporters: Vec<_> = (1..=1_000).map(|n| reporter(&session, n)).collect();
+    for reporter in &reporters {
+        let _ = reporter.set(1);
+    }
+    let Some(mine) = reporters.first() else {
+        return;
+    };
+    let round = || {
+        let start = Instant::now();
+        let mut operations = 0;
+        while start.elapsed() < Duration::from_millis(100) {
+            operations += timed(100_000, |n| set(mine, n)).1;
+        }
+        (start.elapsed(), operations)
+    };
+    let counted = traced::Counter::default();
+    let subscriber = tracing::Dispatch::new(counted.clone());
+    let telemetry = Telemetry::new()
+        .look_every(Duration::from_nanos(1_000_000_000 / 60))
+        .progress_every(Duration::from_millis(50));
+    let follower: RefCell<Option<Traced>> = RefCell::new(None);
+    let ratio = alternate(
+        61,
+        || {
+            if let Some(follower) = follower.take() {
+                follower.finish();
+            }
+            round()
+        },
+        || {
+            if follower.borrow().is_none() {
+                let new =
+                    tracing::dispatcher::with_default(&subscriber, || telemetry.session(&session));
+                new.look(); // 1,000 spans are open
+                follower.replace(Some(new));
+            }
+            round()
+        },
+    );
+    row(
+        "P6",
+        &format!(
+            "P1 with `telemetry` following 1,000 items at 60 Hz ({} spans and events), against without",
+            counted.count()
+        ),
+        &ratio,
+        1.03,
+    );
+}
+
+#[cfg(feature = "tracing")]
+mod traced {
+    //! A subscriber that wants everything, and counts it.
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    /// `Relaxed`: it orders nothing.
+    #[derive(Clone, Default)]
+    pub struct Counter(Arc<AtomicU64>);
+
+    impl Counter {
+        pub fn count(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Subscriber for Counter {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(self.0.fetch_add(1, Ordering::Relaxed) + 1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
 }
 
 fn p7() {

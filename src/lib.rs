@@ -44,6 +44,7 @@
 //! |---|---|
 //! | `testing` | the module `testing`; no dependency |
 //! | `serde` | `Serialize` and `Deserialize` for ids, codes, flags and statuses; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
+//! | `tracing` | the module `telemetry`: runs, handlers and items as spans, what happens to them as events. Brings `tracing` |
 //!
 //! # A first program
 //!
@@ -121,6 +122,7 @@
 //! | floor | what lives there |
 //! |---|---|
 //! | `testing` (feature) | the kit that proves a handler obeys the rules above |
+//! | `telemetry` (feature `tracing`) | tells a session or a run to the `tracing` ecosystem |
 //! | manager, [`per_item`] | [`run_handler`], [`SyncManager`]; the easy way to a handler |
 //! | session | [`Session`], the in-memory host, and what observers, drivers and workers use of it |
 //! | contract | ids, values, flags, reports, answers, errors and the two traits: no locks, no I/O, no state |
@@ -133,6 +135,9 @@ mod contract;
 mod manager;
 pub mod per_item;
 mod session;
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub mod telemetry;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;

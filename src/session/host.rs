@@ -281,6 +281,7 @@ impl Session {
             }
         }
         stage.begun = true;
+        stage.result = None;
         stage.members = members;
         for item in items {
             stage.extra.requests.remove(*item);
@@ -445,6 +446,7 @@ impl Session {
         };
         let mut waiting = Vec::new();
         if next == Phase::Completed {
+            stage.result = Some(result);
             for number in self.round(&stage) {
                 self.change(number, |flags| {
                     (flags | slot::FROZEN) & !(slot::OPEN | slot::WORKING | slot::WAITED)

@@ -42,7 +42,7 @@ mod wakers;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use crate::{HandlerId, SyncItem};
+use crate::{HResult, HandlerId, SyncItem};
 use board::Board;
 use extra::Extra;
 use index::Index;
@@ -139,6 +139,8 @@ struct Stage {
     members: Vec<u32>,
     extra: Extra,
     refused: Vec<RefusedCompletion>,
+    /// The code that completed the last round.
+    result: Option<HResult>,
 }
 
 /// What the last look for activity saw.
