@@ -9,6 +9,7 @@ mod support;
 mod traced;
 
 use std::sync::{Arc, Mutex};
+
 use std::time::Duration;
 
 use subscriber::Recorder;

@@ -14,6 +14,7 @@ mod traced;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
 use std::time::Duration;
 
 use gate::{Gate, finish, gated, goes_well, jump, named, shows_errors, succeed_in};

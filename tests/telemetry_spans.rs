@@ -9,10 +9,12 @@ mod support;
 mod traced;
 
 use std::thread;
+use std::time::Duration;
+
 use subscriber::Recorder;
-use support::{id, open, status, value};
-use syncmgr::ItemStatus;
-use traced::{blocked_at, follow, report, without_progress};
+use support::{id, items, join, open, status, value, view};
+use syncmgr::{ItemStatus, Session};
+use traced::{blocked_at, complete, follow, report, without_progress};
 
 #[test]
 fn a_worker_logs_inside_the_span_of_its_item() {
@@ -84,7 +86,7 @@ fn a_worker_opens_what_its_item_belongs_to() {
     let asked = telemetry.clone();
     let worker = thread::spawn(move || asked.span(id(1)));
     block.open();
-    let span = support::join("the worker", worker);
+    let span = join("the worker", worker);
     assert!(!span.is_disabled());
     let opened = "open item item 1 in handler".to_owned();
     assert!(
@@ -165,4 +167,70 @@ fn events_of_items_without_spans_go_to_what_they_belong_to() {
         recorder.lines()[2],
         "ERROR status in nightly: item 1: failed"
     );
+}
+
+#[test]
+fn each_item_has_one_span_however_workers_and_follower_meet() {
+    const EACH: u128 = 150;
+    const WORKERS: u128 = 4;
+    let seed = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |since| since.subsec_nanos().into());
+    println!("seed {seed}");
+    let recorder = Recorder::new();
+    let session = Session::builder()
+        .items(items(EACH * WORKERS))
+        .journal_capacity(64)
+        .build()
+        .expect("distinct items build");
+    let telemetry = without_progress().look_every(Duration::ZERO);
+    let traced = recorder.during(|| telemetry.session(&session));
+    thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let (telemetry, session, recorder) = (&telemetry, &session, &recorder);
+            let mut random = seed ^ (u64::try_from(worker).expect("it is small") << 32);
+            let mut one_in = move |many: u64| {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (random >> 33) % many == 0
+            };
+            scope.spawn(move || {
+                recorder.during(|| {
+                    for n in worker * EACH + 1..=(worker + 1) * EACH {
+                        let before = one_in(2).then(|| telemetry.span(id(n)));
+                        report(session, n, &value(1));
+                        if one_in(2) {
+                            telemetry
+                                .span(id(n))
+                                .in_scope(|| tracing::info!(target: "work", "{n}"));
+                        }
+                        if one_in(8) {
+                            thread::yield_now();
+                        }
+                        let end = if one_in(3) {
+                            ItemStatus::Failed
+                        } else {
+                            ItemStatus::Succeeded
+                        };
+                        report(session, n, &status(end));
+                        drop(before);
+                    }
+                });
+            });
+        }
+    });
+    complete(&session);
+    traced.finish();
+    assert_eq!(recorder.open().0, 0);
+    for n in 1..=EACH * WORKERS {
+        let item = recorder.span(&format!("item item {n}"));
+        let ended = view(&session, n).status.to_string();
+        assert_eq!(item.field("syncmgr.item.status"), Some(ended.as_str()));
+        assert_eq!(recorder.label(item.parent), "handler");
+    }
+    for event in recorder.events_of("work") {
+        let n = event.field("message").expect("it has one");
+        assert_eq!(recorder.label(event.parent), format!("item item {n}"));
+    }
 }
