@@ -519,3 +519,24 @@ fn items_that_are_added_while_it_runs_are_told() {
     assert_eq!(span.field("syncmgr.item.status"), Some("deleted"));
     assert!(!span.open);
 }
+
+#[test]
+fn the_handlers_line_of_text_is_told_as_progress_is() {
+    let recorder = Recorder::new();
+    let session = open(1);
+    let traced = follow(&recorder, &stepped(), &session);
+    for text in ["one", "two", "two"] {
+        assert!(session.handler_text(text).is_ok());
+        traced.look();
+    }
+    let events = recorder.events_of("syncmgr::progress");
+    let texts = events
+        .iter()
+        .filter_map(|event| event.field("syncmgr.handler.text"));
+    assert_eq!(texts.collect::<Vec<_>>(), ["one", "two"]);
+    traced.finish();
+    let session = open(1);
+    assert!(session.handler_text("three").is_ok());
+    follow(&recorder, &without_progress(), &session).finish();
+    assert_eq!(recorder.events_of("syncmgr::progress").len(), events.len());
+}

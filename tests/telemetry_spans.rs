@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use subscriber::Recorder;
-use support::{id, items, join, open, status, value, view};
+use support::{driven, id, items, join, open, start_round, status, value, view};
 use syncmgr::{ItemStatus, Session};
 use traced::{blocked_at, complete, follow, report, without_progress};
 
@@ -233,4 +233,31 @@ fn each_item_has_one_span_however_workers_and_follower_meet() {
         let n = event.field("message").expect("it has one");
         assert_eq!(recorder.label(event.parent), format!("item item {n}"));
     }
+}
+
+#[test]
+fn the_work_of_a_retry_is_given_a_new_span() {
+    let recorder = Recorder::new();
+    let session = driven(1);
+    let telemetry = without_progress();
+    let traced = follow(&recorder, &telemetry, &session);
+    for end in [ItemStatus::Failed, ItemStatus::Succeeded] {
+        start_round(&session, &[id(1)]);
+        let span = telemetry.span(id(1));
+        report(&session, 1, &value(1));
+        report(&session, 1, &status(end));
+        drop(span);
+        assert!(telemetry.span(id(1)).is_disabled(), "it is over");
+        complete(&session);
+        traced.look();
+    }
+    session.release();
+    traced.finish();
+    let spans = recorder.spans_of("item item 1");
+    let told: Vec<_> = spans
+        .iter()
+        .map(|span| span.field("syncmgr.item.status"))
+        .collect();
+    assert_eq!(told, [Some("failed"), Some("succeeded")]);
+    assert_eq!(recorder.open().0, 0);
 }

@@ -36,8 +36,8 @@
 //!
 //! What is known only at the end is recorded just before the span is closed. What failed has `otel.status_code` `ERROR` and the
 //! reason in `otel.status_description`, by which `tracing-opentelemetry` marks it: an item by its status, a handler where its
-//! result is a failure, it broke the contract or an item of it failed, a run where a handler did. Names are the same for every item, as OpenTelemetry asks of
-//! span names; numbers are signed and end at `i64::MAX`, since it knows no others.
+//! result is a failure, it broke the contract or an item of it failed, a run where a handler did. Span names are the same for
+//! every item, as OpenTelemetry asks; numbers are signed and end at `i64::MAX`, since it knows no others.
 //!
 //! Events, each in the span of what it is about; for an item that is not in work, that is its handler's:
 //!
@@ -47,7 +47,7 @@
 //! | `syncmgr::status` | `DEBUG`; `ERROR` for `Failed` | an item has another status |
 //! | `syncmgr::cancel` | `INFO`; `WARN` for everything | an item, or everything, is cancelled |
 //! | `syncmgr::phase` | `DEBUG` | the session has another [phase](crate::Phase) |
-//! | `syncmgr::progress` | `TRACE`; `DEBUG` for the sums of the session or run | values that have changed: see [`progress_every`](Telemetry::progress_every) |
+//! | `syncmgr::progress` | `TRACE`; `DEBUG` for the sums of the session or run and for the handler's own line of text | what has changed of it: see [`progress_every`](Telemetry::progress_every) |
 //!
 //! Targets begin with `syncmgr`, so that a filter takes all of it (`syncmgr=info`) or a part: `syncmgr::item=off` leaves out the
 //! spans of items, and their events go to the handler's.
@@ -66,8 +66,8 @@
 //! - A retry is told by a new span: a span that is closed cannot be opened again, and the attempts have a length, a status and
 //!   values each. Where an item fails and begins again between two looks, its span goes on; where the new attempt fails as the
 //!   old one did between two looks, it is not told.
-//! - An item that is left out before its work began has no span, only an event. Spans, texts and values are kept of the items in work. Of
-//!   one that is over its id and last status are kept: by them it is told once.
+//! - An item that is left out before its work began has no span, only an event. So spans, and what was told of them, are kept of
+//!   the items in work. Of one that is over its id and last status are kept, by which it is told once, and its share of the sums.
 //!
 //! # Logging inside an item
 //!
@@ -203,16 +203,17 @@ impl Telemetry {
         self
     }
 
-    /// How often the progress of one item is told, and how often that of the whole session or run, at most: once a second, unless
-    /// this says otherwise. What did not change is not told. With `Duration::ZERO` it is told in every look,
-    /// with `Duration::MAX` never.
+    /// How often the progress of one item is told, and how often that of the whole session or run and the handler's line of text,
+    /// at most: once a second, unless this says otherwise. What did not change is not told. With `Duration::ZERO` it is told in
+    /// every look, with `Duration::MAX` never.
     pub fn progress_every(mut self, every: Duration) -> Self {
         self.progress_every = every;
         self
     }
 
-    /// How long the follower rests between two looks: 20 ms, unless this says otherwise. So late may a span be opened or closed. A look
-    /// costs what is in work or has changed. With `Duration::MAX` the follower looks when it is [told to](Traced::look).
+    /// How long the follower rests between two looks: 20 ms, unless this says otherwise. So late may a span be opened or closed. A
+    /// look costs what is in work or has changed. With `Duration::ZERO` the follower never rests; with `Duration::MAX` it looks
+    /// when it is [told to](Traced::look).
     pub fn look_every(mut self, every: Duration) -> Self {
         self.look_every = every;
         self
@@ -243,15 +244,16 @@ impl Telemetry {
         Traced::follow(Teller::new(tree, self.progress_every), self.look_every)
     }
 
-    /// The span of an item whose work has not ended, in any session or run that is told by this or a clone of it: for the work to enter, so that what
-    /// it logs by `tracing` is in it. The item's span is opened if it is not yet, and the handler's and the run's with it.
+    /// The span of an item whose work has not ended, in any session or run that is told by this or a clone of it: for the work to
+    /// enter, so that what it logs by `tracing` is in it. The item's span is opened if it is not yet, and the handler's and the
+    /// run's with it.
     ///
     /// A disabled span, which may be entered all the same, is answered for an item that is over or is not told, and to a
     /// subscriber that asks while it is called. Where several
     /// handlers know an item of this id, ask by [`span_in`](Self::span_in).
     ///
-    /// It calls the subscriber, on this thread, and waits for the follower where that is just opening the same span: so long does a
-    /// slow subscriber hold up whoever asks. What it answers keeps the span open.
+    /// It calls the subscriber, on this thread, and waits for the follower where that is just opening the same span: so long does
+    /// a slow subscriber hold up whoever asks. What it answers keeps the span open.
     #[must_use = "what is logged is in the span only while it is entered"]
     pub fn span(&self, item: ItemId) -> Span {
         self.find(None, item)

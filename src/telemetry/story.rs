@@ -26,6 +26,8 @@ pub(super) struct Story {
     progress_every: Duration,
     phase: Option<Phase>,
     cancelled: bool,
+    text: String,
+    text_pace: Pace,
     /// The items in work, and those that a worker has opened a span for.
     open: HashMap<ItemId, Told, RandomState>,
     /// How those ended that are over. All that is kept of them: by it an item that is listed once more, as after an overrun of
@@ -93,7 +95,12 @@ impl Outcome {
 }
 
 impl Story {
-    pub(super) fn new(tree: &Arc<Tree>, handler: Arc<Handler>, progress_every: Duration) -> Self {
+    pub(super) fn new(
+        tree: &Arc<Tree>,
+        handler: Arc<Handler>,
+        progress_every: Duration,
+        now: Instant,
+    ) -> Self {
         Self {
             place: tree.place(&handler),
             tree: Arc::clone(tree),
@@ -101,6 +108,8 @@ impl Story {
             progress_every,
             phase: None,
             cancelled: false,
+            text: String::new(),
+            text_pace: Pace::new(progress_every, now),
             open: HashMap::default(),
             ended: HashMap::default(),
             cancels: HashSet::default(),
@@ -126,6 +135,7 @@ impl Story {
             self.phase(changes.phase());
         }
         self.cancel_of_all();
+        self.text(now);
         for entry in changes.log() {
             self.log(entry);
         }
@@ -203,6 +213,26 @@ impl Story {
                 "{phase}"
             );
         });
+    }
+
+    /// The handler's own line of text.
+    fn text(&mut self, now: Instant) {
+        let session = self.handler.session();
+        let text = session.map(|session| session.progress_text());
+        let text = text.unwrap_or_default();
+        if text == self.text || !self.text_pace.is_due(now) {
+            return;
+        }
+        contained(|| {
+            event!(
+                target: super::PROGRESS,
+                parent: self.place.span(),
+                Level::DEBUG,
+                syncmgr.handler.text = text.as_str(),
+                "{text}"
+            );
+        });
+        self.text = text;
     }
 
     fn cancel_of_all(&mut self) {

@@ -60,7 +60,7 @@ impl Teller {
                 let changes = observer.look();
                 let totals = observer.totals();
                 let id = id_of(observer.session());
-                if let Some(story) = self.story(id) {
+                if let Some(story) = self.story(id, now) {
                     story.tell(&changes, now);
                 }
                 self.progress(totals, now);
@@ -70,7 +70,7 @@ impl Teller {
                 let changes = observer.look();
                 let run = run.clone();
                 for (id, changes) in &changes.sessions {
-                    if let Some(story) = self.story(*id) {
+                    if let Some(story) = self.story(*id, now) {
                         story.tell(changes, now);
                     }
                 }
@@ -79,7 +79,7 @@ impl Teller {
                     let report = run.handler(*id);
                     let outcome = report.as_ref().map(Outcome::of_report);
                     // One that was let go before it told anything is told here.
-                    self.story(*id);
+                    self.story(*id, now);
                     self.end(*id, &outcome.unwrap_or(Outcome::UNKNOWN), now);
                 }
                 changes.is_over()
@@ -87,10 +87,10 @@ impl Teller {
         }
     }
 
-    fn story(&mut self, id: HandlerId) -> Option<&mut Story> {
+    fn story(&mut self, id: HandlerId, now: Instant) -> Option<&mut Story> {
         if !self.stories.contains_key(&id) {
             let handler = self.tree.handler(id)?;
-            let story = Story::new(&self.tree, handler, self.progress_every);
+            let story = Story::new(&self.tree, handler, self.progress_every, now);
             self.stories.insert(id, story);
         }
         self.stories.get_mut(&id)
