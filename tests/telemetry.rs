@@ -461,6 +461,25 @@ fn a_retry_is_a_new_span() {
 }
 
 #[test]
+fn a_retry_that_was_seen_waiting_is_told_however_it_ends() {
+    let recorder = Recorder::new();
+    let session = driven(1);
+    let traced = follow(&recorder, &without_progress(), &session);
+    for _ in 0..2 {
+        start_round(&session, &ids(1));
+        traced.look();
+        report(&session, 1, &status(ItemStatus::Failed));
+        complete(&session);
+        traced.look();
+    }
+    session.release();
+    traced.finish();
+    assert_eq!(recorder.spans_of("item item 1").len(), 2);
+    let handler = recorder.span("handler");
+    assert_eq!(handler.field("syncmgr.handler.failed"), Some("1"));
+}
+
+#[test]
 fn a_retry_between_two_looks_is_told_as_far_as_it_shows() {
     let recorder = Recorder::new();
     let session = driven(3);

@@ -69,6 +69,7 @@ fn a_journal_that_was_overrun_loses_no_item_and_tells_none_twice() {
         .build()
         .expect("distinct items build");
     let traced = follow(&recorder, &without_progress(), &session);
+    assert_eq!(session.cancel_item(id(95)), Ok(()));
     for n in 1..=90 {
         report(&session, n, &value(1));
         let end = if n % 2 == 0 {
@@ -104,6 +105,7 @@ fn a_journal_that_was_overrun_loses_no_item_and_tells_none_twice() {
         }
     }
     assert_eq!(recorder.events_of("syncmgr::status").len(), 90);
+    assert_eq!(recorder.events_of("syncmgr::cancel").len(), 1);
     assert_eq!(recorder.events_of("syncmgr::log").len(), 2);
     assert_eq!(
         recorder.span("handler").field("syncmgr.handler.failed"),
