@@ -197,14 +197,30 @@ fn shared(threads: usize) {
 
 fn p6() {
     let session = session(1_000);
-    // All of them in work, so that the observer has 1,000 to look at.
-    let reporters: Vec<_> = (1..=1_000).map(|n| reporter(&session, n)).collect();
+    let mut cursor = session.snapshot().cursor;
+    let (ratio, looks) = watched(&session, || {
+        let changes = session.changes(cursor);
+        assert_eq!(black_box(changes.items().len()), 1_000);
+        cursor = changes.cursor();
+    });
+    row(
+        "P6",
+        &format!("P1 with an observer of 1,000 items at 60 Hz ({looks} looks), against without"),
+        &ratio,
+        1.03,
+    );
+    #[cfg(feature = "tracing")]
+    p6_traced();
+}
+
+/// P1 on one of the session's 1,000 items, all of them in work, while another thread looks 60 times a second, against the same
+/// while it does not. And how often it has looked.
+fn watched(session: &Arc<Session>, mut look: impl FnMut() + Send) -> (Ratio, u64) {
+    let reporters: Vec<_> = (1..=1_000).map(|n| reporter(session, n)).collect();
     for reporter in &reporters {
         let _ = reporter.set(1);
     }
-    let Some(mine) = reporters.first() else {
-        return;
-    };
+    let mine = &reporters[0];
     // Rounds of some frames each, or a round would see a part of one.
     let round = || {
         let start = Instant::now();
@@ -219,13 +235,10 @@ fn p6() {
     let looks = AtomicU64::new(0);
     let ratio = thread::scope(|scope| {
         let observer = scope.spawn(|| {
-            let mut cursor = session.snapshot().cursor;
             while !over.load(Ordering::Relaxed) {
                 thread::park_timeout(Duration::from_nanos(1_000_000_000 / 60));
                 if watched.load(Ordering::Relaxed) {
-                    let changes = session.changes(cursor);
-                    assert_eq!(black_box(changes.items().len()), 1_000);
-                    cursor = changes.cursor();
+                    look();
                     looks.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -245,11 +258,29 @@ fn p6() {
         observer.thread().unpark();
         ratio
     });
+    (ratio, looks.into_inner())
+}
+
+/// P6 with what the feature `tracing` brings: a follower that tells all it sees to a subscriber that counts it. It looks when the
+/// observer's thread of P6 would.
+#[cfg(feature = "tracing")]
+fn p6_traced() {
+    use syncmgr::telemetry::Telemetry;
+
+    let counted = traced::Counter::default();
+    let subscriber = tracing::Dispatch::new(counted.clone());
+    let telemetry = Telemetry::new()
+        .look_every(Duration::MAX)
+        .progress_every(Duration::from_millis(100));
+    let session = session(1_000);
+    let traced = tracing::dispatcher::with_default(&subscriber, || telemetry.session(&session));
+    let (ratio, looks) = watched(&session, || traced.look());
+    traced.finish();
     row(
         "P6",
         &format!(
-            "P1 with an observer of 1,000 items at 60 Hz ({} looks), against without",
-            looks.load(Ordering::Relaxed)
+            "P1 with `telemetry` of 1,000 items at 60 Hz ({looks} looks, {} spans and events), against without",
+            counted.count()
         ),
         &ratio,
         1.03,
@@ -325,6 +356,49 @@ fn p6_drawn() {
 
 #[cfg(not(feature = "indicatif"))]
 fn p6_drawn() {}
+
+#[cfg(feature = "tracing")]
+mod traced {
+    //! A subscriber that wants everything, and counts it.
+
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    /// `Relaxed`: it orders nothing.
+    #[derive(Clone, Default)]
+    pub struct Counter(Arc<AtomicU64>);
+
+    impl Counter {
+        pub fn count(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Subscriber for Counter {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(self.0.fetch_add(1, Ordering::Relaxed) + 1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+}
 
 fn p7() {
     const COUNT: u128 = 1_000_000;

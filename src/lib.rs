@@ -46,6 +46,7 @@
 //! | `testing` | the module `testing`; no dependency |
 //! | `serde` | `Serialize` and `Deserialize` for what a user sees, and the module `json`: documents with a version, and a session as a stream of lines; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
 //! | `indicatif` | the module `render`: bars on a terminal, or plain lines. Brings `indicatif` and `console` |
+//! | `tracing` | the module `telemetry`: runs, handlers and items as spans, what happens to them as events. Brings `tracing` |
 //!
 //! # A first program
 //!
@@ -125,6 +126,7 @@
 //! | `testing` (feature) | the kit that proves a handler obeys the rules above |
 //! | `json` (feature `serde`) | documents with a version, and streams, of what the floors below tell |
 //! | `render` (feature `indicatif`) | bars and plain lines of a session or a run |
+//! | `telemetry` (feature `tracing`) | tells a session or a run to the `tracing` ecosystem |
 //! | manager, [`per_item`] | [`run_handler`], [`SyncManager`]; the easy way to a handler |
 //! | session | [`Session`], the in-memory host, and what observers, drivers and workers use of it |
 //! | contract | ids, values, flags, reports, answers, errors and the two traits: no locks, no I/O, no state |
@@ -143,6 +145,9 @@ pub mod per_item;
 #[cfg_attr(docsrs, doc(cfg(feature = "indicatif")))]
 pub mod render;
 mod session;
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub mod telemetry;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;

@@ -472,3 +472,38 @@ fn what_is_cancelled_before_its_turn_is_over_at_once() {
     assert_eq!(counts(changes.progress), (1, 1, 1));
     assert_eq!(changes.ended, [handler_id(2)]);
 }
+
+#[test]
+fn what_a_handler_told_about_itself_is_known_once_it_has() {
+    let manager = SyncManager::new().concurrency(1);
+    let records = Records::default();
+    let gates = [Gate::new(), Gate::new()];
+    let of_each = gates.clone();
+    records.register_made(&manager, 1, move |time| {
+        let gate = &of_each[time - 1];
+        let script = Script::new().name(&format!("time {time}"));
+        script.sync_item(named(1)).synchronize(gated(id(1), gate))
+    });
+    let name = |run: &Run| run.info(handler_id(1)).map(|info| info.name.to_string());
+    let first = manager.update_all();
+    gates[0].reached();
+    let (second, third) = (manager.update_all(), manager.update_all());
+    assert_eq!(name(&first).as_deref(), Some("time 1"));
+    assert_eq!(name(&second), None, "it waits");
+    gates[0].open();
+    gates[1].reached();
+    assert_eq!(name(&second).as_deref(), Some("time 2"));
+    assert_eq!(
+        name(&third).as_deref(),
+        Some("time 2"),
+        "one run does for both"
+    );
+    gates[1].open();
+    for run in [&first, &second, &third] {
+        goes_well(run);
+    }
+    assert_eq!(name(&first).as_deref(), Some("time 1"));
+    assert_eq!(name(&third).as_deref(), Some("time 2"));
+    assert_eq!(first.info(handler_id(2)), None);
+    records.judge();
+}

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use syncmgr::{
-    CallbackError, Completion, ErrorOutcome, HResult, HostEvent, ItemStatus, Phase, ProgressUpdate,
-    PropertiesOutcome, Session, SyncCallback, Verdict,
+    CallbackError, Completion, ErrorOutcome, HResult, HandlerId, HostEvent, ItemStatus, Phase,
+    ProgressUpdate, PropertiesOutcome, Session, SyncCallback, Verdict,
 };
 
 use support::{Stage, driven, id, ids, join, start_round, status, synchronizing, value, view};
@@ -442,4 +442,35 @@ fn a_completion_counts_once_in_each_round() {
         ];
         assert_eq!(events(&session), expected, "round {round}");
     }
+}
+
+#[test]
+fn a_round_leaves_the_code_that_completed_it() {
+    let session = driven(1);
+    assert_eq!(session.result(), None);
+    assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
+    assert_eq!(
+        session.prepare_for_sync_completed(HResult::E_ACCESSDENIED),
+        Ok(())
+    );
+    assert_eq!(session.result(), Some(HResult::E_ACCESSDENIED));
+    start_round(&session, &ids(1));
+    assert_eq!(session.result(), None, "a prepare with S_OK ends nothing");
+    assert_eq!(session.synchronize_completed(HResult::S_FALSE), Ok(()));
+    let second = session.synchronize_completed(HResult::E_FAIL);
+    assert_eq!(second, Err(CallbackError::WrongPhase));
+    assert_eq!(session.result(), Some(HResult::S_FALSE), "the first counts");
+    session.release();
+    assert_eq!(session.result(), Some(HResult::S_FALSE));
+}
+
+#[test]
+fn a_session_knows_the_handler_that_it_was_built_for() {
+    assert_eq!(driven(1).handler(), None);
+    let id = HandlerId::from_u128(7);
+    let session = Session::builder().handler(id).build();
+    assert_eq!(
+        session.map(|session| session.handler()).ok(),
+        Some(Some(id))
+    );
 }

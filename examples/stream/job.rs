@@ -59,7 +59,7 @@ type Paths = std::collections::HashMap<ItemId, PathBuf>;
 fn count_in(
     paths: Paths,
     pace: Option<u32>,
-) -> impl Fn(&Work<'_>) -> Result<(), per_item::Error> + Send + Sync {
+) -> impl Fn(&Work) -> Result<(), per_item::Error> + Send + Sync {
     move |work| {
         let path = paths.get(&work.item().id).ok_or("it was not listed")?;
         let mut file = File::open(path)?;
@@ -71,7 +71,7 @@ fn count_in(
     }
 }
 
-fn count(work: &Work<'_>, file: &mut File, pace: Option<u32>) -> Result<u64, per_item::Error> {
+fn count(work: &Work, file: &mut File, pace: Option<u32>) -> Result<u64, per_item::Error> {
     let begun = Instant::now();
     let mut piece = vec![0; 64 << 10];
     let most = pace.map_or(piece.len(), |pace| {

@@ -11,7 +11,9 @@ use super::news::{News, Readers};
 use super::watch::Watch;
 use super::{Fault, HandlerReport};
 use crate::session::{Connections, Phase, Session, wake};
-use crate::{CallbackError, HResult, HandlerId, InvokeFlags, ItemId, SyncFlags, SyncHandler};
+use crate::{
+    CallbackError, HResult, HandlerId, HandlerInfo, InvokeFlags, ItemId, SyncFlags, SyncHandler,
+};
 
 /// Makes a handler for each run.
 pub(super) type Make = dyn Fn() -> Arc<dyn SyncHandler> + Send + Sync;
@@ -282,6 +284,20 @@ impl Part {
             }
         };
         leader.session() // a leader has no leader
+    }
+
+    /// What its handler told about itself.
+    pub(super) fn info(&self) -> Option<HandlerInfo> {
+        let (told, leader) = {
+            let state = self.state.lock();
+            let report = state.report.as_ref();
+            let told = report.and_then(|report| report.info.clone());
+            (told, state.leader.clone())
+        };
+        told.or_else(|| match leader {
+            Some(leader) => leader.info(), // a leader has no leader
+            None => self.watch.seen().info,
+        })
     }
 
     /// Cancels everything; answers whether the part had begun.

@@ -12,7 +12,7 @@ use super::part::Part;
 use super::pool::ensure_workers;
 use super::{HandlerReport, RunObserver, RunProgress};
 use crate::session::{ItemView, Phase, Session};
-use crate::{CallbackError, HandlerId, ItemId};
+use crate::{CallbackError, HandlerId, HandlerInfo, ItemId};
 
 /// A run of several handlers, started by a [`SyncManager`](crate::SyncManager).
 ///
@@ -64,6 +64,12 @@ impl Run {
     #[must_use]
     pub fn session(&self, handler: HandlerId) -> Option<Arc<Session>> {
         self.part(handler)?.session()
+    }
+
+    /// What one handler told about itself, once it has: before its session is there.
+    #[must_use]
+    pub fn info(&self, handler: HandlerId) -> Option<HandlerInfo> {
+        self.part(handler)?.info()
     }
 
     fn part(&self, handler: HandlerId) -> Option<&Arc<Part>> {

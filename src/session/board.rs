@@ -190,6 +190,10 @@ impl Board {
         }
     }
 
+    pub(super) fn handler(&self) -> Option<HandlerId> {
+        self.handler
+    }
+
     pub(super) fn phase(&self) -> Phase {
         self.state.lock().phase
     }

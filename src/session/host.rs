@@ -287,6 +287,7 @@ impl Session {
             }
         }
         stage.begun = true;
+        stage.result = None;
         stage.members = members;
         for item in items {
             stage.extra.requests.remove(*item);
@@ -455,6 +456,7 @@ impl Session {
         };
         let mut waiting = Vec::new();
         if next == Phase::Completed {
+            stage.result = Some(result);
             for number in self.round(&stage) {
                 self.change(number, |flags| {
                     (flags | slot::FROZEN) & !(slot::OPEN | slot::WORKING | slot::WAITED)

@@ -44,7 +44,7 @@ mod wakers;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use crate::{HandlerId, SyncItem};
+use crate::{HResult, HandlerId, SyncItem};
 use board::Board;
 use extra::Extra;
 use index::Index;
@@ -144,6 +144,8 @@ struct Stage {
     members: Vec<u32>,
     extra: Extra,
     refused: Vec<RefusedCompletion>,
+    /// The code that completed the last round.
+    result: Option<HResult>,
 }
 
 /// What the last look for activity saw.

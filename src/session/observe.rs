@@ -5,13 +5,26 @@ use std::time::Duration;
 
 use super::view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 use super::{Phase, Session, slot};
-use crate::ItemId;
+use crate::{HResult, HandlerId, ItemId};
 
 impl Session {
     /// The phase.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.board.phase()
+    }
+
+    /// The handler that the session is for, where it was [built for one](crate::SessionBuilder::handler).
+    #[must_use]
+    pub fn handler(&self) -> Option<HandlerId> {
+        self.board.handler()
+    }
+
+    /// What the last round came to: the code of its `synchronize_completed`, or of a prepare that was completed with
+    /// anything but `S_OK`. None until then.
+    #[must_use]
+    pub fn result(&self) -> Option<HResult> {
+        self.stage.lock().result
     }
 
     /// One consistent look at an item, or none where the session does not know it.

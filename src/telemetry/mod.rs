@@ -1,0 +1,282 @@
+//! Tells a session or a run to the [`tracing`] ecosystem: what works as spans, what happens as events (feature `tracing`).
+//!
+//! A program that logs by `tracing` has its subscriber already. One line beside the run and the subscriber sees it:
+//!
+//! ```
+//! use syncmgr::telemetry::Telemetry;
+//! # use std::sync::Arc;
+//! # use syncmgr::{HandlerId, Registration, SyncHandler, SyncManager};
+//! # #[cfg(feature = "testing")]
+//! # fn mail() -> Arc<dyn SyncHandler> { syncmgr::testing::Script::new().handler() }
+//! # #[cfg(feature = "testing")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let manager = SyncManager::new();
+//! # manager.register(HandlerId::from_u128(1), Registration::new(), mail)?;
+//!
+//! let run = manager.update_all();
+//! let traced = Telemetry::new().run(&run);
+//! let report = run.wait();
+//! traced.finish(); // everything is told
+//! # assert!(report.is_success());
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "testing"))]
+//! # fn main() {}
+//! ```
+//!
+//! # What is told
+//!
+//! Spans, each with its parent, all of level `INFO`:
+//!
+//! | span | target | open | fields, beside those of OpenTelemetry |
+//! |---|---|---|---|
+//! | `syncmgr.run` | `syncmgr::run` | as long as the run, in the span that the caller of [`run`](Telemetry::run) was in | `syncmgr.run.`: `name`, `handlers`, `failed` (handlers) |
+//! | `syncmgr.handler` | `syncmgr::handler` | from its list of items to its release; for a lone session, from the call of [`session`](Telemetry::session) to its end, in the span that the caller was in | `syncmgr.handler.`: `id`, `name`, `result` (as [`HResult`](crate::HResult) prints it), `rounds`, `finished` and `failed` (items) |
+//! | `syncmgr.item` | `syncmgr::item` | from the item's first value or status to its final one | `syncmgr.item.`: `id`, `name`, `status`, `value`, `max`, `text` |
+//!
+//! What is known only at the end is recorded just before the span is closed. What failed has `otel.status_code` `ERROR` and the
+//! reason in `otel.status_description`, by which `tracing-opentelemetry` marks it: an item by its status, a handler where its
+//! result is a failure, it broke the contract or an item of it failed, a run where a handler did. Span names are the same for
+//! every item, as OpenTelemetry asks; numbers are signed and end at `i64::MAX`, since it knows no others.
+//!
+//! Events, each in the span of what it is about; for an item that is not in work, that is its handler's:
+//!
+//! | target | level | what |
+//! |---|---|---|
+//! | `syncmgr::log` | by [`LogLevel`](crate::LogLevel): `ERROR`, `WARN`, `INFO` | an entry of the log, with the time at which it was logged |
+//! | `syncmgr::status` | `DEBUG`; `ERROR` for `Failed` | an item has another status |
+//! | `syncmgr::cancel` | `INFO`; `WARN` for everything | an item, or everything, is cancelled |
+//! | `syncmgr::phase` | `DEBUG` | the session has another [phase](crate::Phase) |
+//! | `syncmgr::progress` | `TRACE`; `DEBUG` for the sums of the session or run and for the handler's own line of text | what has changed of it: see [`progress_every`](Telemetry::progress_every) |
+//!
+//! Targets begin with `syncmgr`, so that a filter takes all of it (`syncmgr=info`) or a part: `syncmgr::item=off` leaves out the
+//! spans of items, and their events go to the handler's.
+//!
+//! # How it is told
+//!
+//! A thread of its own reads by an [`Observer`](crate::Observer) or a [`RunObserver`](crate::RunObserver) and calls the
+//! subscriber. So a report costs what it did, and a subscriber that is slow, or blocks for ever, never holds up a worker. It is
+//! the subscriber, and the current span, of the thread that called [`session`](Telemetry::session) or [`run`](Telemetry::run);
+//! the parents are told to the subscriber, no span is entered. A subscriber that panics loses what it was just told, and the
+//! follower goes on.
+//!
+//! - What lies between two looks ([`look_every`](Telemetry::look_every)) is told by the second, so times of spans and events are
+//!   late by as much. An item that begins and ends between two has a span of no length. Of several statuses the last is told.
+//! - The same where the follower falls behind the session's journal: no item, status or log entry is lost by that, nor told twice.
+//! - A retry is told by a new span: a span that is closed cannot be opened again, and the attempts have a length, a status and
+//!   values each. Where an item fails and begins again between two looks, its span goes on; where the new attempt fails as the
+//!   old one did between two looks, it is not told.
+//! - An item that is left out before its work began has no span, only an event. So spans, and what was told of them, are kept of
+//!   the items in work. Of one that is over its id and last status are kept, by which it is told once, and its share of the sums.
+//!
+//! # Logging inside an item
+//!
+//! What the work of an item logs by `tracing::info!` belongs into the item's span. [`span`](Telemetry::span) answers it, and
+//! opens it if the follower has not yet:
+//!
+//! ```
+//! use syncmgr::per_item::{Handler, from_items};
+//! use syncmgr::telemetry::Telemetry;
+//! use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
+//!
+//! let telemetry = Telemetry::new();
+//! let items = [SyncItem::new(ItemId::from_u128(1), "letters".parse()?)];
+//! let told = telemetry.clone();
+//! let work = from_items(items, move |work| {
+//!     let _in = told.span(work.item().id).entered();
+//!     tracing::info!("in the span of the item");
+//!     Ok(())
+//! });
+//! let handler = Handler::new("Mail".parse()?, work).build();
+//! let options = RunOptions::new().on_session(move |session| telemetry.session(&session).detach());
+//! assert!(run_handler(handler, options).is_success());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Both have a part in the span: it is closed when the follower has seen the item's final status, and the work has let go what
+//! it was given. Here the worker calls the subscriber, so one that blocks does hold up this worker, as it would in
+//! `tracing::info!`.
+//!
+//! # A fleet that reports to one place
+//!
+//! A span that says what it is about, what came of it and who its parent is, is what OpenTelemetry collects. With
+//! `tracing-opentelemetry` each machine sends its runs to one collector, under its own name:
+//!
+//! ```text
+//! let provider = SdkTracerProvider::builder()
+//!     .with_batch_exporter(opentelemetry_otlp::SpanExporter::builder().with_tonic().build()?)
+//!     .with_resource(
+//!         Resource::builder()
+//!             .with_service_name("backup")
+//!             .with_attribute(KeyValue::new("host.name", host))
+//!             .build(),
+//!     )
+//!     .build();
+//! tracing_subscriber::registry()
+//!     .with(EnvFilter::new("syncmgr=debug"))
+//!     .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("syncmgr")))
+//!     .init();
+//!
+//! let run = manager.update_all();
+//! let traced = Telemetry::new().name("nightly").run(&run);
+//! let report = run.wait();
+//! traced.finish();      // all spans are closed, and so exported
+//! provider.shutdown()?; // and sent
+//! ```
+//!
+//! The layer marks a span as failed at every event of level `ERROR` in it, so also an item that logged an error and succeeded
+//! after it.
+
+mod opened;
+mod pace;
+mod story;
+mod teller;
+mod traced;
+mod tree;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tracing::Span;
+
+use crate::{HandlerId, ItemId, Run, Session};
+use teller::Teller;
+use tree::{Source, Tree};
+
+pub use traced::Traced;
+
+const TARGET: &str = "syncmgr";
+const RUN: &str = "syncmgr::run";
+const HANDLER: &str = "syncmgr::handler";
+const ITEM: &str = "syncmgr::item";
+const LOG: &str = "syncmgr::log";
+const STATUS: &str = "syncmgr::status";
+const CANCEL: &str = "syncmgr::cancel";
+const PHASE: &str = "syncmgr::phase";
+const PROGRESS: &str = "syncmgr::progress";
+
+/// A number as OpenTelemetry knows it.
+fn number(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// How sessions and runs are told, and where workers ask for the spans of their items.
+///
+/// It is a cheap handle: clones know the sessions and runs of each other, so a handler can have one before there is a run.
+///
+/// ```
+/// use std::time::Duration;
+/// use syncmgr::telemetry::Telemetry;
+///
+/// let telemetry = Telemetry::new()
+///     .name("nightly")
+///     .progress_every(Duration::from_secs(10))
+///     .look_every(Duration::from_millis(5));
+/// # let _ = telemetry;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it tells nothing until `session` or `run`"]
+pub struct Telemetry {
+    name: Option<String>,
+    progress_every: Duration,
+    look_every: Duration,
+    /// What is followed now. Locked for a look at the list only.
+    trees: Arc<Mutex<Vec<Weak<Tree>>>>,
+}
+
+impl Telemetry {
+    /// Progress is told once a second, and looks are taken 50 times a second.
+    pub fn new() -> Self {
+        Self {
+            name: None,
+            progress_every: Duration::from_secs(1),
+            look_every: Duration::from_millis(20),
+            trees: Arc::default(),
+        }
+    }
+
+    /// What the run is called, or the handler of a lone session, which nobody else tells: `syncmgr.run.name` and
+    /// `syncmgr.handler.name`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How often the progress of one item is told, and how often that of the whole session or run and the handler's line of text,
+    /// at most: once a second, unless this says otherwise. What did not change is not told. With `Duration::ZERO` it is told in
+    /// every look, with `Duration::MAX` never.
+    pub fn progress_every(mut self, every: Duration) -> Self {
+        self.progress_every = every;
+        self
+    }
+
+    /// How long the follower rests between two looks: 20 ms, unless this says otherwise. So late may a span be opened or closed. A
+    /// look costs what is in work or has changed. With `Duration::ZERO` the follower never rests; with `Duration::MAX` it looks
+    /// when it is [told to](Traced::look).
+    pub fn look_every(mut self, every: Duration) -> Self {
+        self.look_every = every;
+        self
+    }
+
+    /// Tells a session: one that a tool reports into, or that of [`run_handler`](crate::run_handler), as
+    /// [`on_session`](crate::RunOptions::on_session) gives it.
+    ///
+    /// What has happened already is told first. The subscriber and the current span are those of this thread.
+    pub fn session(&self, session: &Arc<Session>) -> Traced {
+        self.follow(Source::Session(Arc::clone(session)))
+    }
+
+    /// Tells a run of a [`SyncManager`](crate::SyncManager), with all its handlers.
+    ///
+    /// What has happened already is told first. The subscriber and the current span are those of this thread.
+    pub fn run(&self, run: &Run) -> Traced {
+        self.follow(Source::Run(run.clone()))
+    }
+
+    fn follow(&self, source: Source) -> Traced {
+        let tree = Tree::of_this_thread(source, self.name.clone());
+        {
+            let mut trees = self.trees.lock();
+            trees.retain(|tree| tree.strong_count() > 0);
+            trees.push(Arc::downgrade(&tree));
+        }
+        Traced::follow(Teller::new(tree, self.progress_every), self.look_every)
+    }
+
+    /// The span of an item whose work has not ended, in any session or run that is told by this or a clone of it: for the work to
+    /// enter, so that what it logs by `tracing` is in it. The item's span is opened if it is not yet, and the handler's and the
+    /// run's with it.
+    ///
+    /// A disabled span, which may be entered all the same, is answered for an item that is over or is not told, and to a
+    /// subscriber that asks while it is called. Where several
+    /// handlers know an item of this id, ask by [`span_in`](Self::span_in).
+    ///
+    /// It calls the subscriber, on this thread, and waits for the follower where that is just opening the same span: so long does
+    /// a slow subscriber hold up whoever asks. What it answers keeps the span open.
+    #[must_use = "what is logged is in the span only while it is entered"]
+    pub fn span(&self, item: ItemId) -> Span {
+        self.find(None, item)
+    }
+
+    /// As [`span`](Self::span), of an item of this handler.
+    #[must_use = "what is logged is in the span only while it is entered"]
+    pub fn span_in(&self, handler: HandlerId, item: ItemId) -> Span {
+        self.find(Some(handler), item)
+    }
+
+    fn find(&self, handler: Option<HandlerId>, item: ItemId) -> Span {
+        let trees: Vec<Arc<Tree>> = {
+            let trees = self.trees.lock();
+            trees.iter().filter_map(Weak::upgrade).collect()
+        };
+        let mut found = trees.iter().filter_map(|tree| tree.span(handler, item));
+        found.next().unwrap_or_else(Span::none)
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
