@@ -9,17 +9,19 @@ use std::thread;
 
 use parking_lot::Mutex;
 
-use super::PerItem;
-use super::queue::Queue;
-use super::round::Round;
-use super::work::Desk;
+use super::crew::AtWork;
+use super::round::{Broken, Round, guarded};
+use super::work::{Desk, Work};
+use super::{Error, PerItem};
 use crate::{
     ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo, HandlerName, ItemId,
-    ItemList, ItemName, ItemStatus, Participation, Prepared, SyncCallback, SyncFlags, SyncHandler,
-    SyncItem,
+    ItemList, ItemName, ItemStatus, LogLevel, Participation, Prepared, SyncCallback, SyncFlags,
+    SyncHandler, SyncItem,
 };
 
 type Order = dyn Fn(&SyncItem, &SyncItem) -> Ordering + Send + Sync;
+type Measure<P> = dyn Fn(&P, &Work<'_>) -> Result<u64, Error> + Send + Sync;
+type Finish<P> = dyn Fn(&P) -> Result<(), Error> + Send + Sync;
 
 /// Makes a [`SyncHandler`] of a [`PerItem`]: see the [module](super).
 ///
@@ -43,7 +45,10 @@ pub struct Handler<P> {
     info: HandlerInfo,
     workers: usize,
     order: Option<Box<Order>>,
+    measure: Option<Box<Measure<P>>>,
+    finish: Option<Box<Finish<P>>>,
     retry: bool,
+    wait: bool,
 }
 
 impl<P: PerItem> Handler<P> {
@@ -54,7 +59,10 @@ impl<P: PerItem> Handler<P> {
             info: HandlerInfo::new(name),
             workers: 1,
             order: None,
+            measure: None,
+            finish: None,
             retry: true,
+            wait: false,
         }
     }
 
@@ -94,6 +102,59 @@ impl<P: PerItem> Handler<P> {
         self
     }
 
+    /// How much there is to do for an item: its maximum, in the units in which its work advances. With this the host knows it
+    /// of all items before the first is begun.
+    ///
+    /// It is asked in the prepare, by as many workers as do the items, and for items that come later before their work. It
+    /// passes on what the work answers by `?`, and asks it now and then where it takes long. What it answers with an error
+    /// has no maximum until its work reports one; the error is logged as a warning.
+    ///
+    /// ```
+    /// use std::{fs, io};
+    /// use syncmgr::per_item::{Handler, from_items};
+    ///
+    /// # let items = Vec::new();
+    /// let copies = from_items(items, |work| {
+    ///     let mut source = fs::File::open(work.item().name.as_str())?;
+    ///     io::copy(&mut work.reading(&mut source), &mut io::sink())?;
+    ///     Ok(())
+    /// });
+    /// let handler = Handler::new("Copies".parse()?, copies)
+    ///     .measure(|_, work| Ok(fs::metadata(work.item().name.as_str())?.len()));
+    /// # let _ = handler.build();
+    /// # Ok::<(), syncmgr::NameError>(())
+    /// ```
+    pub fn measure(
+        mut self,
+        measure: impl Fn(&P, &Work<'_>) -> Result<u64, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.measure = Some(Box::new(measure));
+        self
+    }
+
+    /// What is to be done when all items of a round have ended, however they have. The round is complete after it; with an
+    /// error, which is logged, it has failed.
+    pub fn finish(
+        mut self,
+        finish: impl Fn(&P) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.finish = Some(Box::new(finish));
+        self
+    }
+
+    /// Whether a host that takes its callback away in the middle of the work is kept waiting until the work has ended. Then
+    /// nothing is in the making, and no call on its way, when it goes on (rule H13 to the letter).
+    ///
+    /// It is not, unless this says otherwise: the work is refused its next report, and ends after that. For work that may
+    /// hang, such as on a server that does not answer, that is what a host wants which gives it up after a deadline.
+    ///
+    /// Threads of the work's own are not known here: a host must not take the callback away from inside an answer to one of
+    /// them.
+    pub fn wait_for_work(mut self, wait: bool) -> Self {
+        self.wait = wait;
+        self
+    }
+
     /// The handler.
     #[must_use]
     pub fn build(self) -> Arc<dyn SyncHandler> {
@@ -102,7 +163,11 @@ impl<P: PerItem> Handler<P> {
             info: self.info,
             workers: self.workers,
             order: self.order,
+            measure: self.measure,
+            finish: self.finish,
             retry: self.retry,
+            wait: self.wait,
+            at_work: Arc::default(),
             state: Mutex::new(State::default()),
         })
     }
@@ -114,6 +179,7 @@ impl<P> fmt::Debug for Handler<P> {
             .field("info", &self.info)
             .field("workers", &self.workers)
             .field("retry", &self.retry)
+            .field("wait", &self.wait)
             .finish_non_exhaustive()
     }
 }
@@ -124,7 +190,11 @@ pub(super) struct Adapter<P> {
     info: HandlerInfo,
     workers: usize,
     order: Option<Box<Order>>,
+    measure: Option<Box<Measure<P>>>,
+    finish: Option<Box<Finish<P>>>,
     pub(super) retry: bool,
+    wait: bool,
+    pub(super) at_work: Arc<AtWork>,
     /// Never locked while the host or the work is called.
     state: Mutex<State>,
 }
@@ -160,6 +230,28 @@ impl<P: PerItem> Adapter<P> {
         self.state.lock().logged.remove(&error).is_some()
     }
 
+    /// Reports how much there is to do for an item.
+    pub(super) fn measure(&self, work: &Work<'_>) {
+        let Some(measure) = &self.measure else {
+            return;
+        };
+        match guarded(|| measure(&self.source, work)) {
+            // An answer that ends the work is remembered there.
+            Ok(max) => _ = work.max(max),
+            Err(Broken::Interrupted) => {}
+            Err(broken) => {
+                let text = format!("how much there is to do is not known: {broken}");
+                let _ = work.log(LogLevel::Warning, &text);
+            }
+        }
+    }
+
+    /// What is to be done at the end; none where nothing is.
+    pub(super) fn finish(&self) -> Option<Result<(), Broken>> {
+        let finish = self.finish.as_ref()?;
+        Some(guarded(|| finish(&self.source)))
+    }
+
     fn desk(&self) -> Result<Arc<Desk>, HandlerError> {
         // A host calls this only after it has set one (rule M03).
         let desk = self.state.lock().desk.clone();
@@ -167,21 +259,25 @@ impl<P: PerItem> Adapter<P> {
     }
 
     /// The chosen items, in the order in which they are to be begun.
-    fn take_chosen(&self) -> Vec<SyncItem> {
+    fn chosen(&self) -> Vec<SyncItem> {
         let mut items: Vec<SyncItem> = {
-            let mut state = self.state.lock();
-            let chosen = std::mem::take(&mut state.chosen);
+            let state = self.state.lock();
             let item = |id: &ItemId| match state.listed.get(id) {
                 Some(item) => item.clone(),
                 // A host may know it from an earlier list.
                 None => SyncItem::new(*id, ItemName::shortened(&id.to_string())),
             };
-            chosen.iter().map(item).collect()
+            state.chosen.iter().map(item).collect()
         };
         if let Some(order) = &self.order {
             items.sort_by(|a, b| order(a, b));
         }
         items
+    }
+
+    /// So many workers for so many items.
+    fn workers(&self, items: usize) -> usize {
+        self.workers.min(items).max(1)
     }
 }
 
@@ -232,6 +328,9 @@ impl<P: PerItem> SyncHandler for Adapter<P> {
         };
         if let Some(old) = old {
             old.close();
+            if self.wait {
+                self.at_work.rest();
+            }
         }
         Ok(())
     }
@@ -243,6 +342,12 @@ impl<P: PerItem> SyncHandler for Adapter<P> {
             state.chosen = items.to_vec();
             state.skipped.clear();
         }
+        if self.measure.is_some() {
+            let items = self.chosen();
+            let workers = self.workers(items.len());
+            Round::new(self, desk, items).measure(workers)?;
+            return Ok(Prepared::Started);
+        }
         // Refused only where the host has let go. No `?`: after a completion the answer is `Started` (rule H06).
         let _ = desk.callback.prepare_for_sync_completed(HResult::S_OK);
         Ok(Prepared::Started)
@@ -250,10 +355,10 @@ impl<P: PerItem> SyncHandler for Adapter<P> {
 
     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
         let desk = self.desk()?;
-        let items = self.take_chosen();
-        let workers = self.workers.min(items.len()).max(1);
-        let round = Round::new(self, desk, Queue::new(items), workers);
-        round.start(workers)?;
+        let items = self.chosen();
+        self.state.lock().chosen.clear();
+        let workers = self.workers(items.len());
+        Round::new(self, desk, items).start(workers)?;
         Ok(())
     }
 

@@ -1,89 +1,104 @@
 //! One round: the items of one prepare, and the workers that do them.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::{fmt, io};
 
-use super::PerItem;
+use super::crew::Crew;
 use super::handler::Adapter;
 use super::interrupted::Interrupted;
-use super::queue::Queue;
+use super::queue::{Queue, Waiting};
 use super::work::{Desk, Work};
+use super::{Error, PerItem};
 use crate::manager::panic_text;
 use crate::session::{discard, error_chain as chain};
 use crate::{
     ErrorId, HResult, ItemId, ItemReporter, ItemStatus, LogLevel, LogRecord, LogSelector,
-    ProgressUpdate, SyncItem, Uuid, Verdict,
+    ProgressUpdate, SyncItem, Uuid,
 };
 
 pub(super) struct Round<P> {
     adapter: Arc<Adapter<P>>,
     desk: Arc<Desk>,
     queue: Queue,
-    /// How many workers have not ended, those included that are still to be started. `AcqRel`: the last one completes
-    /// the round after all reports of the others.
-    workers: AtomicUsize,
 }
 
 impl<P: PerItem> Round<P> {
     pub(super) fn new(
         adapter: Arc<Adapter<P>>,
         desk: Arc<Desk>,
-        queue: Queue,
-        workers: usize,
+        items: impl IntoIterator<Item = SyncItem>,
     ) -> Arc<Self> {
         Arc::new(Self {
             adapter,
             desk,
-            queue,
-            workers: AtomicUsize::new(workers),
+            queue: Queue::new(items),
         })
     }
 
-    /// Starts the workers. Where there is a thread for one of them at least, the round goes on.
-    pub(super) fn start(self: &Arc<Self>, workers: usize) -> io::Result<()> {
-        for number in 0..workers {
-            let round = Arc::clone(self);
-            let name = "syncmgr item".to_owned();
-            let started = thread::Builder::new().name(name).spawn(move || {
-                let worker = Worker(round);
-                worker.0.work();
-            });
-            match started {
-                Ok(_) => {}
-                // Nothing has begun, so nothing is to be completed (rule H08).
-                Err(error) if number == 0 => return Err(error),
-                Err(_) => {
-                    self.leave(workers - number);
+    /// Starts the workers that measure the items, for the prepare.
+    pub(super) fn measure(self: Arc<Self>, workers: usize) -> io::Result<()> {
+        let (round, end) = (Arc::clone(&self), Arc::clone(&self));
+        let work = move || {
+            while let Some(waiting) = self.queue.pop() {
+                if !self.desk.is_open() {
                     break;
                 }
+                if let Some((reporter, true)) = self.begin(waiting.item.id) {
+                    let work = Work::new(waiting.item, reporter, &self.desk, None);
+                    self.adapter.measure(&work);
+                }
             }
-        }
-        Ok(())
+        };
+        Crew::start(&round.adapter.at_work, workers, work, move || {
+            if end.desk.is_open() {
+                // A cancel so far is no failure: each item gets its final status later.
+                let _ = end.desk.callback.prepare_for_sync_completed(HResult::S_OK);
+            }
+        })
     }
 
-    /// So many workers have ended. With the last one the round is over.
-    fn leave(&self, workers: usize) {
-        if self.workers.fetch_sub(workers, Ordering::AcqRel) == workers && self.desk.is_open() {
-            let _ = self.desk.callback.synchronize_completed(HResult::S_OK);
+    /// Starts the workers that do the items.
+    pub(super) fn start(self: Arc<Self>, workers: usize) -> io::Result<()> {
+        let (round, end) = (Arc::clone(&self), Arc::clone(&self));
+        Crew::start(
+            &round.adapter.at_work,
+            workers,
+            move || self.work(),
+            move || end.complete(),
+        )
+    }
+
+    /// All items have ended.
+    fn complete(&self) {
+        let result = match self.adapter.finish() {
+            None | Some(Ok(())) => HResult::S_OK,
+            Some(Err(broken)) => {
+                let text = broken.to_string();
+                if let Ok(callback) = self.desk.callback() {
+                    let _ = callback.log_error(&LogRecord::new(LogLevel::Error, &text));
+                }
+                HResult::E_FAIL
+            }
+        };
+        if self.desk.is_open() {
+            let _ = self.desk.callback.synchronize_completed(result);
         }
     }
 
     fn work(&self) {
-        while let Some(item) = self.next() {
+        while let Some(waiting) = self.next() {
             if !self.desk.is_open() {
                 break;
             }
-            self.one(item);
+            self.one(waiting);
         }
     }
 
     /// The next item: one that waits, or one that the host asks for.
-    fn next(&self) -> Option<SyncItem> {
-        if let Some(item) = self.queue.pop() {
-            return Some(item);
+    fn next(&self) -> Option<Waiting> {
+        if let Some(waiting) = self.queue.pop() {
+            return Some(waiting);
         }
         // A host may not offer it.
         let wanted = self.desk.callback().ok()?.additional_items().ok()?;
@@ -99,48 +114,43 @@ impl<P: PerItem> Round<P> {
         self.queue.pop()
     }
 
-    /// Does one item, from the first question to its final status.
-    fn one(&self, item: SyncItem) {
-        let id = item.id;
-        let Ok(reporter) = ItemReporter::new(&self.desk.callback, id) else {
-            return;
-        };
+    /// The reporter of an item, and whether the item may be begun. None where the host has let go: there is nobody to tell.
+    fn begin(&self, id: ItemId) -> Option<(ItemReporter, bool)> {
+        let reporter = ItemReporter::new(&self.desk.callback, id).ok()?;
         // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
-        let verdict = match self.adapter.is_skipped(id) {
-            true => Ok(Verdict::CancelItem),
-            false => reporter.check(),
-        };
-        match verdict {
-            Ok(Verdict::Continue) if !self.adapter.is_skipped(id) => {}
-            Ok(_) => {
+        let goes_on = !self.adapter.is_skipped(id) && reporter.check().ok()?.is_continue();
+        let begins = goes_on && !self.adapter.is_skipped(id);
+        Some((reporter, begins))
+    }
+
+    /// Does one item, from the first question to its final status.
+    fn one(&self, waiting: Waiting) {
+        let id = waiting.item.id;
+        let reporter = match self.begin(id) {
+            Some((reporter, true)) => reporter,
+            Some((reporter, false)) => {
                 let _ = reporter.skip();
                 return;
             }
-            // The host has let go: there is nobody to tell.
-            Err(_) => return,
+            None => return,
+        };
+        let work = Work::new(waiting.item, reporter, &self.desk, Some(&self.queue));
+        if waiting.late {
+            self.adapter.measure(&work);
         }
-
-        let work = Work::new(item, reporter, &self.desk, &self.queue);
-        // The error is the work's own code too, its text and its drop.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let done = self.adapter.source.synchronize(&work);
-            done.map_err(|error| (Interrupted::find(&*error), chain(&*error)))
-        }));
+        let result = guarded(|| self.adapter.source.synchronize(&work));
         let end = match result {
-            Ok(Ok(())) if work.was_told() => End::Status(ItemStatus::Stopped),
-            Ok(Ok(())) => End::Status(work.end()),
-            Ok(Err((Some(_), _))) => End::Status(ItemStatus::Stopped),
-            Ok(Err((None, text))) if work.was_told() => {
+            // What went wrong is not undone by a cancel.
+            Ok(()) if work.end() == ItemStatus::Failed => End::Status(ItemStatus::Failed),
+            Ok(()) if work.was_told() => End::Status(ItemStatus::Stopped),
+            Ok(()) => End::Status(work.end()),
+            Err(Broken::Interrupted) => End::Status(ItemStatus::Stopped),
+            Err(Broken::Error(text)) if work.was_told() => {
                 // Most likely what became of the cancel on its way; what else it may be is not to be lost.
                 let _ = work.log(LogLevel::Information, &text);
                 End::Status(ItemStatus::Stopped)
             }
-            Ok(Err((None, text))) => End::Failed(text),
-            Err(payload) => {
-                let text = format!("panicked: {}", panic_text(&*payload));
-                discard(payload);
-                End::Failed(text)
-            }
+            Err(broken) => End::Failed(broken.to_string()),
         };
         let reporter = work.into_reporter();
         if !self.desk.is_open() {
@@ -192,16 +202,40 @@ enum End {
     Failed(String),
 }
 
+/// Why a function of the work's own did not answer what was asked of it.
+pub(super) enum Broken {
+    /// It passes on that it is to end.
+    Interrupted,
+    Error(String),
+    Panic(String),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::Error(text) => f.write_str(text),
+            Self::Panic(text) => write!(f, "panicked: {text}"),
+        }
+    }
+}
+
+/// Calls a function of the work's own. Its error is its own code too: the text and the drop.
+pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Broken> {
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        call().map_err(|error| match Interrupted::find(&*error) {
+            Some(_) => Broken::Interrupted,
+            None => Broken::Error(chain(&*error)),
+        })
+    }));
+    result.unwrap_or_else(|payload| {
+        let text = panic_text(&*payload);
+        discard(payload);
+        Err(Broken::Panic(text))
+    })
+}
+
 /// An item has one error at a time, which goes by the item's id.
 fn error_of(item: ItemId) -> ErrorId {
     ErrorId::from(Uuid::from(item))
-}
-
-/// A worker that leaves the round when it ends, however it does.
-struct Worker<P: PerItem>(Arc<Round<P>>);
-
-impl<P: PerItem> Drop for Worker<P> {
-    fn drop(&mut self) {
-        self.0.leave(1);
-    }
 }

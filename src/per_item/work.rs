@@ -34,7 +34,8 @@ pub struct Work<'a> {
     item: SyncItem,
     reporter: ItemReporter,
     desk: &'a Desk,
-    queue: &'a Queue,
+    /// Where what the work finds goes; none while it is only measured.
+    queue: Option<&'a Queue>,
     /// The work was told to end: it is not asked whether it has.
     /// `Relaxed`: read by the thread that wrote it, or after the work has returned.
     told: AtomicBool,
@@ -43,8 +44,9 @@ pub struct Work<'a> {
 }
 
 /// What an `Ok` may stand for.
-const ENDS: [ItemStatus; 4] = [
+const ENDS: [ItemStatus; 5] = [
     ItemStatus::Succeeded,
+    ItemStatus::Failed,
     ItemStatus::Skipped,
     ItemStatus::Deleted,
     ItemStatus::Stopped,
@@ -91,7 +93,7 @@ impl<'a> Work<'a> {
         item: SyncItem,
         reporter: ItemReporter,
         desk: &'a Desk,
-        queue: &'a Queue,
+        queue: Option<&'a Queue>,
     ) -> Self {
         Self {
             item,
@@ -211,7 +213,10 @@ impl<'a> Work<'a> {
     }
 
     /// What the item ends as where the work answers `Ok`: `Succeeded`, unless this says `Skipped` (there was nothing to do),
-    /// `Deleted` or `Stopped`. Any other status is taken for `Succeeded`.
+    /// `Deleted`, `Stopped` or `Failed`. Any other status is taken for `Succeeded`.
+    ///
+    /// `Failed` is for work of many parts that has [logged](Self::log) what went wrong with each: nothing more is logged, the
+    /// item's text stays, and no error of the item can be shown to do it again. It stands after a cancel too.
     pub fn end_as(&self, status: ItemStatus) {
         let place = ENDS.iter().position(|end| *end == status);
         let place = u8::try_from(place.unwrap_or(0)).unwrap_or(0);
@@ -246,9 +251,11 @@ impl<'a> Work<'a> {
     /// # Errors
     ///
     /// As for [`add_item`](SyncCallback::add_item); a host may not offer it.
+    /// [`WrongPhase`](CallbackError::WrongPhase) while items are only [measured](super::Handler::measure).
     pub fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
+        let queue = self.queue.ok_or(CallbackError::WrongPhase)?;
         self.desk.callback()?.add_item(item.clone())?;
-        self.queue.push(item);
+        queue.push(item);
         Ok(())
     }
 

@@ -91,6 +91,8 @@ mod manager_starts;
 mod manager_threads;
 #[path = "../per_item.rs"]
 mod per_item;
+#[path = "../per_item_steps.rs"]
+mod per_item_steps;
 #[path = "../rules_broken.rs"]
 mod rules_broken;
 #[path = "../rules_broken_completions.rs"]
