@@ -257,6 +257,42 @@ fn work_that_has_logged_what_went_wrong_fails_its_item_and_nothing_more_is_logge
 }
 
 #[test]
+fn the_last_words_go_with_the_final_status_whatever_it_is() {
+    let words = |end: fn(&Work<'_>) -> Result<(), Error>, cancelled: bool| {
+        let work = move |work: &Work<'_>| {
+            work.text("at work")?;
+            work.end_text("one of two");
+            work.check()?;
+            end(work)
+        };
+        let mut harness = Harness::new(handler(1, work).build());
+        if cancelled {
+            harness = harness.cancel_item_at(3);
+        }
+        let trace = harness.run();
+        trace.assert_conformant();
+        let update = trace
+            .calls()
+            .iter()
+            .rev()
+            .find_map(|call| match &call.action {
+                Action::Progress { update, .. } => Some((update.status, update.text.clone())),
+                _ => None,
+            });
+        update.unwrap()
+    };
+    let said = |status| (Some(status), Some("one of two".to_owned()));
+    assert_eq!(words(|_| Ok(()), false), said(ItemStatus::Succeeded));
+    assert_eq!(words(|_| Ok(()), true), said(ItemStatus::Stopped));
+    assert_eq!(words(|_| Err("x".into()), false), said(ItemStatus::Failed));
+    let skips: fn(&Work<'_>) -> Result<(), Error> = |work| {
+        work.end_as(ItemStatus::Skipped);
+        Ok(())
+    };
+    assert_eq!(words(skips, false), said(ItemStatus::Skipped));
+}
+
+#[test]
 fn a_hand_may_be_kept_on_what_the_handler_does() {
     struct Counted(AtomicUsize);
     impl PerItem for Counted {

@@ -152,24 +152,26 @@ impl<P: PerItem> Round<P> {
             }
             Err(broken) => End::Failed(broken.to_string()),
         };
-        let reporter = work.into_reporter();
+        let (reporter, text) = work.into_end();
         if !self.desk.is_open() {
             return;
         }
-        // Refused only where the host has let go meanwhile.
-        let _ = match end {
-            End::Status(status) => {
-                if status == ItemStatus::Succeeded {
-                    self.delete_error(id);
-                }
-                reporter.report(&ProgressUpdate::new().status(status))
-            }
-            End::Failed(text) => {
-                self.log_error(id, &text);
-                let failed = ProgressUpdate::new().status(ItemStatus::Failed);
-                reporter.report(&failed.text(&text))
+        let (status, text) = match end {
+            End::Status(status) => (status, text),
+            End::Failed(error) => {
+                self.log_error(id, &error);
+                (ItemStatus::Failed, text.or(Some(error)))
             }
         };
+        if status == ItemStatus::Succeeded {
+            self.delete_error(id);
+        }
+        let mut update = ProgressUpdate::new().status(status);
+        if let Some(text) = &text {
+            update = update.text(text);
+        }
+        // Refused only where the host has let go meanwhile.
+        let _ = reporter.report(&update);
     }
 
     /// Deletes the error that an item had in an earlier round.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use parking_lot::Mutex;
+
 use super::interrupted::Interrupted;
 use super::queue::Queue;
 use crate::{
@@ -41,6 +43,8 @@ pub struct Work<'a> {
     told: AtomicBool,
     /// The status that an `Ok` stands for, as a place in [`ENDS`]. `Relaxed`, as above.
     end: AtomicU8,
+    /// The text that goes with it.
+    last_words: Mutex<Option<String>>,
 }
 
 /// What an `Ok` may stand for.
@@ -102,6 +106,7 @@ impl<'a> Work<'a> {
             queue,
             told: AtomicBool::new(false),
             end: AtomicU8::new(0),
+            last_words: Mutex::new(None),
         }
     }
 
@@ -228,6 +233,12 @@ impl<'a> Work<'a> {
         ENDS.get(place).copied().unwrap_or(ItemStatus::Succeeded)
     }
 
+    /// The line of text that goes with the final status, whatever that is: what has become of the item. After a cancel it is
+    /// the only one that can still be said.
+    pub fn end_text(&self, text: impl Into<String>) {
+        *self.last_words.lock() = Some(text.into());
+    }
+
     /// Logs something about the item. Logging is free after a cancel, too.
     ///
     /// # Errors
@@ -268,9 +279,9 @@ impl<'a> Work<'a> {
         self.desk.callback()
     }
 
-    /// The reporter, to end the item with.
-    pub(super) fn into_reporter(self) -> ItemReporter {
-        self.reporter
+    /// The reporter, to end the item with, and the text to end it with.
+    pub(super) fn into_end(self) -> (ItemReporter, Option<String>) {
+        (self.reporter, self.last_words.into_inner())
     }
 }
 
