@@ -293,6 +293,30 @@ fn the_last_words_go_with_the_final_status_whatever_it_is() {
 }
 
 #[test]
+fn work_that_calls_itself_deep_down_gets_the_stack_that_it_asks_for() {
+    fn deep(levels: usize) -> usize {
+        let here = std::hint::black_box([levels; 128]); // a kilobyte
+        match levels {
+            0 => 0,
+            more => deep(more - 1) + std::hint::black_box(here)[0] - more + 1,
+        }
+    }
+    // 16 MiB at least: more than a thread has by itself, so that without the stack the process ends here.
+    let levels = 16 << 10;
+    let handler = handler(1, move |work| {
+        assert_eq!(deep(levels), levels);
+        work.advance(1)?;
+        Ok(())
+    });
+    let handler = handler
+        .measure(move |_, _| Ok(deep(levels) as u64))
+        .stack_size(256 << 20);
+    let trace = Harness::new(handler.build()).run();
+    trace.assert_conformant();
+    assert_eq!(trace.status(id(1)), Some(ItemStatus::Succeeded));
+}
+
+#[test]
 fn a_hand_may_be_kept_on_what_the_handler_does() {
     struct Counted(AtomicUsize);
     impl PerItem for Counted {

@@ -3,7 +3,7 @@
 //! What the contract asks of a handler besides is the matter of [`per_item::Handler`](syncmgr::per_item::Handler).
 
 use crate::dir::{Dir, Kind};
-use crate::hands::Hands;
+use crate::hands::{Hands, STACK};
 use crate::job::{Counts, Job, Subject, Tally};
 use crate::place::Places;
 use crate::remove::Limits;
@@ -97,6 +97,7 @@ impl Mirror {
     pub fn handler(self: &Arc<Self>) -> Arc<dyn SyncHandler> {
         Handler::new(HandlerName::shortened("Directory mirror"), Arc::clone(self))
             .workers(self.hands.most())
+            .stack_size(STACK)
             .measure(|mirror, work| Ok(mirror.measure(work)?))
             .finish(|mirror| {
                 mirror.keep_top().map_err(|error| {

@@ -11,7 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, Scope, scope};
 
 /// Directories may be nested deep, and some functions call themselves once for each level.
-const STACK: usize = 16 << 20;
+pub const STACK: usize = 16 << 20;
 
 /// How many threads work on all items together.
 pub struct Hands {

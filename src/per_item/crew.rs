@@ -35,8 +35,11 @@ where
         let crew = Arc::new(Self { work, done, left });
         for number in 0..members {
             let (own, mut turn) = (Arc::clone(&crew), Turn::new(at_work));
-            let name = "syncmgr item".to_owned();
-            let started = thread::Builder::new().name(name).spawn(move || {
+            let mut builder = thread::Builder::new().name("syncmgr item".to_owned());
+            if let Some(size) = at_work.stack {
+                builder = builder.stack_size(size);
+            }
+            let started = builder.spawn(move || {
                 turn.begin();
                 let member = Member { crew: own, turn };
                 (member.crew.work)();
@@ -77,8 +80,9 @@ impl<W: Fn(), D: Fn()> Drop for Member<W, D> {
 }
 
 /// Which threads of a handler are at work. Locked only to count.
-#[derive(Default)]
 pub(super) struct AtWork {
+    /// The size of their stacks, where it is not that of the platform.
+    stack: Option<usize>,
     threads: Mutex<Threads>,
     changed: Condvar,
 }
@@ -91,6 +95,15 @@ struct Threads {
 }
 
 impl AtWork {
+    pub(super) fn new(stack: Option<usize>) -> Arc<Self> {
+        let (threads, changed) = Default::default();
+        Arc::new(Self {
+            stack,
+            threads,
+            changed,
+        })
+    }
+
     /// Waits until nobody is at work but, perhaps, the calling thread: a host may call the handler from inside an answer.
     pub(super) fn rest(&self) {
         let own = thread::current().id();

@@ -44,6 +44,7 @@ pub struct Handler<P> {
     source: P,
     info: HandlerInfo,
     workers: usize,
+    stack: Option<usize>,
     order: Option<Box<Order>>,
     measure: Option<Box<Measure<P>>>,
     finish: Option<Box<Finish<P>>>,
@@ -58,6 +59,7 @@ impl<P: PerItem> Handler<P> {
             source,
             info: HandlerInfo::new(name),
             workers: 1,
+            stack: None,
             order: None,
             measure: None,
             finish: None,
@@ -84,6 +86,13 @@ impl<P: PerItem> Handler<P> {
     pub fn worker_per_core(self) -> Self {
         let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.workers(cores)
+    }
+
+    /// The size of the workers' stacks, for work that calls itself deep down, such as in nested directories. Without this call it
+    /// is that of the [platform](std::thread::Builder::stack_size).
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack = Some(bytes);
+        self
     }
 
     /// In which order the items are begun. Without this call it is that of the prepare: the user's.
@@ -167,7 +176,7 @@ impl<P: PerItem> Handler<P> {
             finish: self.finish,
             retry: self.retry,
             wait: self.wait,
-            at_work: Arc::default(),
+            at_work: AtWork::new(self.stack),
             state: Mutex::new(State::default()),
         })
     }
