@@ -348,7 +348,8 @@ fn an_ok_may_stand_for_another_end() {
         (ItemStatus::Stopped, ItemStatus::Stopped),
         (ItemStatus::Succeeded, ItemStatus::Succeeded),
         (ItemStatus::Updating, ItemStatus::Succeeded),
-        (ItemStatus::Failed, ItemStatus::Succeeded),
+        (ItemStatus::Failed, ItemStatus::Failed),
+        (ItemStatus::Paused, ItemStatus::Succeeded),
     ] {
         let trace = run(handler(1, move |work| {
             work.end_as(said);

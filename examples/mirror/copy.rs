@@ -34,7 +34,8 @@ pub trait Watcher {
 
 /// What a thread needs to copy files; made once, used for many.
 pub struct Copier<'a> {
-    buffer: Box<[u8]>,
+    /// As large as the largest small file so far.
+    buffer: Vec<u8>,
     namer: &'a Namer,
 }
 
@@ -84,7 +85,7 @@ fn at<T>(step: Step, result: io::Result<T>) -> Result<T, Problem> {
 impl<'a> Copier<'a> {
     pub fn new(namer: &'a Namer) -> Self {
         Self {
-            buffer: vec![0; SMALL].into(),
+            buffer: Vec::new(),
             namer,
         }
     }
@@ -194,6 +195,10 @@ impl<'a> Copier<'a> {
     ) -> Result<Option<u64>, Problem> {
         let mut done = 0;
         let small = size < SMALL as u64;
+        let room = if small { size as usize + 1 } else { 0 };
+        if self.buffer.len() < room {
+            self.buffer.resize(room, 0);
+        }
         loop {
             let copied = if small {
                 let read = match source.read(&mut self.buffer) {

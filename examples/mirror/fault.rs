@@ -29,8 +29,6 @@ pub enum Problem {
     Loop,
     /// What is to be removed lies on another file system, or is the source itself.
     NotOurs,
-    /// The code that did the work panicked.
-    Panicked,
 }
 
 /// What was being done when a call failed.
@@ -91,7 +89,6 @@ impl fmt::Display for Problem {
             Self::NotOurs => {
                 f.write_str("cannot remove it: it is another file system or the source")
             }
-            Self::Panicked => f.write_str("the mirror's own code panicked"),
         }
     }
 }

@@ -11,23 +11,23 @@ use syncmgr::LogLevel;
 
 /// Both directories, open. When the last task in it is gone, the counterpart gets the permissions and times of the
 /// source: not before, for its contents change the times, and a directory may be read-only.
-pub struct Folder {
+pub struct Folder<'j> {
     pub source: Arc<Dir>,
     pub dest: Arc<Dir>,
     /// `None` for the folder that all items share; its owner cares for it.
-    inner: Option<Inner>,
+    inner: Option<Inner<'j>>,
     /// Whether the counterpart was made just now, so that it is empty.
     pub fresh: bool,
 }
 
-struct Inner {
-    job: Arc<Job>,
-    parent: Arc<Folder>,
+struct Inner<'j> {
+    job: &'j Job<'j>,
+    parent: Arc<Folder<'j>>,
     name: OsString,
     meta: Meta,
 }
 
-impl Folder {
+impl<'j> Folder<'j> {
     /// The source and the destination themselves.
     pub fn top(source: Arc<Dir>, dest: Arc<Dir>) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Folder {
     /// Opens a directory of this folder on both sides; makes it in the destination if it is not there.
     pub fn enter(
         self: &Arc<Self>,
-        job: &Arc<Job>,
+        job: &'j Job<'j>,
         name: &OsStr,
         taken: bool,
         forbidden: &Meta,
@@ -67,7 +67,7 @@ impl Folder {
             source: Arc::new(source),
             dest: Arc::new(dest),
             inner: Some(Inner {
-                job: Arc::clone(job),
+                job,
                 parent: Arc::clone(self),
                 name: name.to_owned(),
                 meta,
@@ -117,7 +117,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for Folder<'_> {
     fn drop(&mut self) {
         if let Some(Inner {
             job,

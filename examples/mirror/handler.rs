@@ -1,51 +1,44 @@
-//! The sync handler: what a host sees of the mirror.
+//! The sync handler: which items there are, how much there is to do for one, and how one is done.
 //!
-//! Each method returns at once. `prepare_for_sync` and `synchronize` start threads and answer "started"; the last of
-//! these threads calls the completion. The comments name the rules of the contract that each step keeps.
+//! What the contract asks of a handler besides is the matter of [`per_item::Handler`](syncmgr::per_item::Handler).
 
-use crate::crew::Crew;
-use crate::dir::Dir;
-use crate::job::{Counts, Job, Subject};
+use crate::dir::{Dir, Kind};
+use crate::hands::{Hands, STACK};
+use crate::job::{Counts, Job, Subject, Tally};
 use crate::place::Places;
-use crate::scan::Scan;
+use crate::remove::Limits;
 use crate::show::shortened;
-use crate::work::Work;
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
+use crate::temp::Namer;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use syncmgr::{
-    HResult, HandlerError, HandlerInfo, HandlerName, ItemId, ItemList, ItemName, ItemStatus,
-    LogLevel, LogRecord, Participation, Prepared, SyncCallback, SyncFlags, SyncHandler, SyncItem,
-    Uuid,
-};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once};
+use syncmgr::per_item::{Error, Handler, Interrupted, PerItem, Work};
+use syncmgr::{HandlerName, ItemId, ItemList, ItemName, SyncHandler, SyncItem, Uuid};
 
 /// Makes one directory a copy of another; each entry of the source is an item.
 pub struct Mirror {
-    source: Arc<Dir>,
-    dest: Arc<Dir>,
+    pub source: Arc<Dir>,
+    pub dest: Arc<Dir>,
     /// In the order of their numbers, from 1.
     subjects: Vec<(ItemId, Subject)>,
-    delete: bool,
-    threads: usize,
-    crew: Arc<Crew>,
-    /// Never locked while the host is called.
-    state: Mutex<State>,
+    states: HashMap<ItemId, State>,
+    pub delete: bool,
+    pub limits: Limits,
+    pub namer: Namer,
+    pub hands: Hands,
+    /// The leftovers at the top of the destination are removed.
+    pub swept: Once,
 }
 
-#[derive(Default)]
+/// What is known of an item.
 struct State {
-    callback: Option<Arc<dyn SyncCallback>>,
-    round: Option<Arc<Round>>,
-}
-
-/// The items of one prepare.
-struct Round {
-    jobs: Vec<Arc<Job>>,
-    by_id: HashMap<ItemId, usize>,
-    /// Every job looks at it: nothing goes on.
-    all_stop: Arc<AtomicBool>,
+    /// Its place in `subjects`.
+    place: usize,
+    /// The bytes that were counted in the prepare. `Relaxed`: written before the item is begun.
+    measured: AtomicU64,
+    tally: Tally,
 }
 
 /// The ids of our items are made in this name space from the raw bytes of their names, so an item has the same id
@@ -73,15 +66,49 @@ impl Mirror {
             // No entry has an empty name.
             subjects.push((id(b""), Subject::Extras));
         }
+        let state = |(place, (id, _)): (usize, &(ItemId, Subject))| {
+            let (measured, tally) = Default::default();
+            (
+                *id,
+                State {
+                    place,
+                    measured,
+                    tally,
+                },
+            )
+        };
         Ok(Arc::new(Self {
+            states: subjects.iter().enumerate().map(state).collect(),
+            limits: Limits {
+                source: places.source_dir.meta()?,
+                dest: places.dest_dir.meta()?,
+            },
             source: Arc::new(places.source_dir),
             dest: Arc::new(places.dest_dir),
             subjects,
             delete,
-            threads,
-            crew: Arc::default(),
-            state: Mutex::default(),
+            namer: Namer::new(),
+            hands: Hands::new(threads),
+            swept: Once::new(),
         }))
+    }
+
+    /// The whole handler. A host that lets it go in the middle waits until no file is in the making.
+    pub fn handler(self: &Arc<Self>) -> Arc<dyn SyncHandler> {
+        let (measured, finished) = (Arc::clone(self), Arc::clone(self));
+        Handler::new(HandlerName::shortened("Directory mirror"), Arc::clone(self))
+            .workers(self.hands.most())
+            .stack_size(STACK)
+            .measure(move |work| Ok(measured.measure(work)?))
+            .finish(move || {
+                finished.keep_top().map_err(|error| {
+                    format!("cannot set the times and permissions of the destination: {error}")
+                        .into()
+                })
+            })
+            .retry(false)
+            .wait_for_work(true)
+            .build()
     }
 
     /// The items in the order of their numbers.
@@ -89,11 +116,10 @@ impl Mirror {
         &self.subjects
     }
 
-    /// What was done for an item in the last round.
+    /// What was done for an item.
     pub fn counts(&self, item: ItemId) -> Counts {
-        let round = self.state().round.clone();
-        let job = round.and_then(|round| round.job(item).cloned());
-        job.map(|job| job.counts()).unwrap_or_default()
+        let state = self.states.get(&item);
+        state.map(|state| state.tally.counts()).unwrap_or_default()
     }
 
     /// Gives the destination itself the permissions and times of the source.
@@ -101,8 +127,19 @@ impl Mirror {
         self.dest.keep(&self.source.meta()?)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn find(&self, item: ItemId) -> Option<(&Subject, &State)> {
+        let state = self.states.get(&item)?;
+        Some((&self.subjects.get(state.place)?.1, state))
+    }
+
+    /// Counts the bytes of an item, so that its maximum is known.
+    fn measure(&self, work: &Work) -> Result<u64, Interrupted> {
+        let Some((Subject::Entry(name), state)) = self.find(work.item().id) else {
+            return Ok(0);
+        };
+        let bytes = count(&self.source, name, work)?;
+        state.measured.store(bytes, Ordering::Relaxed);
+        Ok(bytes)
     }
 }
 
@@ -110,22 +147,24 @@ fn id(name: &[u8]) -> ItemId {
     ItemId::from_name(NAMESPACE, name)
 }
 
-impl Round {
-    fn job(&self, item: ItemId) -> Option<&Arc<Job>> {
-        Some(&self.jobs[*self.by_id.get(&item)?])
+/// The bytes of the files at that name and under it. What cannot be read counts nothing here; the work on it tells why.
+fn count(dir: &Dir, name: &OsStr, work: &Work) -> Result<u64, Interrupted> {
+    match dir.look(name) {
+        Ok(meta) if meta.kind == Kind::File => Ok(meta.size),
+        Ok(meta) if meta.kind == Kind::Dir => {
+            work.check()?;
+            let Ok(inner) = dir.sub(name) else {
+                return Ok(0);
+            };
+            let names = inner.names().unwrap_or_default();
+            names.iter().map(|name| count(&inner, name, work)).sum()
+        }
+        _ => Ok(0),
     }
 }
 
-impl SyncHandler for Mirror {
-    fn initialize(&self, _: SyncFlags, _: Option<&[u8]>) -> Result<Participation, HandlerError> {
-        Ok(Participation::Joins)
-    }
-
-    fn info(&self) -> Result<HandlerInfo, HandlerError> {
-        Ok(HandlerInfo::new(HandlerName::shortened("Directory mirror")))
-    }
-
-    fn items(&self) -> Result<ItemList, HandlerError> {
+impl PerItem for Mirror {
+    fn items(&self) -> Result<ItemList, Error> {
         // A file's name may be any bytes and 255 of them; an item's name is text of at most 127 units.
         let item = |(id, subject): &(ItemId, Subject)| {
             let name = shortened(&subject.text(), 100);
@@ -134,102 +173,15 @@ impl SyncHandler for Mirror {
         Ok(ItemList::Complete(self.subjects.iter().map(item).collect()))
     }
 
-    /// H13: no call on a callback after it was taken away. So whoever is still at work is told to stop, and waited for.
-    fn set_progress_callback(
-        &self,
-        callback: Option<Arc<dyn SyncCallback>>,
-    ) -> Result<(), HandlerError> {
-        let old = {
-            let mut state = self.state();
-            if let Some(round) = &state.round {
-                round.all_stop.store(true, Ordering::Relaxed);
-            }
-            std::mem::replace(&mut state.callback, callback)
-        };
-        self.crew.rest();
-        drop(old);
+    fn synchronize(&self, work: &Work) -> Result<(), Error> {
+        let (subject, state) = self.find(work.item().id).ok_or("there is no such item")?;
+        let measured = state.measured.load(Ordering::Relaxed);
+        let job = Job::new(work, subject, &state.tally, measured);
+        self.swept.call_once(|| crate::work::sweep_top(self, work));
+        if job.begin() {
+            crate::work::perform(self, &job);
+        }
+        job.end();
         Ok(())
-    }
-
-    /// Counts the bytes of each item on threads of its own, so that its maximum is known.
-    fn prepare_for_sync(self: Arc<Self>, items: &[ItemId]) -> Result<Prepared, HandlerError> {
-        let callback = self.state().callback.clone();
-        let callback = callback.ok_or(HandlerError::InvalidArgument)?;
-        let wanted: HashSet<_> = items.iter().collect();
-        let all_stop = Arc::new(AtomicBool::new(false));
-        let mut jobs = Vec::with_capacity(items.len());
-        let mut by_id = HashMap::with_capacity(items.len());
-        for (item, subject) in &self.subjects {
-            if wanted.contains(item) {
-                by_id.insert(*item, jobs.len());
-                let job = Job::new(*item, subject.clone(), &callback, &all_stop)?;
-                jobs.push(Arc::new(job));
-            }
-        }
-        if jobs.is_empty() || jobs.len() != wanted.len() {
-            return Err(HandlerError::InvalidArgument);
-        }
-        let scan = Scan::new(Arc::clone(&self.source), jobs.clone());
-        self.state().round = Some(Arc::new(Round {
-            jobs,
-            by_id,
-            all_stop,
-        }));
-        // H05: exactly once, by the last thread. If this fails no thread was started, and H06: never.
-        self.crew.start(
-            self.threads,
-            move || scan.run(),
-            // A cancel so far is no failure: synchronize gives each item its final status.
-            move || _ = callback.prepare_for_sync_completed(HResult::S_OK),
-        )?;
-        Ok(Prepared::Started)
-    }
-
-    fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
-        let (callback, round) = {
-            let state = self.state();
-            (state.callback.clone(), state.round.clone())
-        };
-        let callback = callback.ok_or(HandlerError::InvalidArgument)?;
-        let round = round.ok_or(HandlerError::InvalidArgument)?;
-        let work = Work::new(
-            Arc::clone(&self.source),
-            Arc::clone(&self.dest),
-            &round.jobs,
-            self.delete,
-            Arc::clone(&callback),
-        )?;
-        let this = Arc::clone(&self);
-        // H07: exactly once, by the last thread, when every item has its final status (H15).
-        self.crew.start(
-            self.threads,
-            move || work.run(),
-            move || {
-                let result = this.keep_top().map_or_else(
-                    |error| {
-                        let text = format!(
-                            "cannot set the times and permissions of the destination: {error}"
-                        );
-                        _ = callback.log_error(&LogRecord::new(LogLevel::Error, &text));
-                        HResult::E_FAIL
-                    },
-                    |()| HResult::S_OK,
-                );
-                _ = callback.synchronize_completed(result);
-            },
-        )?;
-        Ok(())
-    }
-
-    /// H14: an item that waits is never begun.
-    fn set_item_status(&self, item: ItemId, status: ItemStatus) -> Result<(), HandlerError> {
-        let round = self.state().round.clone();
-        match round.as_ref().and_then(|round| round.job(item)) {
-            Some(job) if status == ItemStatus::Skipped => {
-                job.skip();
-                Ok(())
-            }
-            _ => Err(HandlerError::InvalidArgument),
-        }
     }
 }

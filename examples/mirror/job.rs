@@ -1,20 +1,17 @@
-//! One item in work: its verdicts, its counts, its one final status.
+//! One item in work: what its threads report, its counts, what it ends as.
 //!
-//! Several threads work on one item, and the contract says that after the answer "cancel" a handler makes no further report
-//! about the item but its final status. So the first thread that hears it raises a flag here, and every thread looks
-//! at the flag before it asks: `Job::go_on` is the only place where a verdict is judged.
+//! Several threads work on one item. The first one that is told to stop raises a flag here, and every thread looks at it
+//! before it goes on: `Job::go_on` is the only place where an answer of the host is judged.
 
 use crate::copy::Watcher;
 use crate::fault::Fault;
 use crate::show::{count, escaped};
 use std::ffi::OsString;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use syncmgr::{
-    CallbackError, ItemId, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate,
-    SyncCallback, Verdict,
-};
+use syncmgr::per_item::{Interrupted, Work};
+use syncmgr::{ItemStatus, LogLevel, ProgressUpdate};
 
 /// What an item stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,33 +32,27 @@ impl Subject {
     }
 }
 
-/// One item of one round.
-pub struct Job {
-    pub item: ItemId,
-    pub subject: Subject,
-    /// Raised for all items of the round at once.
-    all_stop: Arc<AtomicBool>,
-    callback: Arc<dyn SyncCallback>,
-    reporter: ItemReporter,
-    /// WAITING, WORKING or DROPPED.
-    state: AtomicU8,
-    /// No more reports but the final status. Relaxed, as all here: a flag that is seen a moment later costs that moment; what
-    /// must not be missed, the verdict, is the session's matter, and the pool's lock orders the rest.
+/// One item in work. Several threads share it.
+pub struct Job<'a> {
+    work: &'a Work,
+    pub subject: &'a Subject,
+    tally: &'a Tally,
+    /// Nothing goes on: the host said so, or there is no use. Relaxed, as all here: a flag that is seen a moment later costs that
+    /// moment.
     stop: AtomicBool,
     /// Bytes that prepare found, and that the listing of directories has found since.
     planned: Mutex<Planned>,
-    begun: Mutex<Option<Instant>>,
-    tally: Tally,
+    begun: Instant,
 }
 
-#[derive(Default)]
 struct Planned {
     listed: u64,
     max: u64,
 }
 
+/// What was done for an item so far.
 #[derive(Default)]
-struct Tally {
+pub struct Tally {
     bytes: AtomicU64,
     copied: AtomicU64,
     unchanged: AtomicU64,
@@ -90,88 +81,58 @@ pub struct Counts {
     pub time: Duration,
 }
 
-const WAITING: u8 = 0;
-const WORKING: u8 = 1;
-const DROPPED: u8 = 2;
-
-impl Job {
-    pub fn new(
-        item: ItemId,
-        subject: Subject,
-        callback: &Arc<dyn SyncCallback>,
-        all_stop: &Arc<AtomicBool>,
-    ) -> Result<Self, CallbackError> {
-        Ok(Self {
-            item,
-            subject,
-            all_stop: Arc::clone(all_stop),
-            callback: Arc::clone(callback),
-            reporter: ItemReporter::new(callback, item)?,
-            state: AtomicU8::new(WAITING),
-            stop: AtomicBool::new(false),
-            planned: Mutex::default(),
-            begun: Mutex::default(),
-            tally: Tally::default(),
-        })
-    }
-
-    /// Judges an answer of the host. An error means that the host wants no more of this item.
-    fn go_on(&self, answer: Result<Verdict, CallbackError>) -> bool {
-        match answer {
-            Ok(Verdict::Continue) => return true,
-            Ok(Verdict::CancelItem) | Err(_) => self.stop.store(true, Relaxed),
-            Ok(Verdict::CancelAll) => self.all_stop.store(true, Relaxed),
+impl Tally {
+    pub fn counts(&self) -> Counts {
+        Counts {
+            bytes: self.bytes.load(Relaxed),
+            copied: self.copied.load(Relaxed),
+            unchanged: self.unchanged.load(Relaxed),
+            removed: self.removed.load(Relaxed),
+            left_out: self.left_out.load(Relaxed),
+            faults: self.faults.load(Relaxed),
+            time: Duration::from_nanos(self.nanos.load(Relaxed)),
         }
-        false
+    }
+}
+
+impl<'a> Job<'a> {
+    /// An item of so many bytes, as far as prepare has counted.
+    pub fn new(work: &'a Work, subject: &'a Subject, tally: &'a Tally, max: u64) -> Self {
+        Self {
+            work,
+            subject,
+            tally,
+            stop: AtomicBool::new(false),
+            planned: Mutex::new(Planned { listed: 0, max }),
+            begun: Instant::now(),
+        }
     }
 
-    /// Whether nobody has been told to stop yet. Asks the flags, not the host.
+    /// Judges an answer of the host.
+    fn go_on(&self, answer: Result<(), Interrupted>) -> bool {
+        if answer.is_err() {
+            self.stop.store(true, Relaxed);
+        }
+        answer.is_ok()
+    }
+
+    /// Whether nobody has been told to stop yet. Asks the flag, not the host.
     pub fn goes_on(&self) -> bool {
-        !self.stop.load(Relaxed) && !self.all_stop.load(Relaxed)
+        !self.stop.load(Relaxed)
     }
 
     /// Asks the host.
     pub fn check(&self) -> bool {
-        self.goes_on() && self.go_on(self.reporter.check())
+        self.goes_on() && self.go_on(self.work.check())
     }
 
     fn report(&self, update: &ProgressUpdate<'_>) -> bool {
-        self.goes_on() && self.go_on(self.reporter.report(update))
+        self.goes_on() && self.go_on(self.work.report(update))
     }
 
-    /// Prepare found so many bytes. Asks first: an item that was skipped before its first report gets none but its final
-    /// status, and what was asked about is told by the next answer.
-    pub fn plan(&self, bytes: u64) {
-        self.planned
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .max = bytes;
-        if self.check() {
-            self.report(&ProgressUpdate::new().max(bytes));
-        }
-    }
-
-    /// Begins the item, if it may begin: asks for the verdict first, then makes sure that it was not dropped meanwhile.
+    /// Shows that the item is in work.
     pub fn begin(&self) -> bool {
-        let may_begin = self.state.load(Relaxed) == WAITING
-            && self.check()
-            && (self.state)
-                .compare_exchange(WAITING, WORKING, Relaxed, Relaxed)
-                .is_ok();
-        if may_begin {
-            *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        }
-        may_begin && self.report(&ProgressUpdate::new().status(ItemStatus::Updating))
-    }
-
-    /// The host skips the item: if it waits, it is never begun; if it is in work, it stops.
-    pub fn skip(&self) {
-        if (self.state)
-            .compare_exchange(WAITING, DROPPED, Relaxed, Relaxed)
-            .is_err()
-        {
-            self.stop.store(true, Relaxed);
-        }
+        self.report(&ProgressUpdate::new().status(ItemStatus::Updating))
     }
 
     /// Shows where the work is.
@@ -191,9 +152,7 @@ impl Job {
 
     /// Puts a line in the host's log. A full log is counted there.
     pub fn log(&self, level: LogLevel, text: &str) {
-        let mut record = LogRecord::new(level, text);
-        record.item = Some(self.item);
-        _ = self.callback.log_error(&record);
+        _ = self.work.log(level, text);
     }
 
     pub fn copied(&self, bytes: u64) {
@@ -213,57 +172,30 @@ impl Job {
         self.tally.left_out.fetch_add(1, Relaxed);
     }
 
-    pub fn counts(&self) -> Counts {
-        let tally = &self.tally;
-        Counts {
-            bytes: tally.bytes.load(Relaxed),
-            copied: tally.copied.load(Relaxed),
-            unchanged: tally.unchanged.load(Relaxed),
-            removed: tally.removed.load(Relaxed),
-            left_out: tally.left_out.load(Relaxed),
-            faults: tally.faults.load(Relaxed),
-            time: Duration::from_nanos(tally.nanos.load(Relaxed)),
-        }
-    }
-
-    /// Gives the item its final status. Called once, by the thread that ends the last of its work, or instead of it.
-    pub fn finish(&self) {
-        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(begun) = begun {
-            let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.tally.nanos.store(nanos, Relaxed);
-        }
-        let counts = self.counts();
+    /// Says what the item ends as. Called once, when all of its threads are done.
+    pub fn end(&self) {
+        let nanos = u64::try_from(self.begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.tally.nanos.store(nanos, Relaxed);
+        let counts = self.tally.counts();
         let nothing = counts.copied + counts.unchanged + counts.removed == 0;
-        let status = if counts.faults > 0 {
-            ItemStatus::Failed
-        } else if self.state.load(Relaxed) == DROPPED {
-            ItemStatus::Skipped
-        } else if !self.goes_on() {
-            ItemStatus::Stopped
+        self.work.end_text(counts.to_string());
+        if counts.faults > 0 {
+            // The log says what.
+            self.work.end_as(ItemStatus::Failed);
         } else if nothing && counts.left_out > 0 {
-            ItemStatus::Skipped
+            self.work.end_as(ItemStatus::Skipped);
         } else {
-            ItemStatus::Succeeded
-        };
-        let text = counts.to_string();
-        let mut update = ProgressUpdate::new().status(status).text(&text);
-        if status == ItemStatus::Succeeded {
-            let max = self
-                .planned
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .max;
-            update = update.value(max);
+            let planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+            let max = planned.max;
+            drop(planned);
+            self.report(&ProgressUpdate::new().value(max));
         }
-        // The answer changes nothing any more.
-        _ = self.reporter.report(&update);
     }
 }
 
-impl Watcher for Job {
+impl Watcher for Job<'_> {
     fn advance(&self, bytes: u64) -> bool {
-        self.goes_on() && self.go_on(self.reporter.advance(bytes))
+        self.goes_on() && self.go_on(self.work.advance(bytes))
     }
 
     /// The value never exceeds the maximum: whatever is copied was expected here first. The lock keeps two threads

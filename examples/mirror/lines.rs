@@ -1,5 +1,6 @@
 //! Plain lines, for a pipe, a log file, or whoever wants them.
 
+use crate::job::Counts;
 use crate::show;
 use crate::watch::{Numbers, Screen, Sums};
 use std::collections::HashMap;
@@ -32,9 +33,11 @@ impl Lines {
     }
 }
 
-/// The word for a status in lines and in the table.
-pub fn word(status: ItemStatus) -> &'static str {
-    match status {
+/// The word for what becomes of an item, in lines and in the table.
+pub fn word(view: &ItemView) -> &'static str {
+    match view.status {
+        // It was not begun any more.
+        ItemStatus::Skipped if !view.verdict.is_continue() => "cancelled",
         ItemStatus::Succeeded => "done",
         ItemStatus::Failed => "failed",
         ItemStatus::Stopped => "cancelled",
@@ -60,8 +63,10 @@ impl Screen for Lines {
                 continue;
             }
             self.seen.insert(view.id, ended);
-            let what = if ended {
-                format!("{}, {}", word(view.status), view.text)
+            let what = if ended && view.text.is_empty() {
+                format!("{}, {}", word(view), Counts::default())
+            } else if ended {
+                format!("{}, {}", word(view), view.text)
             } else {
                 format!("begun, {}", show::bytes(view.max))
             };

@@ -5,18 +5,18 @@
 //! ```
 //!
 //! It makes DEST a copy of SOURCE, one way. Each top-level entry of SOURCE is an item of a
-//! [`SyncHandler`](syncmgr::SyncHandler); [`run_handler`] takes the handler through its life; progress, in bytes, and
+//! handler that [`per_item`](syncmgr::per_item) makes; [`run_handler`] takes it through its life; progress, in bytes, and
 //! errors lie in the [`Session`]; one thread watches that session and draws; another reads which item to cancel.
 //!
 //! Where to look:
 //!
 //! | file | what it shows |
 //! |---|---|
-//! | `handler.rs` | the handler's side of the contract: two-step completion, skip, the callback's life |
-//! | `job.rs` | one item: verdicts, one flag for all of its threads, one final status |
-//! | `crew.rs`, `pool.rs` | threads of which the last one completes; several items at once |
+//! | `handler.rs` | the handler: the list of items, the size of one, the work on one |
+//! | `job.rs` | one item in work: reports of several threads, one flag for all of them, what it ends as |
+//! | `hands.rs` | threads that help with an item while they are free |
 //! | `watch.rs`, `bars.rs`, `frame.rs`, `lines.rs`, `table.rs`, `input.rs` | the other side: who looks at a session and who cancels |
-//! | `scan.rs`, `work.rs`, `folder.rs`, `copy.rs`, `remove.rs` | the work itself: count, list, copy, remove |
+//! | `work.rs`, `folder.rs`, `copy.rs`, `remove.rs` | the work itself: list, copy, remove |
 //! | `dir.rs`, `temp.rs`, `place.rs`, `fault.rs`, `show.rs`, `args.rs` | what it stands on |
 //!
 //! `scripts/mirror_vs_cp.py` times it against `cp -a`.
@@ -41,19 +41,17 @@
 mod args;
 mod bars;
 mod copy;
-mod crew;
 mod dir;
 mod fault;
 mod folder;
 mod frame;
 mod handler;
+mod hands;
 mod input;
 mod job;
 mod lines;
 mod place;
-mod pool;
 mod remove;
-mod scan;
 mod show;
 mod table;
 mod temp;
@@ -71,7 +69,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
-use syncmgr::{HandlerReport, RunOptions, Session, run_handler};
+use syncmgr::{HandlerReport, RunOptions, Session, SyncHandler, run_handler};
 use watch::{Numbers, Talk};
 
 const FAILED: u8 = 1;
@@ -130,8 +128,8 @@ fn mirror(places: Places, options: &Options) -> Result<u8, Box<dyn Error>> {
     };
     let title = format!("{} -> {}", escaped(&places.source), escaped(&places.dest));
     let live = !options.plain && frame::is_possible();
-    let handler = Mirror::new(places, options.delete, options.jobs, without)?;
-    let numbers = Arc::new(Numbers::new(handler.subjects()));
+    let mirror = Mirror::new(places, options.delete, options.jobs, without)?;
+    let numbers = Arc::new(Numbers::new(mirror.subjects()));
     lines::print(&format!(
         "{title}, {}",
         show::count(numbers.len() as u64, "item")
@@ -139,19 +137,19 @@ fn mirror(places: Places, options: &Options) -> Result<u8, Box<dyn Error>> {
     let talk = Arc::new(Mutex::new(Talk::default()));
     let interrupt = Interrupt::install(Arc::clone(&talk))?;
     let begun = Instant::now();
-    let report = run_watched(&handler, &numbers, &interrupt, &talk, live);
+    let report = run_watched(mirror.handler(), &numbers, &interrupt, &talk, live);
     let took = begun.elapsed();
     let mut failed = !report.is_success();
     if let Some(session) = &report.session {
         if report.rounds == 0 && report.is_success() {
-            // No items, so nobody called `synchronize`.
-            handler.keep_top()?;
+            // No items, so nothing was synchronized.
+            mirror.keep_top()?;
         }
         let columns = console::Term::stdout()
             .size_checked()
             .map_or(120, |size| size.1);
         let columns = columns.into();
-        let text = table::table(&handler, session, &numbers, columns, took, options.delete);
+        let text = table::table(&mirror, session, &numbers, columns, took, options.delete);
         lines::print(text.trim_end());
     }
     if report.result.is_failure() {
@@ -171,7 +169,7 @@ fn mirror(places: Places, options: &Options) -> Result<u8, Box<dyn Error>> {
 
 /// Runs the handler on this thread; others watch the session, cancel in it, and read what is typed.
 fn run_watched(
-    handler: &Arc<Mirror>,
+    handler: Arc<dyn SyncHandler>,
     numbers: &Arc<Numbers>,
     interrupt: &Arc<Interrupt>,
     talk: &Arc<Mutex<Talk>>,
@@ -193,7 +191,7 @@ fn run_watched(
             interrupt.set_session(Arc::clone(&session));
             _ = to_watcher.send(session);
         });
-        run_handler(Arc::clone(handler) as _, options)
+        run_handler(handler, options)
     })
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Removes a file, a link or a whole directory. Links are removed, never followed; another file system that is mounted there is
 /// left alone. Asks for the verdict before each. `true` if it is gone.
-pub fn remove(dir: &Dir, name: &OsStr, path: &Path, job: &Job, limits: &Limits) -> bool {
+pub fn remove(dir: &Dir, name: &OsStr, path: &Path, job: &Job<'_>, limits: &Limits) -> bool {
     if !job.check() {
         return false;
     }

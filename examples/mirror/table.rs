@@ -8,7 +8,7 @@ use crate::watch::Numbers;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
-use syncmgr::{ItemStatus, LogEntry, LogLevel, Session};
+use syncmgr::{LogEntry, LogLevel, Session};
 
 /// Of more errors than this only the number is told.
 const MOST_ERRORS: usize = 1000;
@@ -49,11 +49,7 @@ pub fn table(
     let mut by_status: Vec<(&str, u64)> = Vec::new();
     for (number, (id, subject)) in (1..).zip(mirror.subjects()) {
         let counts = mirror.counts(*id);
-        let status = word(
-            views
-                .get(id)
-                .map_or(ItemStatus::Pending, |view| view.status),
-        );
+        let status = views.get(id).map_or("not begun", word);
         match by_status.iter_mut().find(|(word, _)| *word == status) {
             Some((_, times)) => *times += 1,
             None => by_status.push((status, 1)),

@@ -1,37 +1,37 @@
-//! What the worker threads do: items, task by task.
+//! What is done for an item, task by task.
 
 use crate::copy::{Copied, Copier, Place, Watcher};
 use crate::dir::{Dir, Kind, Meta};
 use crate::fault::{Fault, Problem, Step};
 use crate::folder::{Folder, remove_leftovers};
+use crate::handler::Mirror;
+use crate::hands::{Tasks, share};
 use crate::job::{Job, Subject};
-use crate::pool::{Pool, Turn};
-use crate::remove::{Limits, remove};
+use crate::remove::remove;
 use crate::show::escaped;
-use crate::temp::{self, Namer};
+use crate::temp;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
-use syncmgr::{LogLevel, LogRecord, SyncCallback};
+use std::sync::Arc;
+use syncmgr::per_item::Work;
+use syncmgr::{LogLevel, LogRecord};
 
 /// A piece of the work on an item.
-enum Task {
+enum Task<'j> {
     /// A directory: make tasks of what it holds.
-    Enter(Arc<Folder>, Entry),
+    Enter(Arc<Folder<'j>>, Entry),
     /// Files and links of one directory.
-    Copy(Arc<Folder>, Vec<Entry>),
+    Copy(Arc<Folder<'j>>, Vec<Entry>),
     /// What the destination has and the source has not.
-    Remove(Arc<Folder>, Vec<OsString>),
+    Remove(Arc<Folder<'j>>, Vec<OsString>),
 }
 
 /// An entry of a directory of the source.
 struct Entry {
     name: OsString,
     meta: Meta,
-    /// Whether the destination has something of that name.
+    /// Whether the destination may have something of that name.
     taken: bool,
 }
 
@@ -40,116 +40,73 @@ const BATCH: usize = 64;
 /// Or so many bytes.
 const BATCH_BYTES: u64 = 8 << 20;
 
-/// One synchronization: what its threads share.
-pub struct Work {
-    pool: Pool<Task>,
-    top: Arc<Folder>,
-    limits: Limits,
-    namer: Namer,
-    delete: bool,
-    /// What the destination had at its top when the work began; `None` if that could not be listed.
-    there: OnceLock<Option<HashSet<OsString>>>,
-    callback: Arc<dyn SyncCallback>,
+/// Does an item, on as many threads as are free.
+pub fn perform(mirror: &Mirror, job: &Job<'_>) {
+    let work = Performance { mirror, job };
+    let first = work.first();
+    share(&mirror.hands, first, || {
+        let mut copier = Copier::new(&mirror.namer);
+        move |task, tasks: &Tasks<_>| work.task(task, tasks, &mut copier)
+    });
 }
 
-impl Work {
-    pub fn new(
-        source: Arc<Dir>,
-        dest: Arc<Dir>,
-        jobs: &[Arc<Job>],
-        delete: bool,
-        callback: Arc<dyn SyncCallback>,
-    ) -> io::Result<Self> {
-        Ok(Self {
-            pool: Pool::new(jobs.iter().cloned()),
-            limits: Limits {
-                source: source.meta()?,
-                dest: dest.meta()?,
-            },
-            top: Arc::new(Folder::top(source, dest)),
-            namer: Namer::new(),
-            delete,
-            there: OnceLock::new(),
-            callback,
-        })
-    }
-
-    /// Works until there is nothing left to do. Run by each thread.
-    pub fn run(&self) {
-        self.there();
-        let mut copier = Copier::new(&self.namer);
-        let mut last = None;
-        while let Some(turn) = self.pool.next(last.as_ref()) {
-            let (Turn::Begin(job) | Turn::Do(job, _)) = &turn;
-            let job = Arc::clone(job);
-            let turn = AssertUnwindSafe(|| self.turn(turn, &mut copier));
-            if catch_unwind(turn).is_err() {
-                job.fault(&Fault {
-                    path: PathBuf::from(job.subject.text()),
-                    problem: Problem::Panicked,
-                });
-            }
-            if self.pool.done(&job) {
-                job.finish();
-            }
-            last = Some(job);
+/// Removes the leftovers at the top of the destination, which belong to no single item.
+pub fn sweep_top(mirror: &Mirror, work: &Work) {
+    let log = |level, text: &str| {
+        if let Ok(callback) = work.callback() {
+            _ = callback.log_error(&LogRecord::new(level, text));
+        }
+    };
+    match (mirror.source.names(), mirror.dest.names()) {
+        (Ok(here), Ok(mut there)) => {
+            let here: HashSet<_> = here.into_iter().collect();
+            there.retain(|name| temp::is_ours(name) && !here.contains(name));
+            remove_leftovers(&mirror.dest, &there, log);
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            let text = format!("cannot look for leftovers: {error}");
+            log(LogLevel::Warning, &text);
         }
     }
+}
 
-    /// The names at the top of the destination. The first thread to ask lists them, and removes the leftovers there,
-    /// which belong to no single item.
-    fn there(&self) -> Option<&HashSet<OsString>> {
-        let list = || {
-            let log = |level, text: &str| _ = self.callback.log_error(&LogRecord::new(level, text));
-            match (self.top.source.names(), self.top.dest.names()) {
-                (Ok(here), Ok(there)) => {
-                    let here: HashSet<_> = here.into_iter().collect();
-                    let ours = |name: &&OsString| temp::is_ours(name) && !here.contains(*name);
-                    let leftovers: Vec<_> = there.iter().filter(ours).cloned().collect();
-                    remove_leftovers(&self.top.dest, &leftovers, log);
-                    Some(there.into_iter().collect())
-                }
-                (Err(error), _) | (_, Err(error)) => {
-                    log(
-                        LogLevel::Warning,
-                        &format!("cannot look for leftovers: {error}"),
-                    );
-                    None
-                }
-            }
-        };
-        self.there.get_or_init(list).as_ref()
-    }
+/// The work on one item.
+#[derive(Clone, Copy)]
+struct Performance<'j> {
+    mirror: &'j Mirror,
+    job: &'j Job<'j>,
+}
 
-    fn turn(&self, turn: Turn<Task>, copier: &mut Copier<'_>) {
-        match turn {
-            Turn::Begin(job) => {
-                if job.begin() {
-                    self.begin(&job);
-                }
-            }
-            // Whoever was told to stop leaves the rest of the tasks undone.
-            Turn::Do(job, _) if !job.goes_on() => {}
-            Turn::Do(job, Task::Enter(folder, entry)) => {
+impl<'j> Performance<'j> {
+    fn task(self, task: Task<'j>, tasks: &Tasks<Task<'j>>, copier: &mut Copier<'_>) {
+        let job = self.job;
+        // Whoever was told to stop leaves the rest of the tasks undone.
+        if !job.goes_on() {
+            return;
+        }
+        match task {
+            Task::Enter(folder, entry) => {
                 let path = folder.path(&entry.name);
                 if job.at(&escaped(&path)) {
-                    if let Err(problem) = self.enter(&job, &folder, &entry) {
-                        job.fault(&Fault { path, problem });
+                    match self.enter(&folder, &entry) {
+                        Ok(found) => tasks.push(found),
+                        Err(problem) => job.fault(&Fault { path, problem }),
                     }
                 }
             }
-            Turn::Do(job, Task::Copy(folder, entries)) => {
+            Task::Copy(folder, entries) => {
                 if job.check() {
-                    copy(&job, &folder, &entries, copier);
+                    copy(job, &folder, &entries, copier);
                 }
             }
-            Turn::Do(job, Task::Remove(folder, names)) => {
+            Task::Remove(folder, names) => {
                 for name in names {
                     // It may have come to the source since.
                     let gone = matches!(folder.source.look(&name),
                         Err(error) if error.kind() == io::ErrorKind::NotFound);
                     if gone {
-                        remove(&folder.dest, &name, &folder.path(&name), &job, &self.limits);
+                        let path = folder.path(&name);
+                        remove(&folder.dest, &name, &path, job, &self.mirror.limits);
                     }
                     if !job.goes_on() {
                         break;
@@ -159,43 +116,45 @@ impl Work {
         }
     }
 
-    /// Makes the first task of an item.
-    fn begin(&self, job: &Arc<Job>) {
-        let top = &self.top;
-        match &job.subject {
+    /// The first tasks of the item.
+    fn first(self) -> Vec<Task<'j>> {
+        let (mirror, job) = (self.mirror, self.job);
+        let source = Arc::clone(&mirror.source);
+        let top = Arc::new(Folder::top(source, Arc::clone(&mirror.dest)));
+        match job.subject {
             Subject::Entry(name) => match top.source.look(name) {
                 Ok(meta) => {
-                    let entry = Entry {
-                        name: name.clone(),
-                        meta,
-                        taken: self.there().is_none_or(|there| there.contains(name)),
-                    };
                     if meta.kind == Kind::File {
                         job.expect(meta.size);
                     }
-                    self.pool.push(job, tasks(job, top, vec![entry]));
+                    let entry = Entry {
+                        name: name.clone(),
+                        meta,
+                        taken: true,
+                    };
+                    return tasks(job, &top, vec![entry]);
                 }
                 Err(error) => job.fault(&top.fault(name, Problem::Io(Step::Look, error))),
             },
             Subject::Extras => match (top.source.names(), top.dest.names()) {
-                (Ok(here), Ok(there)) => {
+                (Ok(here), Ok(mut there)) => {
                     let here: HashSet<_> = here.into_iter().collect();
                     // Temporary names may be in use by the other items.
-                    let extra = |name: &OsString| !here.contains(name) && !temp::is_ours(name);
-                    let extras: Vec<_> = there.into_iter().filter(extra).collect();
-                    self.pool
-                        .push(job, vec![Task::Remove(Arc::clone(top), extras)]);
+                    there.retain(|name| !here.contains(name) && !temp::is_ours(name));
+                    return vec![Task::Remove(top, there)];
                 }
                 (Err(error), _) | (_, Err(error)) => {
                     job.fault(&top.fault(".".as_ref(), Problem::Io(Step::List, error)));
                 }
             },
         }
+        Vec::new()
     }
 
     /// Opens a directory, lists both sides, and makes tasks of the difference.
-    fn enter(&self, job: &Arc<Job>, parent: &Arc<Folder>, entry: &Entry) -> Result<(), Problem> {
-        let folder = parent.enter(job, &entry.name, entry.taken, &self.limits.dest)?;
+    fn enter(self, parent: &Arc<Folder<'j>>, entry: &Entry) -> Result<Vec<Task<'j>>, Problem> {
+        let (mirror, job) = (self.mirror, self.job);
+        let folder = parent.enter(job, &entry.name, entry.taken, &mirror.limits.dest)?;
         let folder = Arc::new(folder);
         let list = |dir: &Dir| dir.names().map_err(|error| Problem::Io(Step::List, error));
         let names = list(&folder.source)?;
@@ -229,17 +188,16 @@ impl Work {
             );
         });
         let mut all = Vec::new();
-        if self.delete && !extras.is_empty() {
+        if mirror.delete && !extras.is_empty() {
             all.push(Task::Remove(Arc::clone(&folder), extras));
         }
         all.extend(tasks(job, &folder, entries));
-        self.pool.push(job, all);
-        Ok(())
+        Ok(all)
     }
 }
 
 /// Tasks for the entries of a folder: the directories first, so that they are done last.
-fn tasks(job: &Job, folder: &Arc<Folder>, entries: Vec<Entry>) -> Vec<Task> {
+fn tasks<'j>(job: &Job<'_>, folder: &Arc<Folder<'j>>, entries: Vec<Entry>) -> Vec<Task<'j>> {
     let mut tasks = Vec::new();
     let mut copies = Vec::new();
     let mut batch = Vec::new();
@@ -270,7 +228,7 @@ fn tasks(job: &Job, folder: &Arc<Folder>, entries: Vec<Entry>) -> Vec<Task> {
     tasks
 }
 
-fn copy(job: &Job, folder: &Folder, entries: &[Entry], copier: &mut Copier<'_>) {
+fn copy(job: &Job<'_>, folder: &Folder<'_>, entries: &[Entry], copier: &mut Copier<'_>) {
     for entry in entries {
         if !job.goes_on() {
             return;

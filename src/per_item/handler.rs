@@ -9,20 +9,22 @@ use std::thread;
 
 use parking_lot::Mutex;
 
-use super::PerItem;
-use super::queue::Queue;
-use super::round::{Round, Source};
+use super::crew::AtWork;
+use super::round::{Broken, Round, Source, guarded};
 #[cfg(feature = "async")]
 use super::tasks::{AsyncPerItem, Task, Tasks};
 use super::threads::Threads;
-use super::work::Desk;
+use super::work::{Desk, Work};
+use super::{Error, PerItem};
 use crate::{
     ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo, HandlerName, ItemId,
-    ItemList, ItemName, ItemStatus, Participation, Prepared, SyncCallback, SyncFlags, SyncHandler,
-    SyncItem,
+    ItemList, ItemName, ItemStatus, LogLevel, Participation, Prepared, SyncCallback, SyncFlags,
+    SyncHandler, SyncItem,
 };
 
 type Order = dyn Fn(&SyncItem, &SyncItem) -> Ordering + Send + Sync;
+type Measure = dyn Fn(&Work) -> Result<u64, Error> + Send + Sync;
+type Finish = dyn Fn() -> Result<(), Error> + Send + Sync;
 
 /// Makes a [`SyncHandler`] of a [`PerItem`]: see the [module](super).
 ///
@@ -45,8 +47,12 @@ pub struct Handler {
     source: Arc<dyn Source>,
     info: HandlerInfo,
     workers: usize,
+    stack: Option<usize>,
     order: Option<Box<Order>>,
+    measure: Option<Box<Measure>>,
+    finish: Option<Box<Finish>>,
     retry: bool,
+    wait: bool,
 }
 
 impl Handler {
@@ -72,8 +78,12 @@ impl Handler {
             source: Arc::new(source),
             info: HandlerInfo::new(name),
             workers: 1,
+            stack: None,
             order: None,
+            measure: None,
+            finish: None,
             retry: true,
+            wait: false,
         }
     }
 
@@ -97,6 +107,13 @@ impl Handler {
         self.workers(cores)
     }
 
+    /// The size of the workers' stacks, for work that calls itself deep down, such as in nested directories. Without this call it
+    /// is that of the [platform](std::thread::Builder::stack_size).
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack = Some(bytes);
+        self
+    }
+
     /// In which order the items are begun. Without this call it is that of the prepare: the user's.
     pub fn order_by(
         mut self,
@@ -113,6 +130,59 @@ impl Handler {
         self
     }
 
+    /// How much there is to do for an item: its maximum, in the units in which its work advances. With this the host knows it
+    /// of all items before the first is begun.
+    ///
+    /// It is asked in the prepare, by as many workers as do the items, and for items that come later before their work. It
+    /// passes on what the work answers by `?`, and asks it now and then where it takes long. What it answers with an error
+    /// has no maximum until its work reports one; the error is logged as a warning.
+    ///
+    /// ```
+    /// use std::{fs, io};
+    /// use syncmgr::per_item::{Handler, from_items};
+    ///
+    /// # let items = Vec::new();
+    /// let copies = from_items(items, |work| {
+    ///     let mut source = fs::File::open(work.item().name.as_str())?;
+    ///     io::copy(&mut work.reading(&mut source), &mut io::sink())?;
+    ///     Ok(())
+    /// });
+    /// let handler = Handler::new("Copies".parse()?, copies)
+    ///     .measure(|work| Ok(fs::metadata(work.item().name.as_str())?.len()));
+    /// # let _ = handler.build();
+    /// # Ok::<(), syncmgr::NameError>(())
+    /// ```
+    pub fn measure(
+        mut self,
+        measure: impl Fn(&Work) -> Result<u64, Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.measure = Some(Box::new(measure));
+        self
+    }
+
+    /// What is to be done when all items of a round have ended, however they have. The round is complete after it; with an
+    /// error, which is logged, it has failed.
+    pub fn finish(
+        mut self,
+        finish: impl Fn() -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Self {
+        self.finish = Some(Box::new(finish));
+        self
+    }
+
+    /// Whether a host that takes its callback away in the middle of the work is kept waiting until the work has ended. Then
+    /// nothing is in the making, and no call on its way, when it goes on (rule H13 to the letter).
+    ///
+    /// It is not, unless this says otherwise: the work is refused its next report, and ends after that. For work that may
+    /// hang, such as on a server that does not answer, that is what a host wants which gives it up after a deadline.
+    ///
+    /// Threads of the work's own are not known here: a host must not take the callback away from inside an answer to one of
+    /// them.
+    pub fn wait_for_work(mut self, wait: bool) -> Self {
+        self.wait = wait;
+        self
+    }
+
     /// The handler.
     #[must_use]
     pub fn build(self) -> Arc<dyn SyncHandler> {
@@ -121,7 +191,11 @@ impl Handler {
             info: self.info,
             workers: self.workers,
             order: self.order,
+            measure: self.measure,
+            finish: self.finish,
             retry: self.retry,
+            wait: self.wait,
+            at_work: AtWork::new(self.stack),
             state: Mutex::new(State::default()),
         })
     }
@@ -133,6 +207,7 @@ impl fmt::Debug for Handler {
             .field("info", &self.info)
             .field("workers", &self.workers)
             .field("retry", &self.retry)
+            .field("wait", &self.wait)
             .finish_non_exhaustive()
     }
 }
@@ -143,7 +218,11 @@ pub(super) struct Adapter {
     info: HandlerInfo,
     workers: usize,
     order: Option<Box<Order>>,
+    measure: Option<Box<Measure>>,
+    finish: Option<Box<Finish>>,
     pub(super) retry: bool,
+    pub(super) wait: bool,
+    pub(super) at_work: Arc<AtWork>,
     /// Never locked while the host or the work is called.
     state: Mutex<State>,
 }
@@ -179,6 +258,28 @@ impl Adapter {
         self.state.lock().logged.remove(&error).is_some()
     }
 
+    /// Reports how much there is to do for an item.
+    pub(super) fn measure(&self, work: &Work) {
+        let Some(measure) = &self.measure else {
+            return;
+        };
+        match guarded(|| measure(work)) {
+            // An answer that ends the work is remembered there.
+            Ok(max) => _ = work.max(max),
+            Err(Broken::Interrupted(..)) => {}
+            Err(broken) => {
+                let text = format!("how much there is to do is not known: {broken}");
+                let _ = work.log(LogLevel::Warning, &text);
+            }
+        }
+    }
+
+    /// What is to be done at the end; none where nothing is.
+    pub(super) fn finish(&self) -> Option<Result<(), Broken>> {
+        let finish = self.finish.as_ref()?;
+        Some(guarded(finish))
+    }
+
     fn desk(&self) -> Result<Arc<Desk>, HandlerError> {
         // A host calls this only after it has set one (rule M03).
         let desk = self.state.lock().desk.clone();
@@ -186,21 +287,25 @@ impl Adapter {
     }
 
     /// The chosen items, in the order in which they are to be begun.
-    fn take_chosen(&self) -> Vec<SyncItem> {
+    fn chosen(&self) -> Vec<SyncItem> {
         let mut items: Vec<SyncItem> = {
-            let mut state = self.state.lock();
-            let chosen = std::mem::take(&mut state.chosen);
+            let state = self.state.lock();
             let item = |id: &ItemId| match state.listed.get(id) {
                 Some(item) => item.clone(),
                 // A host may know it from an earlier list.
                 None => SyncItem::new(*id, ItemName::shortened(&id.to_string())),
             };
-            chosen.iter().map(item).collect()
+            state.chosen.iter().map(item).collect()
         };
         if let Some(order) = &self.order {
             items.sort_by(|a, b| order(a, b));
         }
         items
+    }
+
+    /// So many workers for so many items.
+    fn workers(&self, items: usize) -> usize {
+        self.workers.min(items).max(1)
     }
 }
 
@@ -251,6 +356,9 @@ impl SyncHandler for Adapter {
         };
         if let Some(old) = old {
             old.close();
+            if self.wait {
+                self.at_work.rest();
+            }
         }
         Ok(())
     }
@@ -262,6 +370,12 @@ impl SyncHandler for Adapter {
             state.chosen = items.to_vec();
             state.skipped.clear();
         }
+        if self.measure.is_some() {
+            let items = self.chosen();
+            let workers = self.workers(items.len());
+            Round::new(self, desk, items).measure(workers)?;
+            return Ok(Prepared::Started);
+        }
         // Refused only where the host has let go. No `?`: after a completion the answer is `Started` (rule H06).
         let _ = desk.callback.prepare_for_sync_completed(HResult::S_OK);
         Ok(Prepared::Started)
@@ -269,11 +383,11 @@ impl SyncHandler for Adapter {
 
     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
         let desk = self.desk()?;
-        let items = self.take_chosen();
-        let workers = self.workers.min(items.len()).max(1);
+        let items = self.chosen();
+        self.state.lock().chosen.clear();
+        let workers = self.workers(items.len());
         let source = Arc::clone(&self.source);
-        let round = Round::new(self, desk, Queue::new(items), workers);
-        source.start(&round, workers)?;
+        source.start(&Round::new(self, desk, items), workers)?;
         Ok(())
     }
 

@@ -41,7 +41,9 @@
 //!   so is a panic, with its text. The other items go on.
 //! - A failed item is done again where the host shows its error ([`show_error`](crate::SyncHandler::show_error)), and its entry
 //!   is deleted from the log when it then succeeds.
-//! - It completes both steps once, when the last worker is done.
+//! - Where it is told how to [measure](Handler::measure) an item, it does so in the prepare, for all of them.
+//! - It completes both steps once, when the last worker is done; the second after what there is to
+//!   [finish](Handler::finish).
 //! - Items that the host [asks for](crate::SyncCallback::additional_items) while it works are taken in, if it listed them; the work
 //!   can [add](Work::add_item) others.
 //!
@@ -49,6 +51,7 @@
 //! waits for it.
 
 mod adapters;
+mod crew;
 mod handler;
 mod interrupted;
 mod queue;
@@ -64,6 +67,8 @@ pub use interrupted::Interrupted;
 #[cfg(feature = "async")]
 pub use tasks::{AsyncPerItem, Task, from_async_fn, from_async_items, on_thread};
 pub use work::Work;
+
+use std::sync::Arc;
 
 use crate::{ItemList, SyncItem};
 
@@ -89,6 +94,17 @@ pub trait PerItem: Send + Sync + 'static {
     ///
     /// [`Interrupted`] as it came from `work`, bare or as the source of another error; and any other, which fails the item.
     fn synchronize(&self, work: &Work) -> Result<(), Error>;
+}
+
+/// One may keep a hand on what the handler does.
+impl<P: PerItem + ?Sized> PerItem for Arc<P> {
+    fn items(&self) -> Result<ItemList, Error> {
+        (**self).items()
+    }
+
+    fn synchronize(&self, work: &Work) -> Result<(), Error> {
+        (**self).synchronize(work)
+    }
 }
 
 /// A [`PerItem`] of two functions.

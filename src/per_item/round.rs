@@ -1,98 +1,96 @@
-//! One round: the items of one prepare, what is asked and told about each of them, and its end.
+//! One round: the items of one prepare, and the workers that do them.
 
 use std::any::Any;
-use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{fmt, io};
 
 use super::Error;
+use super::crew::Crew;
 use super::handler::Adapter;
 use super::interrupted::Interrupted;
-use super::queue::Queue;
+use super::queue::{Queue, Waiting};
 use super::work::{Desk, Work};
 use crate::manager::panic_text;
 use crate::session::{discard, error_chain as chain};
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
-    LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid, Verdict,
+    LogRecord, LogSelector, SyncItem, Uuid,
 };
 
 /// What there is to do, and who does it: threads or tasks.
 pub(super) trait Source: Send + Sync {
     fn items(&self) -> Result<ItemList, Error>;
 
-    /// Starts so many workers of the round. Where it answers an error, none of them was started; else each of them
-    /// [leaves](Round::leave) the round in the end.
+    /// Starts so many workers, the last of which [completes](Round::complete) the round. Where it answers an error, none of them
+    /// was started.
     fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()>;
 }
 
 pub(super) struct Round {
-    adapter: Arc<Adapter>,
+    pub(super) adapter: Arc<Adapter>,
     desk: Arc<Desk>,
     queue: Arc<Queue>,
-    /// How many workers have not ended, those included that are still to be started. `AcqRel`: the last one completes
-    /// the round after all reports of the others.
-    workers: AtomicUsize,
-}
-
-/// What became of the work of one item.
-pub(super) type Done = Result<(), NotDone>;
-
-/// Why the work of an item came to no good end.
-pub(super) enum NotDone {
-    /// It answered an error: the text of it and its sources, and whether there is a cancel in it.
-    Error(String, Option<Interrupted>),
-    Panicked(String),
-    /// Its future was dropped.
-    #[cfg(feature = "async")]
-    Dropped,
-}
-
-impl NotDone {
-    pub(super) fn error(error: &Error) -> Self {
-        Self::Error(chain(&**error), Interrupted::find(&**error))
-    }
-
-    pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Self {
-        let text = panic_text(&*payload);
-        discard(payload);
-        Self::Panicked(text)
-    }
 }
 
 impl Round {
     pub(super) fn new(
         adapter: Arc<Adapter>,
         desk: Arc<Desk>,
-        queue: Queue,
-        workers: usize,
+        items: impl IntoIterator<Item = SyncItem>,
     ) -> Arc<Self> {
         Arc::new(Self {
             adapter,
             desk,
-            queue: Arc::new(queue),
-            workers: AtomicUsize::new(workers),
+            queue: Arc::new(Queue::new(items)),
         })
     }
 
-    /// One more takes part, who [leaves](Self::leave) the round.
-    #[cfg(feature = "async")]
-    pub(super) fn join(&self) {
-        self.workers.fetch_add(1, Ordering::AcqRel);
+    /// Starts the workers that measure the items, for the prepare.
+    pub(super) fn measure(self: Arc<Self>, workers: usize) -> io::Result<()> {
+        let (round, end) = (Arc::clone(&self), Arc::clone(&self));
+        let work = move || {
+            while let Some(waiting) = self.queue.pop() {
+                if !self.desk.is_open() {
+                    break;
+                }
+                if let Some((reporter, true)) = self.ask(waiting.item.id) {
+                    let work = Work::new(waiting.item, reporter, Arc::clone(&self.desk), None);
+                    self.adapter.measure(&work);
+                }
+            }
+        };
+        Crew::start(&round.adapter.at_work, workers, work, move || {
+            if end.desk.is_open() {
+                // A cancel so far is no failure: each item gets its final status later.
+                let _ = end.desk.callback.prepare_for_sync_completed(HResult::S_OK);
+            }
+        })
     }
 
-    /// So many workers have ended. With the last one the round is over.
-    pub(super) fn leave(&self, workers: usize) {
-        if self.workers.fetch_sub(workers, Ordering::AcqRel) == workers && self.desk.is_open() {
-            let result = self.give_up_the_rest();
+    /// All workers have ended. To be called once.
+    pub(super) fn complete(&self) {
+        if !self.desk.is_open() {
+            return;
+        }
+        let left = self.give_up_the_rest();
+        let result = match self.adapter.finish() {
+            Some(Err(broken)) => {
+                self.log(LogLevel::Error, &broken.to_string());
+                HResult::E_FAIL
+            }
+            _ if left => HResult::E_ABORT,
+            _ => HResult::S_OK,
+        };
+        if self.desk.is_open() {
             let _ = self.desk.callback.synchronize_completed(result);
         }
     }
 
-    /// Where the workers were dropped, items are left that nobody will start.
-    fn give_up_the_rest(&self) -> HResult {
+    /// Where the workers were dropped, items are left that nobody will start; answers whether there are such.
+    fn give_up_the_rest(&self) -> bool {
         let left = self.queue.take();
-        for item in &left {
+        for Waiting { item, .. } in &left {
             let Ok(reporter) = ItemReporter::new(&self.desk.callback, item.id) else {
                 continue;
             };
@@ -103,14 +101,10 @@ impl Round {
                 let _ = reporter.skip();
             }
         }
-        match left.is_empty() {
-            true => HResult::S_OK,
-            false => HResult::E_ABORT,
-        }
+        !left.is_empty()
     }
 
     /// A line about the round as a whole.
-    #[cfg(feature = "async")]
     pub(super) fn log(&self, level: LogLevel, text: &str) {
         if let Ok(callback) = self.desk.callback() {
             let _ = callback.log_error(&LogRecord::new(level, text));
@@ -118,12 +112,12 @@ impl Round {
     }
 
     /// The next item: one that waits, or one that the host asks for.
-    fn next(&self) -> Option<SyncItem> {
+    fn next(&self) -> Option<Waiting> {
         if !self.desk.is_open() {
             return None;
         }
-        if let Some(item) = self.queue.pop() {
-            return Some(item);
+        if let Some(waiting) = self.queue.pop() {
+            return Some(waiting);
         }
         // A host may not offer it.
         let wanted = self.desk.callback().ok()?.additional_items().ok()?;
@@ -139,59 +133,56 @@ impl Round {
         self.queue.pop()
     }
 
+    /// The reporter of an item, and whether the item may be begun. None where the host has let go: there is nobody to tell.
+    fn ask(&self, id: ItemId) -> Option<(ItemReporter, bool)> {
+        let reporter = ItemReporter::new(&self.desk.callback, id).ok()?;
+        // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
+        let goes_on = !self.adapter.is_skipped(id) && reporter.check().ok()?.is_continue();
+        let begins = goes_on && !self.adapter.is_skipped(id);
+        Some((reporter, begins))
+    }
+
     /// Begins the next item that is to be worked on; those that are cancelled or skipped are ended on the way. None where
     /// there is nothing left for this worker.
     pub(super) fn begin(&self) -> Option<Work> {
         loop {
-            let item = self.next()?;
-            if let Some(reporter) = self.ask(item.id) {
-                let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
-                return Some(Work::new(item, reporter, desk, queue));
+            let Waiting { item, late } = self.next()?;
+            match self.ask(item.id) {
+                Some((reporter, true)) => {
+                    let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
+                    let work = Work::new(item, reporter, desk, Some(queue));
+                    if late {
+                        self.adapter.measure(&work);
+                    }
+                    return Some(work);
+                }
+                Some((reporter, false)) => {
+                    let _ = reporter.skip();
+                }
+                None => {}
             }
-        }
-    }
-
-    /// Asks whether an item is to be started; ends it where it is not.
-    fn ask(&self, id: ItemId) -> Option<ItemReporter> {
-        let reporter = ItemReporter::new(&self.desk.callback, id).ok()?;
-        // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
-        let verdict = match self.adapter.is_skipped(id) {
-            true => Ok(Verdict::CancelItem),
-            false => reporter.check(),
-        };
-        match verdict {
-            Ok(Verdict::Continue) if !self.adapter.is_skipped(id) => Some(reporter),
-            Ok(_) => {
-                let _ = reporter.skip();
-                None
-            }
-            // The host has let go: there is nobody to tell.
-            Err(_) => None,
         }
     }
 
     /// Ends an item as its work says.
-    pub(super) fn end(&self, work: &Work, done: Done) {
+    pub(super) fn end(&self, work: &Work, done: Result<(), Broken>) {
         const NO_WAKE: Interrupted = Interrupted::Refused(CallbackError::NotImplemented);
         let end = match done {
+            // What went wrong is not undone by a cancel.
+            Ok(()) if work.end() == ItemStatus::Failed => End::Status(ItemStatus::Failed),
             Ok(()) if work.was_told() => End::Status(ItemStatus::Stopped),
             Ok(()) => End::Status(work.end()),
             // A host that does not wake is no cancel.
-            Err(NotDone::Error(text, Some(NO_WAKE))) if !work.was_told() => End::Failed(text),
-            Err(NotDone::Error(_, Some(_))) => End::Status(ItemStatus::Stopped),
-            Err(NotDone::Error(text, None)) if work.was_told() => {
+            Err(Broken::Interrupted(NO_WAKE, text)) if !work.was_told() => End::Failed(text),
+            Err(Broken::Interrupted(..)) => End::Status(ItemStatus::Stopped),
+            Err(Broken::Error(text)) if work.was_told() => {
                 // Most likely what became of the cancel on its way; what else it may be is not to be lost.
                 let _ = work.log(LogLevel::Information, &text);
                 End::Status(ItemStatus::Stopped)
             }
-            Err(NotDone::Error(text, None)) => End::Failed(text),
-            Err(NotDone::Panicked(text)) => End::Failed(format!("panicked: {text}")),
             #[cfg(feature = "async")]
-            Err(NotDone::Dropped) if work.was_told() => End::Status(ItemStatus::Stopped),
-            #[cfg(feature = "async")]
-            Err(NotDone::Dropped) => {
-                End::Failed("the task that did the item was dropped before its end".to_owned())
-            }
+            Err(Broken::Dropped) if work.was_told() => End::Status(ItemStatus::Stopped),
+            Err(broken) => End::Failed(broken.to_string()),
         };
         if !self.desk.is_open() {
             return;
@@ -202,12 +193,11 @@ impl Round {
                 if status == ItemStatus::Succeeded {
                     self.delete_error(id);
                 }
-                work.finish(&ProgressUpdate::new().status(status));
+                work.finish(status, None);
             }
             End::Failed(text) => {
                 self.log_error(id, &text);
-                let failed = ProgressUpdate::new().status(ItemStatus::Failed);
-                work.finish(&failed.text(&text));
+                work.finish(ItemStatus::Failed, Some(text));
             }
         }
     }
@@ -240,6 +230,52 @@ impl Round {
 enum End {
     Status(ItemStatus),
     Failed(String),
+}
+
+/// Why a function of the work's own did not answer what was asked of it.
+pub(super) enum Broken {
+    /// It passes on that it is to end, in an error of this text.
+    Interrupted(Interrupted, String),
+    Error(String),
+    Panic(String),
+    /// Its future was dropped.
+    #[cfg(feature = "async")]
+    Dropped,
+}
+
+impl Broken {
+    pub(super) fn error(error: &Error) -> Self {
+        let text = chain(&**error);
+        match Interrupted::find(&**error) {
+            Some(interrupted) => Self::Interrupted(interrupted, text),
+            None => Self::Error(text),
+        }
+    }
+
+    pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        let text = panic_text(&*payload);
+        discard(payload);
+        Self::Panic(text)
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted(_, text) | Self::Error(text) => f.write_str(text),
+            Self::Panic(text) => write!(f, "panicked: {text}"),
+            #[cfg(feature = "async")]
+            Self::Dropped => f.write_str("the task that did the item was dropped before its end"),
+        }
+    }
+}
+
+/// Calls a function of the work's own. Its error is its own code too: the text and the drop.
+pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Broken> {
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        call().map_err(|error| Broken::error(&error))
+    }));
+    result.unwrap_or_else(|payload| Err(Broken::panicked(payload)))
 }
 
 /// An item has one error at a time, which goes by the item's id.

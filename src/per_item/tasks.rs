@@ -5,11 +5,12 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use super::round::{Done, NotDone, Round, Source};
-use super::threads::Worker;
+use super::crew::Turn;
+use super::round::{Broken, Round, Source};
 use super::{Error, Work};
 use crate::session::contained;
 use crate::{ItemList, LogLevel, SyncItem};
@@ -175,9 +176,9 @@ impl<P: AsyncPerItem> Tasks<P> {
     }
 
     /// The work of one item, with its panics contained: when it is called, polled and dropped.
-    async fn one(&self, work: Arc<Work>) -> Done {
+    async fn one(&self, work: Arc<Work>) -> Result<(), Broken> {
         let begun = catch_unwind(AssertUnwindSafe(|| Box::pin(self.source.synchronize(work))));
-        let mut future = Contained(Some(begun.map_err(NotDone::panicked)?));
+        let mut future = Contained(Some(begun.map_err(Broken::panicked)?));
         poll_fn(|context| future.poll(context)).await
     }
 }
@@ -197,16 +198,16 @@ fn yield_once() -> impl Future<Output = ()> {
 struct Contained<F>(Option<Pin<Box<F>>>);
 
 impl<F: Future<Output = Result<(), Error>>> Contained<F> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Done> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
         let Some(future) = &mut self.0 else {
             return Poll::Pending; // it was ready
         };
         // The error is the work's own code too, its text and its drop.
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let done = future.as_mut().poll(context);
-            done.map_err(|error| NotDone::error(&error))
+            done.map_err(|error| Broken::error(&error))
         }));
-        polled.unwrap_or_else(|payload| Poll::Ready(Err(NotDone::panicked(payload))))
+        polled.unwrap_or_else(|payload| Poll::Ready(Err(Broken::panicked(payload))))
     }
 }
 
@@ -225,7 +226,7 @@ struct Open<'a> {
 }
 
 impl Open<'_> {
-    fn end(mut self, done: Done) {
+    fn end(mut self, done: Result<(), Broken>) {
         self.ended = true;
         self.round.end(&self.work, done);
     }
@@ -234,7 +235,7 @@ impl Open<'_> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.round.end(&self.work, Err(NotDone::Dropped));
+            self.round.end(&self.work, Err(Broken::Dropped));
         }
     }
 }
@@ -245,28 +246,80 @@ impl<P: AsyncPerItem> Source for Tasks<P> {
     }
 
     fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {
-        // The one who starts is in the round too, so that it is not over before all of this is told.
-        round.join();
-        let _starter = Worker(Arc::clone(round));
+        // The one who starts is one of them too, so that the round is not over before all of this is told.
+        let crew = Arc::new(Crew {
+            round: Arc::clone(round),
+            left: AtomicUsize::new(workers + 1),
+        });
+        let _starter = Member(Arc::clone(&crew));
         for number in 0..workers {
-            let source = Arc::clone(&self);
-            let worker = Worker(Arc::clone(round));
-            let task: Task = Box::pin(async move {
-                // Here from the start, so that a task that is dropped before its first poll leaves the round too.
-                let worker = worker;
-                source.work(&worker.0).await;
+            let (source, on_task) = (Arc::clone(&self), Arc::clone(round));
+            let waits = round.adapter.wait;
+            let task: Task = Box::pin(Worker {
+                work: Box::pin(async move { source.work(&on_task).await }),
+                member: Member(Arc::clone(&crew)),
+                turn: waits.then(|| Turn::new(&round.adapter.at_work)),
             });
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.spawn)(task))) {
                 // Whether it has taken the task or not, the task leaves the round. So the call succeeds, and the completion
                 // tells (rules H07, H08).
-                if let NotDone::Panicked(text) = NotDone::panicked(payload) {
-                    let text = format!("the function that spawns the tasks panicked: {text}");
-                    round.log(LogLevel::Error, &text);
-                }
-                round.leave(workers - number - 1);
+                let broken = Broken::panicked(payload);
+                let text = format!("the function that spawns the tasks {broken}");
+                round.log(LogLevel::Error, &text);
+                crew.leave(workers - number - 1);
                 break;
             }
         }
         Ok(())
+    }
+}
+
+/// The tasks of a round, of which the last one completes it.
+struct Crew {
+    round: Arc<Round>,
+    /// How many have not ended, the one who starts them and those that are still to be spawned included. `AcqRel`: the last one
+    /// completes the round after all reports of the others.
+    left: AtomicUsize,
+}
+
+impl Crew {
+    fn leave(&self, members: usize) {
+        if members > 0 && self.left.fetch_sub(members, Ordering::AcqRel) == members {
+            self.round.complete();
+        }
+    }
+}
+
+struct Member(Arc<Crew>);
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.0.leave(1);
+    }
+}
+
+/// A worker from its start to its end: also where it is dropped, be it before its first poll. The fields are dropped in their
+/// order: first the work, then it leaves the round, then it is not at work any more.
+struct Worker {
+    work: Task,
+    #[expect(dead_code, reason = "held until the task has ended")]
+    member: Member,
+    /// Where the handler is to know who is at work.
+    turn: Option<Turn>,
+}
+
+impl Future for Worker {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let worker = &mut *self;
+        if let Some(turn) = &mut worker.turn {
+            turn.begin();
+        }
+        let polled = worker.work.as_mut().poll(context);
+        if let Some(turn) = worker.turn.as_mut().filter(|_| polled.is_pending()) {
+            turn.pause();
+        }
+        polled
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use super::interrupted::Interrupted;
 use super::queue::Queue;
 use crate::session::{Answer, Host, Waiting};
@@ -37,7 +39,8 @@ pub struct Work {
     item: SyncItem,
     reporter: ItemReporter,
     desk: Arc<Desk>,
-    queue: Arc<Queue>,
+    /// Where what the work finds goes; none while it is only measured.
+    queue: Option<Arc<Queue>>,
     /// The work was told to end, or has ended: it makes no reports any more. Shared with those who wait for a cancel, since what
     /// they are told on the thread of the work tells that thread (rule H02).
     /// `Relaxed`: read by the thread that wrote it, or after the work has returned; another may report once more, and is told by
@@ -47,13 +50,16 @@ pub struct Work {
     ended: AtomicBool,
     /// The status that an `Ok` stands for, as a place in [`ENDS`]. `Relaxed`, as above.
     end: AtomicU8,
+    /// The text that goes with it.
+    last_words: Mutex<Option<String>>,
     /// Who waits here for a cancel, once somebody does.
     waiting: OnceLock<Box<Waiting>>,
 }
 
 /// What an `Ok` may stand for.
-const ENDS: [ItemStatus; 4] = [
+const ENDS: [ItemStatus; 5] = [
     ItemStatus::Succeeded,
+    ItemStatus::Failed,
     ItemStatus::Skipped,
     ItemStatus::Deleted,
     ItemStatus::Stopped,
@@ -123,7 +129,7 @@ impl Work {
         item: SyncItem,
         reporter: ItemReporter,
         desk: Arc<Desk>,
-        queue: Arc<Queue>,
+        queue: Option<Arc<Queue>>,
     ) -> Self {
         Self {
             item,
@@ -134,6 +140,7 @@ impl Work {
             told: Arc::new(AtomicBool::new(false)),
             ended: AtomicBool::new(false),
             end: AtomicU8::new(0),
+            last_words: Mutex::new(None),
             waiting: OnceLock::new(),
         }
     }
@@ -338,7 +345,10 @@ impl Work {
     }
 
     /// What the item ends as where the work answers `Ok`: `Succeeded`, unless this says `Skipped` (there was nothing to do),
-    /// `Deleted` or `Stopped`. Any other status is taken for `Succeeded`.
+    /// `Deleted`, `Stopped` or `Failed`. Any other status is taken for `Succeeded`.
+    ///
+    /// `Failed` is for work of many parts that has [logged](Self::log) what went wrong with each: nothing more is logged, the
+    /// item's text stays, and no error of the item can be shown to do it again. It stands after a cancel too.
     pub fn end_as(&self, status: ItemStatus) {
         let place = ENDS.iter().position(|end| *end == status);
         let place = u8::try_from(place.unwrap_or(0)).unwrap_or(0);
@@ -348,6 +358,12 @@ impl Work {
     pub(super) fn end(&self) -> ItemStatus {
         let place = usize::from(self.end.load(Ordering::Relaxed));
         ENDS.get(place).copied().unwrap_or(ItemStatus::Succeeded)
+    }
+
+    /// The line of text that goes with the final status, whatever that is: what has become of the item. After a cancel it is
+    /// the only one that can still be said.
+    pub fn end_text(&self, text: impl Into<String>) {
+        *self.last_words.lock() = Some(text.into());
     }
 
     /// Logs something about the item. Logging is free after a cancel, too.
@@ -373,7 +389,8 @@ impl Work {
     /// # Errors
     ///
     /// As for [`add_item`](SyncCallback::add_item); a host may not offer it. [`ItemFinished`](CallbackError::ItemFinished) where
-    /// the work has returned, since nobody may be left to do the item.
+    /// the work has returned, since nobody may be left to do the item, and [`WrongPhase`](CallbackError::WrongPhase) while items
+    /// are only [measured](super::Handler::measure).
     pub fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         if self.ended.load(Ordering::Relaxed) {
             return Err(match self.desk.is_open() {
@@ -381,8 +398,9 @@ impl Work {
                 false => CallbackError::Released,
             });
         }
+        let queue = self.queue.as_ref().ok_or(CallbackError::WrongPhase)?;
         self.desk.callback()?.add_item(item.clone())?;
-        self.queue.push(item);
+        queue.push(item);
         Ok(())
     }
 
@@ -395,14 +413,19 @@ impl Work {
         self.desk.callback()
     }
 
-    /// Ends the item. What the work has left behind, such as a thread of its own, is answered
-    /// [`Interrupted`] from now on.
-    pub(super) fn finish(&self, update: &ProgressUpdate<'_>) {
+    /// Ends the item, with this text unless the work has said another. What the work has left behind, such as a thread of its own,
+    /// is answered [`Interrupted`] from now on.
+    pub(super) fn finish(&self, status: ItemStatus, text: Option<String>) {
+        let text = self.last_words.lock().take().or(text);
+        let mut update = ProgressUpdate::new().status(status);
+        if let Some(text) = &text {
+            update = update.text(text);
+        }
         self.told.store(true, Ordering::Relaxed);
         self.ended.store(true, Ordering::Relaxed);
         if self.desk.is_open() {
             // Refused only where the host has let go meanwhile.
-            let _ = self.reporter.report(update);
+            let _ = self.reporter.report(&update);
         }
     }
 }

@@ -107,6 +107,8 @@ mod observe_async;
 mod per_item;
 #[path = "../per_item_async.rs"]
 mod per_item_async;
+#[path = "../per_item_steps.rs"]
+mod per_item_steps;
 #[path = "../rules_broken.rs"]
 mod rules_broken;
 #[path = "../rules_broken_completions.rs"]

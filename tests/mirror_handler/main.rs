@@ -16,19 +16,17 @@ macro_rules! parts_of_the_example {
 parts_of_the_example! {
     "../../examples/mirror/bars.rs" bars
     "../../examples/mirror/copy.rs" copy
-    "../../examples/mirror/crew.rs" crew
     "../../examples/mirror/dir.rs" dir
     "../../examples/mirror/fault.rs" fault
     "../../examples/mirror/folder.rs" folder
     "../../examples/mirror/frame.rs" frame
     "../../examples/mirror/handler.rs" handler
+    "../../examples/mirror/hands.rs" hands
     "../../examples/mirror/input.rs" input
     "../../examples/mirror/job.rs" job
     "../../examples/mirror/lines.rs" lines
     "../../examples/mirror/place.rs" place
-    "../../examples/mirror/pool.rs" pool
     "../../examples/mirror/remove.rs" remove
-    "../../examples/mirror/scan.rs" scan
     "../../examples/mirror/show.rs" show
     "../../examples/mirror/temp.rs" temp
     "../../examples/mirror/watch.rs" watch
@@ -46,7 +44,7 @@ use handler::Mirror;
 use place::Places;
 use syncmgr::testing::{Action, Call, Harness, Recorder, Trace};
 use syncmgr::{
-    HResult, HandlerError, HostEvent, ItemId, ItemStatus, Prepared, Session, SyncHandler, Uuid,
+    HResult, HandlerError, HostEvent, ItemId, ItemStatus, Prepared, Session, SyncItem, Uuid,
 };
 use tree::{Place, assert_no_parts, assert_same, assert_whole};
 
@@ -92,7 +90,7 @@ fn a_whole_run_keeps_the_rules() {
         let place = filled();
         let mirror = mirror(&place, threads);
         let ids = items(&mirror);
-        let trace = Harness::new(mirror).run();
+        let trace = Harness::new(mirror.handler()).run();
         trace.assert_conformant();
         assert_eq!(trace.violations(), [], "{trace}");
         let statuses: Vec<_> = ids.iter().map(|item| trace.status(*item)).collect();
@@ -124,7 +122,7 @@ fn every_cancel_and_every_fault_at_every_report_keeps_the_rules_and_leaves_no_ha
         let exploration = Harness::explore(
             || {
                 let place = filled();
-                (Harness::new(mirror(&place, threads)), place)
+                (Harness::new(mirror(&place, threads).handler()), place)
             },
             |_, place| assert_clean(&place.source(), &place.dest()),
         );
@@ -141,7 +139,9 @@ fn an_item_that_is_skipped_while_it_waits_is_never_begun() {
     let mirror = mirror(&place, 1);
     let last = items(&mirror)[3];
     // The only thread is held inside the first report of the synchronization until the handler was told.
-    let trace = Harness::new(mirror).skip_in_synchronize(last).run();
+    let trace = Harness::new(mirror.handler())
+        .skip_in_synchronize(last)
+        .run();
     trace.assert_conformant();
     assert_eq!(trace.status(last), Some(ItemStatus::Skipped));
     assert_eq!(
@@ -168,12 +168,12 @@ fn no_call_comes_after_the_callback_was_taken_away() {
     let mirror = mirror(&place, 2);
     let ids = items(&mirror);
     let recorder = Recorder::new();
+    let handler = recorder.handler(mirror.handler());
     let session = Session::builder()
-        .items(mirror.items().unwrap().into_items())
+        .items(handler.items().unwrap().into_items())
         .driven()
         .build()
         .unwrap();
-    let handler = recorder.handler(mirror);
     handler
         .set_progress_callback(Some(session.clone()))
         .unwrap();
@@ -192,46 +192,64 @@ fn no_call_comes_after_the_callback_was_taken_away() {
     drop(handler);
     let trace = recorder.trace();
     trace.assert_conformant();
-    // It was in the middle of its work.
+    // It was in the middle of its work, and the last call that it made had been answered when it was let go.
+    let large = trace.status("h").unwrap();
+    assert!(!large.is_final(), "{trace}");
     let is_taken = |call: &&Call| call.action == Action::SetProgressCallback { set: None };
     let taken = trace.calls().iter().find(is_taken).unwrap();
-    let during = |call: &Call| call.callback.is_some() && call.begun > taken.begun;
-    assert!(trace.calls().iter().any(during), "{trace}");
+    let mut made = trace.calls().iter().filter(|call| call.callback.is_some());
+    assert!(
+        made.all(|call| call.has_returned() && call.ended < taken.ended),
+        "{trace}"
+    );
 }
 
 #[test]
 fn what_makes_no_sense_is_refused() {
     let place = filled();
-    let handler = mirror(&place, 1);
-    let first = items(&handler)[0];
-    let recorder = Recorder::new();
-    let unknown = ItemId::from_u128(1);
-    let refused = |result: Result<(), HandlerError>| {
-        assert!(
-            matches!(result, Err(HandlerError::InvalidArgument)),
-            "{result:?}"
-        );
-    };
-    // Without a callback, without a prepare, with an unknown item.
-    refused(Arc::clone(&handler).prepare_for_sync(&[first]).map(drop));
-    refused(Arc::clone(&handler).synchronize());
-    handler
-        .set_progress_callback(Some(
-            recorder.callback(Session::builder().driven().build().unwrap()),
-        ))
-        .unwrap();
-    refused(Arc::clone(&handler).synchronize());
-    refused(
-        Arc::clone(&handler)
-            .prepare_for_sync(&[first, unknown])
-            .map(drop),
-    );
-    refused(Arc::clone(&handler).prepare_for_sync(&[]).map(drop));
-    refused(handler.set_item_status(first, ItemStatus::Skipped));
+    let mirror = mirror(&place, 1);
+    let first = items(&mirror)[0];
+    let handler = mirror.handler();
+    // Without a callback.
+    let prepared = Arc::clone(&handler).prepare_for_sync(&[first]);
+    assert_eq!(prepared.unwrap_err().hresult(), HResult::E_UNEXPECTED);
+    let started = Arc::clone(&handler).synchronize();
+    assert_eq!(started.unwrap_err().hresult(), HResult::E_UNEXPECTED);
     // H19.
     let object = handler.item_object(first, Uuid::nil());
     assert!(matches!(object, Err(HandlerError::NotImplemented)));
-    assert_eq!(recorder.trace().calls(), []);
+}
+
+#[test]
+fn an_item_that_it_does_not_have_fails_and_the_others_are_done() {
+    let place = filled();
+    let mirror = mirror(&place, 1);
+    let (first, unknown) = (items(&mirror)[0], ItemId::from_u128(1));
+    let recorder = Recorder::new();
+    let handler = recorder.handler(mirror.handler());
+    let mut items = handler.items().unwrap().into_items();
+    items.push(SyncItem::new(unknown, "unknown".parse().unwrap()));
+    let session = Session::builder().items(items).driven().build().unwrap();
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    let chosen = [unknown, first];
+    session.begin_prepare(&chosen).unwrap();
+    let prepared = Arc::clone(&handler).prepare_for_sync(&chosen);
+    assert_eq!(prepared.unwrap(), Prepared::Started);
+    let completed = |expected| {
+        let event = session.host_event(Duration::from_secs(60));
+        assert_eq!(event, Some(expected));
+    };
+    completed(HostEvent::PrepareCompleted(HResult::S_OK));
+    session.begin_synchronize().unwrap();
+    Arc::clone(&handler).synchronize().unwrap();
+    completed(HostEvent::SynchronizeCompleted(HResult::S_OK));
+    let status = |item| session.item(item).map(|view| view.status);
+    assert_eq!(status(unknown), Some(ItemStatus::Failed));
+    assert_eq!(status(first), Some(ItemStatus::Succeeded));
+    assert_eq!(session.log()[0].text, "there is no such item");
+    assert_same(&place.source().join("a"), &place.dest().join("a"));
 }
 
 #[test]

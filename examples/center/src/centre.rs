@@ -73,7 +73,8 @@ impl Centre {
             centre.add(id, title, Arc::new(make))?;
         }
         let (list, (source, dest)) = (tree.list(), tree.shelf());
-        let make = move || made(Pull::new(&list, &source, &dest).map(|pull| Each::new(pull, 2)));
+        let make =
+            move || made(Pull::new(&list, &source, &dest).map(|pull| Each::new(pull, 2) as _));
         centre.add(SHELF, "Shelf", Arc::new(make))?;
         let failed = Failed::default();
         let make = move || Each::new(Flaky::new(PACE, &failed), 4) as Arc<dyn SyncHandler>;
@@ -113,14 +114,15 @@ impl Centre {
     }
 }
 
-fn mirror(source: &std::path::Path, dest: &std::path::Path) -> Result<Arc<Mirror>, Box<dyn Error>> {
-    Ok(Mirror::new(Places::open(source, dest)?, false, 2, &[])?)
+fn mirror(
+    source: &std::path::Path,
+    dest: &std::path::Path,
+) -> Result<Arc<dyn SyncHandler>, Box<dyn Error>> {
+    Ok(Mirror::new(Places::open(source, dest)?, false, 2, &[])?.handler())
 }
 
 /// The handler, or one that says why there is none.
-fn made<H: SyncHandler + 'static>(
-    result: Result<Arc<H>, impl Into<Box<dyn Error>>>,
-) -> Arc<dyn SyncHandler> {
+fn made(result: Result<Arc<dyn SyncHandler>, impl Into<Box<dyn Error>>>) -> Arc<dyn SyncHandler> {
     match result {
         Ok(handler) => handler,
         Err(error) => Broken::new(&*error.into()),

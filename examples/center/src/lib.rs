@@ -8,7 +8,7 @@
 //! | `flaky` | fails on purpose, and shows what becomes of errors, retries and cancels |
 //! | `broken` | what stands in for a handler that cannot be made |
 //! | `each`, `task` | what a handler of independent items owes its host: `pull` and `flaky` stand on it |
-//! | all others | the directory mirror of `examples/mirror`, from its own files |
+//! | all others | the directory mirror of `examples/mirror`, from its own files; `crew` is that of `examples/mirror_by_hand` |
 
 pub mod broken;
 pub mod each;
@@ -17,7 +17,7 @@ pub mod list;
 pub mod pull;
 pub mod task;
 
-macro_rules! parts_of_the_mirror {
+macro_rules! parts_of_the_mirrors {
     ($($path:literal $name:ident)*) => {
         $(
             #[path = $path]
@@ -27,19 +27,18 @@ macro_rules! parts_of_the_mirror {
     };
 }
 
-parts_of_the_mirror! {
+parts_of_the_mirrors! {
     "../../mirror/copy.rs" copy
-    "../../mirror/crew.rs" crew
     "../../mirror/dir.rs" dir
     "../../mirror/fault.rs" fault
     "../../mirror/folder.rs" folder
     "../../mirror/handler.rs" handler
+    "../../mirror/hands.rs" hands
     "../../mirror/job.rs" job
     "../../mirror/place.rs" place
-    "../../mirror/pool.rs" pool
     "../../mirror/remove.rs" remove
-    "../../mirror/scan.rs" scan
     "../../mirror/show.rs" show
     "../../mirror/temp.rs" temp
     "../../mirror/work.rs" work
+    "../../mirror_by_hand/crew.rs" crew
 }

@@ -273,9 +273,9 @@ fn the_mirror_keeps_the_rules_here_too() {
     let place = Place::new();
     let make = || {
         let places = Places::open(&place.source(), &place.dest()).unwrap();
-        Mirror::new(places, false, 2, &[]).unwrap()
+        Mirror::new(places, false, 2, &[]).unwrap().handler()
     };
-    explore_cancellations(|| make()).assert_conformant();
+    explore_cancellations(make).assert_conformant();
     Harness::new(make()).run().assert_conformant();
     for file in files(&place.dest()) {
         assert!(!temp::is_ours(file.file_name().unwrap()));
