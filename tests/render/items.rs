@@ -343,6 +343,19 @@ fn what_finds_no_row_is_counted() {
 }
 
 #[test]
+fn the_place_of_one_that_is_done_is_taken_and_no_other_row_moves() {
+    let session = open(9);
+    let mut stage = Stage::wide(&session);
+    let mut working: Vec<_> = (1..=3).map(|n| begin(&session, n, 1, 2)).collect();
+    stage.look();
+    working.remove(1).succeed().unwrap();
+    working.push(begin(&session, 9, 1, 2));
+    let screen = stage.look();
+    let begins: Vec<_> = lines(&screen)[..3].iter().map(|row| &row[..6]).collect();
+    assert_eq!(begins, ["item 1", "item 9", "item 3"], "{screen}");
+}
+
+#[test]
 fn rows_are_as_many_as_the_terminal_has_room_for() {
     let session = open(30);
     let _working: Vec<_> = (1..=30).map(|n| begin(&session, n, 1, 2)).collect();
