@@ -833,6 +833,57 @@ mod runs {
     }
 
     #[test]
+    fn a_begin_and_a_session_wake_every_run_that_is_done_by_it() {
+        let (records, gate) = (Records::default(), Gate::new());
+        let manager = SyncManager::new();
+        let stops = [Gate::at(2), Gate::at(2)];
+        let (made, in_handler) = (records.clone(), stops.clone());
+        let steps = gated(id(1), &gate);
+        let script = Script::new().sync_item(named(1)).synchronize(steps);
+        let registered = manager.register(handler_id(1), Registration::new(), move || {
+            let [begins, prepares] = in_handler.clone();
+            // Stands there where it is made for the second time.
+            Hooked::around(made.record(script.handler()), move |name| match name {
+                "initialize" => begins.pass(),
+                "prepare" => prepares.pass(),
+                _ => {}
+            })
+        });
+        assert_eq!(registered, Ok(()));
+        let first = manager.update_all();
+        gate.reached();
+        let runs = [manager.update_all(), manager.update_all()];
+        let mut followers = runs.each_ref().map(waits);
+        gate.open();
+        for (moment, stop) in stops.iter().enumerate() {
+            let before: Vec<usize> = match moment {
+                0 => vec![0, 0],
+                _ => followers.iter().map(|(_, wakes)| wakes.count()).collect(),
+            };
+            if moment > 0 {
+                stops[moment - 1].open();
+            }
+            stop.reached();
+            for ((stream, wakes), before) in followers.iter_mut().zip(before) {
+                assert!(wakes.count() > before, "moment {moment}: not woken");
+                let changes = ready(stream, &wakes.waker());
+                assert_eq!(changes.progress.running, 1, "moment {moment}");
+                let sessions = changes.sessions.len();
+                assert_eq!(sessions, moment, "a session is there by the prepare");
+                while poll(stream, &wakes.waker()).is_ready() {}
+            }
+        }
+        stops[1].open();
+        for run in runs.iter().chain([&first]) {
+            let _ = finish(run);
+        }
+        for (mut stream, wakes) in followers {
+            assert!(ready(&mut stream, &wakes.waker()).is_over());
+        }
+        assert_eq!(records.made(), 2);
+    }
+
+    #[test]
     fn a_task_that_follows_a_run_is_polled_no_more_than_it_is_woken() {
         let (records, gate) = (Records::default(), Gate::new());
         let manager = SyncManager::new();

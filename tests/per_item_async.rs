@@ -193,6 +193,10 @@ fn a_panic_where_the_future_is_dropped_after_its_end_changes_nothing() {
     explore(2, |_| Ready(Bomb));
     let trace = Harness::new(handler(2, |_| Ready(Bomb)).build()).run();
     is_whole(&trace, 2);
+    for n in 1..=2 {
+        assert_eq!(trace.status(id(n)), Some(ItemStatus::Succeeded), "{trace}");
+    }
+    assert_eq!(completions(&trace), [HResult::S_OK]);
 }
 
 #[test]
@@ -731,6 +735,31 @@ fn a_spawner_that_never_runs_them_is_given_up_by_the_deadline() {
     }
     let trace = recorder.trace();
     assert_eq!(trace.calls().len(), before, "rule H13: {trace}");
+}
+
+#[test]
+fn a_host_that_gives_up_lets_the_waits_go_without_being_asked() {
+    let (ended, ends) = mpsc::channel();
+    let ended = Mutex::new(ended);
+    let work = move |work: Arc<Work>| {
+        let ended = ended.lock().unwrap().clone();
+        async move {
+            let (sent, closed) = mpsc::channel();
+            let guard = work.on_cancel(move || _ = sent.send(()))?;
+            receive("the release", &closed);
+            drop(guard);
+            ended.send(()).expect("the test waits");
+            Ok(())
+        }
+    };
+    let recorder = Recorder::new();
+    let handler = recorder.handler(handler(1, work).build());
+    let options = RunOptions::new().deadline(Duration::from_millis(100));
+    let report = run_handler(handler, options);
+    assert_eq!(report.open, [id(1)], "{report:?}");
+    receive("the work", &ends);
+    let trace = recorder.trace();
+    assert!(!trace.breaks(Rule::NoCallAfterRelease), "{trace}");
 }
 
 #[test]

@@ -806,6 +806,66 @@ fn wakes_without_need_are_waited_over() {
 }
 
 #[test]
+fn a_wake_without_need_is_followed_by_another_registration() {
+    let session = synchronizing(1);
+    let kept: Arc<Mutex<Option<Waker>>> = Arc::default();
+    let into = Arc::clone(&kept);
+    let first = AtomicUsize::new(0);
+    let host = Hooked::new(&session).on_wake(move |waker| {
+        // The first one is with the test alone, the others with the session.
+        let is_first = first.fetch_add(1, Ordering::SeqCst) == 0;
+        is_first.then(|| *into.lock().expect("nobody panicked") = Some(waker.clone()))?;
+        Some(Ok(()))
+    });
+    let item = host.reporter();
+    let guard = item.on_cancel(|| {}).expect("it wakes");
+    let waker = kept.lock().expect("nobody panicked").take();
+    waker.expect("it was registered").wake();
+    assert!(!guard.was_called());
+    session.cancel_item(id(1)).expect("it takes part");
+    assert!(guard.was_called());
+}
+
+#[test]
+fn a_cancel_at_the_moment_of_the_registration_is_seen_by_the_question_after_it() {
+    let session = synchronizing(1);
+    let inner = session.clone();
+    // It should wake at once, and does not.
+    let host = Hooked::new(&session).on_wake(move |_| {
+        inner.cancel_item(id(1)).expect("it takes part");
+        Some(Ok(()))
+    });
+    let item = host.reporter();
+    assert!(item.on_cancel(|| {}).expect("it wakes").was_called());
+    let session = synchronizing(1);
+    let inner = session.clone();
+    let host = Hooked::new(&session).on_wake(move |_| {
+        inner.cancel_item(id(1)).expect("it takes part");
+        Some(Ok(()))
+    });
+    let item = host.reporter();
+    let waited = within("the wait", move || item.wait_cancelled(FOR_EVER));
+    assert_eq!(waited, Ok(Verdict::CancelItem));
+}
+
+#[cfg(feature = "async")]
+#[test]
+fn a_future_that_is_dropped_leaves_no_waker_behind() {
+    let session = synchronizing(1);
+    let item = reporter(&session, 1);
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
+    for _ in 0..1_000 {
+        let mut future = std::pin::pin!(item.cancelled());
+        let mut context = std::task::Context::from_waker(&waker);
+        assert!(future.as_mut().poll(&mut context).is_pending());
+    }
+    assert_eq!(Arc::strong_count(&wakes), 2);
+    session.cancel_item(id(1)).expect("it takes part");
+    assert_eq!(wakes.count(), 0);
+}
+
+#[test]
 fn a_host_that_panics_when_it_is_asked_does_not_hang_the_guard() {
     let session = synchronizing(1);
     let calls = AtomicUsize::new(0);

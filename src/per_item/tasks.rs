@@ -59,9 +59,10 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// - A cancel does not drop the future of an item: it is the work that says where it may be dropped, by
 ///   [`Work::until_cancelled`].
-/// - Where the runtime drops a task (it is shut down, or the function that spawns panics), the item in work fails, those that
-///   no other worker starts are `Skipped`, and the round is completed with `E_ABORT`.
-/// - The work may clone its [`Work`] for tasks of its own. What these report after it has returned is refused.
+/// - Where the runtime drops a task (it is shut down, or the function that spawns panics), the item in work fails. Those that
+///   no other worker starts are `Skipped`, and where there are any, the round is completed with `E_ABORT`.
+/// - The work may clone its [`Work`] for tasks of its own. What these report after it has returned is refused, and so is what
+///   they [add](Work::add_item).
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
 pub trait AsyncPerItem: Send + Sync + 'static {
     /// As [`PerItem::items`](super::PerItem::items). The host waits for it, so what is listed over a network is best listed

@@ -334,15 +334,12 @@ impl Called {
                     break (callback, call);
                 }
                 if !std::mem::take(&mut state.again) {
-                    state.busy = None;
-                    drop(state);
-                    self.ended.notify_all();
+                    state.busy = None; // nobody waits for that: the guard is kept
                     return;
                 }
             }
             answer = self.ask_again();
         };
-        self.waiting.waiters.remove(self.place);
         contained(|| {
             if let Some(callback) = callback.filter(|_| call) {
                 callback();
@@ -381,11 +378,13 @@ impl Drop for CancelGuard<'_> {
     fn drop(&mut self) {
         let callback = self.called.state.lock().callback.take();
         contained(|| drop(callback));
-        self.called.waiting.waiters.remove(self.called.place);
         let mut state = self.called.state.lock();
         while state.busy.is_some_and(|thread| thread != this_thread()) {
             (state, _) = self.called.ended.wait(state, None);
         }
+        drop(state);
+        // After a thread that may have put it in again.
+        self.called.waiting.waiters.remove(self.called.place);
     }
 }
 

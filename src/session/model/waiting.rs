@@ -218,6 +218,28 @@ fn once_its_guard_is_dropped_the_host_is_asked_no_more() {
 }
 
 #[test]
+fn a_guard_is_dropped_beside_a_wake_without_need() {
+    check(|| {
+        let session = open(&[A]);
+        let wrapper = Wrapper::new(&session, 0, false);
+        let host: Arc<dyn SyncCallback> = wrapper.clone();
+        let reporter = ItemReporter::new(&host, A).expect("makes no call");
+        let counted = Counted::new();
+        let guard = reporter.on_cancel(counted.callback()).expect("it wakes");
+        let other = thread::spawn({
+            let wrapper = Arc::clone(&wrapper);
+            move || wrapper.wake()
+        });
+        drop(guard);
+        assert_eq!(Arc::strong_count(&counted), 1, "the callback is still kept");
+        join(other);
+        assert_eq!(counted.counts(), (0, 0), "nothing was cancelled");
+        cancel(&session);
+        assert_eq!(counted.counts(), (0, 0), "its guard was dropped");
+    });
+}
+
+#[test]
 fn a_callback_beside_a_thread_that_waits_is_called_once_and_both_are_woken() {
     check_bounded(2, || {
         let session = open(&[A]);

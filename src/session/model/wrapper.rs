@@ -12,6 +12,8 @@ pub(super) struct Wrapper {
     refuses: bool,
     /// How often it was asked, or told something of an item.
     asked: AtomicUsize,
+    /// The last waker it was given. Not loom's lock: it is taken with nothing else going on.
+    last: std::sync::Mutex<Option<Waker>>,
 }
 
 impl Wrapper {
@@ -29,7 +31,14 @@ impl Wrapper {
             spurious: AtomicUsize::new(spurious),
             refuses,
             asked: AtomicUsize::new(0),
+            last: std::sync::Mutex::new(None),
         })
+    }
+
+    /// Wakes without need.
+    pub(super) fn wake(&self) {
+        let last = self.last.lock().expect("nobody panicked").clone();
+        last.expect("it was given one").wake();
     }
 
     pub(super) fn asked(&self) -> usize {
@@ -83,6 +92,7 @@ impl SyncCallback for Wrapper {
         if self.refuses {
             return Err(CallbackError::NotImplemented);
         }
+        *self.last.lock().expect("nobody panicked") = Some(waker.clone());
         if self.spurious.load(Ordering::SeqCst) > 0 {
             self.spurious.fetch_sub(1, Ordering::SeqCst);
             waker.wake_by_ref();
