@@ -43,9 +43,10 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | `testing` | the module `testing`; no dependency |
-//! | `serde` | `Serialize` and `Deserialize` for what a user sees, and the module `json`: documents with a version, and a session as a stream of lines; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
+//! | `async` | futures and streams, of no runtime: work of [`per_item`] that is a future, tasks that wait for a cancel, a change or the end of a run. Brings `futures-core` |
 //! | `indicatif` | the module `render`: bars on a terminal, or plain lines. Brings `indicatif` and `console` |
+//! | `serde` | `Serialize` and `Deserialize` for what a user sees, and the module `json`: documents with a version, and a session as a stream of lines; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
+//! | `testing` | the module `testing`; no dependency |
 //! | `tracing` | the module `telemetry`: runs, handlers and items as spans, what happens to them as events. Brings `tracing` |
 //!
 //! # A first program
@@ -175,7 +176,7 @@ pub use session::{
 pub use uuid::Uuid;
 
 /// The README's program is compiled and run with the doc tests.
-#[cfg(all(doctest, feature = "testing"))]
+#[cfg(all(doctest, feature = "testing", feature = "indicatif"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
