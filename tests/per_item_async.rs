@@ -16,7 +16,8 @@ use support::{id, item, items, join, receive};
 use syncmgr::per_item::{self, AsyncPerItem, Error, Handler, Interrupted, Task, Work};
 use syncmgr::testing::{Action, Harness, Recorder, Rule, Trace};
 use syncmgr::{
-    CallbackError, HResult, ItemList, ItemStatus, Phase, RunOptions, Verdict, run_handler,
+    CallbackError, HResult, ItemList, ItemStatus, Phase, RunOptions, Session, SyncEvent, SyncFlags,
+    SyncHandler, Verdict, run_handler,
 };
 
 fn name() -> syncmgr::HandlerName {
@@ -951,4 +952,84 @@ mod support_forward {
             self.0.establish_connection(connection)
         }
     }
+}
+
+#[test]
+fn what_is_measured_and_finished_and_waited_for_is_conformant_too() {
+    for workers in [1, 3] {
+        let make = || {
+            let handler = handler(3, steps).workers(workers).measure(|work| {
+                work.check()?;
+                Ok(3)
+            });
+            let handler = handler.finish(|| Ok(())).wait_for_work(true);
+            (Harness::new(handler.build()), ())
+        };
+        Harness::explore(make, |trace, ()| is_whole(trace, 3)).assert_conformant();
+    }
+}
+
+/// A driven session in whose round the handler is at work on item 1.
+fn at_work(handler: &Arc<dyn SyncHandler>) -> Arc<Session> {
+    let session = Session::builder().items(items(1)).driven().build().unwrap();
+    handler
+        .initialize(SyncFlags::new(SyncEvent::Manual), None)
+        .unwrap();
+    handler.items().unwrap();
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    session.begin_prepare(&[id(1)]).unwrap();
+    handler.clone().prepare_for_sync(&[id(1)]).unwrap();
+    session.begin_synchronize().unwrap();
+    handler.clone().synchronize().unwrap();
+    session
+}
+
+#[test]
+fn a_host_that_takes_its_callback_away_can_be_kept_waiting_for_the_tasks() {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let (begun, has_begun) = mpsc::channel();
+    let count = ended.clone();
+    let work = move |work: Arc<Work>| {
+        let (count, begun) = (count.clone(), begun.clone());
+        async move {
+            begun.send(()).unwrap();
+            while work.check().is_ok() {
+                pause().await;
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    };
+    let handler = handler(1, work).wait_for_work(true).build();
+    let session = at_work(&handler);
+    receive("the work", &has_begun);
+    handler.set_progress_callback(None).unwrap();
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
+    session.release();
+}
+
+#[test]
+fn who_takes_the_callback_away_on_a_task_does_not_wait_for_itself() {
+    let own = Arc::new(Mutex::new(None::<Arc<dyn SyncHandler>>));
+    let (left, has_left) = mpsc::channel();
+    let given = own.clone();
+    let work = move |work: Arc<Work>| {
+        let (given, left) = (given.clone(), left.clone());
+        async move {
+            pause().await; // another poll than the first
+            let handler = given.lock().unwrap().take();
+            handler.unwrap().set_progress_callback(None).unwrap();
+            left.send(work.check()).unwrap();
+            Ok(())
+        }
+    };
+    let handler = handler(1, work).wait_for_work(true).build();
+    *own.lock().unwrap() = Some(handler.clone());
+    let session = at_work(&handler);
+    let answer = receive("the end of the wait", &has_left);
+    assert_eq!(answer, Err(Interrupted::Refused(CallbackError::Released)));
+    handler.set_progress_callback(Some(session)).unwrap();
+    handler.set_progress_callback(None).unwrap(); // waits for nobody
 }

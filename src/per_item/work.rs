@@ -295,6 +295,9 @@ impl Work {
 
     /// Does what the future does, until the item is cancelled: then the future is dropped at the `await` that it has come to.
     ///
+    /// So it must be one that may be dropped there. What it has handed to another thread goes on: tokio creates files so, and
+    /// one may come into being after its name was cleaned up.
+    ///
     /// ```
     /// # use std::sync::Arc;
     /// # use syncmgr::per_item::{Error, Work};
