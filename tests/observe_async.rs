@@ -296,7 +296,8 @@ fn everything_that_is_journalled_wakes_the_stream() {
 
 #[test]
 fn what_is_not_journalled_wakes_nobody() {
-    let quiet: [(&str, fn(&Session)); 15] = [
+    type Quiet = (&'static str, fn(&Session));
+    let quiet: [Quiet; 15] = [
         ("a question about an item that is cancelled", |session| {
             let answer = session.progress(id(2), &ProgressUpdate::CHECK);
             assert_eq!(answer, Ok(Verdict::CancelItem));
@@ -749,7 +750,8 @@ mod runs {
 
     #[test]
     fn what_ends_before_it_has_begun_wakes() {
-        let ways: [(&str, fn(SyncManager, &Run)); 4] = [
+        type Way = (&'static str, fn(SyncManager, &Run));
+        let ways: [Way; 4] = [
             ("cancel_handler", |manager, run| {
                 run.cancel_handler(handler_id(2));
                 drop(manager);

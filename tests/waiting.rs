@@ -167,7 +167,8 @@ fn what_is_cancelled_already_calls_it_at_once() {
 
 #[test]
 fn where_nothing_is_to_be_waited_for_it_is_refused_and_not_called() {
-    let cases: [(&str, fn(&Session), CallbackError); 3] = [
+    type Case = (&'static str, fn(&Session), CallbackError);
+    let cases: [Case; 3] = [
         (
             "release",
             |session| session.release(),
@@ -194,10 +195,10 @@ fn where_nothing_is_to_be_waited_for_it_is_refused_and_not_called() {
         for (way, item) in reporters {
             let count = Count::default();
             let guard = item.on_cancel(count.callback());
-            assert_eq!(guard.err(), Some(error.clone()), "{what}, {way}");
+            assert_eq!(guard.err(), Some(error), "{what}, {way}");
             assert_eq!((count.calls(), count.drops()), (0, 1), "{what}, {way}");
             let waited = item.wait_cancelled(FOR_EVER);
-            assert_eq!(waited, Err(error.clone()), "{what}, {way}");
+            assert_eq!(waited, Err(error), "{what}, {way}");
         }
     }
 }
@@ -468,13 +469,14 @@ fn the_drop_of_a_guard_waits_for_a_callback_that_is_being_called() {
 #[derive(Default)]
 struct Hooked {
     session: OnceLock<Arc<Session>>,
-    wake: OnceLock<Box<Hook<dyn Fn(&Waker) -> Option<Result<(), CallbackError>> + Send + Sync>>>,
-    asked: OnceLock<Box<Hook<dyn Fn() + Send + Sync>>>,
+    wake: OnceLock<Box<OnWake>>,
+    asked: OnceLock<Box<dyn Fn() + Send + Sync>>,
     registered: AtomicUsize,
     asks: AtomicUsize,
 }
 
-struct Hook<F: ?Sized>(F);
+/// What is done in place of a registration; none: it is forwarded.
+type OnWake = dyn Fn(&Waker) -> Option<Result<(), CallbackError>> + Send + Sync;
 
 impl Hooked {
     fn new(session: &Arc<Session>) -> Arc<Self> {
@@ -487,12 +489,12 @@ impl Hooked {
         self: Arc<Self>,
         hook: impl Fn(&Waker) -> Option<Result<(), CallbackError>> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        assert!(self.wake.set(Box::new(Hook(hook))).is_ok());
+        assert!(self.wake.set(Box::new(hook)).is_ok());
         self
     }
 
     fn on_ask(self: Arc<Self>, hook: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        assert!(self.asked.set(Box::new(Hook(hook))).is_ok());
+        assert!(self.asked.set(Box::new(hook)).is_ok());
         self
     }
 
@@ -514,7 +516,7 @@ impl SyncCallback for Hooked {
     ) -> Result<Verdict, CallbackError> {
         self.asks.fetch_add(1, Ordering::SeqCst);
         if let Some(hook) = self.asked.get() {
-            (hook.0)();
+            hook();
         }
         self.inner().progress(item, update)
     }
@@ -553,7 +555,7 @@ impl SyncCallback for Hooked {
 
     fn wake_on_cancel(&self, item: Option<ItemId>, waker: &Waker) -> Result<(), CallbackError> {
         self.registered.fetch_add(1, Ordering::SeqCst);
-        if let Some(answer) = self.wake.get().and_then(|hook| (hook.0)(waker)) {
+        if let Some(answer) = self.wake.get().and_then(|hook| hook(waker)) {
             return answer;
         }
         self.inner().wake_on_cancel(item, waker)

@@ -206,7 +206,7 @@ fn a_cancel_is_raced_by_the_select_of_tokio() {
                 work.advance(1)?;
                 waits.send(()).expect("the test waits");
                 tokio::select! {
-                    interrupted = work.cancelled() => return Err(interrupted.into()),
+                    interrupted = work.cancelled() => Err(Error::from(interrupted)),
                     () = tokio::time::sleep(LIMIT) => Err("nobody cancelled it".into()),
                 }
             }
@@ -518,14 +518,15 @@ fn a_wait_that_moves_from_task_to_task_is_woken_where_it_is() {
     let answer = runtime.block_on(async {
         let mut future: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(item.cancelled());
         for _ in 0..3 {
-            let polled_once = tokio::spawn(async move {
+            let poll_once = async move {
                 let first = poll_fn(|context| {
                     std::task::Poll::Ready(future.as_mut().poll(context).is_ready())
                 });
                 assert!(!first.await);
-                future
-            });
-            future = polled_once.await.expect("it does not panic");
+                Some(future) // bare, it looks like a forgotten `await`
+            };
+            let polled = tokio::spawn(poll_once).await.expect("it does not panic");
+            future = polled.expect("it is handed back");
         }
         let last = tokio::spawn(future);
         tokio::task::yield_now().await;
