@@ -12,32 +12,32 @@
 //! # The two sides, and the life of one synchronization
 //!
 //! ```text
-//!  the host: SyncCallback                         the handler: SyncHandler
-//!  ----------------------                         ------------------------
-//!           initialize(flags, cookie)  -------->  takes part, or not
-//!                        info(), items()  ----->  what it is, what it can synchronize
-//!  the user chooses
-//!     set_progress_callback(Some(host))  ------>  keeps it
+//!        the host: SyncCallback                      the handler: SyncHandler
 //!
-//!   +--->       prepare_for_sync(items)  ------>  gets ready
-//!   |                  <----------------------    prepare_for_sync_completed(S_OK)
-//!   |                     synchronize()  ------>  starts to work
-//!   |                  <----------------------    progress(item, update)         any number, on any thread
-//!   |     Continue, CancelItem, CancelAll  ---->  goes on, or stops the item, or everything
-//!   |                  <----------------------    log_error(record)
-//!   |       set_item_status(item, Skipped)  --->  does not begin it
-//!   |                  <----------------------    progress(item, a final status)  once for each item
-//!   |                  <----------------------    synchronize_completed(S_OK)
-//!   |  the user follows a logged error
-//!   |                   show_error(error)  ---->  tells more
-//!   |                  <----------------------    show_error_completed(Retry(items))
+//!        initialize(flags, cookie)  -------------->  takes part, or not
+//!        info(), items()  ------------------------>  what it is, what it can synchronize
+//!        the user chooses
+//!        set_progress_callback(Some(host))  ------>  keeps it
+//!
+//!   +--> prepare_for_sync(items)  ---------------->  gets ready
+//!   |      <---------------------------------------  prepare_for_sync_completed(S_OK)
+//!   |    synchronize()  -------------------------->  starts to work
+//!   |      <---------------------------------------  progress(item, update)           any number, on any thread
+//!   |    Continue, CancelItem or CancelAll  ------>  goes on, or stops the item, or everything
+//!   |      <---------------------------------------  log_error(record)
+//!   |    set_item_status(item, Skipped)  --------->  does not begin it
+//!   |      <---------------------------------------  progress(item, a final status)   for each item
+//!   |      <---------------------------------------  synchronize_completed(S_OK)
+//!   |    the user follows a logged error
+//!   |    show_error(error)  ---------------------->  tells more
+//!   |      <---------------------------------------  show_error_completed(Retry(items))
 //!   +--- again, with these items
 //!
-//!           set_progress_callback(None)  ------>  makes no call any more
+//!        set_progress_callback(None)  ------------>  makes no call any more
 //! ```
 //!
-//! Calls of the handler's side return fast; what takes long is completed later, from any thread. The
-//! [rules](guide::rules) say what each side owes the other, to the letter.
+//! What the host calls returns soon; what takes long is completed later, from any thread. The [rules](guide::rules) say what
+//! each side owes the other, to the letter.
 //!
 //! | | |
 //! |---|---|
