@@ -2,52 +2,55 @@
 //!
 //! A program that synchronizes something (a *handler*) and the program that hosts it agree on little, but on that
 //! exactly: progress for each item, a verdict on every report, logged errors, completion in two steps, retry, one dialog
-//! at a time. `mobsync.h` fixed that contract for Windows; this crate gives it to every platform, without COM and
+//! at a time. Sync tools invent that again and again: a progress bar that takes a lock on each report, a cancel flag that is checked
+//! in some places and not in others. `mobsync.h` fixed it for Windows; this crate gives it to every platform, without COM and
 //! without unsafe code.
 //!
 //! A report costs as much as the store that it makes, and a cancel is never missed: once a cancel call has returned, no
 //! later report of the item is answered [`Continue`](Verdict::Continue), on any thread.
 //!
-//! # The two sides
+//! # The two sides, and the life of one synchronization
 //!
 //! ```text
-//! host                                             handler
-//!  | initialize(flags, cookie)  ------------------>  takes part, or not
-//!  | info, items                ------------------>  what it is, what it can synchronize
-//!  | set_progress_callback(some)  ---------------->  keeps the callback
-//!  | prepare_for_sync(items)    ------------------>  returns fast
-//!  |        <---- prepare_for_sync_completed         from any thread
-//!  | synchronize()              ------------------>  returns fast
-//!  |        <---- progress(item, update)             from any thread; the answer is the verdict
-//!  |        <---- log_error(record)
-//!  | set_item_status(item, Skipped)  ------------->  drops that item
-//!  |        <---- synchronize_completed              from any thread
-//!  | show_error(id)             ------------------>  for a logged error that the user follows
-//!  |        <---- show_error_completed(retry items)  prepare and synchronize again
-//!  | set_progress_callback(none)  ---------------->  makes no call any more
+//!        the host: SyncCallback                      the handler: SyncHandler
+//!
+//!        initialize(flags, cookie)  -------------->  takes part, or not
+//!        info(), items()  ------------------------>  what it is, what it can synchronize
+//!        the user chooses
+//!        set_progress_callback(Some(host))  ------>  keeps it
+//!
+//!   +--> prepare_for_sync(items)  ---------------->  gets ready
+//!   |      <---------------------------------------  prepare_for_sync_completed(S_OK)
+//!   |    synchronize()  -------------------------->  starts to work
+//!   |      <---------------------------------------  progress(item, update)           any number, on any thread
+//!   |    Continue, CancelItem or CancelAll  ------>  goes on, or stops the item, or everything
+//!   |      <---------------------------------------  log_error(record)
+//!   |    set_item_status(item, Skipped)  --------->  does not begin it
+//!   |      <---------------------------------------  progress(item, a final status)   for each item
+//!   |      <---------------------------------------  synchronize_completed(S_OK)
+//!   |    the user follows a logged error
+//!   |    show_error(error)  ---------------------->  tells more
+//!   |      <---------------------------------------  show_error_completed(Retry(items))
+//!   +--- again, with these items
+//!
+//!        set_progress_callback(None)  ------------>  makes no call any more
 //! ```
 //!
-//! - [`SyncHandler`] is the handler's side, [`SyncCallback`] the host's. Their pages are the reference for those who
-//!   implement them, and name the [rules](#the-rules) that bind each.
-//! - [`Session`] is an in-memory host of one synchronization. A tool without a handler builds one, reports and finishes.
-//! - [`ItemReporter`] is the fast handle on one item.
-//! - [`per_item`] makes a whole handler of a list of items and the work of one.
-//! - [`run_handler`] takes a handler through its whole life.
-//! - [`SyncManager`] knows many handlers, remembers what the user chose, and runs them together.
-//! - The module `render` (feature `indicatif`) shows a session or a run on a terminal.
-//! - The module `testing` (feature `testing`) drives a handler as a host would and judges every call by the rules.
+//! What the host calls returns soon; what takes long is completed later, from any thread. The [rules](guide::rules) say what
+//! each side owes the other, to the letter.
 //!
-//! # Features
-//!
-//! None is on by default.
-//!
-//! | feature | what it adds |
+//! | | |
 //! |---|---|
-//! | `async` | futures and streams, of no runtime: work of [`per_item`] that is a future, tasks that wait for a cancel, a change or the end of a run. Brings `futures-core` |
-//! | `indicatif` | the module `render`: bars on a terminal, or plain lines. Brings `indicatif` and `console` |
-//! | `serde` | `Serialize` and `Deserialize` for what a user sees, and the module `json`: documents with a version, and a session as a stream of lines; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
-//! | `testing` | the module `testing`; no dependency |
-//! | `tracing` | the module `telemetry`: runs, handlers and items as spans, what happens to them as events. Brings `tracing` |
+//! | [`SyncHandler`] | the handler's side: the reference for who implements it |
+//! | [`SyncCallback`] | the host's side, likewise |
+//! | [`Session`] | an in-memory host of one synchronization. A tool without a handler builds one, reports and finishes |
+//! | [`ItemReporter`] | the fast handle on one item |
+//! | [`per_item`] | makes a whole handler of a list of items and the work of one |
+//! | [`run_handler`] | takes a handler through its whole life |
+//! | [`SyncManager`] | knows many handlers, remembers what the user chose, and runs them together |
+//! | [`Observer`] | follows a session, for who draws it |
+//! | `render`, `telemetry`, `json` (features) | show a session or a run: as bars or lines, as spans and events, as JSON |
+//! | `testing` (feature) | drives a handler as a host would, and judges every call by the rules |
 //!
 //! # A first program
 //!
@@ -78,65 +81,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The rules
+//! # Features
 //!
-//! `H` binds the handler, `M` the host. Where a page of the original says it, the rule is from there; what the pages leave
-//! open was made exact here.
+//! None is on by default, and none takes anything away.
 //!
-//! | rule | what it asks |
+//! | feature | what it adds |
 //! |---|---|
-//! | H01 | ask for a verdict, by any report of the item, before starting it |
-//! | H02 | after `CancelItem`: no more work on that item, and nothing but its final status. A thread is told by its own answer |
-//! | H03 | after `CancelAll`: the same for every item; start no new one |
-//! | H04 | report only items of the current prepare, or added since |
-//! | H05 | `prepare_for_sync_completed` exactly once if `prepare_for_sync` answered `Started` |
-//! | H06 | and never if it answered anything else |
-//! | H07 | `synchronize_completed` exactly once if `synchronize` answered `Ok` |
-//! | H08 | and never if it answered anything else |
-//! | H09 | `show_error_completed` once after a success of `show_error`, never after a failure |
-//! | H10 | `show_properties_completed` once after a success of `show_properties`, never after a failure |
-//! | H11 | a dialog only after `enable_modeless(true)` was granted, and exactly one `enable_modeless(false)` after it |
-//! | H12 | no dialog in prepare or synchronize without [`MAY_BOTHER_USER`](SyncFlags::MAY_BOTHER_USER); not even the question |
-//! | H13 | no call on a callback after it was replaced or taken away |
-//! | H14 | do not start an item after `set_item_status(Skipped)` for it |
-//! | H15 | every item of the round has a final status when `synchronize_completed` is called |
-//! | H16 | after a final status only `Failed` may follow, until the next prepare |
-//! | H17 | the value does not exceed the maximum, unless the status is `UpdatingIndeterminate` |
-//! | H18 | a retry names only items that were listed or added |
-//! | H19 | `item_object` answers `NotImplemented` |
-//! | H20 | delete only error ids that were logged, or all of one's own |
-//! | H21 | an item with [`LAST_UPDATE_TIME`](ItemFlags::LAST_UPDATE_TIME) carries the time; names fit; ids are unique and not nil |
-//! | H22 | `establish_connection` only with [`MAY_ESTABLISH_CONNECTION`](HandlerFlags::MAY_ESTABLISH_CONNECTION) |
-//! | M01 | `synchronize` only after a prepare that was completed with `S_OK` |
-//! | M02 | neither prepare nor synchronize where no item is selected |
-//! | M03 | the callback is set before prepare and before properties are shown, and taken away before the release |
-//! | M04 | `set_item_status` only with `Skipped`, and only between the return of prepare or synchronize and its completion |
-//! | M05 | `show_error` only for entries that were logged with [`jump_text`](LogRecord::jump_text), with that error id |
-//! | M06 | a cookie only with the event [`Invoke`](SyncEvent::Invoke) |
-//! | M07 | choices of items that are not listed are kept after an [`Incomplete`](ItemList::Incomplete) list |
-//! | M08 | connections are closed only when all handlers of the run have finished |
-//! | M09 | one dialog at a time |
-//! | M10 | once a cancel call has returned, every later report of the item answers the cancel, on any thread |
+//! | `async` | futures and streams, of no runtime: work of [`per_item`] that is a future, tasks that wait for a cancel, a change or the end of a run. Brings `futures-core` |
+//! | `indicatif` | the module `render`: bars on a terminal, or plain lines. Brings `indicatif` and `console` |
+//! | `serde` | `Serialize` and `Deserialize` for what a user sees, and the module `json`: documents with a version, and a session as a stream of lines; with `testing`, traces as JSON lines. Brings `serde` and `serde_json` |
+//! | `testing` | the module `testing`; no dependency |
+//! | `tracing` | the module `telemetry`: runs, handlers and items as spans, what happens to them as events. Brings `tracing` |
 //!
-//! # How it is built
+//! # Where to read on
 //!
-//! Dependencies point downwards only.
-//!
-//! | floor | what lives there |
+//! | chapter of the [guide] | what it tells |
 //! |---|---|
-//! | `testing` (feature) | the kit that proves a handler obeys the rules above |
-//! | `json` (feature `serde`) | documents with a version, and streams, of what the floors below tell |
-//! | `render` (feature `indicatif`) | bars and plain lines of a session or a run |
-//! | `telemetry` (feature `tracing`) | tells a session or a run to the `tracing` ecosystem |
-//! | manager, [`per_item`] | [`run_handler`], [`SyncManager`]; the easy way to a handler |
-//! | session | [`Session`], the in-memory host, and what observers, drivers and workers use of it |
-//! | contract | ids, values, flags, reports, answers, errors and the two traits: no locks, no I/O, no state |
+//! | [`handler`](guide::handler) | how to write a handler: the easy way first, then the whole trait |
+//! | [`host`](guide::host) | how to host one, or several, or a loop of your own |
+//! | [`seeing`](guide::seeing) | how to show it |
+//! | [`testing`](guide::testing) | how to prove that a handler obeys |
+//! | [`rules`](guide::rules) | what the contract asks, rule by rule |
+//! | [`costs`](guide::costs) | what costs what |
+//! | [`names`](guide::names) | every name of `mobsync.h`, and its name here |
+//! | [`porting`](guide::porting) | how a handler in C++ and COM becomes one of this crate |
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod contract;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "serde")]
 #[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 pub mod json;
@@ -179,8 +155,3 @@ pub use uuid::Uuid;
 #[cfg(all(doctest, feature = "testing", feature = "indicatif"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-/// And so is the guide to the testing kit.
-#[cfg(all(doctest, feature = "testing"))]
-#[doc = include_str!("../docs/testing.md")]
-struct TestingGuide;

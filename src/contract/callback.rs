@@ -240,6 +240,20 @@ pub trait SyncCallback: Send + Sync {
     /// while another holds it, the answer is `Denied` at once, as it is for a second `true` of the
     /// holder. A call with `false` always answers `Granted`.
     ///
+    /// ```
+    /// use syncmgr::{CallbackError, SyncCallback};
+    ///
+    /// fn ask_the_user(callback: &dyn SyncCallback) -> Result<bool, CallbackError> {
+    ///     if !callback.enable_modeless(true)?.is_granted() {
+    ///         return Ok(false); // no dialog, and no turn to give back
+    ///     }
+    ///     let answer = true; // ... show the dialog ...
+    ///     let _ = callback.enable_modeless(false);
+    ///     Ok(answer)
+    /// }
+    /// # let _ = ask_the_user;
+    /// ```
+    ///
     /// Page: `ISyncMgrSynchronizeCallback::EnableModeless`.
     ///
     /// # Errors
@@ -311,6 +325,17 @@ pub trait SyncCallback: Send + Sync {
     /// those of the prepare: a verdict first, and a final status before the completion. One that is
     /// added after all was cancelled is cancelled from the start.
     ///
+    /// ```
+    /// use syncmgr::{CallbackError, ItemId, Session, SyncCallback, SyncItem};
+    ///
+    /// let session = Session::builder().build()?;
+    /// let found = SyncItem::new(ItemId::from_u128(2), "a folder found on the way".parse()?);
+    /// session.add_item(found.clone())?;
+    /// session.reporter(found.id)?.succeed()?;
+    /// assert_eq!(session.add_item(found), Err(CallbackError::InvalidArgument)); // it takes part already
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// The default answers [`CallbackError::NotImplemented`].
     ///
     /// Page: `ISyncMgrSyncCallback::AddItemToSession` (`syncmgr.h`).
@@ -348,6 +373,18 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// It does not take part in a round that goes on: that is what [`add_item`](Self::add_item) is for, before
     /// the commit, which is then needless, or after it.
+    ///
+    /// ```
+    /// use syncmgr::{ItemId, Session, SyncCallback, SyncItem};
+    ///
+    /// let session = Session::builder().build()?;
+    /// let share = ItemId::from_u128(1);
+    /// session.propose_item(SyncItem::new(share, "a new share".parse()?))?;
+    /// assert!(session.items().is_empty()); // nobody sees it yet
+    /// session.commit_item(share)?;
+    /// assert_eq!(session.items()[0].id, share);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// The default answers [`CallbackError::NotImplemented`].
     ///

@@ -115,7 +115,16 @@ impl HandlerFlags {
 bitflags! {
     /// What an item is like: `SYNCMGRITEMFLAGS`, part of [`SyncItem`](crate::SyncItem).
     ///
-    /// Unknown bits are kept.
+    /// Unknown bits are kept:
+    ///
+    /// ```
+    /// use syncmgr::ItemFlags;
+    ///
+    /// let raw = ItemFlags::from_bits_retain(0x101); // from a newer header, say
+    /// assert!(raw.contains(ItemFlags::HAS_PROPERTIES));
+    /// assert_eq!((raw | ItemFlags::HIDDEN).bits(), 0x121);
+    /// assert_eq!((raw & ItemFlags::MASK).bits(), 1); // to drop what the header here does not know
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct ItemFlags: u32 {
         /// 1: has properties to show ([`show_properties`](crate::SyncHandler::show_properties)).

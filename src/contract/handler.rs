@@ -37,7 +37,7 @@ use crate::{
 ///
 /// The methods take a shared handler, so its state needs a lock or atomics of its own. A host makes
 /// the calls above one after the other; but they come while the handler's own workers run, and
-/// nothing ties them to one thread. The three methods that may complete later take the [`Arc`], for
+/// nothing ties them to one thread. The four methods that may complete later take the [`Arc`], for
 /// workers to keep. They should return soon and work on threads of their own, since a host learns of
 /// a skip or a cancel between its calls; but completing before they return is allowed.
 ///
@@ -173,6 +173,9 @@ use crate::{
 ///
 /// Whether a handler of your own keeps the rules, at every moment at which somebody can cancel, the feature `testing` tells:
 /// one call of `syncmgr::testing::explore_cancellations`.
+///
+/// The [guide](crate::guide::handler) goes through the decisions that each handler takes, and shows the easier way,
+/// [`per_item`](crate::per_item).
 pub trait SyncHandler: Send + Sync {
     /// Tells why the handler is started, and asks whether it takes part.
     ///

@@ -56,12 +56,9 @@ impl RunChanges {
 /// that are in work or changed. Handlers that wait or were let go before cost nothing.
 ///
 /// ```
-/// # use std::sync::Arc;
-/// # use syncmgr::{HandlerId, Registration, SyncHandler, SyncManager};
-/// # #[cfg(feature = "testing")]
-/// # fn mail() -> Arc<dyn SyncHandler> { syncmgr::testing::Script::new().handler() }
-/// # #[cfg(feature = "testing")]
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use syncmgr::per_item::{Handler, from_items};
+/// # use syncmgr::{HandlerId, Registration, SyncManager};
+/// # let mail = || Handler::new("Mail".parse().unwrap(), from_items([], |_| Ok(()))).build();
 /// # let manager = SyncManager::new();
 /// # manager.register(HandlerId::from_u128(1), Registration::new(), mail)?;
 /// let run = manager.update_all();
@@ -78,10 +75,7 @@ impl RunChanges {
 ///     }
 ///     std::thread::sleep(std::time::Duration::from_millis(50));
 /// }
-/// # Ok(())
-/// # }
-/// # #[cfg(not(feature = "testing"))]
-/// # fn main() {}
+/// # Ok::<(), syncmgr::ManagerError>(())
 /// ```
 pub struct RunObserver {
     parts: Arc<[Arc<Part>]>,

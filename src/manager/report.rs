@@ -7,6 +7,28 @@ use crate::session::{BuildError, ItemView, Phase, RefusedCompletion, Session};
 use crate::{CallbackError, HResult, HandlerInfo, ItemId, ItemStatus, PropertiesOutcome};
 
 /// What a run of a handler came to: see [`run_handler`](crate::run_handler).
+///
+/// ```
+/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::{HResult, ItemId, ItemStatus, Phase, RunOptions, SyncItem, run_handler};
+///
+/// let items = (1..=2).map(|n| SyncItem::new(ItemId::from_u128(n), "a letter".parse().unwrap()));
+/// let send = from_items(items, |work| match work.item().id.as_u128() {
+///     1 => Ok(()),
+///     _ => Err("there is no such address".into()),
+/// });
+/// let report = run_handler(Handler::new("Mail".parse()?, send).build(), RunOptions::new());
+///
+/// assert!(!report.is_success());
+/// // The handler did all that is due of it; one of its items has failed.
+/// assert_eq!((report.result, report.phase), (HResult::S_OK, Phase::Completed));
+/// assert!(report.open.is_empty() && report.faults.is_empty() && report.error.is_none());
+/// let failed = report.items().into_iter().filter(|item| item.status == ItemStatus::Failed);
+/// assert_eq!(failed.count(), 1);
+/// let session = report.session.ok_or("it told its items")?;
+/// assert_eq!(session.log()[0].text, "there is no such address");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "whether the run went well stands in the report only"]
 #[non_exhaustive]

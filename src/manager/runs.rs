@@ -18,6 +18,38 @@ use crate::{CallbackError, HandlerId, HandlerInfo, ItemId};
 ///
 /// It is a handle: dropping it stops nothing, and clones are the same run. A handler that was running already when this run
 /// was asked for comes when that run is over; its session is the one that [`sessions`](Self::sessions) shows then.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::{HandlerId, ItemId, ItemStatus, Registration, SyncHandler, SyncItem, SyncManager};
+///
+/// const MAIL: HandlerId = HandlerId::from_u128(1);
+/// const INBOX: ItemId = ItemId::from_u128(2);
+///
+/// fn mail() -> Arc<dyn SyncHandler> {
+///     let inbox = SyncItem::new(INBOX, "Inbox".parse().unwrap());
+///     let work = from_items([inbox], |work| Ok(work.wait_cancelled(Duration::MAX)?));
+///     Handler::new("Mail".parse().unwrap(), work).build()
+/// }
+///
+/// let manager = SyncManager::new();
+/// manager.register(MAIL, Registration::new(), mail)?;
+/// let run = manager.update_all();
+/// run.cancel_item(MAIL, INBOX)?; // also before it has told its items
+/// let report = match run.wait_timeout(Duration::from_secs(60)) {
+///     Ok(report) => report,
+///     Err(unfinished) => {
+///         eprintln!("{unfinished}"); // which handlers, in which phase, with what open
+///         run.cancel_all();
+///         run.wait()
+///     }
+/// };
+/// let item = report.items().next().map(|(_, item)| item.status);
+/// assert!(matches!(item, Some(ItemStatus::Skipped | ItemStatus::Stopped)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "the run goes on without it, but nobody learns what it came to"]
 pub struct Run {

@@ -44,26 +44,27 @@ const UNREGISTER: Duration = Duration::from_secs(10);
 /// # Examples
 ///
 /// ```
-/// # use std::sync::Arc;
-/// # use syncmgr::SyncHandler;
-/// # #[cfg(feature = "testing")]
-/// # fn mail() -> Arc<dyn SyncHandler> { syncmgr::testing::Script::new().handler() }
-/// # #[cfg(feature = "testing")]
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use syncmgr::{HandlerId, RegisterFlags, Registration, SyncEvent, SyncManager};
+/// use std::sync::Arc;
+/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::{
+///     HandlerId, ItemId, RegisterFlags, Registration, SyncEvent, SyncHandler, SyncItem, SyncManager,
+/// };
 ///
 /// const MAIL: HandlerId = HandlerId::from_u128(0x9d9c_2e6e_34a5_4f3b_8a52_7c1c_7b1b_0d11);
 ///
+/// fn mail() -> Arc<dyn SyncHandler> {
+///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
+///     let work = from_items([inbox], |work| Ok(work.set(1)?));
+///     Handler::new("Mail".parse().expect("a short name"), work).build()
+/// }
+///
 /// let manager = SyncManager::new();
 /// let registration = Registration::new().description("Mail").flags(RegisterFlags::CONNECT);
-/// manager.register(MAIL, registration, mail)?;
+/// manager.register(MAIL, registration, mail)?; // a fresh one is made for each run
 ///
 /// let run = manager.signal(SyncEvent::Connect); // returns at once
 /// assert!(run.wait().is_success());
-/// # Ok(())
-/// # }
-/// # #[cfg(not(feature = "testing"))]
-/// # fn main() {}
+/// # Ok::<(), syncmgr::ManagerError>(())
 /// ```
 pub struct SyncManager {
     hub: Arc<Hub>,
@@ -151,6 +152,19 @@ impl SyncManager {
     /// chosen before, on the thread of the handler; it answers the items to synchronize. It is not asked where a program
     /// wants the run at once ([`START_SYNC`](InvokeFlags::START_SYNC)), and for items that were named. One that panics fails the
     /// run of that handler; one that does not return holds it up, whatever the [`deadline`](Self::deadline).
+    ///
+    /// ```
+    /// use syncmgr::{ItemFlags, SyncManager};
+    ///
+    /// // What was chosen before, and everything that is there for now only.
+    /// let manager = SyncManager::new().chooser(|_handler, list, chosen| {
+    ///     let wanted = list.items().iter().filter(|item| {
+    ///         item.flags.contains(ItemFlags::TEMPORARY) || chosen.contains(&item.id)
+    ///     });
+    ///     wanted.map(|item| item.id).collect()
+    /// });
+    /// # drop(manager);
+    /// ```
     #[must_use]
     pub fn chooser(
         self,

@@ -30,17 +30,16 @@ type Finish = dyn Fn() -> Result<(), Error> + Send + Sync;
 ///
 /// ```
 /// use syncmgr::per_item::{self, Handler};
-/// use syncmgr::{ItemId, SyncItem, testing};
+/// use syncmgr::{ItemId, SyncItem};
 ///
-/// # #[cfg(feature = "testing")]
-/// # {
 /// let handler = || {
 ///     let items = (1..=3).map(|n| SyncItem::new(ItemId::from_u128(n), "a letter".parse().unwrap()));
 ///     let letters = per_item::from_items(items, |work| Ok(work.advance(1)?));
 ///     Handler::new("Mail".parse().unwrap(), letters).workers(2).build()
 /// };
-/// testing::explore_cancellations(handler).assert_conformant();
-/// # }
+/// # let _ = handler;
+/// # #[cfg(feature = "testing")]
+/// syncmgr::testing::explore_cancellations(handler).assert_conformant(); // with the feature `testing`
 /// ```
 #[must_use = "it does nothing until `build`"]
 pub struct Handler {

@@ -80,6 +80,45 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Both are called on any thread; the items at the same time where [several workers](Handler::workers) are asked for.
 ///
 /// For closures there are [`from_fn`] and [`from_items`].
+///
+/// ```
+/// use syncmgr::per_item::{Error, Handler, PerItem, Work};
+/// use syncmgr::{ItemId, ItemList, ItemStatus, RunOptions, SyncItem, Uuid, run_handler};
+///
+/// const CACHE: Uuid = Uuid::from_u128(0x3f6e_91d4_08c2_4b7a_8e15_a4d0_72c9_5be3);
+///
+/// /// Brings the tiles of a map up to date.
+/// struct Tiles {
+///     names: Vec<String>,
+/// }
+///
+/// impl PerItem for Tiles {
+///     fn items(&self) -> Result<ItemList, Error> {
+///         let item = |name: &String| {
+///             Ok(SyncItem::new(ItemId::from_name(CACHE, name.as_bytes()), name.parse()?))
+///         };
+///         Ok(ItemList::Complete(self.names.iter().map(item).collect::<Result<_, Error>>()?))
+///     }
+///
+///     fn synchronize(&self, work: &Work) -> Result<(), Error> {
+///         if work.item().name.as_str().ends_with("ocean") {
+///             work.end_as(ItemStatus::Skipped); // there is nothing to do
+///             return Ok(());
+///         }
+///         for block in work.each(0..16) {
+///             let _ = block; // ... fetch it; a cancel ends the loop ...
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let tiles = Tiles { names: vec!["3/4 land".into(), "3/5 ocean".into()] };
+/// let report = run_handler(Handler::new("Map".parse()?, tiles).build(), RunOptions::new());
+/// assert!(report.is_success());
+/// let ends: Vec<ItemStatus> = report.items().iter().map(|item| item.status).collect();
+/// assert_eq!(ends, [ItemStatus::Succeeded, ItemStatus::Skipped]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait PerItem: Send + Sync + 'static {
     /// The items that can be synchronized; asked for at the start of each run.
     ///
@@ -108,6 +147,17 @@ impl<P: PerItem + ?Sized> PerItem for Arc<P> {
 }
 
 /// A [`PerItem`] of two functions.
+///
+/// ```
+/// use syncmgr::ItemList;
+/// use syncmgr::per_item::{Handler, from_fn};
+///
+/// // What cannot be listed now keeps the user's choices.
+/// let list = || Ok(ItemList::Incomplete(Vec::new()));
+/// let handler = Handler::new("Camera".parse()?, from_fn(list, |work| Ok(work.check()?))).build();
+/// # drop(handler);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn from_fn<L, W>(list: L, work: W) -> impl PerItem
 where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,

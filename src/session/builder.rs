@@ -37,6 +37,19 @@ pub struct SessionBuilder {
 }
 
 /// Why a session cannot be built.
+///
+/// ```
+/// use syncmgr::{HResult, ItemId, Session, SyncItem};
+///
+/// let item = |name: &str| SyncItem::new(ItemId::from_u128(1), name.parse().unwrap());
+/// let error = Session::builder().items([item("Inbox"), item("Drafts")]).build().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the item ItemName(\"Drafts\") has the id 00000000-0000-0000-0000-000000000001, \
+///      as an earlier item has; ids must be unique",
+/// );
+/// assert_eq!(error.hresult(), HResult::E_INVALIDARG);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(
     feature = "serde",

@@ -50,6 +50,21 @@ where
 ///
 /// A session gives its clone back when it is released. With the last clone, the open connections are closed (rule
 /// M08), in the order in which they were opened.
+///
+/// ```
+/// use std::any::Any;
+/// use syncmgr::{Connections, Session, SyncCallback};
+///
+/// let line = |_: Option<&str>| Ok(Box::new("an open line") as Box<dyn Any + Send>);
+/// let shared = Connections::new(line);
+/// let mail = Session::builder().connections(shared.clone()).build()?;
+/// let files = Session::builder().connections(shared.clone()).build()?;
+/// mail.establish_connection(Some("office"))?;
+/// mail.release();
+/// assert_eq!(shared.open_count(), 1); // `files` has not finished, and `shared` is a clone, too
+/// # files.release();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Connections(Arc<Inner>);
 

@@ -57,6 +57,18 @@ impl Session {
     /// [`add_item`](crate::SyncCallback::add_item). What it does not take stays [requested](Self::requested_items), to be
     /// done by another run.
     ///
+    /// ```
+    /// use syncmgr::{ItemId, Session, SyncCallback, SyncItem};
+    ///
+    /// let session = Session::builder().build()?;
+    /// session.request_items(&[ItemId::from_u128(7)])?; // the user, who cannot wait
+    /// for id in session.additional_items()? {
+    ///     session.add_item(SyncItem::new(id, "item 7".parse()?))?; // the handler, between two items
+    /// }
+    /// assert!(session.requested_items().is_empty()); // nothing is left for another run
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// An item that takes part already is asked for once more: its part in this round may be past the change that it is asked
     /// for. The ids need not be known to the session; each is kept once.
     ///

@@ -16,6 +16,24 @@ use crate::{
 pub struct Cursor(pub(super) u64);
 
 /// One consistent look at an item: all its fields belong to the same moment.
+///
+/// ```
+/// use syncmgr::{ItemId, ItemStatus, ProgressUpdate, Session, SyncItem, Verdict};
+///
+/// let id = ItemId::from_u128(1);
+/// let session = Session::builder().item(SyncItem::new(id, "Photos".parse()?)).build()?;
+/// let reporter = session.reporter(id)?;
+/// let _ = reporter.report(&ProgressUpdate::new().value(3).max(4).text("beach.jpg"))?;
+/// session.cancel_item(id)?;
+///
+/// let view = session.item(id).ok_or("no such item")?;
+/// assert_eq!((view.status, view.fraction()), (ItemStatus::Updating, Some(0.75)));
+/// assert_eq!(view.verdict, Verdict::CancelItem); // what the next report is answered
+/// assert!(view.is_cancelling()); // the handler has not said that it stopped
+/// reporter.stop()?;
+/// assert!(session.item(id).is_some_and(|view| view.is_finished() && !view.is_cancelling()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -74,6 +92,22 @@ impl ItemView {
 }
 
 /// The sums over the items that take part (see [`ItemView::selected`]).
+///
+/// ```
+/// use syncmgr::{ItemId, ProgressUpdate, Session, SyncItem};
+///
+/// let items = (1..=3).map(|n| SyncItem::new(ItemId::from_u128(n), "a file".parse().unwrap()));
+/// let session = Session::builder().items(items).build()?;
+/// let report = |n, update: ProgressUpdate<'_>| session.reporter(ItemId::from_u128(n))?.report(&update);
+/// let _ = report(1, ProgressUpdate::new().value(50).max(100))?;
+/// let _ = report(2, ProgressUpdate::new().value(7))?; // it does not know how much there is
+///
+/// let totals = session.snapshot().totals;
+/// assert_eq!((totals.value, totals.max, totals.measured), (57, 100, 50));
+/// assert_eq!(totals.fraction(), Some(0.5)); // as far as maxima were told
+/// assert_eq!((totals.finished, totals.items), (0, 3)); // what a bar of items would show
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

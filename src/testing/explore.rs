@@ -54,6 +54,22 @@ pub fn explore_cancellations(mut make: impl FnMut() -> Arc<dyn SyncHandler>) -> 
 
 /// As [`explore_cancellations`], for faults of the host: each log entry refused, each connection refused, each dialog denied,
 /// and the callback released at each report.
+///
+/// ```
+/// use syncmgr::testing::{Script, Step, explore_faults};
+/// use syncmgr::{ItemId, ItemStatus, LogLevel, LogRecord};
+///
+/// let photos = ItemId::from_u128(1);
+/// explore_faults(|| {
+///     let steps = [
+///         Step::report(photos).status(ItemStatus::Updating),
+///         Step::log(&LogRecord::new(LogLevel::Warning, "one is blurred")), // the log may be full
+///         Step::report(photos).status(ItemStatus::Succeeded),
+///     ];
+///     Script::new().item(photos, "photos").synchronize(steps).handler()
+/// })
+/// .assert_conformant();
+/// ```
 pub fn explore_faults(mut make: impl FnMut() -> Arc<dyn SyncHandler>) -> Exploration {
     explore(|| (Harness::new(make()), ()), |_, ()| {}, Kinds::Faults)
 }

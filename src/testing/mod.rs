@@ -34,6 +34,8 @@
 //! | [`Script`], [`Step`] | a handler made of a list of steps, for tests of hosts |
 //! | [`ScriptedHost`], [`Expect`] | a host that answers from a list, for tests of what reports |
 //!
+//! The [guide](crate::guide::testing) shows how a handler is tested with it.
+//!
 //! # What it can tell, and what not
 //!
 //! - It judges what is certain. Of two calls that overlap neither came first, so a race that shows in one run of a thousand

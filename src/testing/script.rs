@@ -12,7 +12,8 @@ use crate::{
 /// What a scripted handler does: a handler without a class of its own, for tests of hosts and of this kit.
 ///
 /// A script is obedient unless it is made [`deaf`](Self::deaf): it does the steps of an item only if the item is in the
-/// round, does not start a skipped item, and drops the rest of an item that is cancelled for its final status. When
+/// round, does not start a skipped item, and drops the rest of an item that is cancelled for its final status: `Stopped`, where the
+/// cancel was the answer to its first report too. When
 /// its steps are done, it gives each item that has none a final status, and completes. What a [`Step::call`] does beside
 /// it, it does not know. The prepare is done on the host's
 /// thread; the synchronization on a thread of its own, unless the script is [`inline`](Self::inline).

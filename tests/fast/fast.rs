@@ -55,6 +55,10 @@ mod driver_skip;
 mod explorer;
 #[path = "../exploring.rs"]
 mod exploring;
+#[path = "../guide_names.rs"]
+mod guide_names;
+#[path = "../guide_tables.rs"]
+mod guide_tables;
 #[path = "../harness.rs"]
 mod harness;
 #[path = "../harness_items.rs"]

@@ -1,0 +1,43 @@
+//! The guide: what the crate is for, chapter by chapter, where the [crate page](crate) leaves off. It is there in the documentation
+//! only.
+//!
+//! | chapter | for whom |
+//! |---|---|
+//! | [`handler`] | who has something to synchronize: the easy way, the whole trait, and when to take which |
+//! | [`host`] | who drives a handler, or has none: a session alone, one handler, many |
+//! | [`seeing`] | who shows it: frames, event loops, streams, logs |
+//! | [`testing`] | who wants to know whether a handler obeys |
+//! | [`rules`] | what the contract asks of both sides |
+//! | [`costs`] | what costs what, and what follows for a handler |
+//! | [`names`] | every name of `mobsync.h`, and its name here |
+//! | [`porting`] | who has a handler in C++ and COM |
+//!
+//! Each chapter can be read alone. Their programs are compiled and run with the tests of the crate.
+
+#[doc = include_str!("../docs/guide/handler.md")]
+pub mod handler {}
+
+#[doc = include_str!("../docs/guide/host.md")]
+pub mod host {}
+
+#[doc = include_str!("../docs/guide/seeing.md")]
+pub mod seeing {}
+
+#[cfg_attr(feature = "testing", doc = include_str!("../docs/testing.md"))]
+#[cfg_attr(
+    not(feature = "testing"),
+    doc = "# Testing a handler\n\nThis chapter is in the documentation that is built with the feature `testing`."
+)]
+pub mod testing {}
+
+#[doc = include_str!("../docs/guide/rules.md")]
+pub mod rules {}
+
+#[doc = include_str!("../docs/guide/costs.md")]
+pub mod costs {}
+
+#[doc = include_str!("../docs/guide/names.md")]
+pub mod names {}
+
+#[doc = include_str!("../docs/guide/porting.md")]
+pub mod porting {}
