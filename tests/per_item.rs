@@ -497,3 +497,32 @@ fn a_host_that_takes_its_callback_away_stops_the_work() {
     assert_eq!(answer, Err(Interrupted::Refused(CallbackError::Released)));
     assert_eq!(session.item(id(1)).unwrap().status, ItemStatus::Pending);
 }
+
+/// An error whose text and whose drop panic.
+#[derive(Debug)]
+struct Hostile;
+
+impl std::fmt::Display for Hostile {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("in the text")
+    }
+}
+
+impl std::error::Error for Hostile {}
+
+impl Drop for Hostile {
+    fn drop(&mut self) {
+        panic!("in the drop")
+    }
+}
+
+#[test]
+fn an_error_whose_text_and_drop_panic_fails_its_item() {
+    let trace = run(handler(2, |work| match work.item().id {
+        first if first == id(1) => Err(Hostile.into()),
+        _ => Ok(work.advance(1)?),
+    }));
+    trace.assert_conformant();
+    assert_eq!(trace.status(id(1)), Some(ItemStatus::Failed));
+    assert_eq!(trace.status(id(2)), Some(ItemStatus::Succeeded));
+}

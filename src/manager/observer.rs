@@ -147,7 +147,8 @@ impl RunObserver {
     /// may be woken or not.
     ///
     /// The waker is woken once, by the thread that made the change, before its call returns; then it has to be registered
-    /// again. It may be woken without need. Once the [run is over](RunChanges::is_over), nothing wakes it.
+    /// again. That may be a thread that drives handlers, so a waker is to be short and not to block. It may be woken without
+    /// need. Once the [run is over](RunChanges::is_over), nothing wakes it.
     #[must_use = "where it answers false, nothing need be woken"]
     pub fn wake_on_change(&self, waker: &Waker) -> bool {
         let mut sessions = self.active.values().flatten();

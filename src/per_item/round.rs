@@ -12,7 +12,7 @@ use super::interrupted::Interrupted;
 use super::queue::{Queue, Waiting};
 use super::work::{Desk, Work};
 use crate::manager::panic_text;
-use crate::session::{discard, error_chain as chain};
+use crate::session::{contained, discard, error_chain as chain};
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
     LogRecord, LogSelector, SyncItem, Uuid,
@@ -89,7 +89,7 @@ impl Round {
 
     /// Where the workers were dropped, items are left that nobody will start; answers whether there are such.
     fn give_up_the_rest(&self) -> bool {
-        let left = self.queue.take();
+        let left = self.queue.close();
         for Waiting { item, .. } in &left {
             let Ok(reporter) = ItemReporter::new(&self.desk.callback, item.id) else {
                 continue;
@@ -126,9 +126,8 @@ impl Round {
                 continue;
             };
             // Refused where it takes part already; then the host does it in another run. Of two workers one is refused.
-            if self.desk.callback.add_item(item.clone()).is_ok() {
-                self.queue.push(item);
-            }
+            let add = |item| self.desk.callback.add_item(item);
+            let _ = self.queue.add(item, add);
         }
         self.queue.pop()
     }
@@ -244,12 +243,17 @@ pub(super) enum Broken {
 }
 
 impl Broken {
-    pub(super) fn error(error: &Error) -> Self {
-        let text = chain(&**error);
-        match Interrupted::find(&**error) {
-            Some(interrupted) => Self::Interrupted(interrupted, text),
-            None => Self::Error(text),
-        }
+    /// The error is the work's own code too: its text and its drop, each of which may panic.
+    pub(super) fn error(error: Error) -> Self {
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            let text = chain(&*error);
+            match Interrupted::find(&*error) {
+                Some(interrupted) => Self::Interrupted(interrupted, text),
+                None => Self::Error(text),
+            }
+        }));
+        contained(|| drop(error));
+        told.unwrap_or_else(Self::panicked)
     }
 
     pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Self {
@@ -270,12 +274,12 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Calls a function of the work's own. Its error is its own code too: the text and the drop.
+/// Calls a function of the work's own.
 pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Broken> {
-    let result = catch_unwind(AssertUnwindSafe(|| {
-        call().map_err(|error| Broken::error(&error))
-    }));
-    result.unwrap_or_else(|payload| Err(Broken::panicked(payload)))
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(answer) => answer.map_err(Broken::error),
+        Err(payload) => Err(Broken::panicked(payload)),
+    }
 }
 
 /// An item has one error at a time, which goes by the item's id.

@@ -203,12 +203,10 @@ impl<F: Future<Output = Result<(), Error>>> Contained<F> {
         let Some(future) = &mut self.0 else {
             return Poll::Pending; // it was ready
         };
-        // The error is the work's own code too, its text and its drop.
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let done = future.as_mut().poll(context);
-            done.map_err(|error| Broken::error(&error))
-        }));
-        polled.unwrap_or_else(|payload| Poll::Ready(Err(Broken::panicked(payload))))
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(polled) => polled.map_err(Broken::error),
+            Err(payload) => Poll::Ready(Err(Broken::panicked(payload))),
+        }
     }
 }
 

@@ -402,9 +402,8 @@ impl Work {
             });
         }
         let queue = self.queue.as_ref().ok_or(CallbackError::WrongPhase)?;
-        self.desk.callback()?.add_item(item.clone())?;
-        queue.push(item);
-        Ok(())
+        let callback = self.desk.callback()?;
+        queue.add(item, |item| callback.add_item(item))
     }
 
     /// The host's callback, for what is not offered here: connections, dialogs. Statuses and completions are the adapter's.
