@@ -2,7 +2,7 @@
 //! real code. Each test's name is the property.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --release --lib model
+//! RUSTFLAGS="--cfg loom" cargo test --release --lib --features async model
 //! ```
 //!
 //! A `CARGO_TARGET_DIR` of its own keeps the flag from rebuilding everything else. Models of two threads are small, so all
