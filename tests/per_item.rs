@@ -173,7 +173,7 @@ fn after_a_cancel_of_all_nothing_is_started() {
         steps(work)
     };
     let trace = Harness::new(handler(4, work).build())
-        .cancel_all_at(2)
+        .cancel_all_at(3)
         .run();
     trace.assert_conformant();
     assert_eq!(begun.load(Ordering::SeqCst), 1);
@@ -194,7 +194,7 @@ fn a_cancel_that_the_work_swallows_still_stops_the_item() {
             Ok(()) => Ok(()),
         };
         let trace = Harness::new(handler(1, work).build())
-            .cancel_item_at(2)
+            .cancel_item_at(3)
             .run();
         trace.assert_conformant();
         assert_eq!(trace.status(id(1)), Some(ItemStatus::Stopped));
@@ -209,9 +209,9 @@ fn an_iteration_that_a_cancel_ends_early_is_no_success() {
         found.lock().unwrap().extend(work.each(1..=10));
         Ok(())
     };
-    // The question before the item, the maximum, the first question of the iterator, then the first step.
+    // The question before the item, that it is in work, the maximum, the first question of the iterator, then the first step.
     let trace = Harness::new(handler(1, work).build())
-        .cancel_item_at(4)
+        .cancel_item_at(5)
         .run();
     trace.assert_conformant();
     assert_eq!(*seen.lock().unwrap(), [1]);
@@ -495,7 +495,7 @@ fn a_host_that_takes_its_callback_away_stops_the_work() {
     drop(go);
     let answer = receive("the answer", &ended);
     assert_eq!(answer, Err(Interrupted::Refused(CallbackError::Released)));
-    assert_eq!(session.item(id(1)).unwrap().status, ItemStatus::Pending);
+    assert_eq!(session.item(id(1)).unwrap().status, ItemStatus::Updating);
 }
 
 /// An error whose text and whose drop panic.

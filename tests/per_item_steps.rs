@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
@@ -11,8 +12,8 @@ use support::{id, item, items, receive};
 use syncmgr::per_item::{self, Error, Handler, Interrupted, PerItem, Work};
 use syncmgr::testing::{Action, Harness, Trace, explore_cancellations, explore_faults};
 use syncmgr::{
-    CallbackError, HResult, ItemList, ItemStatus, LogLevel, RunOptions, Session, SyncEvent,
-    SyncFlags, SyncHandler, run_handler,
+    CallbackError, HResult, ItemList, ItemStatus, LogLevel, ProgressUpdate, RunOptions, Session,
+    SyncEvent, SyncFlags, SyncHandler, run_handler,
 };
 
 /// A handler of items 1 to `n` whose work is this function.
@@ -246,7 +247,7 @@ fn work_that_has_logged_what_went_wrong_fails_its_item_and_nothing_more_is_logge
         };
         let mut harness = Harness::new(handler(1, work).build());
         if cancelled {
-            harness = harness.cancel_item_at(3);
+            harness = harness.cancel_item_at(4);
         }
         let trace = harness.show_errors().run();
         trace.assert_conformant();
@@ -267,7 +268,7 @@ fn the_last_words_go_with_the_final_status_whatever_it_is() {
         };
         let mut harness = Harness::new(handler(1, work).build());
         if cancelled {
-            harness = harness.cancel_item_at(3);
+            harness = harness.cancel_item_at(4);
         }
         let trace = harness.run();
         trace.assert_conformant();
@@ -376,7 +377,7 @@ fn a_host_that_takes_its_callback_away_waits_for_the_work() {
     receive("the work", &begun);
     handler.set_progress_callback(None).unwrap();
     assert!(ended.load(Ordering::SeqCst));
-    assert_eq!(session.item(id(1)).unwrap().status, ItemStatus::Pending);
+    assert_eq!(session.item(id(1)).unwrap().status, ItemStatus::Updating);
 }
 
 #[test]
@@ -399,4 +400,105 @@ fn who_takes_the_callback_away_on_a_worker_does_not_wait_for_itself() {
     assert_eq!(answer, Err(Interrupted::Refused(CallbackError::Released)));
     handler.set_progress_callback(Some(session)).unwrap();
     handler.set_progress_callback(None).unwrap(); // waits for nobody
+}
+
+#[test]
+fn a_value_above_the_maximum_raises_it() {
+    let kinds: [fn(&Work) -> Result<(), Error>; 5] = [
+        |work| {
+            work.max(3)?;
+            Ok(work.advance(30)?)
+        },
+        |work| {
+            work.max(3)?;
+            work.set(30)?;
+            Ok(work.max(7)?)
+        },
+        |work| {
+            work.advance(30)?;
+            Ok(work.max(3)?)
+        },
+        |work| {
+            work.report(&ProgressUpdate::new().max(3))?;
+            Ok(work.report(&ProgressUpdate::new().value(30))?)
+        },
+        |work| {
+            let mut grown = std::io::repeat(0).take(30);
+            work.max(3)?;
+            std::io::copy(&mut work.reading(&mut grown), &mut std::io::sink())?;
+            Ok(())
+        },
+    ];
+    for kind in kinds {
+        let make = || handler(2, kind).workers(2).build();
+        explore_cancellations(make).assert_conformant();
+        let session = Arc::new(Mutex::new(None));
+        let seen = session.clone();
+        let options = RunOptions::new().on_session(move |it| *seen.lock().unwrap() = Some(it));
+        assert!(run_handler(make(), options).is_success());
+        let session = session.lock().unwrap().take().unwrap();
+        let item = session.item(id(1)).unwrap();
+        assert_eq!((item.value, item.max), (30, 30));
+    }
+    // What was measured is a maximum too.
+    let measured = handler(2, |work| Ok(work.advance(30)?)).measure(|_| Ok(3));
+    Harness::new(measured.build()).run().assert_conformant();
+}
+
+#[test]
+fn threads_of_the_work_raise_the_maximum_together() {
+    let work = |work: &Work| {
+        work.max(1)?;
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..200).try_for_each(|_| work.advance(1)));
+            }
+        });
+        Ok(())
+    };
+    for _ in 0..20 {
+        let trace = Harness::new(handler(1, work).build()).run();
+        trace.assert_conformant();
+    }
+}
+
+#[test]
+fn a_part_that_fails_is_logged_and_the_others_go_on() {
+    let work = |work: &Work| {
+        for part in 1..=4 {
+            let done = match part {
+                2 => Err(std::io::Error::other("it is broken")),
+                _ => work.advance(1).map(|()| part).map_err(Into::into),
+            };
+            if let Some(done) = work.part(format_args!("part {part}"), done)? {
+                assert_eq!(done, part);
+            }
+        }
+        Ok(())
+    };
+    let trace = Harness::new(handler(1, work).build()).run();
+    trace.assert_conformant();
+    assert_eq!(trace.status(id(1)), Some(ItemStatus::Failed));
+    assert_eq!(
+        logged(&trace),
+        [(LogLevel::Error, "part 2: it is broken".to_owned())]
+    );
+
+    // A cancel is none, whether the part passes it on or fails by it.
+    let kinds: [fn(&Work, u32) -> Result<(), Error>; 2] = [
+        |work, _| Ok(work.advance(1)?),
+        |work, _| work.advance(1).map_err(|_| "the socket is closed".into()),
+    ];
+    for kind in kinds {
+        let make = || {
+            let parts = move |work: &Work| {
+                for part in 0..5 {
+                    work.part(part, kind(work, part))?;
+                }
+                Ok(())
+            };
+            (Harness::new(handler(2, parts).build()), ())
+        };
+        Harness::explore(make, |trace, ()| assert_eq!(logged(trace), [])).assert_conformant();
+    }
 }

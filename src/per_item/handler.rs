@@ -232,6 +232,8 @@ struct State {
     desk: Option<Arc<Desk>>,
     listed: HashMap<ItemId, SyncItem>,
     chosen: Vec<ItemId>,
+    /// How much there is to do for those that were measured.
+    measured: HashMap<ItemId, u64>,
     skipped: HashSet<ItemId>,
     /// The errors in the log, each with its item.
     logged: HashMap<ErrorId, ItemId>,
@@ -257,6 +259,11 @@ impl Adapter {
         self.state.lock().logged.remove(&error).is_some()
     }
 
+    /// The maximum that was reported for an item in the prepare; 0 for none.
+    pub(super) fn measured(&self, item: ItemId) -> u64 {
+        self.state.lock().measured.get(&item).copied().unwrap_or(0)
+    }
+
     /// Reports how much there is to do for an item.
     pub(super) fn measure(&self, work: &Work) {
         let Some(measure) = &self.measure else {
@@ -264,7 +271,10 @@ impl Adapter {
         };
         match guarded(|| measure(work)) {
             // An answer that ends the work is remembered there.
-            Ok(max) => _ = work.max(max),
+            Ok(max) => {
+                self.state.lock().measured.insert(work.item().id, max);
+                let _ = work.max(max);
+            }
             Err(Broken::Interrupted(..)) => {}
             Err(broken) => {
                 let text = format!("how much there is to do is not known: {broken}");
@@ -368,6 +378,7 @@ impl SyncHandler for Adapter {
             let mut state = self.state.lock();
             state.chosen = items.to_vec();
             state.skipped.clear();
+            state.measured.clear();
         }
         if self.measure.is_some() {
             let items = self.chosen();

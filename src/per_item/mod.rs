@@ -33,7 +33,8 @@
 //!
 //! # What the adapter does
 //!
-//! - It asks for the verdict before each item, and does not start one that is cancelled or skipped: it ends `Skipped`.
+//! - It asks for the verdict before each item, and does not start one that is cancelled or skipped: it ends `Skipped`. One that it
+//!   starts it reports as `Updating`, so that it is seen before its work has told a value.
 //! - It gives the work a [`Work`], whose reports answer `Ok` or [`Interrupted`]. A cancel therefore travels with `?`, and nobody
 //!   needs to look at a verdict. An item whose work was told of a cancel ends `Stopped`, whatever the work answers then, an `Ok`
 //!   too: it may have left a loop early.

@@ -15,7 +15,7 @@ use crate::manager::panic_text;
 use crate::session::{contained, discard, error_chain as chain};
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
-    LogRecord, LogSelector, SyncItem, Uuid,
+    LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid, Verdict,
 };
 
 /// What there is to do, and who does it: threads or tasks.
@@ -55,7 +55,7 @@ impl Round {
                     break;
                 }
                 if let Some((reporter, true)) = self.ask(waiting.item.id) {
-                    let work = Work::new(waiting.item, reporter, Arc::clone(&self.desk), None);
+                    let work = Work::new(waiting.item, reporter, Arc::clone(&self.desk), None, 0);
                     self.adapter.measure(&work);
                 }
             }
@@ -94,14 +94,18 @@ impl Round {
             let Ok(reporter) = ItemReporter::new(&self.desk.callback, item.id) else {
                 continue;
             };
-            let text = "not started: the tasks that do the items were dropped";
-            let record = LogRecord::new(LogLevel::Warning, text).item(item.id);
-            let _ = self.desk.callback.log_error(&record);
             if reporter.check().is_ok() {
-                let _ = reporter.skip();
+                let skipped = ProgressUpdate::new().status(ItemStatus::Skipped);
+                let _ = reporter.report(&skipped.text("not started"));
             }
         }
-        !left.is_empty()
+        if left.is_empty() {
+            return false;
+        }
+        let count = left.len();
+        let text = format!("the tasks that do the items were dropped; not started: {count}");
+        self.log(LogLevel::Error, &text);
+        true
     }
 
     /// A line about the round as a whole.
@@ -144,22 +148,32 @@ impl Round {
     /// Begins the next item that is to be worked on; those that are cancelled or skipped are ended on the way. None where
     /// there is nothing left for this worker.
     pub(super) fn begin(&self) -> Option<Work> {
+        // So that it is seen before it has a value.
+        const IN_WORK: ProgressUpdate<'_> = ProgressUpdate::new().status(ItemStatus::Updating);
         loop {
             let Waiting { item, late } = self.next()?;
-            match self.ask(item.id) {
-                Some((reporter, true)) => {
-                    let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
-                    let work = Work::new(item, reporter, desk, Some(queue));
-                    if late {
-                        self.adapter.measure(&work);
-                    }
-                    return Some(work);
-                }
-                Some((reporter, false)) => {
+            let Some((reporter, begins)) = self.ask(item.id) else {
+                continue;
+            };
+            let goes_on = match begins {
+                true => reporter.report(&IN_WORK).map(Verdict::is_continue),
+                false => Ok(false),
+            };
+            match goes_on {
+                Ok(true) => {}
+                Ok(false) => {
                     let _ = reporter.skip();
+                    continue;
                 }
-                None => {}
+                Err(_) => continue,
             }
+            let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
+            let max = self.adapter.measured(item.id);
+            let work = Work::new(item, reporter, desk, Some(queue), max);
+            if late {
+                self.adapter.measure(&work);
+            }
+            return Some(work);
         }
     }
 

@@ -1,16 +1,17 @@
 //! What the work of one item reports to.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::Error;
 use super::interrupted::Interrupted;
 use super::queue::Queue;
-use crate::session::{Answer, Host, Waiting};
+use crate::session::{Answer, Host, Waiting, error_chain};
 use crate::{
     CallbackError, CancelGuard, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate,
     SyncCallback, SyncFlags, SyncItem, Verdict,
@@ -19,7 +20,7 @@ use crate::{
 /// One item in work: what its work reports to, and asks.
 ///
 /// Every report answers `Ok`, or [`Interrupted`] where the work is to end, to be passed on by `?`. It costs what a report by
-/// [`ItemReporter`] does, and one load. Threads of the work's own may share it ([`std::thread::scope`]).
+/// [`ItemReporter`] does, and two loads and a store; for [`advance`](Self::advance) an atomic add. Threads of the work's own may share it ([`std::thread::scope`]).
 ///
 /// ```no_run
 /// use syncmgr::per_item::{Error, Work};
@@ -50,6 +51,12 @@ pub struct Work {
     ended: AtomicBool,
     /// The status that an `Ok` stands for, as a place in [`ENDS`]. `Relaxed`, as above.
     end: AtomicU8,
+    /// What was reported so far, and what of it all is to do (0: not known), so that the value never exceeds the maximum (rule
+    /// H17). `Relaxed`: a maximum that another thread tells at the same time is told before that call returns.
+    done: AtomicU64,
+    max: AtomicU64,
+    /// Held while the maximum is raised: of two threads the greater one is told last.
+    raising: Mutex<()>,
     /// The text that goes with it.
     last_words: Mutex<Option<String>>,
     /// Who waits here for a cancel, once somebody does.
@@ -130,6 +137,7 @@ impl Work {
         reporter: ItemReporter,
         desk: Arc<Desk>,
         queue: Option<Arc<Queue>>,
+        max: u64,
     ) -> Self {
         Self {
             item,
@@ -140,6 +148,9 @@ impl Work {
             told: Arc::new(AtomicBool::new(false)),
             ended: AtomicBool::new(false),
             end: AtomicU8::new(0),
+            done: AtomicU64::new(0),
+            max: AtomicU64::new(max),
+            raising: Mutex::new(()),
             last_words: Mutex::new(None),
             waiting: OnceLock::new(),
         }
@@ -159,16 +170,21 @@ impl Work {
 
     /// Reports how much of the item is done, in the units of its [maximum](Self::max).
     ///
+    /// A value above the maximum raises it, since there was more to do than was told (rule H17); so a file that grows while it is
+    /// read is no breach.
+    ///
     /// # Errors
     ///
     /// [`Interrupted`]: pass it on.
     #[inline]
     pub fn set(&self, value: u64) -> Result<(), Interrupted> {
         self.open()?;
+        self.done.store(value, Ordering::Relaxed);
+        self.fit(value)?;
         self.heed(Interrupted::of(self.reporter.set(value)))
     }
 
-    /// Adds to what is done.
+    /// Adds to what is done; a total above the maximum raises it, as for [`set`](Self::set).
     ///
     /// # Errors
     ///
@@ -176,7 +192,30 @@ impl Work {
     #[inline]
     pub fn advance(&self, amount: u64) -> Result<(), Interrupted> {
         self.open()?;
+        let before = self.done.fetch_add(amount, Ordering::Relaxed);
+        self.fit(before.wrapping_add(amount))?;
         self.heed(Interrupted::of(self.reporter.advance(amount)))
+    }
+
+    /// Raises the maximum that was told, where a value would exceed it.
+    #[inline]
+    fn fit(&self, value: u64) -> Result<(), Interrupted> {
+        let max = self.max.load(Ordering::Relaxed);
+        if max == 0 || value <= max {
+            return Ok(());
+        }
+        self.raise(value)
+    }
+
+    #[cold]
+    fn raise(&self, value: u64) -> Result<(), Interrupted> {
+        let _raising = self.raising.lock();
+        if value <= self.max.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.max.store(value, Ordering::Relaxed);
+        let answer = self.reporter.report(&ProgressUpdate::new().max(value));
+        self.heed(Interrupted::of(answer))
     }
 
     /// Asks whether to go on, where there is nothing to report.
@@ -190,7 +229,7 @@ impl Work {
         self.heed(Interrupted::of(self.reporter.check()))
     }
 
-    /// Reports how much there is to do.
+    /// Reports how much there is to do. A maximum below what is done already is told as that.
     ///
     /// # Errors
     ///
@@ -217,7 +256,74 @@ impl Work {
         self.open()?;
         let mut update = *update;
         update.status = update.status.filter(|status| !status.is_final());
+        if let Some(value) = update.value {
+            self.done.store(value, Ordering::Relaxed);
+            if update.max.is_none() {
+                self.fit(value)?;
+            }
+        }
+        let Some(max) = update.max else {
+            return self.heed(Interrupted::of(self.reporter.report(&update)));
+        };
+        let _raising = self.raising.lock();
+        if max > 0 {
+            let max = max.max(self.done.load(Ordering::Relaxed));
+            update.max = Some(max);
+        }
+        self.max.store(update.max.unwrap_or(0), Ordering::Relaxed);
         self.heed(Interrupted::of(self.reporter.report(&update)))
+    }
+
+    /// One of many parts of the item, of which one may fail and the others go on: what it has come to. An error is logged with what
+    /// it is about, the answer is `None`, and the item ends `Failed` when the work is done, unless [`end_as`](Self::end_as) says
+    /// otherwise afterwards.
+    ///
+    /// A cancel is no failure of a part: without this, work that logs the errors of its parts and goes on would log it once for
+    /// each part that is left.
+    ///
+    /// ```no_run
+    /// use std::fs::File;
+    /// use std::io;
+    /// use std::path::PathBuf;
+    /// use syncmgr::per_item::{Error, Work};
+    ///
+    /// fn checksums(work: &Work, files: &[PathBuf]) -> Result<(), Error> {
+    ///     for path in files {
+    ///         let copied = File::open(path)
+    ///             .and_then(|file| io::copy(&mut work.reading(file), &mut io::sink()));
+    ///         if let Some(bytes) = work.part(path.display(), copied)? {
+    ///             println!("{}: {bytes} bytes", path.display());
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let _ = checksums;
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`]: pass it on.
+    pub fn part<T>(
+        &self,
+        what: impl fmt::Display,
+        result: Result<T, impl Into<Error>>,
+    ) -> Result<Option<T>, Interrupted> {
+        let error = match result {
+            Ok(part) => return Ok(Some(part)),
+            Err(error) => error.into(),
+        };
+        if let Some(interrupted) = Interrupted::find(&*error) {
+            return self.heed(Err(interrupted)).map(|()| None);
+        }
+        // What fails after a cancel most likely fails by it: a socket that was closed.
+        self.check()?;
+        self.end_as(ItemStatus::Failed);
+        // A full log does not keep the item from failing.
+        let _ = self.log(
+            LogLevel::Error,
+            &format!("{what}: {}", error_chain(&*error)),
+        );
+        Ok(None)
     }
 
     #[inline]
