@@ -480,3 +480,29 @@ fn starts_that_nobody_follows_are_one_run_in_the_end() {
     );
     records.judge();
 }
+
+#[test]
+fn a_report_tells_whether_everything_was_cancelled() {
+    let records = Records::default();
+    let (manager, gate, first) = busy(SyncManager::new(), &records);
+    records.register(&manager, 1, script(1));
+    let waits = manager.sync_items(handler_id(1), [id(1)]).unwrap();
+    waits.cancel_all(); // before it is started
+    let report = waits.wait();
+    assert!(report.was_cancelled() && report.handlers[0].1.was_cancelled());
+    assert!(!report.is_success());
+
+    first.cancel_item(handler_id(9), id(9)).unwrap(); // one item only
+    gate.open();
+    assert!(!first.wait().was_cancelled());
+
+    let gate = Gate::new();
+    records.register(&manager, 2, works(2, &gate));
+    let run = manager.sync_items(handler_id(2), [id(2)]).unwrap();
+    gate.reached();
+    run.cancel_all(); // in the middle
+    gate.open();
+    let report = run.wait();
+    assert!(report.was_cancelled());
+    assert!(report.is_success());
+}

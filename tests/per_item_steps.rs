@@ -27,6 +27,9 @@ where
     )
 }
 
+/// What is done for an item.
+type Kind = fn(&Work) -> Result<(), Error>;
+
 fn steps(work: &Work) -> Result<(), Error> {
     for _ in 0..3 {
         work.advance(1)?;
@@ -404,7 +407,7 @@ fn who_takes_the_callback_away_on_a_worker_does_not_wait_for_itself() {
 
 #[test]
 fn a_value_above_the_maximum_raises_it() {
-    let kinds: [fn(&Work) -> Result<(), Error>; 5] = [
+    let kinds: [Kind; 5] = [
         |work| {
             work.max(3)?;
             Ok(work.advance(30)?)
@@ -485,7 +488,8 @@ fn a_part_that_fails_is_logged_and_the_others_go_on() {
     );
 
     // A cancel is none, whether the part passes it on or fails by it.
-    let kinds: [fn(&Work, u32) -> Result<(), Error>; 2] = [
+    type Part = fn(&Work, u32) -> Result<(), Error>;
+    let kinds: [Part; 2] = [
         |work, _| Ok(work.advance(1)?),
         |work, _| work.advance(1).map_err(|_| "the socket is closed".into()),
     ];

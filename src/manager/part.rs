@@ -459,7 +459,10 @@ impl Part {
 
     /// The report of a part that nothing was done for.
     pub(super) fn never_begun(&self, why: &str) -> HandlerReport {
-        self.failed(HResult::E_ABORT, why.to_owned(), Vec::new())
+        HandlerReport {
+            never_begun: true,
+            ..self.failed(HResult::E_ABORT, why.to_owned(), Vec::new())
+        }
     }
 
     /// The report of a part that a call ended which did not return in time.
@@ -494,6 +497,7 @@ impl Part {
             error: Some(error),
             faults,
             properties: Vec::new(),
+            never_begun: false,
         }
     }
 }

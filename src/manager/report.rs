@@ -53,13 +53,15 @@ pub struct HandlerReport {
     /// What the handler told about itself.
     pub info: Option<HandlerInfo>,
     /// What ended the run early: the call and what it said. None after a whole run, and where the handler took no part or
-    /// no item was selected.
+    /// no item was selected. A host that keeps a log over many runs ([`SyncManager`](crate::SyncManager)) has it there, too.
     pub error: Option<String>,
     /// What the handler did against the contract, as far as a host can see it.
     pub faults: Vec<Fault>,
     /// The properties that were [shown](crate::RunOptions::show_properties), of an item or (none) the handler's own, and what
     /// came of it. A handler that refused has its code in [`Other`](PropertiesOutcome::Other).
     pub properties: Vec<(Option<ItemId>, PropertiesOutcome)>,
+    /// It was cancelled before there was a session to say so.
+    pub(super) never_begun: bool,
 }
 
 impl HandlerReport {
@@ -67,7 +69,9 @@ impl HandlerReport {
     /// against the contract.
     ///
     /// A handler that took no part has succeeded, and so has one of which no item was selected; a cancelled item that was
-    /// stopped is no failure.
+    /// stopped is no failure, so a run that was cancelled in the middle may be a success. One that was cancelled before it was
+    /// started did nothing, and is none. A program that tells a cancel apart, for its exit code, asks
+    /// [`was_cancelled`](Self::was_cancelled) first.
     #[must_use]
     pub fn is_success(&self) -> bool {
         let failed = |item: &ItemView| item.status == ItemStatus::Failed;
@@ -75,6 +79,13 @@ impl HandlerReport {
             && self.open.is_empty()
             && self.faults.is_empty()
             && !self.items().iter().any(failed)
+    }
+
+    /// Whether everything was cancelled: in the session, or before the handler was started. Cancels of single items are told by
+    /// their [verdicts](ItemView::verdict).
+    #[must_use]
+    pub fn was_cancelled(&self) -> bool {
+        self.never_begun || (self.session.as_ref()).is_some_and(|session| session.is_cancelled())
     }
 
     /// How every item ended, those that took no part too ([`ItemView::selected`]), in the order in which they were listed and

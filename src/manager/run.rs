@@ -159,5 +159,6 @@ fn run(handler: &Arc<dyn SyncHandler>, mut options: RunOptions) -> HandlerReport
         error: end.end.error,
         faults,
         properties,
+        never_begun: false,
     }
 }

@@ -268,6 +268,12 @@ impl RunReport {
         self.handlers.iter().all(|(_, report)| report.is_success())
     }
 
+    /// Whether everything was cancelled in [one of the handlers](HandlerReport::was_cancelled).
+    #[must_use]
+    pub fn was_cancelled(&self) -> bool {
+        self.handlers.iter().any(|(_, report)| report.was_cancelled())
+    }
+
     /// The report of one handler.
     #[must_use]
     pub fn handler(&self, id: HandlerId) -> Option<&HandlerReport> {
