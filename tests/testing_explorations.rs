@@ -95,7 +95,7 @@ fn the_smallest_failure_is_shown_with_its_line() {
     let exploration = explore_cancellations(|| script().deaf().handler());
     assert_eq!(
         told(&exploration),
-        "11 of 11 points explored in 13 runs: 5 failed\n\
+        "11 of 11 points explored in 13 runs: 5 failed (H02 in 4, H03 in 1)\n\
          the smallest, made again by\n\n    Harness::new(handler).skip(\"photos\").run().assert_conformant();\n\n"
     );
     assert_eq!(exploration.runs(), 13);

@@ -271,3 +271,20 @@ fn steps_are_printed_by_what_they_do() {
     }
     assert_eq!(printed(Step::spawn([Step::dialog()])), "Spawn([dialog])");
 }
+
+#[test]
+fn an_item_that_is_selected_and_not_there_is_told() {
+    let script = Script::new().item(ItemId::from_u128(1), "a");
+    let trace = Harness::new(script.handler())
+        .select([ItemId::from_u128(7)])
+        .run();
+    assert_eq!(
+        trace.unreached(),
+        ["the item 00000000-0000-0000-0000-000000000007 selected"],
+        "{trace}"
+    );
+    let trace = Harness::new(script.handler())
+        .select([ItemId::from_u128(1)])
+        .run();
+    assert_eq!(trace.unreached(), [] as [String; 0], "{trace}");
+}

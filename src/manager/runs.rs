@@ -271,7 +271,9 @@ impl RunReport {
     /// Whether everything was cancelled in [one of the handlers](HandlerReport::was_cancelled).
     #[must_use]
     pub fn was_cancelled(&self) -> bool {
-        self.handlers.iter().any(|(_, report)| report.was_cancelled())
+        self.handlers
+            .iter()
+            .any(|(_, report)| report.was_cancelled())
     }
 
     /// The report of one handler.

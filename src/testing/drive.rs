@@ -10,7 +10,7 @@ use super::harness::Harness;
 use super::plan::Plan;
 use super::recorder::Recorder;
 use super::trace::Trace;
-use crate::{CallbackError, RunOptions, SyncHandler, run_handler};
+use crate::{CallbackError, ItemId, RunOptions, SyncHandler, run_handler};
 
 /// How long a handler whose callback was released on purpose may be silent before the host lets it go: nothing is due of
 /// it any more.
@@ -39,6 +39,7 @@ impl Harness {
         if let Some(cookie) = self.cookie {
             options = options.cookie(cookie);
         }
+        let selected = self.select.clone().unwrap_or_default();
         if let Some(select) = self.select {
             options = options.select(select);
         }
@@ -88,9 +89,24 @@ impl Harness {
             }
             about.push(words);
         }
+        for item in selected
+            .into_iter()
+            .filter(|item| !was_prepared(&trace, *item))
+        {
+            let words = format!("{} selected", trace.name_of(item));
+            about.push(format!("{words} (which did not come about)"));
+            unreached.push(words);
+        }
         let about = (!about.is_empty()).then(|| about.join(", "));
         trace.about(about).set_unreached(unreached)
     }
+}
+
+fn was_prepared(trace: &Trace, item: ItemId) -> bool {
+    trace.calls().iter().any(|call| match &call.action {
+        Action::PrepareForSync { items } => items.contains(&item),
+        _ => false,
+    })
 }
 
 /// So much later; where that is beyond every clock, in thirty years.

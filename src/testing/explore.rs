@@ -1,5 +1,6 @@
 //! The explorer: a handler is run once to learn its calls, then once for each thing that can happen at each of them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -154,11 +155,13 @@ fn explore<T>(
 
     let mut failures = Vec::new();
     let mut failed = 0;
+    let mut causes = BTreeMap::new();
     let mut runs = 1;
     let mut diverged = 0;
     let mut silent = usize::from(fell_silent(&first));
     if !first.is_conformant() {
         failed += 1;
+        count(&mut causes, &first);
         failures.push(Failed {
             point: None,
             diverged: false,
@@ -180,6 +183,7 @@ fn explore<T>(
             continue;
         }
         failed += 1;
+        count(&mut causes, &trace);
         failures.push(Failed {
             point: Some(point),
             diverged: is_diverged,
@@ -242,6 +246,7 @@ fn explore<T>(
         seed: is_sample.then_some(seed),
         diverged,
         failed,
+        causes: causes.into_iter().collect(),
         again,
         line,
         plain,
@@ -265,6 +270,22 @@ fn broken(trace: &Trace) -> (Vec<Rule>, usize) {
     rules.sort_unstable();
     rules.dedup();
     (rules, trace.incidents().len())
+}
+
+/// Counts what a failing run fails by.
+fn count(causes: &mut BTreeMap<&'static str, usize>, trace: &Trace) {
+    let (rules, _) = broken(trace);
+    let mut found: Vec<&'static str> = rules.into_iter().map(Rule::id).collect();
+    found.extend(trace.incidents().iter().map(|incident| match incident {
+        Incident::Panicked { .. } => "a panic",
+        Incident::DidNotReturn { .. } => "a call that did not return",
+        Incident::After { .. } => "the look at the world",
+    }));
+    found.sort_unstable();
+    found.dedup();
+    for cause in found {
+        *causes.entry(cause).or_default() += 1;
+    }
 }
 
 /// At most `most` of the points, in their order: which, the seed decides.
@@ -323,6 +344,8 @@ pub struct Exploration {
     seed: Option<u64>,
     diverged: usize,
     failed: usize,
+    /// What they failed by, and in how many runs.
+    causes: Vec<(&'static str, usize)>,
     again: Again,
     line: Option<String>,
     /// The run without anything done to the handler failed already.
@@ -419,7 +442,14 @@ impl fmt::Display for Exploration {
         if self.failed == 0 {
             return writeln!(f, ": none failed");
         }
-        writeln!(f, ": {} failed", self.failed)?;
+        write!(f, ": {} failed", self.failed)?;
+        // The run below shows one of them; what it fails by may hide the others.
+        if self.failed > 1 && self.causes.len() > 1 {
+            let cause = |(cause, runs): &(&str, usize)| format!("{cause} in {runs}");
+            let causes: Vec<String> = self.causes.iter().map(cause).collect();
+            write!(f, " ({})", causes.join(", "))?;
+        }
+        writeln!(f)?;
         if self.plain {
             writeln!(
                 f,
