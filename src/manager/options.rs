@@ -171,7 +171,7 @@ impl RunOptions {
     }
 
     /// Shows properties before anything is prepared: of an item, or (none) the handler's own. A further call shows further
-    /// ones, one after the other.
+    /// ones, one after the other. Whether the target has `HAS_PROPERTIES` in its flags is not asked.
     ///
     /// An item that is [deleted](crate::PropertiesOutcome::ItemDeleted) there takes no part. Where the handler's items
     /// [changed](crate::PropertiesOutcome::ItemsChanged), it is asked for its list anew; items that are gone take no part,
