@@ -197,6 +197,55 @@ fn a_shortened_name_keeps_the_end_and_fits() {
 }
 
 #[test]
+fn a_truncated_name_keeps_the_beginning_to_a_nul_and_fits() {
+    for whole in ["", "a", "a/b", &"é".repeat(127), &"😀".repeat(63)] {
+        assert_eq!(ItemName::truncated(whole), whole, "what fits stays");
+    }
+    assert_eq!(
+        ItemName::truncated(&"ab".repeat(64)),
+        "ab".repeat(64)[..127]
+    );
+    // One unit is left over, and half of a pair would fill it.
+    assert_eq!(HandlerName::truncated(&"😀".repeat(16)), *"😀".repeat(15));
+    // What is behind the pair is not drawn up to it.
+    let odd = "😀".repeat(15) + "😀b";
+    assert_eq!(HandlerName::truncated(&odd), *"😀".repeat(15));
+    let even = "a".to_owned() + &"😀".repeat(16);
+    assert_eq!(
+        HandlerName::truncated(&even),
+        *("a".to_owned() + &"😀".repeat(15))
+    );
+    assert_eq!(ItemName::truncated("a\0b\0"), "a");
+    assert_eq!(ItemName::truncated("\0a"), "");
+    let last = "a".repeat(31) + "\0";
+    assert_eq!(HandlerName::truncated(&last), *"a".repeat(31));
+
+    let parts = ["a", "é", "€", "😀", "e\u{301}"];
+    for first in 0..parts.len() {
+        for length in 0..300 {
+            let text: String = parts
+                .iter()
+                .cycle()
+                .skip(first)
+                .take(length)
+                .copied()
+                .collect();
+            let name = ItemName::truncated(&text);
+            assert_eq!(ItemName::try_from(name.as_str()), Ok(name.clone()));
+            // As the units are copied, but for half a pair at the end.
+            let mut units: Vec<u16> = text.encode_utf16().take(127).collect();
+            if units
+                .last()
+                .is_some_and(|unit| (0xD800..0xDC00).contains(unit))
+            {
+                units.pop();
+            }
+            assert_eq!(name.as_str(), String::from_utf16(&units).unwrap());
+        }
+    }
+}
+
+#[test]
 fn a_name_reads_as_its_text() {
     let name = ItemName::try_from("photos").unwrap();
     assert_eq!(format!("{name:>8}|"), "  photos|");

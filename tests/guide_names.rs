@@ -16,6 +16,24 @@ const UPDATE: &str = include_str!("../src/contract/update.rs");
 const LOG: &str = include_str!("../src/contract/log.rs");
 const IID: &str = include_str!("../src/contract/iid.rs");
 
+/// Where the names of the tables are declared, but for the numbers of results, which have the header's names.
+const SOURCES: [&str; 14] = [
+    include_str!("../src/contract/answer.rs"),
+    CALLBACK,
+    include_str!("../src/contract/event.rs"),
+    include_str!("../src/contract/flags.rs"),
+    HANDLER,
+    include_str!("../src/contract/id.rs"),
+    IID,
+    ITEM,
+    LOG,
+    include_str!("../src/contract/status.rs"),
+    UPDATE,
+    include_str!("../src/manager/registry.rs"),
+    include_str!("../src/manager/sync_manager.rs"),
+    include_str!("../src/session/view.rs"),
+];
+
 /// A row of a table: its cells, each with the name of its column.
 struct Row {
     cells: Vec<(String, String)>,
@@ -529,6 +547,80 @@ fn every_name_of_the_header_is_told() {
     for name in HEADER {
         assert!(told.contains(name), "{name} is not told");
     }
+}
+
+/// The words of a line of Rust.
+fn words(line: &str) -> Vec<&str> {
+    line.split(|part: char| part != '_' && !part.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// The aliases in a source: each with the words of the declaration that has it, and of the one around that.
+fn aliases(source: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut aliases = Vec::new();
+    let (mut pending, mut around) = (Vec::new(), "");
+    for line in source.lines().map(str::trim_start) {
+        if let Some(rest) = line.strip_prefix("#[doc(alias = \"") {
+            pending.extend(rest.split('"').next());
+            continue;
+        }
+        if ["pub struct ", "pub enum ", "pub trait ", "impl"]
+            .iter()
+            .any(|start| line.starts_with(start))
+        {
+            around = line;
+        }
+        for alias in pending.drain(..) {
+            aliases.push((alias, [words(around), words(line)].concat()));
+        }
+    }
+    aliases
+}
+
+#[test]
+fn the_search_of_the_documentation_knows_every_name_of_the_header() {
+    let known: Vec<(&str, Vec<&str>)> = SOURCES.into_iter().flat_map(aliases).collect();
+    let mut checked = 0;
+    for row in rows() {
+        let here = row.cell("here").unwrap_or_default();
+        let Some((_, path)) = here.split_once("(crate::") else {
+            continue; // a type of the standard library
+        };
+        if here.starts_with("left out") {
+            continue;
+        }
+        let path: Vec<&str> = path
+            .split(')')
+            .next()
+            .unwrap_or_default()
+            .split("::")
+            .collect();
+        for name in row.names("there") {
+            let name = name.rsplit("::").next().unwrap_or_default();
+            if path.last() == Some(&name) {
+                continue; // it is found by its own name
+            }
+            let found = known.iter().any(|(alias, words)| {
+                // In a macro a type is `$name`.
+                let declares = |part: &&&str| {
+                    words.contains(part) || (**part == "ItemId" && words.contains(&"name"))
+                };
+                *alias == name
+                    && path
+                        .iter()
+                        .filter(|part| **part != "iid")
+                        .all(|part| declares(&part))
+            });
+            assert!(
+                found,
+                "{} has no #[doc(alias = \"{name}\")]",
+                path.join("::")
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "{checked}");
 }
 
 #[test]

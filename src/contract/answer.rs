@@ -58,12 +58,15 @@ macro_rules! answers {
 )]
 pub enum Verdict {
     /// `S_OK`: go on.
+    #[doc(alias = "SYNCMGR_CR_NONE")]
     Continue,
     /// `S_SYNCMGR_CANCELITEM`: stop this item as soon as possible. By rule H02 nothing but a final
     /// status may follow for it.
+    #[doc(alias = "SYNCMGR_CR_CANCEL_ITEM")]
     CancelItem,
     /// `S_SYNCMGR_CANCELALL`: stop every item of this handler. By rule H03 nothing but a final status
     /// may follow for any of them, and no new one starts.
+    #[doc(alias = "SYNCMGR_CR_CANCEL_ALL")]
     CancelAll,
 }
 

@@ -98,6 +98,8 @@ use crate::{
 /// assert_eq!(host.can_continue(Some(item)), Ok(Verdict::Continue));
 /// assert_eq!(host.can_continue(None), Err(CallbackError::NotImplemented));
 /// ```
+#[doc(alias = "ISyncMgrSynchronizeCallback")]
+#[doc(alias = "ISyncMgrSyncCallback")]
 pub trait SyncCallback: Send + Sync {
     /// Reports about an item, and answers whether to go on with it.
     ///
@@ -132,6 +134,8 @@ pub trait SyncCallback: Send + Sync {
     /// [`CallbackError::UnknownItem`] for an item that takes no part,
     /// [`CallbackError::ItemFinished`] after its final status, [`CallbackError::WrongPhase`] before a
     /// prepare and after the completion, [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "Progress")]
+    #[doc(alias = "ReportProgress")]
     fn progress(&self, item: ItemId, update: &ProgressUpdate<'_>)
     -> Result<Verdict, CallbackError>;
 
@@ -148,6 +152,8 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// [`CallbackError::LogFull`] if the host can keep no more, [`CallbackError::InvalidArgument`] for
     /// a nil error id, [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "LogError")]
+    #[doc(alias = "ReportEvent")]
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError>;
 
     /// Deletes entries of this handler from the log.
@@ -162,6 +168,7 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// [`CallbackError::UnknownErrorId`] if no entry has the id, [`CallbackError::Released`] on a
     /// released callback.
+    #[doc(alias = "DeleteLogError")]
     fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError>;
 
     /// Tells that the prepare has ended, and how.
@@ -180,6 +187,7 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// [`CallbackError::WrongPhase`] if no prepare is in hand or it has been completed; the first
     /// result stays. [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "PrepareForSyncCompleted")]
     fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError>;
 
     /// Tells that the synchronization has ended, and how.
@@ -198,6 +206,7 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// [`CallbackError::WrongPhase`] if no synchronization is in hand or it has been completed; the
     /// first result stays. [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "SynchronizeCompleted")]
     fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError>;
 
     /// Tells that showing an error has ended, and what follows.
@@ -213,6 +222,7 @@ pub trait SyncCallback: Send + Sync {
     /// # Errors
     ///
     /// [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "ShowErrorCompleted")]
     fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError>;
 
     /// Tells that showing properties has ended, and what follows.
@@ -225,6 +235,7 @@ pub trait SyncCallback: Send + Sync {
     /// # Errors
     ///
     /// [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "ShowPropertiesCompleted")]
     fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError>;
 
     /// Asks for the turn to show a dialog, or gives it back.
@@ -259,6 +270,7 @@ pub trait SyncCallback: Send + Sync {
     /// # Errors
     ///
     /// [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "EnableModeless")]
     fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError>;
 
     /// Asks for a network connection, by name, or for the default one with `None`.
@@ -275,6 +287,7 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// [`CallbackError::NotConnected`] if the connection cannot be made or the host has no means to,
     /// and whatever those means answer; [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "EstablishConnection")]
     fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError>;
 
     /// Asks whether to go on with an item, or with `None` whether to go on at all.
@@ -293,6 +306,7 @@ pub trait SyncCallback: Send + Sync {
     /// # Errors
     ///
     /// For an item those of [`progress`](Self::progress); without one only [`CallbackError::Released`].
+    #[doc(alias = "CanContinue")]
     fn can_continue(&self, item: Option<ItemId>) -> Result<Verdict, CallbackError> {
         match item {
             Some(item) => self.progress(item, &ProgressUpdate::CHECK),
@@ -345,6 +359,7 @@ pub trait SyncCallback: Send + Sync {
     /// [`CallbackError::InvalidArgument`] for an item that takes part already or has a nil id,
     /// [`CallbackError::WrongPhase`] after the completion, [`CallbackError::Released`] on a released
     /// callback.
+    #[doc(alias = "AddItemToSession")]
     fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         let _ = item;
         Err(CallbackError::NotImplemented)
@@ -363,6 +378,7 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// [`CallbackError::InvalidArgument`] for an item that is listed or proposed already, or has a nil id;
     /// [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "ProposeItem")]
     fn propose_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         let _ = item;
         Err(CallbackError::NotImplemented)
@@ -395,6 +411,7 @@ pub trait SyncCallback: Send + Sync {
     /// [`CallbackError::InvalidArgument`] for an item that was not proposed, or was added or committed
     /// since; [`CallbackError::WrongPhase`] where no round can follow; [`CallbackError::Released`] on a
     /// released callback.
+    #[doc(alias = "CommitItem")]
     fn commit_item(&self, item: ItemId) -> Result<(), CallbackError> {
         let _ = item;
         Err(CallbackError::NotImplemented)
@@ -415,6 +432,7 @@ pub trait SyncCallback: Send + Sync {
     /// # Errors
     ///
     /// [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "QueryForAdditionalItems")]
     fn additional_items(&self) -> Result<Vec<ItemId>, CallbackError> {
         Err(CallbackError::NotImplemented)
     }
@@ -430,6 +448,7 @@ pub trait SyncCallback: Send + Sync {
     /// # Errors
     ///
     /// [`CallbackError::Released`] on a released callback.
+    #[doc(alias = "SetHandlerProgressText")]
     fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
         let _ = text;
         Err(CallbackError::NotImplemented)

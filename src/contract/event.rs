@@ -20,18 +20,25 @@ use super::value::raw_values;
     derive(serde::Serialize, serde::Deserialize),
     serde(rename_all = "snake_case")
 )]
+#[doc(alias = "SYNCMGRFLAG")]
 pub enum SyncEvent {
     /// 1: a network connection was made.
+    #[doc(alias = "SYNCMGRFLAG_CONNECT")]
     Connect = 1,
     /// 2: a network connection is about to be closed.
+    #[doc(alias = "SYNCMGRFLAG_PENDINGDISCONNECT")]
     PendingDisconnect = 2,
     /// 3: the user asked for it. An event that is not known counts as this one.
+    #[doc(alias = "SYNCMGRFLAG_MANUAL")]
     Manual = 3,
     /// 4: the machine is idle.
+    #[doc(alias = "SYNCMGRFLAG_IDLE")]
     Idle = 4,
     /// 5: a program asked for it; only then may there be a cookie (rule M06).
+    #[doc(alias = "SYNCMGRFLAG_INVOKE")]
     Invoke = 5,
     /// 6: its time has come.
+    #[doc(alias = "SYNCMGRFLAG_SCHEDULED")]
     Scheduled = 6,
 }
 

@@ -22,6 +22,7 @@ const NANOS_PER_TICK: u32 = 100;
 /// assert_eq!(from_filetime(116_444_736_000_000_001), Some(epoch + Duration::from_nanos(100)));
 /// ```
 #[must_use]
+#[doc(alias = "FILETIME")]
 pub fn to_filetime(time: SystemTime) -> Option<u64> {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => {
@@ -43,6 +44,7 @@ pub fn to_filetime(time: SystemTime) -> Option<u64> {
 /// `None` if the platform's [`SystemTime`] cannot hold it; on Windows that begins above tick
 /// `i64::MAX`. See [`to_filetime`] for an example.
 #[must_use]
+#[doc(alias = "FILETIME")]
 pub fn from_filetime(ticks: u64) -> Option<SystemTime> {
     match ticks.checked_sub(UNIX_EPOCH_TICK) {
         Some(after) => SystemTime::UNIX_EPOCH.checked_add(span(after)),

@@ -25,12 +25,15 @@ bitflags! {
     /// assert_eq!(format!("{flags:?}"), "SyncFlags(Idle | SETTINGS)");
     /// ```
     #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+    #[doc(alias = "SYNCMGRFLAG")]
     pub struct SyncFlags: u32 {
         /// 0x100: the handler is started for configuration only; neither prepare nor synchronize
         /// follows.
+        #[doc(alias = "SYNCMGRFLAG_SETTINGS")]
         const SETTINGS = 0x100;
         /// 0x200: the handler may show dialogs while it prepares and synchronizes, if it asks for each
         /// (rules H11 and H12). Without it, it may show none there.
+        #[doc(alias = "SYNCMGRFLAG_MAYBOTHERUSER")]
         const MAY_BOTHER_USER = 0x200;
         // The event has no members: it is a number, and `|` of two would make a third.
         const _ = !0;
@@ -39,6 +42,7 @@ bitflags! {
 
 impl SyncFlags {
     /// The bits that hold the event: 0xFF, `SYNCMGRFLAG_EVENTMASK`.
+    #[doc(alias = "SYNCMGRFLAG_EVENTMASK")]
     pub const EVENT_MASK: Self = Self::from_bits_retain(0xFF);
 
     /// Makes the flags of an event, with no other bit set.
@@ -92,16 +96,21 @@ bitflags! {
     ///
     /// Unknown bits are kept.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+    #[doc(alias = "SYNCMGRHANDLERFLAGS")]
     pub struct HandlerFlags: u32 {
         /// 1: has properties of its own to show
         /// ([`show_properties`](crate::SyncHandler::show_properties) with `None`).
+        #[doc(alias = "SYNCMGRHANDLER_HASPROPERTIES")]
         const HAS_PROPERTIES = 1;
         /// 2: may call [`establish_connection`](crate::SyncCallback::establish_connection), which
         /// rule H22 forbids without it.
+        #[doc(alias = "SYNCMGRHANDLER_MAYESTABLISHCONNECTION")]
         const MAY_ESTABLISH_CONNECTION = 2;
         /// 4: is to be listed even when it has no items.
+        #[doc(alias = "SYNCMGRHANDLER_ALWAYSLISTHANDLER")]
         const ALWAYS_LIST_HANDLER = 4;
         /// 8: is not to be listed.
+        #[doc(alias = "SYNCMGRHANDLER_HIDDEN")]
         const HIDDEN = 8;
         const _ = !0;
     }
@@ -109,6 +118,7 @@ bitflags! {
 
 impl HandlerFlags {
     /// The bits that the header names: 0x0F, `SYNCMGRHANDLERFLAG_MASK`.
+    #[doc(alias = "SYNCMGRHANDLERFLAG_MASK")]
     pub const MASK: Self = Self::from_bits_retain(0x0F);
 }
 
@@ -126,18 +136,25 @@ bitflags! {
     /// assert_eq!((raw & ItemFlags::MASK).bits(), 1); // to drop what the header here does not know
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+    #[doc(alias = "SYNCMGRITEMFLAGS")]
     pub struct ItemFlags: u32 {
         /// 1: has properties to show ([`show_properties`](crate::SyncHandler::show_properties)).
+        #[doc(alias = "SYNCMGRITEM_HASPROPERTIES")]
         const HAS_PROPERTIES = 1;
         /// 2: exists for now only; the host need not remember the user's choice for it (rule M07).
+        #[doc(alias = "SYNCMGRITEM_TEMPORARY")]
         const TEMPORARY = 2;
         /// 4: belongs to a user who roams between machines.
+        #[doc(alias = "SYNCMGRITEM_ROAMINGUSER")]
         const ROAMING_USER = 4;
         /// 8: [`last_update`](crate::SyncItem::last_update) is there (rule H21).
+        #[doc(alias = "SYNCMGRITEM_LASTUPDATETIME")]
         const LAST_UPDATE_TIME = 8;
         /// 0x10: the user may delete it.
+        #[doc(alias = "SYNCMGRITEM_MAYDELETEITEM")]
         const MAY_DELETE_ITEM = 0x10;
         /// 0x20: is not to be listed.
+        #[doc(alias = "SYNCMGRITEM_HIDDEN")]
         const HIDDEN = 0x20;
         const _ = !0;
     }
@@ -145,6 +162,7 @@ bitflags! {
 
 impl ItemFlags {
     /// The bits that belong to the header: 0x7F, `SYNCMGRITEM_ITEMFLAGMASK`. Bit 0x40 has no name.
+    #[doc(alias = "SYNCMGRITEM_ITEMFLAGMASK")]
     pub const MASK: Self = Self::from_bits_retain(0x7F);
 }
 
@@ -154,10 +172,13 @@ bitflags! {
     ///
     /// Unknown bits are kept.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+    #[doc(alias = "SYNCMGRINVOKEFLAGS")]
     pub struct InvokeFlags: u32 {
         /// 2: start at once, without the dialog in which the user chooses.
+        #[doc(alias = "SYNCMGRINVOKE_STARTSYNC")]
         const START_SYNC = 2;
         /// 4: the dialog in which the user chooses starts minimized.
+        #[doc(alias = "SYNCMGRINVOKE_MINIMIZED")]
         const MINIMIZED = 4;
         const _ = !0;
     }
@@ -169,12 +190,16 @@ bitflags! {
     ///
     /// Unknown bits are kept.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+    #[doc(alias = "SYNCMGRREGISTERFLAGS")]
     pub struct RegisterFlags: u32 {
         /// 1: when a network connection is made.
+        #[doc(alias = "SYNCMGRREGISTERFLAG_CONNECT")]
         const CONNECT = 1;
         /// 2: before a network connection is closed.
+        #[doc(alias = "SYNCMGRREGISTERFLAG_PENDINGDISCONNECT")]
         const PENDING_DISCONNECT = 2;
         /// 4: when the machine is idle.
+        #[doc(alias = "SYNCMGRREGISTERFLAG_IDLE")]
         const IDLE = 4;
         const _ = !0;
     }
@@ -182,6 +207,7 @@ bitflags! {
 
 impl RegisterFlags {
     /// The bits that the header names: 7, `SYNCMGRREGISTERFLAGS_MASK`.
+    #[doc(alias = "SYNCMGRREGISTERFLAGS_MASK")]
     pub const MASK: Self = Self::from_bits_retain(0x07);
 }
 
@@ -193,12 +219,16 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct ProgressMask: u32 {
         /// 1: the status text.
+        #[doc(alias = "SYNCMGRPROGRESSITEM_STATUSTEXT")]
         const STATUS_TEXT = 1;
         /// 2: the status.
+        #[doc(alias = "SYNCMGRPROGRESSITEM_STATUSTYPE")]
         const STATUS_TYPE = 2;
         /// 4: the value.
+        #[doc(alias = "SYNCMGRPROGRESSITEM_PROGVALUE")]
         const PROG_VALUE = 4;
         /// 8: the maximum.
+        #[doc(alias = "SYNCMGRPROGRESSITEM_MAXVALUE")]
         const MAX_VALUE = 8;
         const _ = !0;
     }
@@ -212,10 +242,13 @@ bitflags! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
     pub struct LogInfoMask: u32 {
         /// 1: the error flags.
+        #[doc(alias = "SYNCMGRLOGERROR_ERRORFLAGS")]
         const ERROR_FLAGS = 1;
         /// 2: the error id.
+        #[doc(alias = "SYNCMGRLOGERROR_ERRORID")]
         const ERROR_ID = 2;
         /// 4: the item id.
+        #[doc(alias = "SYNCMGRLOGERROR_ITEMID")]
         const ITEM_ID = 4;
         const _ = !0;
     }
@@ -226,9 +259,11 @@ bitflags! {
     ///
     /// Unknown bits are kept.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+    #[doc(alias = "SYNCMGRERRORFLAGS")]
     pub struct ErrorFlags: u32 {
         /// 1: the user may ask for more, and the host then calls
         /// [`show_error`](crate::SyncHandler::show_error).
+        #[doc(alias = "SYNCMGRERRORFLAG_ENABLEJUMPTEXT")]
         const ENABLE_JUMP_TEXT = 1;
         const _ = !0;
     }

@@ -86,7 +86,7 @@ use crate::{
 ///     /// Brings one item to its final status.
 ///     fn copy(&self, callback: &dyn SyncCallback, item: ItemId) -> Result<(), CallbackError> {
 ///         // The first report is made under the lock that `set_item_status` takes: no skip can come
-///         // between the look and the start.
+///         // between the look and the start. It is the only call under it; who asks first needs none.
 ///         let first = ProgressUpdate::new().status(ItemStatus::Updating).max(10);
 ///         let end = match self.state(|state| match state.skipped.contains(&item) {
 ///             true => None,
@@ -176,6 +176,7 @@ use crate::{
 ///
 /// The [guide](crate::guide::handler) goes through the decisions that each handler takes, and shows the easier way,
 /// [`per_item`](crate::per_item).
+#[doc(alias = "ISyncMgrSynchronize")]
 pub trait SyncHandler: Send + Sync {
     /// Tells why the handler is started, and asks whether it takes part.
     ///
@@ -192,6 +193,7 @@ pub trait SyncHandler: Send + Sync {
     /// # Errors
     ///
     /// Any; the host then drops the handler, and its run has failed.
+    #[doc(alias = "Initialize")]
     fn initialize(
         &self,
         flags: SyncFlags,
@@ -207,6 +209,7 @@ pub trait SyncHandler: Send + Sync {
     /// # Errors
     ///
     /// Any; the host then drops the handler, and its run has failed.
+    #[doc(alias = "GetHandlerInfo")]
     fn info(&self) -> Result<HandlerInfo, HandlerError>;
 
     /// Returns the items that can be synchronized.
@@ -224,6 +227,8 @@ pub trait SyncHandler: Send + Sync {
     /// # Errors
     ///
     /// Any; the host then drops the handler, and its run has failed.
+    #[doc(alias = "EnumSyncMgrItems")]
+    #[doc(alias = "Reset")]
     fn items(&self) -> Result<ItemList, HandlerError>;
 
     /// Sets, replaces or takes away the callback.
@@ -237,6 +242,7 @@ pub trait SyncHandler: Send + Sync {
     /// # Errors
     ///
     /// Any; the host then makes no further use of the handler.
+    #[doc(alias = "SetProgressCallback")]
     fn set_progress_callback(
         &self,
         callback: Option<Arc<dyn SyncCallback>>,
@@ -262,6 +268,7 @@ pub trait SyncHandler: Send + Sync {
     ///
     /// Any; no completion follows (rule H06), and the host drops the handler without
     /// [`synchronize`](Self::synchronize).
+    #[doc(alias = "PrepareForSync")]
     fn prepare_for_sync(self: Arc<Self>, items: &[ItemId]) -> Result<Prepared, HandlerError>;
 
     /// Synchronizes the items of the prepare.
@@ -286,6 +293,7 @@ pub trait SyncHandler: Send + Sync {
     /// # Errors
     ///
     /// Any; no completion follows (rule H08).
+    #[doc(alias = "Synchronize")]
     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError>;
 
     /// Tells that an item is to be skipped.
@@ -305,6 +313,7 @@ pub trait SyncHandler: Send + Sync {
     /// # Errors
     ///
     /// [`HandlerError::InvalidArgument`] for an item that is not of the prepare. The work goes on.
+    #[doc(alias = "SetItemStatus")]
     fn set_item_status(&self, item: ItemId, status: ItemStatus) -> Result<(), HandlerError>;
 
     /// Returns an object for an item, of an interface that the original kept for later versions.
@@ -317,6 +326,7 @@ pub trait SyncHandler: Send + Sync {
     /// # Errors
     ///
     /// Always [`HandlerError::NotImplemented`].
+    #[doc(alias = "GetItemObject")]
     fn item_object(
         &self,
         item: ItemId,
@@ -328,8 +338,10 @@ pub trait SyncHandler: Send + Sync {
 
     /// Shows the properties of an item, or with `None` the handler's own, for the user to change.
     ///
-    /// Called when the user asks for them, with the callback set (rule M03), and only for what has
-    /// `HAS_PROPERTIES` in its flags. After `Ok` exactly one
+    /// Called when the user asks for them, with the callback set (rule M03). A host offers them only for
+    /// what has `HAS_PROPERTIES` in its flags; but `show_properties` of
+    /// [`RunOptions`](crate::RunOptions::show_properties), [`SyncManager`](crate::SyncManager::show_properties)
+    /// and the testing kit call it for whatever target they are given. After `Ok` exactly one
     /// [`show_properties_completed`](SyncCallback::show_properties_completed) tells the end, from any
     /// thread, before or after this answer; none after an error that is a failure code (rule H10). The
     /// original's `GUID_NULL` is `None` here.
@@ -341,6 +353,7 @@ pub trait SyncHandler: Send + Sync {
     /// # Errors
     ///
     /// Any; [`HandlerError::InvalidArgument`] for an item that the handler does not have.
+    #[doc(alias = "ShowProperties")]
     fn show_properties(self: Arc<Self>, target: Option<ItemId>) -> Result<(), HandlerError> {
         let _ = target;
         Err(HandlerError::NotImplemented)
@@ -364,6 +377,7 @@ pub trait SyncHandler: Send + Sync {
     /// # Errors
     ///
     /// Any; [`HandlerError::InvalidArgument`] for an error that the handler did not log.
+    #[doc(alias = "ShowError")]
     fn show_error(self: Arc<Self>, error: ErrorId) -> Result<(), HandlerError> {
         let _ = error;
         Err(HandlerError::NotImplemented)

@@ -120,12 +120,14 @@ impl HResult {
     /// True for [`S_FALSE`](Self::S_FALSE) and both cancel codes too; compare with
     /// [`S_OK`](Self::S_OK) where only the plain yes will do.
     #[must_use]
+    #[doc(alias = "SUCCEEDED")]
     pub const fn is_success(self) -> bool {
         self.0 >= 0
     }
 
     /// Returns whether the severity bit is set, as the `FAILED` macro tells.
     #[must_use]
+    #[doc(alias = "FAILED")]
     pub const fn is_failure(self) -> bool {
         self.0 < 0
     }
@@ -134,12 +136,14 @@ impl HResult {
     ///
     /// The header's `HRESULT_FACILITY` macro takes two bits more, which the layout gives to flags.
     #[must_use]
+    #[doc(alias = "HRESULT_FACILITY")]
     pub const fn facility(self) -> u16 {
         ((self.to_u32() >> 16) & 0x7FF) as u16
     }
 
     /// Returns the code within the facility: bits 0–15.
     #[must_use]
+    #[doc(alias = "HRESULT_CODE")]
     pub const fn code(self) -> u16 {
         (self.to_u32() & 0xFFFF) as u16
     }

@@ -48,6 +48,7 @@ macro_rules! id {
 
         impl $name {
             /// The id of all zeros, `GUID_NULL`: no id of anything.
+            #[doc(alias = "GUID_NULL")]
             pub const NIL: Self = Self(Uuid::nil());
 
             /// Makes an id of a number, whose top digits come first in the text form.
@@ -156,6 +157,7 @@ id! {
     /// assert_ne!(id, ItemId::from_name(MY_MIRROR, b"photos/2025"));
     /// assert_eq!(format!("{{{id}}}").parse(), Ok(id));
     /// ```
+    #[doc(alias = "SYNCMGRITEMID")]
     ItemId
 }
 
@@ -172,6 +174,7 @@ id! {
     /// assert!(!error.is_nil());
     /// assert_eq!(error.to_string().parse(), Ok(error));
     /// ```
+    #[doc(alias = "SYNCMGRERRORID")]
     ErrorId
 }
 
@@ -184,5 +187,6 @@ id! {
     /// const MIRROR: HandlerId = HandlerId::from_u128(0x9d9c2e6e_34a5_4f3b_8a52_7c1c7b1b0d11);
     /// assert_eq!(MIRROR.to_string(), "9d9c2e6e-34a5-4f3b-8a52-7c1c7b1b0d11");
     /// ```
+    #[doc(alias = "CLSID")]
     HandlerId
 }

@@ -22,16 +22,24 @@ use crate::{HResult, HandlerFlags, HandlerName, ItemFlags, ItemId, ItemName};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
+#[doc(alias = "SYNCMGRITEM")]
 pub struct SyncItem {
     /// Its id, unique within the handler and not nil (rule H21).
+    #[doc(alias = "ItemID")]
     pub id: ItemId,
     /// The name that the user sees.
+    #[doc(alias = "wszItemName")]
     pub name: ItemName,
     /// What it is like.
     #[cfg_attr(feature = "serde", serde(default))]
+    #[doc(alias = "dwFlags")]
     pub flags: ItemFlags,
     /// Whether it takes part unless the user says otherwise; `true` to begin with. As a number it is
     /// the header's `SYNCMGRITEMSTATE`: 0 unchecked, 1 checked.
+    #[doc(alias = "dwItemState")]
+    #[doc(alias = "SYNCMGRITEMSTATE")]
+    #[doc(alias = "SYNCMGRITEMSTATE_CHECKED")]
+    #[doc(alias = "SYNCMGRITEMSTATE_UNCHECKED")]
     pub checked: bool,
     /// When it was last synchronized; with [`ItemFlags::LAST_UPDATE_TIME`] it has to be there.
     #[cfg_attr(
@@ -42,6 +50,7 @@ pub struct SyncItem {
             with = "crate::contract::json_time::time_or_none"
         )
     )]
+    #[doc(alias = "ftLastUpdate")]
     pub last_update: Option<SystemTime>,
 }
 
@@ -101,11 +110,14 @@ impl SyncItem {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
+#[doc(alias = "SYNCMGRHANDLERINFO")]
 pub struct HandlerInfo {
     /// The name that the user sees.
+    #[doc(alias = "wszHandlerName")]
     pub name: HandlerName,
     /// What the handler can do.
     #[cfg_attr(feature = "serde", serde(default))]
+    #[doc(alias = "SyncMgrHandlerFlags")]
     pub flags: HandlerFlags,
 }
 
@@ -141,6 +153,7 @@ impl HandlerInfo {
 /// assert_eq!(HResult::from(&list), HResult::S_SYNCMGR_MISSINGITEMS);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[doc(alias = "ISyncMgrEnumItems")]
 pub enum ItemList {
     /// `S_OK`: these are all.
     Complete(Vec<SyncItem>),
@@ -151,6 +164,7 @@ pub enum ItemList {
 impl ItemList {
     /// Returns the listed items.
     #[must_use]
+    #[doc(alias = "Next")]
     pub fn items(&self) -> &[SyncItem] {
         match self {
             Self::Complete(items) | Self::Incomplete(items) => items,

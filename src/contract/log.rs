@@ -17,12 +17,19 @@ use crate::{ErrorFlags, ErrorId, ItemId, LogInfoMask};
     derive(serde::Serialize, serde::Deserialize),
     serde(rename_all = "snake_case")
 )]
+#[doc(alias = "SYNCMGRLOGLEVEL")]
 pub enum LogLevel {
     /// 1: good to know.
+    #[doc(alias = "SYNCMGRLOGLEVEL_INFORMATION")]
+    #[doc(alias = "SYNCMGR_EL_INFORMATION")]
     Information = 1,
     /// 2: the work goes on, but something is not as it should be.
+    #[doc(alias = "SYNCMGRLOGLEVEL_WARNING")]
+    #[doc(alias = "SYNCMGR_EL_WARNING")]
     Warning = 2,
     /// 3: something failed.
+    #[doc(alias = "SYNCMGRLOGLEVEL_ERROR")]
+    #[doc(alias = "SYNCMGR_EL_ERROR")]
     Error = 3,
 }
 
@@ -67,24 +74,36 @@ raw_values! {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "SYNCMGRLOGERRORINFO")]
 pub struct LogRecord<'a> {
     /// How serious it is.
+    #[doc(alias = "dwErrorLevel")]
     pub level: LogLevel,
     /// What is to be said.
+    #[doc(alias = "pszErrorText")]
+    #[doc(alias = "pszDescription")]
     pub text: &'a str,
     /// The item that it is about, if it is about one.
+    #[doc(alias = "ItemID")]
     pub item: Option<ItemId>,
     /// The handler's own id for the error, by which it can be deleted or shown.
+    #[doc(alias = "ErrorID")]
+    #[doc(alias = "pguidEventID")]
     pub error_id: Option<ErrorId>,
     /// Whether the entry can be followed.
+    #[doc(alias = "dwSyncMgrErrorFlags")]
     pub flags: ErrorFlags,
     /// What happened in a word or two, where `text` says the rest.
+    #[doc(alias = "pszName")]
     pub name: Option<&'a str>,
     /// Where the user can read or do more: an address that the host can open.
+    #[doc(alias = "pszLinkReference")]
     pub link: Option<&'a str>,
     /// What stands on the link.
+    #[doc(alias = "pszLinkText")]
     pub link_text: Option<&'a str>,
     /// Whatever the handler wants to find in the entry again; it is not for the user.
+    #[doc(alias = "pszContext")]
     pub context: Option<&'a str>,
 }
 

@@ -18,7 +18,8 @@ const EXCERPT_UNITS: usize = 256;
 /// The error for a text that cannot be a name.
 ///
 /// It holds the text (of a very long one only the end, after `…`), so that the message can tell
-/// which of many was refused. [`ItemName::shortened`] and [`HandlerName::shortened`] never fail.
+/// which of many was refused. `shortened` and `truncated` of [`ItemName`] and [`HandlerName`] never
+/// fail.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
@@ -138,8 +139,20 @@ fn shorten(text: &str, limit: usize) -> Box<str> {
     }
 }
 
+/// Returns the beginning of `text`: to its first NUL, and to the last character that ends within the limit.
+fn begin(text: &str, limit: usize) -> &str {
+    let mut units = 0;
+    for (at, character) in text.char_indices() {
+        units += character.len_utf16();
+        if units > limit || character == '\0' {
+            return text.get(..at).unwrap_or_default();
+        }
+    }
+    text
+}
+
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $limit:literal) => {
+    ($(#[$doc:meta])* $name:ident, $limit:literal, $alias:literal) => {
         $(#[$doc])*
         // A boxed `str` and not a `String`: a host keeps a million of them, and none ever grows.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,6 +160,7 @@ macro_rules! name {
 
         impl $name {
             #[doc = concat!("How many UTF-16 units a name may have: ", stringify!($limit), ".")]
+            #[doc(alias = $alias)]
             pub const LIMIT: usize = $limit;
 
             /// Returns the name as text.
@@ -162,6 +176,15 @@ macro_rules! name {
             #[must_use]
             pub fn shortened(text: &str) -> Self {
                 Self(shorten(text, Self::LIMIT))
+            }
+
+            /// Makes a name of any text, without failing, as `StringCchCopyW` fills the header's buffer.
+            ///
+            /// Of a text that is too long the beginning is kept, with no mark; a NUL ends the text. Unlike there, a
+            /// character of two units for which only one is left is left out, not split.
+            #[must_use]
+            pub fn truncated(text: &str) -> Self {
+                Self(begin(text, Self::LIMIT).into())
             }
         }
 
@@ -252,9 +275,10 @@ name! {
     /// assert!(ItemName::try_from(&*path).is_err());
     /// assert!(ItemName::shortened(&path).as_str().starts_with('…'));
     /// assert!(ItemName::shortened(&path).as_str().ends_with("/a/report.txt"));
+    /// assert_eq!(ItemName::truncated(&path).as_str(), &path[..127]);
     /// # Ok::<(), syncmgr::NameError>(())
     /// ```
-    ItemName, 127
+    ItemName, 127, "MAX_SYNCMGRITEMNAME"
 }
 
 name! {
@@ -270,7 +294,8 @@ name! {
     ///     "the name \"a name that is far too long for it\" has 34 UTF-16 units; \
     ///      at most 31 are allowed",
     /// );
+    /// assert_eq!(HandlerName::truncated("a name that is far too long for it"), "a name that is far too long for");
     /// # Ok::<(), syncmgr::NameError>(())
     /// ```
-    HandlerName, 31
+    HandlerName, 31, "MAX_SYNCMGRHANDLERNAME"
 }

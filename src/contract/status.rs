@@ -22,27 +22,44 @@ use super::value::raw_values;
     derive(serde::Serialize, serde::Deserialize),
     serde(rename_all = "snake_case")
 )]
+#[doc(alias = "SYNCMGRSTATUS")]
 pub enum ItemStatus {
     /// 0, final: stopped before it was done, as after a cancel.
+    #[doc(alias = "SYNCMGRSTATUS_STOPPED")]
+    #[doc(alias = "SYNCMGR_PS_CANCELED")]
     Stopped = 0,
     /// 1, final: left out, by the user or by the handler. The only status that the host sets.
+    #[doc(alias = "SYNCMGRSTATUS_SKIPPED")]
     Skipped = 1,
     /// 2: waits for its turn; where every item starts.
+    #[doc(alias = "SYNCMGRSTATUS_PENDING")]
     Pending = 2,
     /// 3: in work; value and maximum tell how far.
+    #[doc(alias = "SYNCMGRSTATUS_UPDATING")]
+    #[doc(alias = "SYNCMGR_PS_UPDATING")]
     Updating = 3,
     /// 4, final: done.
+    #[doc(alias = "SYNCMGRSTATUS_SUCCEEDED")]
+    #[doc(alias = "SYNCMGR_PS_SUCCEEDED")]
     Succeeded = 4,
     /// 5, final: failed. The only status that may still follow a final one (rule H16).
+    #[doc(alias = "SYNCMGRSTATUS_FAILED")]
+    #[doc(alias = "SYNCMGR_PS_FAILED")]
+    #[doc(alias = "SYNCMGR_PS_DISCONNECTED")]
     Failed = 5,
     /// 6: in work, but halted.
+    #[doc(alias = "SYNCMGRSTATUS_PAUSED")]
     Paused = 6,
     /// 7: about to go on after a pause.
+    #[doc(alias = "SYNCMGRSTATUS_RESUMING")]
     Resuming = 7,
     /// 8: in work, with no telling how far; shown as a marquee. The value may then exceed the
     /// maximum (rule H17). Since Windows Vista.
+    #[doc(alias = "SYNCMGRSTATUS_UPDATING_INDETERMINATE")]
+    #[doc(alias = "SYNCMGR_PS_UPDATING_INDETERMINATE")]
     UpdatingIndeterminate = 8,
     /// 0x100, final: the item is no more. Deprecated by the header since Windows Vista.
+    #[doc(alias = "SYNCMGRSTATUS_DELETED")]
     Deleted = 0x100,
 }
 

@@ -20,14 +20,19 @@ use crate::{ItemStatus, ProgressMask};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "SYNCMGRPROGRESSITEM")]
 pub struct ProgressUpdate<'a> {
     /// A line of text about what goes on (`lpcStatusText`).
+    #[doc(alias = "lpcStatusText")]
     pub text: Option<&'a str>,
     /// The item's new status (`dwStatusType`).
+    #[doc(alias = "dwStatusType")]
     pub status: Option<ItemStatus>,
     /// How much is done (`iProgValue`), in the unit of `max`.
+    #[doc(alias = "iProgValue")]
     pub value: Option<u64>,
     /// How much there is to do (`iMaxValue`); 0 takes back an earlier one.
+    #[doc(alias = "iMaxValue")]
     pub max: Option<u64>,
 }
 

@@ -189,6 +189,11 @@ pub fn to_writer<T: Document>(writer: impl Write, document: &T) -> io::Result<()
 ///
 /// Fields that are not known are passed over, so that a file of a later minor version can be read.
 ///
+/// # A report is read as `HandlerRecord`
+///
+/// A [`HandlerReport`] holds a session, which cannot be read back: `from_str` is not there for it. It is read as a
+/// [`HandlerRecord`], and a [`RunReport`] as a [`RunRecord`].
+///
 /// # Errors
 ///
 /// [`JsonError`] says whether it is another document, has a version that is not known, or is not of the form.

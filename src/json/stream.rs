@@ -135,6 +135,34 @@ impl From<&HandlerReport> for StreamEnd {
 /// assert_eq!((totals.finished, totals.items, end.success), (1, 1, true));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// With [`run_handler`](crate::run_handler) the session is there only inside [`on_session`](crate::RunOptions::on_session). So the
+/// thread that follows it goes out by a channel, and gives the stream back for the end:
+///
+/// ```
+/// use std::sync::mpsc;
+/// use std::time::Duration;
+/// use std::{io, thread};
+/// use syncmgr::json::StreamWriter;
+/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
+///
+/// # let items = [SyncItem::new(ItemId::from_u128(1), "letters".parse()?)];
+/// let handler = Handler::new("Mail".parse()?, from_items(items, |work| Ok(work.set(1)?))).build();
+/// let (give, take) = mpsc::channel();
+/// let options = RunOptions::new().on_session(move |session| {
+///     let mut stream = StreamWriter::new(session, io::stdout());
+///     let follow = move || stream.follow(Duration::from_millis(100)).map(|()| stream);
+///     let _ = give.send(thread::spawn(follow));
+/// });
+/// let report = run_handler(handler, options);
+/// if let Ok(follower) = take.recv() {
+///     let stream = follower.join().expect("it does not panic")?;
+///     stream.end(&report)?; // there is none where the handler told no items
+/// }
+/// assert!(report.is_success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "nothing is written before the first look"]
 pub struct StreamWriter<W: Write> {
     observer: Observer,

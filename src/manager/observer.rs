@@ -175,9 +175,20 @@ impl RunObserver {
     }
 }
 
-/// Yields a [look](RunObserver::look) at once, then one each time that there is [something new](RunObserver::wake_on_change), and
-/// ends when the run is over: the last one says so. As for an [`Observer`], plain values wake nobody, and many small items
+/// A stream (feature `async`): yields a [look](RunObserver::look) at once, then one each time that there is
+/// [something new](RunObserver::wake_on_change), and ends when the run is over: the last one says so. As for an [`Observer`], plain values wake nobody, and many small items
 /// wake often.
+///
+/// `next` is that of `tokio_stream::StreamExt` or `futures::StreamExt`:
+///
+/// ```ignore
+/// use tokio_stream::StreamExt;
+///
+/// let mut observer = run.observe();
+/// while let Some(changes) = observer.next().await {
+///     draw(&changes.progress, &changes.sessions);
+/// }
+/// ```
 #[cfg(feature = "async")]
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
 impl futures_core::Stream for RunObserver {

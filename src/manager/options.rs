@@ -67,6 +67,36 @@ impl RunOptions {
 
     /// Hands the session to whoever cancels and draws: called once, before the prepare, on the driver's thread. A
     /// second call adds a second one.
+    ///
+    /// What is to outlive the call goes out by a channel: the session, the thread that follows it, or what shows it.
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::thread;
+    /// use std::time::Duration;
+    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::{ItemId, Observer, RunOptions, SyncItem, run_handler};
+    ///
+    /// let items = [SyncItem::new(ItemId::from_u128(1), "letters".parse()?)];
+    /// let handler = Handler::new("Mail".parse()?, from_items(items, |work| Ok(work.set(1)?))).build();
+    ///
+    /// let (give, take) = mpsc::channel();
+    /// let options = RunOptions::new().on_session(move |session| {
+    ///     let mut observer = Observer::new(session);
+    ///     let draw = move || {
+    ///         while !observer.wait(Duration::from_millis(50)).is_over() {
+    ///             println!("{:?}", observer.totals().fraction());
+    ///         }
+    ///     };
+    ///     let _ = give.send(thread::spawn(draw));
+    /// });
+    /// let report = run_handler(handler, options);
+    /// if let Ok(display) = take.recv() {
+    ///     display.join().expect("it does not panic"); // there is none where the handler told no items
+    /// }
+    /// assert!(report.is_success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_session(mut self, call: impl FnOnce(Arc<Session>) + Send + 'static) -> Self {
         self.on_session.push(Box::new(call));
         self
@@ -171,7 +201,7 @@ impl RunOptions {
     }
 
     /// Shows properties before anything is prepared: of an item, or (none) the handler's own. A further call shows further
-    /// ones, one after the other.
+    /// ones, one after the other. Whether the target has `HAS_PROPERTIES` in its flags is not asked.
     ///
     /// An item that is [deleted](crate::PropertiesOutcome::ItemDeleted) there takes no part. Where the handler's items
     /// [changed](crate::PropertiesOutcome::ItemsChanged), it is asked for its list anew; items that are gone take no part,

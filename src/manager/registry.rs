@@ -20,8 +20,10 @@ use crate::{HResult, HandlerId, RegisterFlags};
 pub struct Registration {
     /// What the handler is for, in words for the user.
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    #[doc(alias = "pwszDescription")]
     pub description: Option<String>,
     /// The events for which the handler is started (`ISyncMgrRegister::GetHandlerRegistrationInfo`).
+    #[doc(alias = "dwSyncMgrRegisterFlags")]
     pub flags: RegisterFlags,
 }
 

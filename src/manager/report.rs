@@ -8,6 +8,8 @@ use crate::{CallbackError, HResult, HandlerInfo, ItemId, ItemStatus, PropertiesO
 
 /// What a run of a handler came to: see [`run_handler`](crate::run_handler).
 ///
+/// With feature `serde`, `json::to_string` writes it; it is read as a `json::HandlerRecord`, which has no session.
+///
 /// ```
 /// use syncmgr::per_item::{Handler, from_items};
 /// use syncmgr::{HResult, ItemId, ItemStatus, Phase, RunOptions, SyncItem, run_handler};

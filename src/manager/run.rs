@@ -29,6 +29,18 @@ use crate::session::{Phase, contained};
 ///   comes ends it past the [`deadline`](RunOptions::deadline), if there is one; a method that never returns blocks it.
 /// - No lock is held while the handler is called: it may call back from inside any method.
 ///
+/// # In an async program
+///
+/// `run_handler` blocks its thread, so give it one:
+///
+/// ```ignore
+/// let report = tokio::task::spawn_blocking(move || run_handler(handler, options)).await?;
+/// ```
+///
+/// Called inside a task it holds that worker of the runtime; on a current-thread runtime, which is that of `#[tokio::test]` too, it
+/// waits for ever where the items are done by the runtime, since nobody is left to run them. Or use a
+/// [`SyncManager`](crate::SyncManager), whose `Run::finished` (feature `async`) is awaited.
+///
 /// # Panics
 ///
 /// Only where the host's own code does: a panic in [`on_session`](RunOptions::on_session) or

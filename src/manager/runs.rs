@@ -200,7 +200,7 @@ impl Run {
         Ok(self.report())
     }
 
-    /// As [`wait`](Self::wait), for a task: ready once every handler has been let go.
+    /// As [`wait`](Self::wait), for a task (feature `async`): ready once every handler has been let go.
     ///
     /// ```
     /// # use syncmgr::{Run, RunReport};

@@ -66,6 +66,9 @@ const UNREGISTER: Duration = Duration::from_secs(10);
 /// assert!(run.wait().is_success());
 /// # Ok::<(), syncmgr::ManagerError>(())
 /// ```
+#[doc(alias = "ISyncMgrSynchronizeInvoke")]
+#[doc(alias = "ISyncMgrRegister")]
+#[doc(alias = "SyncMgr")]
 pub struct SyncManager {
     hub: Arc<Hub>,
 }
@@ -190,6 +193,7 @@ impl SyncManager {
     /// # Errors
     ///
     /// [`ManagerError::NilHandler`] for the nil id.
+    #[doc(alias = "RegisterSyncMgrHandler")]
     pub fn register(
         &self,
         id: HandlerId,
@@ -224,6 +228,7 @@ impl SyncManager {
     /// # Errors
     ///
     /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    #[doc(alias = "UnregisterSyncMgrHandler")]
     pub fn unregister(&self, id: HandlerId) -> Result<Registration, ManagerError> {
         let (entry, current, waiting) = {
             let mut state = self.hub.state.lock();
@@ -253,6 +258,7 @@ impl SyncManager {
 
     /// What a handler is registered with; none if it is not registered.
     #[must_use]
+    #[doc(alias = "GetHandlerRegistrationInfo")]
     pub fn registration(&self, id: HandlerId) -> Option<Registration> {
         let state = self.hub.state.lock();
         state
@@ -271,6 +277,7 @@ impl SyncManager {
 /// Starting: `ISyncMgrSynchronizeInvoke`. Every start returns at once.
 impl SyncManager {
     /// Synchronizes every handler, as when the user asks for it: `ISyncMgrSynchronizeInvoke::UpdateAll`.
+    #[doc(alias = "UpdateAll")]
     pub fn update_all(&self) -> Run {
         self.signal(SyncEvent::Manual)
     }
@@ -281,6 +288,7 @@ impl SyncManager {
     /// # Errors
     ///
     /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    #[doc(alias = "UpdateItems")]
     pub fn update_items(
         &self,
         id: HandlerId,
@@ -306,6 +314,7 @@ impl SyncManager {
     /// # Errors
     ///
     /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    #[doc(alias = "StartItemSync")]
     pub fn sync_items(
         &self,
         id: HandlerId,
@@ -344,7 +353,7 @@ impl SyncManager {
     /// [changed](crate::PropertiesOutcome::ItemsChanged), the handler is asked for them anew. What came of it stands in
     /// [`HandlerReport::properties`](crate::HandlerReport::properties). Whether there are any is told by
     /// [`ItemFlags::HAS_PROPERTIES`](crate::ItemFlags::HAS_PROPERTIES) and
-    /// [`HandlerFlags::HAS_PROPERTIES`](crate::HandlerFlags::HAS_PROPERTIES).
+    /// [`HandlerFlags::HAS_PROPERTIES`](crate::HandlerFlags::HAS_PROPERTIES); the manager does not ask for them.
     ///
     /// # Errors
     ///
@@ -493,6 +502,7 @@ impl SyncManager {
 
     /// The log of all handlers: of runs that are over, oldest first, then of those that go on.
     #[must_use]
+    #[doc(alias = "ISyncMgrEventStore")]
     pub fn log(&self, filter: &LogFilter) -> Vec<LogEntry> {
         self.hub.entries(filter)
     }

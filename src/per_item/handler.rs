@@ -60,7 +60,7 @@ impl Handler {
         Self::of(name, Threads(source))
     }
 
-    /// As [`new`](Self::new), for work that is a future. `spawn` is given one [`Task`] for each [worker](Self::workers), to be
+    /// As [`new`](Self::new), for work that is a future (feature `async`). `spawn` is given one [`Task`] for each [worker](Self::workers), to be
     /// run by whatever runtime there is: see [`AsyncPerItem`].
     #[cfg(feature = "async")]
     #[cfg_attr(docsrs, doc(cfg(feature = "async")))]

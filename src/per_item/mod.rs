@@ -40,8 +40,8 @@
 //!   too: it may have left a loop early.
 //! - An `Ok` ends the item `Succeeded`, or as [`Work::end_as`] says; an error ends it `Failed`, and is logged with its sources;
 //!   so is a panic, with its text. The other items go on.
-//! - A failed item is done again where the host shows its error ([`show_error`](crate::SyncHandler::show_error)), and its entry
-//!   is deleted from the log when it then succeeds.
+//! - A failed item is done again where the host shows its error ([`show_error`](crate::SyncHandler::show_error)). Its entry is
+//!   deleted from the log when it then succeeds, or fails again, which logs a new one; it stays where the item ends otherwise.
 //! - Where it is told how to [measure](Handler::measure) an item, it does so in the prepare, for all of them.
 //! - It completes both steps once, when the last worker is done; the second after what there is to
 //!   [finish](Handler::finish).

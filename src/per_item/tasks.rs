@@ -15,17 +15,29 @@ use super::{Error, Work};
 use crate::session::contained;
 use crate::{ItemList, LogLevel, SyncItem};
 
-/// One worker of an async handler, to be run by a runtime: a future that does one item after the other until there is none
-/// left.
+/// One worker of an async handler, to be run by a runtime (feature `async`): a future that does one item after the other until
+/// there is none left.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A [`PerItem`](super::PerItem) whose work is a future: which items there are, and how one of them is done.
+/// A [`PerItem`](super::PerItem) whose work is a future (feature `async`): which items there are, and how one of them is done.
 ///
 /// [`Handler::new_async`](super::Handler::new_async) makes a handler of it, and of closures there are [`from_async_fn`] and
 /// [`from_async_items`]. The crate brings no runtime and needs none: the handler is given a function that spawns a
-/// [`Task`]. That is `|task| drop(tokio::spawn(task))`, `|task| smol::spawn(task).detach()`, or [`on_thread`]. The host of
-/// the handler calls it on a thread of its own, which is not one of the runtime's: for tokio, clone the
-/// `tokio::runtime::Handle` first and spawn by it.
+/// [`Task`]. That is `|task| smol::spawn(task).detach()`, [`on_thread`], or for tokio, whose runtime the threads that call it need
+/// not know:
+///
+/// ```ignore
+/// let runtime = tokio::runtime::Handle::current(); // on a thread of the runtime's
+/// let handler = Handler::new_async(name, source, move |task| drop(runtime.spawn(task))).build();
+/// ```
+///
+/// The function is called on the thread that drives the handler: one of its own for a [`SyncManager`](crate::SyncManager), the
+/// caller's for [`run_handler`](crate::run_handler). That one blocks until the handler is released, so it is not to be called
+/// inside a task: on a current-thread runtime it would wait for ever, since nobody is left to run the items. Give it a thread:
+///
+/// ```ignore
+/// let report = tokio::task::spawn_blocking(move || run_handler(handler, options)).await?;
+/// ```
 ///
 /// ```
 /// use std::sync::Arc;
@@ -58,7 +70,8 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// What the adapter does of an answer is the same as for a [`PerItem`](super::PerItem). Besides:
 ///
 /// - A cancel does not drop the future of an item: it is the work that says where it may be dropped, by
-///   [`Work::until_cancelled`].
+///   [`Work::until_cancelled`]. Or it ties a `CancellationToken` to the item, by [`Work::on_cancel`]; the guard may be kept over an
+///   `.await`.
 /// - Where the runtime drops a task (it is shut down, or the function that spawns panics), the item in work fails. Those that
 ///   no other worker starts are `Skipped`, and where there are any, the round is completed with `E_ABORT`.
 /// - The work may clone its [`Work`] for tasks of its own. What these report after it has returned is refused, and so is what
@@ -81,7 +94,7 @@ pub trait AsyncPerItem: Send + Sync + 'static {
     fn synchronize(&self, work: Arc<Work>) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// An [`AsyncPerItem`] of two functions.
+/// An [`AsyncPerItem`] of two functions (feature `async`).
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
 pub fn from_async_fn<L, W, F>(list: L, work: W) -> impl AsyncPerItem
 where
@@ -92,7 +105,7 @@ where
     Functions { list, work }
 }
 
-/// An [`AsyncPerItem`] of a fixed list of items and a function that does one of them.
+/// An [`AsyncPerItem`] of a fixed list of items and a function that does one of them (feature `async`).
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
 pub fn from_async_items<W, F>(
     items: impl IntoIterator<Item = SyncItem>,
@@ -126,7 +139,7 @@ where
     }
 }
 
-/// Runs a task on a new thread: for work that needs no runtime, and for tests.
+/// Runs a task on a new thread (feature `async`): for work that needs no runtime, and for tests.
 ///
 /// Where there is no thread to be had, the task is dropped.
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]

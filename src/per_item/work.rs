@@ -362,6 +362,32 @@ impl Work {
     /// [`ItemReporter::on_cancel`]. The work is told by that, too: its next report answers [`Interrupted`], and the item ends
     /// `Stopped`, though the work fails by what the callback has done, such as closing its socket.
     ///
+    /// The callback is not to take a lock that the work holds while it is blocked, such as that of a `Mutex<Child>` in
+    /// `lock().wait()`: the one who cancels would wait for it. A child is killed without one as
+    /// [`wait_cancelled`](Self::wait_cancelled) shows.
+    ///
+    /// A `CancellationToken` is tied to the item in one line; the guard may be kept over an `.await`:
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use syncmgr::per_item::{Error, Work};
+    /// # #[derive(Clone)]
+    /// # struct CancellationToken;
+    /// # impl CancellationToken {
+    /// #     fn new() -> Self { Self }
+    /// #     fn cancel(&self) {}
+    /// # }
+    /// # async fn receive(_: CancellationToken) {}
+    /// async fn fetch(work: Arc<Work>) -> Result<(), Error> {
+    ///     let token = CancellationToken::new();
+    ///     let _tied = work.on_cancel({ let token = token.clone(); move || token.cancel() })?;
+    ///     receive(token).await;
+    ///     Ok(())
+    /// }
+    /// # fn is_send(_: impl Send) {}
+    /// # let _ = |work| is_send(fetch(work));
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`ItemReporter::on_cancel`].
@@ -374,6 +400,34 @@ impl Work {
 
     /// Sleeps so long, or until the item is cancelled. `Duration::MAX` is for ever.
     ///
+    /// While it sleeps it is silent: under a host with a [deadline](crate::RunOptions::deadline), wait for less than that at a time.
+    ///
+    /// ```no_run
+    /// use std::process::{Child, Command, ExitStatus};
+    /// use std::time::Duration;
+    /// use syncmgr::per_item::{Error, Work};
+    ///
+    /// struct Running(Child);
+    ///
+    /// impl Drop for Running {
+    ///     fn drop(&mut self) {
+    ///         let _ = self.0.kill(); // it may have ended
+    ///         let _ = self.0.wait(); // so that no zombie is left
+    ///     }
+    /// }
+    ///
+    /// fn run(work: &Work, command: &mut Command) -> Result<ExitStatus, Error> {
+    ///     let mut child = Running(command.spawn()?);
+    ///     loop {
+    ///         if let Some(status) = child.0.try_wait()? {
+    ///             break Ok(status);
+    ///         }
+    ///         work.wait_cancelled(Duration::from_millis(20))?; // a cancel ends the function, and the child with it
+    ///     }
+    /// }
+    /// # let _ = run;
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Interrupted`]: pass it on. Where the host does not [wake](SyncCallback::wake_on_cancel), it is that at once, and the item
@@ -383,7 +437,7 @@ impl Work {
         self.heed_wait(self.waiting().block(until))
     }
 
-    /// Waits until the item is cancelled, or the host lets go. It never waits where the host does not
+    /// Waits until the item is cancelled, or the host lets go (feature `async`). It never waits where the host does not
     /// [wake](SyncCallback::wake_on_cancel): the answer says so then, and passed on, it fails the item.
     #[cfg(feature = "async")]
     #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
@@ -399,7 +453,8 @@ impl Work {
         })
     }
 
-    /// Does what the future does, until the item is cancelled: then the future is dropped at the `await` that it has come to.
+    /// Does what the future does, until the item is cancelled (feature `async`): then the future is dropped at the `await` that it
+    /// has come to.
     ///
     /// So it must be one that may be dropped there. What it has handed to another thread goes on: tokio creates files so, and
     /// one may come into being after its name was cleaned up.

@@ -1,4 +1,5 @@
-//! Bars on a terminal, or plain lines, for any [`Session`](crate::Session) and any [`Run`](crate::Run) of a manager.
+//! Bars on a terminal, or plain lines, for any [`Session`](crate::Session) and any [`Run`](crate::Run) of a manager (feature
+//! `indicatif`).
 //!
 //! ```no_run
 //! use syncmgr::render::Bars;
@@ -21,6 +22,52 @@
 //! Index                [    <=>   ]                    1.17 MiB   204 KiB/s           looking for ch…
 //! and 12 more in work
 //! 14 of 40 items  [======>          ]   41%  64.1 MiB of 156 MiB  5.12 MiB/s      0:18 left  1 failed
+//! ```
+//!
+//! # The normal program
+//!
+//! Ctrl-C cancels everything, and the last frame is drawn when the work has stopped. Here with the crate `ctrlc`:
+//!
+//! ```no_run
+//! use syncmgr::render::Bars;
+//! # use syncmgr::SyncManager;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let manager = SyncManager::new();
+//! let run = manager.update_all();
+//! let shown = Bars::new().run(&run);
+//! let cancelled = run.clone();
+//! ctrlc::set_handler(move || cancelled.cancel_all())?; // of a session it is `session.cancel_all()`
+//! let report = run.wait();
+//! shown.finish();
+//! # assert!(report.is_success());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A program that reads keys switches the terminal's echo off; Enter would leave a row behind.
+//!
+//! # With `run_handler`
+//!
+//! The session is there only inside [`on_session`](crate::RunOptions::on_session). So what shows it goes out by a channel:
+//!
+//! ```
+//! use std::sync::mpsc;
+//! use syncmgr::per_item::{Handler, from_items};
+//! use syncmgr::render::Bars;
+//! use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
+//!
+//! # let items = [SyncItem::new(ItemId::from_u128(1), "letters".parse()?)];
+//! let handler = Handler::new("Mail".parse()?, from_items(items, |work| Ok(work.set(1)?))).build();
+//! let (give, take) = mpsc::channel();
+//! let options = RunOptions::new().on_session(move |session| {
+//!     let _ = give.send(Bars::new().session(&session));
+//! });
+//! let report = run_handler(handler, options);
+//! if let Ok(shown) = take.recv() {
+//!     shown.finish(); // there is none where the handler told no items
+//! }
+//! assert!(report.is_success());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # What is shown

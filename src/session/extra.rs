@@ -102,8 +102,8 @@ impl Session {
         self.stage.lock().extra.requests.list()
     }
 
-    /// The items as the handler described them: those that the session was built with, then those that were added and
-    /// committed. How each of them stands is told by [`snapshot`](Self::snapshot), in the same order.
+    /// The items as the handler described them, and not how they stand: that is `snapshot().items`, in the same order (see
+    /// [`snapshot`](Self::snapshot)). First those that the session was built with, then those that were added and committed.
     #[must_use]
     pub fn items(&self) -> Vec<SyncItem> {
         self.items_from(0)

@@ -178,10 +178,21 @@ impl Observer {
     }
 }
 
-/// Yields a [look](Observer::look) at once, then one each time something is journalled, and ends when the session is over: the
-/// last one says so. Plain values wake nobody; whoever draws them looks at each frame, by [`look`](Observer::look), in between.
+/// A stream (feature `async`): yields a [look](Observer::look) at once, then one each time something is journalled, and ends when
+/// the session is over: the last one says so. Plain values wake nobody; whoever draws them looks at each frame, by [`look`](Observer::look), in between.
 ///
 /// A handler of many small items wakes it often. To look no more than so many times a second, wait between two of them.
+///
+/// `next` is that of `tokio_stream::StreamExt` or `futures::StreamExt`:
+///
+/// ```ignore
+/// use tokio_stream::StreamExt;
+///
+/// let mut observer = Observer::new(session);
+/// while let Some(changes) = observer.next().await {
+///     draw(changes.items(), observer.totals());
+/// }
+/// ```
 #[cfg(feature = "async")]
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
 impl futures_core::Stream for Observer {

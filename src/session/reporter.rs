@@ -225,7 +225,9 @@ impl ItemReporter {
     /// on before it has returned.
     ///
     /// It waits as long as the guard is kept; dropping the guard waits for a callback that is being called on another thread at
-    /// that moment, so do not hold a lock then that the callback takes.
+    /// that moment, so do not hold a lock then that the callback takes. The guard may be kept over an `.await`. A callback that takes
+    /// a lock which the blocked work holds blocks who cancels: with one `Mutex<Child>`, `lock().kill()` here waits for `lock().wait()`
+    /// there. [`Work::wait_cancelled`](crate::per_item::Work::wait_cancelled) shows how a child is killed without a lock.
     ///
     /// To know whether to call it, the host is asked, on the thread that sets it and on those that wake it. As by any other
     /// answer, that thread is told of the cancel then (rules H02 and H03): where
@@ -244,7 +246,7 @@ impl ItemReporter {
     /// # let _ = receive;
     /// ```
     ///
-    /// tokio's `CancellationToken` is tied to the item in one line, and so is any other:
+    /// tokio's `CancellationToken` is tied to the item in one line (for async work, too), and so is any other:
     ///
     /// ```
     /// # use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
@@ -278,7 +280,8 @@ impl ItemReporter {
     }
 
     /// Blocks the thread until the item is cancelled, at most as long as `timeout`; `Duration::MAX` waits for ever. A sleep that a
-    /// cancel ends: answers the verdict, which is `Continue` when the time has passed.
+    /// cancel ends: answers the verdict, which is `Continue` when the time has passed. While it sleeps it is silent: under a host
+    /// with a [deadline](crate::RunOptions::deadline), wait for less than that at a time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -304,8 +307,8 @@ impl ItemReporter {
         self.waiting().block(deadline(timeout))
     }
 
-    /// Waits until the item is cancelled: answers `CancelItem` or `CancelAll`. To be raced against the work, by the `select` of
-    /// any runtime.
+    /// Waits until the item is cancelled (feature `async`): answers `CancelItem` or `CancelAll`. To be raced against the work, by
+    /// the `select` of any runtime.
     ///
     /// Each poll asks the host; nothing is kept there that grows with the number of waits. Dropping the future ends the wait.
     ///

@@ -184,6 +184,7 @@ pub struct SessionSnapshot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
+#[doc(alias = "ISyncMgrEvent")]
 pub struct LogEntry {
     /// When the host took it.
     #[cfg_attr(feature = "serde", serde(with = "crate::contract::json_time::time"))]

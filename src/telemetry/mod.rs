@@ -49,6 +49,10 @@
 //! | `syncmgr::phase` | `DEBUG` | the session has another [phase](crate::Phase) |
 //! | `syncmgr::progress` | `TRACE`; `DEBUG` for the sums of the session or run and for the handler's own line of text | what has changed of it: see [`progress_every`](Telemetry::progress_every) |
 //!
+//! An item's end is an event of level `DEBUG`, unless it failed; so at `info` it shows only as its span is closed, for which
+//! `tracing_subscriber::fmt` wants `.with_span_events(FmtSpan::CLOSE)`: the line has the fields that were recorded at the end. The handler's span
+//! of a lone session, such as that of [`run_handler`](crate::run_handler), has a name only by [`Telemetry::name`].
+//!
 //! Targets begin with `syncmgr`, so that a filter takes all of it (`syncmgr=info`) or a part: `syncmgr::item=off` leaves out the
 //! spans of items, and their events go to the handler's.
 //!
@@ -91,6 +95,26 @@
 //! let options = RunOptions::new().on_session(move |session| telemetry.session(&session).detach());
 //! assert!(run_handler(handler, options).is_success());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Work that is a future is [instrumented](tracing::Instrument), since what `entered` answers may not be kept over an `.await`:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use syncmgr::per_item::{Error, Work};
+//! use syncmgr::telemetry::Telemetry;
+//! use tracing::Instrument;
+//!
+//! fn receive(told: &Telemetry, work: Arc<Work>) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+//!     let span = told.span(work.item().id);
+//!     async move {
+//!         tracing::info!("in the span of the item, before and after an await");
+//!         work.advance(1)?;
+//!         Ok(())
+//!     }
+//!     .instrument(span)
+//! }
+//! # let _ = receive;
 //! ```
 //!
 //! Both have a part in the span: it is closed when the follower has seen the item's final status, and the work has let go what

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use crate::{
-    ErrorFlags, ErrorId, ItemFlags, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate,
-    SyncItem,
+    ErrorFlags, ErrorId, ItemFlags, ItemId, ItemStatus, LogInfoMask, LogLevel, LogRecord,
+    ProgressMask, ProgressUpdate, SyncItem,
 };
 
 /// A [`ProgressUpdate`] as owned data.
@@ -31,6 +31,20 @@ pub struct Update {
 }
 
 impl Update {
+    /// Returns which members are set, as the header's mask tells: see [`ProgressUpdate::mask`].
+    ///
+    /// ```
+    /// use syncmgr::testing::Update;
+    /// use syncmgr::{ItemStatus, ProgressUpdate};
+    ///
+    /// let update = Update::from(&ProgressUpdate::new().status(ItemStatus::Updating).max(8));
+    /// assert_eq!(update.mask().bits(), 2 | 8);
+    /// ```
+    #[must_use]
+    pub fn mask(&self) -> ProgressMask {
+        ProgressUpdate::from(self).mask()
+    }
+
     /// Whether the update only asks for the verdict: its mask is empty.
     #[must_use]
     pub fn only_asks(&self) -> bool {
@@ -117,6 +131,21 @@ pub struct Record {
 }
 
 impl Record {
+    /// Returns which members of `SYNCMGRLOGERRORINFO` are set, as its mask tells: see [`LogRecord::mask`].
+    ///
+    /// ```
+    /// use syncmgr::testing::Record;
+    /// use syncmgr::{ErrorId, ItemId, LogLevel, LogRecord};
+    ///
+    /// let record = LogRecord::new(LogLevel::Error, "the disk is full").item(ItemId::from_u128(1));
+    /// assert_eq!(Record::from(&record).mask().bits(), 4);
+    /// assert_eq!(Record::from(&record.jump_text(ErrorId::from_u128(7))).mask().bits(), 1 | 2 | 4);
+    /// ```
+    #[must_use]
+    pub fn mask(&self) -> LogInfoMask {
+        LogRecord::from(self).mask()
+    }
+
     /// Whether the host may call `show_error` for the entry (rule M05).
     #[must_use]
     pub fn can_be_shown(&self) -> bool {

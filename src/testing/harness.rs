@@ -129,7 +129,8 @@ pub struct Harness {
 
 impl Harness {
     /// A manual run of every item that is checked, in which nobody may be bothered; dialogs and connections are granted
-    /// where the rules allow them, and no error is shown.
+    /// where the rules allow them (no connector is needed, as it is by [`run_handler`](crate::run_handler)), and no error is
+    /// shown.
     pub fn new(handler: Arc<dyn SyncHandler>) -> Self {
         Self {
             handler,
@@ -214,7 +215,8 @@ impl Harness {
     /// the handler was told (rule H14).
     ///
     /// A handler that keeps a lock during its report, which `set_item_status` takes too, cannot be told while it is held; it
-    /// is let go a moment after the host has come to tell it.
+    /// is let go 50 ms after the host has come to tell it. With a handler that makes its first reports under that lock, name
+    /// report 2 or later; at report 1 the next item may begin.
     pub fn skip_next_at_report(self, item: impl Into<Which>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::SkipNext)
     }
@@ -333,8 +335,8 @@ impl Harness {
         self
     }
 
-    /// Shows properties before anything is prepared: those of an item, or with `None` the handler's own. May be called
-    /// more than once.
+    /// Shows properties before anything is prepared: those of an item, or with `None` the handler's own, whatever their flags
+    /// say. May be called more than once.
     pub fn show_properties(mut self, target: impl Into<Option<ItemId>>) -> Self {
         self.properties.push(target.into());
         self
