@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::SyncManager;
 use crate::{HandlerId, ItemFlags, ItemId, ItemList};
 
 /// Which items the user wants synchronized, and which not, of every handler.
@@ -118,6 +119,25 @@ impl Choices {
         if !temporary.is_empty() {
             self.retain(handler, |item| !temporary.contains(&item));
         }
+    }
+}
+
+/// What the user chose.
+impl SyncManager {
+    /// Chooses whether an item takes part in runs to come.
+    pub fn choose(&self, handler: HandlerId, item: ItemId, checked: bool) {
+        self.hub.state.lock().choices.set(handler, item, checked);
+    }
+
+    /// What was chosen, to be kept for the next start of the program.
+    #[must_use]
+    pub fn choices(&self) -> Choices {
+        self.hub.state.lock().choices.clone()
+    }
+
+    /// Sets all choices, in place of those that are there.
+    pub fn set_choices(&self, choices: Choices) {
+        self.hub.state.lock().choices = choices;
     }
 }
 

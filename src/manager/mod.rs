@@ -7,8 +7,9 @@
 //! | `start` | from `initialize` to the list of items |
 //! | `drive` | from the callback to the release |
 //! | `call`, `watch` | a call of the handler, with its panics, and who looks whether it returns |
-//! | `sync_manager` | the manager of many handlers |
-//! | `registry`, `listing`, `choices`, `log` | what it knows of them, what they listed, what the user chose, what they logged |
+//! | `sync_manager` | the manager of many handlers: what it is, and what it is set to |
+//! | `registry`, `listing`, `choices`, `log` | what it knows of them, what they listed, what the user chose, what they logged: each with the manager's methods for it |
+//! | `invoke`, `order` | its methods that start them, and how a handler is to be started |
 //! | `runs`, `part` | a run of several, and one handler's part in it |
 //! | `observer`, `news` | who follows a run, and what he is told |
 //! | `json`, `choices_json` | how faults, lists by handlers and choices are written (feature `serde`) |
@@ -20,6 +21,7 @@ mod choices;
 pub(crate) mod choices_json;
 mod drive;
 mod hub;
+mod invoke;
 #[cfg(feature = "serde")]
 pub(crate) mod json;
 mod listing;
@@ -27,6 +29,7 @@ mod log;
 mod news;
 mod observer;
 mod options;
+mod order;
 mod part;
 mod pool;
 mod registry;
