@@ -12,7 +12,7 @@ use crate::{HandlerId, ItemId, LogLevel};
 /// let filter = LogFilter::new().handler(HandlerId::from_u128(1)).level(LogLevel::Warning);
 /// # drop(filter);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[must_use = "a filter does nothing until it is given to `log`"]
 pub struct LogFilter {
     handler: Option<HandlerId>,

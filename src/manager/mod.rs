@@ -15,13 +15,19 @@
 //! | `json`, `choices_json` | how faults, lists by handlers and choices are written (feature `serde`) |
 //! | `hub`, `pool` | what manager, runs and threads share; the threads |
 
+// The documentation has the manager's methods in the order of their files: the settings, the registry and the starts first.
+mod sync_manager;
+
+mod registry;
+
+mod invoke;
+
 mod call;
 mod choices;
 #[cfg(feature = "serde")]
 pub(crate) mod choices_json;
 mod drive;
 mod hub;
-mod invoke;
 #[cfg(feature = "serde")]
 pub(crate) mod json;
 mod listing;
@@ -32,12 +38,10 @@ mod options;
 mod order;
 mod part;
 mod pool;
-mod registry;
 mod report;
 mod run;
 mod runs;
 mod start;
-mod sync_manager;
 mod watch;
 
 pub(crate) use call::panic_text;

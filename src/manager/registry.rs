@@ -54,7 +54,7 @@ impl Registration {
 
     /// Sets the flags, in place of any set before.
     #[must_use]
-    pub fn flags(mut self, flags: RegisterFlags) -> Self {
+    pub const fn flags(mut self, flags: RegisterFlags) -> Self {
         self.flags = flags;
         self
     }

@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_millis(250);
 const TELLING: Duration = Duration::from_millis(50);
 
 /// An item, by its id or by what a [`Trace`](super::Trace) calls it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Which {
     /// By its id.
     Id(ItemId),
