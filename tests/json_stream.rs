@@ -128,6 +128,26 @@ fn a_line_goes_out_for_each_look_that_sees_something_new() {
 }
 
 #[test]
+fn the_handler_of_a_session_is_in_the_first_line() {
+    let of = |handler: Option<u128>| {
+        let session = Session::builder()
+            .handler(HandlerId::from_u128(1))
+            .build()
+            .unwrap();
+        let written = Written::default();
+        let mut stream = StreamWriter::new(session, written.clone());
+        if let Some(handler) = handler {
+            stream = stream.handler(HandlerId::from_u128(handler));
+        }
+        stream.end(HResult::S_OK).unwrap();
+        let text = written.text();
+        StreamReader::new(text.as_bytes()).unwrap().handler()
+    };
+    assert_eq!(of(None), Some(HandlerId::from_u128(1)));
+    assert_eq!(of(Some(2)), Some(HandlerId::from_u128(2)));
+}
+
+#[test]
 fn a_stream_without_a_look_has_every_item_all_the_same() {
     let (session, written) = (open(3), Written::default());
     session.cancel_all();

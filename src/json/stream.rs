@@ -151,14 +151,15 @@ pub struct StreamWriter<W: Write> {
 impl<W: Write> StreamWriter<W> {
     /// A stream of this session. Nothing is written before the first [`look`](Self::look).
     pub fn new(session: Arc<Session>, writer: W) -> Self {
+        let head = Head {
+            syncmgr_stream: VERSION,
+            handler: session.handler(),
+            about: None,
+        };
         Self {
             observer: Observer::new(session),
             writer: BufWriter::new(writer),
-            head: Head {
-                syncmgr_stream: VERSION,
-                handler: None,
-                about: None,
-            },
+            head,
             begun: false,
             working: HashMap::default(),
             phase: None,
@@ -172,7 +173,8 @@ impl<W: Write> StreamWriter<W> {
         self
     }
 
-    /// Says in the first line of which handler it is.
+    /// Says in the first line of which handler it is: unless this does, the one that the session was
+    /// [built for](Session::handler), if any.
     pub fn handler(mut self, handler: HandlerId) -> Self {
         self.head.handler = Some(handler);
         self
