@@ -36,7 +36,7 @@ pub(super) struct Tally {
     ends: HashMap<Key, End, RandomState>,
     /// Those that have told a maximum and not ended.
     measured: HashSet<Key, RandomState>,
-    /// The last error that was logged for an item that has not ended.
+    /// The last error that was logged for an item that has not failed.
     errors: HashMap<Key, String, RandomState>,
     lost: u128,
     pub(super) failed: u64,
@@ -70,7 +70,11 @@ impl Tally {
     /// An item was told.
     pub(super) fn see(&mut self, key: Key, view: &ItemView) -> Seen {
         let old = self.ends.get(&key).copied();
-        if view.selected && old.is_some_and(|end| end.status == view.status) {
+        if let Some(old) = old.filter(|end| view.selected && end.status == view.status) {
+            // A retry that came and ended between two looks may have done more, or less.
+            let end = End::of(view);
+            self.lost = self.lost - u128::from(old.lost) + u128::from(end.lost);
+            self.ends.insert(key, end);
             return Seen::Before;
         }
         if let Some(old) = old {
@@ -113,13 +117,13 @@ impl Tally {
     /// An error was logged for an item. Answers its text where the item has failed already.
     pub(super) fn error(&mut self, key: Key, entry: &LogEntry) -> Option<String> {
         let text = clean(&entry.text);
-        match self.ends.get(&key) {
-            None => {
-                self.errors.insert(key, text);
-                None
-            }
-            Some(end) => (end.status == ItemStatus::Failed).then_some(text),
+        let end = self.ends.get(&key);
+        if end.is_some_and(|end| end.status == ItemStatus::Failed) {
+            return Some(text);
         }
+        // One that ended otherwise may fail yet, or has by now, by this look.
+        self.errors.insert(key, text);
+        None
     }
 
     /// Why an item that has just ended failed: its last error, or else its own text. Forgets the errors of one that did not.

@@ -3,6 +3,7 @@
 #![cfg(feature = "indicatif")]
 
 mod items;
+mod late;
 mod plain;
 #[cfg(feature = "testing")]
 mod run;
