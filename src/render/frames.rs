@@ -73,11 +73,10 @@ const RESERVED: usize = 3;
 
 impl Frames {
     pub(super) fn new(source: Source, handlers: Handlers, screen: Screen, look: Look) -> Self {
-        let tally = Tally::new(matches!(screen, Screen::Plain(_)));
         Self {
             source,
             handlers,
-            tally,
+            tally: Tally::default(),
             screen,
             look,
             rate: Rate::default(),
@@ -187,8 +186,8 @@ impl Frames {
                     screen.late((handler, item), &late);
                 }
             }
-            News::Item(key, view) => {
-                let seen = tally.see(key, view);
+            News::Item(key, view, before) => {
+                let seen = tally.see(key, view, before);
                 if is_in_work(view.status) && view.status != ItemStatus::UpdatingIndeterminate {
                     begun += view.fraction().unwrap_or_default();
                 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::{
-    Changes, HResult, HandlerId, HandlerReport, ItemId, ItemView, LogEntry, LogLevel, Observer,
-    Run, RunObserver, Session, Totals,
+    Changes, HResult, HandlerId, HandlerReport, ItemId, ItemStatus, ItemView, LogEntry, LogLevel,
+    Observer, Run, RunObserver, Session, Totals,
 };
 
 /// An item: its handler, nil in a session that is followed by itself, and its id.
@@ -15,8 +15,8 @@ pub(super) type Key = (HandlerId, ItemId);
 pub(super) enum News<'a> {
     /// An error was logged, for an item or for none.
     Error(HandlerId, &'a LogEntry),
-    /// An item is in work, or has changed. Told after the errors.
-    Item(Key, &'a ItemView),
+    /// An item is in work, or has changed, and the status in which it was told last, if it took part. Told after the errors.
+    Item(Key, &'a ItemView, Option<ItemStatus>),
     /// A handler was let go; what was wrong with it, and whether that is a failure.
     Ended(HandlerId, Option<(String, bool)>),
 }
@@ -54,13 +54,13 @@ impl Source {
     pub(super) fn look(&mut self, mut tell: impl FnMut(News<'_>)) -> Standing {
         match self {
             Self::Session(observer) => {
-                let mut changes = observer.look();
-                told(HandlerId::NIL, &changes, &mut tell);
+                let (changes, before) = observer.look_back();
+                told(HandlerId::NIL, &changes, &before, &mut tell);
                 let over = changes.is_over();
                 if over {
                     // What came between the gathering of that look and its end.
-                    changes = observer.look();
-                    told(HandlerId::NIL, &changes, &mut tell);
+                    let (changes, before) = observer.look_back();
+                    told(HandlerId::NIL, &changes, &before, &mut tell);
                 }
                 Standing {
                     totals: observer.totals(),
@@ -69,9 +69,9 @@ impl Source {
                 }
             }
             Self::Run(run, observer) => {
-                let changes = observer.look();
-                for (handler, changes) in &changes.sessions {
-                    told(*handler, changes, &mut tell);
+                let (changes, before) = observer.look_back();
+                for ((handler, changes), before) in changes.sessions.iter().zip(&before) {
+                    told(*handler, changes, before, &mut tell);
                 }
                 for handler in &changes.ended {
                     let report = run.handler(*handler);
@@ -90,13 +90,18 @@ impl Source {
     }
 }
 
-fn told(handler: HandlerId, changes: &Changes, tell: &mut impl FnMut(News<'_>)) {
+fn told(
+    handler: HandlerId,
+    changes: &Changes,
+    before: &[Option<ItemStatus>],
+    tell: &mut impl FnMut(News<'_>),
+) {
     let errors = changes.log().iter();
     for entry in errors.filter(|entry| entry.level == LogLevel::Error) {
         tell(News::Error(handler, entry));
     }
-    for view in changes.items() {
-        tell(News::Item((handler, view.id), view));
+    for (view, before) in changes.items().iter().zip(before) {
+        tell(News::Item((handler, view.id), view, *before));
     }
 }
 

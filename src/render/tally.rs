@@ -30,9 +30,7 @@ impl End {
 /// The counts, kept from look to look.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Whether every end is to be remembered, so that none is told twice.
-    remember_all: bool,
-    /// The ends of those that did not go well or not to their maximum; of all, if they are to be remembered.
+    /// The ends of those that did not go well or not to their maximum.
     ends: HashMap<Key, End, RandomState>,
     /// Those that have told a maximum and not ended.
     measured: HashSet<Key, RandomState>,
@@ -53,32 +51,16 @@ pub(super) enum Seen {
     Apart,
     /// It has not ended.
     Open,
-    /// It has ended. Told again only where the end was not worth remembering.
+    /// It has ended.
     Ended,
     /// Its end was seen before.
     Before,
 }
 
 impl Tally {
-    pub(super) fn new(remember_all: bool) -> Self {
-        Self {
-            remember_all,
-            ..Self::default()
-        }
-    }
-
-    /// An item was told.
-    pub(super) fn see(&mut self, key: Key, view: &ItemView) -> Seen {
-        let old = self.ends.get(&key).copied();
-        if let Some(old) = old.filter(|end| view.selected && end.status == view.status) {
-            // A retry that came and ended between two looks may have done more, or less.
-            let end = End::of(view);
-            self.lost = self.lost - u128::from(old.lost) + u128::from(end.lost);
-            self.ends.insert(key, end);
-            return Seen::Before;
-        }
-        if let Some(old) = old {
-            self.ends.remove(&key);
+    /// An item was told; `before` is the status in which it was told last.
+    pub(super) fn see(&mut self, key: Key, view: &ItemView, before: Option<ItemStatus>) -> Seen {
+        if let Some(old) = self.ends.remove(&key) {
             self.lost -= u128::from(old.lost);
             *self.counter(old.status) -= 1;
         }
@@ -97,12 +79,16 @@ impl Tally {
         }
         self.measured.remove(&key);
         let end = End::of(view);
-        if self.remember_all || end.lost > 0 || view.status != ItemStatus::Succeeded {
+        if end.lost > 0 || view.status != ItemStatus::Succeeded {
             self.lost += u128::from(end.lost);
             *self.counter(end.status) += 1;
             self.ends.insert(key, end);
         }
-        Seen::Ended
+        // A retry that came and ended so between two looks is not told again, but may have done more, or less.
+        match before == Some(view.status) {
+            true => Seen::Before,
+            false => Seen::Ended,
+        }
     }
 
     /// The counter of such ends; those that nobody counts share one that goes up and down with them.
