@@ -439,6 +439,14 @@ fn lines_and_fields_of_a_later_version_are_passed_over() {
 }
 
 #[test]
+fn null_is_read_as_nothing_where_a_field_is_optional() {
+    let text = "{\"syncmgr_stream\":1,\"handler\":null,\"about\":null}\n\
+        {\"end\":{\"result\":\"S_OK\",\"success\":true,\"error\":null,\"open\":null,\"faults\":null}}\n";
+    let whole = StreamEnd::from(HResult::S_OK);
+    assert!(matches!(&read(text)[..], [Line::End(end)] if *end == whole));
+}
+
+#[test]
 fn after_the_end_there_is_nothing() {
     let mut lines = StreamReader::new(SAMPLE.as_bytes()).unwrap();
     assert_eq!(lines.by_ref().count(), 4);
