@@ -72,7 +72,8 @@ pub(super) enum Screen {
 const RESERVED: usize = 3;
 
 impl Frames {
-    pub(super) fn new(source: Source, handlers: Handlers, screen: Screen, look: Look) -> Self {
+    pub(super) fn new(source: Source, mut handlers: Handlers, screen: Screen, look: Look) -> Self {
+        handlers.of(&source);
         Self {
             source,
             handlers,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::text::clean;
 use crate::{
     Changes, HResult, HandlerId, HandlerReport, ItemId, ItemStatus, ItemView, LogEntry, LogLevel,
     Observer, Run, RunObserver, Session, Totals,
@@ -115,25 +116,39 @@ fn wrong(report: &HandlerReport) -> Option<(String, bool)> {
     Some((wrong, failed))
 }
 
-/// Names of handlers, as they stand before those of their items.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Handlers(HashMap<HandlerId, String>);
+/// Names of handlers.
+#[derive(Debug, Default)]
+pub(super) struct Handlers {
+    /// As they stand before those of their items.
+    given: HashMap<HandlerId, String>,
+    /// Where there is one: it knows what those call themselves that were given no name.
+    run: Option<Run>,
+}
 
 impl Handlers {
     /// `name` is clean.
     pub(super) fn insert(&mut self, handler: HandlerId, name: String) {
-        self.0.insert(handler, name);
+        self.given.insert(handler, name);
     }
 
+    pub(super) fn of(&mut self, source: &Source) {
+        if let Source::Run(run, _) = source {
+            self.run = Some(run.clone());
+        }
+    }
+
+    /// The clean name of a handler: the one that was given, or its own, or its id where it has told none.
     pub(super) fn name(&self, handler: HandlerId) -> String {
-        let name = self.0.get(&handler);
-        name.map_or_else(|| handler.to_string(), Clone::clone)
+        let told = || self.run.as_ref()?.info(handler);
+        let own = || told().map(|info| clean(info.name.as_str()));
+        let name = self.given.get(&handler).cloned().or_else(own);
+        name.unwrap_or_else(|| handler.to_string())
     }
 
     /// The clean name of an item, with that of its handler where there is one.
     pub(super) fn item(&self, key: Key, view: &ItemView) -> String {
-        let name = super::text::clean(view.name.as_str());
-        match self.0.get(&key.0) {
+        let name = clean(view.name.as_str());
+        match self.given.get(&key.0) {
             Some(handler) => format!("{handler}: {name}"),
             None => name,
         }
