@@ -414,6 +414,18 @@ fn values_out_of_their_range_are_refused_with_what_is_allowed() {
         "{error}"
     );
     let report = include_str!("data/handler_report-1.json");
+    for code in ["0x", "0x+1", "0x-1", "0x123456789", "S_FINE", "1"] {
+        let text = report.replacen("\"E_ABORT\"", &format!("{code:?}"), 1);
+        assert_ne!(text, report);
+        let error = json::from_str::<HandlerRecord>(&text)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error
+                .contains("expected the header's name of a result code, or its number as 0x and 8"),
+            "{code}: {error}"
+        );
+    }
     for span in [
         "",
         "s",

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use syncmgr::json::{Line, StreamEnd, StreamError, StreamReader, StreamWriter};
+use syncmgr::json::{JsonError, Line, StreamEnd, StreamError, StreamReader, StreamWriter};
 use syncmgr::per_item::{Handler, from_items};
 use syncmgr::{
     HResult, HandlerId, ItemStatus, LogLevel, LogRecord, Phase, RunOptions, Session, SyncCallback,
@@ -125,6 +125,36 @@ fn a_line_goes_out_for_each_look_that_sees_something_new() {
         panic!("{lines:?}");
     };
     assert_eq!((end.result, end.success), (HResult::E_FAIL, false));
+}
+
+#[test]
+fn what_crosses_threads_can() {
+    fn sync<T: Send + Sync + 'static>() {}
+    sync::<StreamWriter<Vec<u8>>>();
+    sync::<StreamReader<&[u8]>>();
+    sync::<Line>();
+    sync::<StreamError>();
+    sync::<JsonError>();
+}
+
+#[test]
+fn the_handler_of_a_session_is_in_the_first_line() {
+    let of = |handler: Option<u128>| {
+        let session = Session::builder()
+            .handler(HandlerId::from_u128(1))
+            .build()
+            .unwrap();
+        let written = Written::default();
+        let mut stream = StreamWriter::new(session, written.clone());
+        if let Some(handler) = handler {
+            stream = stream.handler(HandlerId::from_u128(handler));
+        }
+        stream.end(HResult::S_OK).unwrap();
+        let text = written.text();
+        StreamReader::new(text.as_bytes()).unwrap().handler()
+    };
+    assert_eq!(of(None), Some(HandlerId::from_u128(1)));
+    assert_eq!(of(Some(2)), Some(HandlerId::from_u128(2)));
 }
 
 #[test]
@@ -416,6 +446,14 @@ fn lines_and_fields_of_a_later_version_are_passed_over() {
     assert_eq!(read_as(&later), read_as(SAMPLE));
     let crlf = SAMPLE.replace('\n', "\r\n");
     assert_eq!(read_as(&crlf), read_as(SAMPLE));
+}
+
+#[test]
+fn null_is_read_as_nothing_where_a_field_is_optional() {
+    let text = "{\"syncmgr_stream\":1,\"handler\":null,\"about\":null}\n\
+        {\"end\":{\"result\":\"S_OK\",\"success\":true,\"error\":null,\"open\":null,\"faults\":null}}\n";
+    let whole = StreamEnd::from(HResult::S_OK);
+    assert!(matches!(&read(text)[..], [Line::End(end)] if *end == whole));
 }
 
 #[test]

@@ -201,6 +201,20 @@ fn a_subscriber_that_panics_loses_what_it_was_told_and_no_more() {
 }
 
 #[test]
+fn the_end_is_waited_for_no_longer_than_is_wanted() {
+    let (recorder, block) = blocked_at("open handler");
+    let session = open(1);
+    let telemetry = without_progress();
+    let traced = recorder.during(|| telemetry.session(&session));
+    let other = recorder.during(|| telemetry.session(&session));
+    block.reached();
+    assert!(!traced.finish_within(Duration::ZERO));
+    block.open();
+    assert!(other.finish_within(Duration::MAX));
+    until("the end", || recorder.open().0 == 0);
+}
+
+#[test]
 fn the_follower_ends_by_itself() {
     let recorder = Recorder::new();
     let session = open(1);

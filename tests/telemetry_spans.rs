@@ -8,11 +8,12 @@ mod support;
 #[path = "support/telemetry.rs"]
 mod traced;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use subscriber::Recorder;
-use support::{driven, id, items, join, open, start_round, status, value, view};
+use support::{driven, id, items, join, open, start_round, status, until, value, view};
 use syncmgr::{ItemStatus, Session};
 use traced::{blocked_at, complete, follow, report, without_progress};
 
@@ -233,6 +234,41 @@ fn each_item_has_one_span_however_workers_and_follower_meet() {
         let n = event.field("message").expect("it has one");
         assert_eq!(recorder.label(event.parent), format!("item item {n}"));
     }
+}
+
+#[test]
+fn who_asks_as_an_item_ends_opens_no_second_span() {
+    const ITEMS: u128 = 1_000;
+    let asked = AtomicUsize::new(0);
+    let recorder = Recorder::new();
+    let session = open(ITEMS);
+    let telemetry = without_progress().look_every(Duration::ZERO);
+    let traced = follow(&recorder, &telemetry, &session);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            recorder.during(|| {
+                for n in 1..=ITEMS {
+                    asked.store(n as usize, Ordering::SeqCst);
+                    // Until it is over.
+                    while !telemetry.span(id(n)).is_disabled() {}
+                }
+            });
+        });
+        for n in 1..=ITEMS {
+            until("a worker asks", || {
+                asked.load(Ordering::SeqCst) >= n as usize
+            });
+            report(&session, n, &status(ItemStatus::Succeeded));
+        }
+    });
+    complete(&session);
+    traced.finish();
+    assert_eq!(recorder.open().0, 0);
+    for n in 1..=ITEMS {
+        let name = format!("item item {n}");
+        assert_eq!(recorder.spans_of(&name).len(), 1, "{name}");
+    }
+    assert_eq!(recorder.events_of("syncmgr::status").len() as u128, ITEMS);
 }
 
 #[test]

@@ -78,7 +78,8 @@ impl Visitor<'_> for Code {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<HResult, E> {
         let code = match text.strip_prefix("0x") {
-            Some(digits) if digits.len() <= 8 => {
+            // A sign is a number to `from_str_radix`, and none here.
+            Some(digits) if digits.len() <= 8 && !digits.starts_with('+') => {
                 u32::from_str_radix(digits, 16).ok().map(HResult::from_u32)
             }
             _ => HResult::from_name(text),

@@ -137,13 +137,12 @@ impl Rest<'_> {
         }
         let mut nanos = 0;
         let mut unit = 100_000_000;
-        let mut digits = 0;
+        let before = self.0.len();
         while let Some(digit) = self.take(|byte| byte.is_ascii_digit()) {
             nanos += u32::from(digit - b'0') * unit;
             unit /= 10;
-            digits += 1;
         }
-        (digits > 0).then_some(nanos)
+        (self.0.len() < before).then_some(nanos)
     }
 
     fn offset(&mut self) -> Option<i128> {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::session::LogEntry;
 use crate::{
@@ -69,11 +69,26 @@ pub struct StreamEnd {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// The items that were open when it ended.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "none_or_list"
+    )]
     pub open: Vec<ItemId>,
     /// What the handler did against the contract.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "none_or_list"
+    )]
     pub faults: Vec<Fault>,
+}
+
+/// A list that is optional: `null` is an empty one.
+fn none_or_list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl From<HResult> for StreamEnd {
@@ -179,14 +194,15 @@ pub struct StreamWriter<W: Write> {
 impl<W: Write> StreamWriter<W> {
     /// A stream of this session. Nothing is written before the first [`look`](Self::look).
     pub fn new(session: Arc<Session>, writer: W) -> Self {
+        let head = Head {
+            syncmgr_stream: VERSION,
+            handler: session.handler(),
+            about: None,
+        };
         Self {
             observer: Observer::new(session),
             writer: BufWriter::new(writer),
-            head: Head {
-                syncmgr_stream: VERSION,
-                handler: None,
-                about: None,
-            },
+            head,
             begun: false,
             working: HashMap::default(),
             phase: None,
@@ -200,7 +216,8 @@ impl<W: Write> StreamWriter<W> {
         self
     }
 
-    /// Says in the first line of which handler it is.
+    /// Says in the first line of which handler it is: unless this does, the one that the session was
+    /// [built for](Session::handler), if any.
     pub fn handler(mut self, handler: HandlerId) -> Self {
         self.head.handler = Some(handler);
         self

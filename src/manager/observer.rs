@@ -104,6 +104,23 @@ impl RunObserver {
 
     /// What has changed since the last look; the first look tells everything that has happened so far.
     pub fn look(&mut self) -> RunChanges {
+        self.look_by(Observer::look)
+    }
+
+    /// As [`look`](Self::look), and for each session, beside each of its items, the status in which it was seen last: see
+    /// [`Observer::look_back`].
+    #[cfg(feature = "indicatif")]
+    pub(crate) fn look_back(&mut self) -> (RunChanges, Vec<Vec<Option<crate::ItemStatus>>>) {
+        let mut all = Vec::new();
+        let changes = self.look_by(|observer| {
+            let (changes, before) = observer.look_back();
+            all.push(before);
+            changes
+        });
+        (changes, all)
+    }
+
+    fn look_by(&mut self, mut look: impl FnMut(&mut Observer) -> Changes) -> RunChanges {
         self.looked = true;
         let (begun, ended, place) = self.news.since(self.place);
         self.place = place;
@@ -124,7 +141,7 @@ impl RunObserver {
                 *observer = part.session().map(Observer::new);
             }
             if let Some(observer) = observer {
-                sessions.push((part.id, observer.look()));
+                sessions.push((part.id, look(observer)));
             }
         }
         // Looked at once more after they had ended: they will not change again.

@@ -119,7 +119,8 @@ impl Bars {
         self
     }
 
-    /// The name of a handler of a run: it is put before the names of its items.
+    /// The name of a handler of a run: it is put before the names of its items. Without one they stand alone, and what is said
+    /// of the handler itself is said under the name that it [told](crate::HandlerInfo::name).
     pub fn handler(mut self, handler: HandlerId, name: &str) -> Self {
         self.handlers.insert(handler, clean(name));
         self

@@ -37,7 +37,10 @@ use crate::{HandlerId, ItemStatus, ItemView};
 /// assert!(terminal.contents().contains("25%"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Between two frames the cursor stands at the first row. Dropping this puts it below the last one, and draws nothing more.
 #[derive(Debug)]
+#[must_use = "nothing is shown before `look` is called"]
 pub struct Frames {
     source: Source,
     handlers: Handlers,
@@ -69,12 +72,12 @@ pub(super) enum Screen {
 const RESERVED: usize = 3;
 
 impl Frames {
-    pub(super) fn new(source: Source, handlers: Handlers, screen: Screen, look: Look) -> Self {
-        let tally = Tally::new(matches!(screen, Screen::Plain(_)));
+    pub(super) fn new(source: Source, mut handlers: Handlers, screen: Screen, look: Look) -> Self {
+        handlers.of(&source);
         Self {
             source,
             handlers,
-            tally,
+            tally: Tally::default(),
             screen,
             look,
             rate: Rate::default(),
@@ -139,9 +142,12 @@ impl Frames {
         }
     }
 
-    /// Puts a line above the bars, where it stays; it is drawn with the next frame. Control characters do not reach the
-    /// terminal.
+    /// Puts a line above the bars, where it stays; it is drawn with the next frame, and not at all where there is none any
+    /// more. Control characters do not reach the terminal.
     pub fn line(&mut self, text: &str) {
+        if self.is_ended {
+            return;
+        }
         let text = clean(text);
         match &mut self.screen {
             Screen::Bars { kept, .. } => kept.push(text),
@@ -181,8 +187,8 @@ impl Frames {
                     screen.late((handler, item), &late);
                 }
             }
-            News::Item(key, view) => {
-                let seen = tally.see(key, view);
+            News::Item(key, view, before) => {
+                let seen = tally.see(key, view, before);
                 if is_in_work(view.status) && view.status != ItemStatus::UpdatingIndeterminate {
                     begun += view.fraction().unwrap_or_default();
                 }
@@ -254,6 +260,15 @@ impl Frames {
         match &mut self.screen {
             Screen::Bars { frame, .. } => frame.end(),
             Screen::Plain(plain) => plain.end(&self.standing, &self.tally, now),
+        }
+    }
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        // A panic may be that of the terminal's code.
+        if !std::thread::panicking() {
+            self.stop();
         }
     }
 }

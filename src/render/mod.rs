@@ -89,7 +89,7 @@
 //!
 //! It follows by an [`Observer`](crate::Observer), and so costs what is in work or has changed, not what exists: the first look alone
 //! tells every item. It keeps the items that have a row, the ids of those that did not end well, and of those that told a maximum
-//! and have not ended; plain lines keep the id of each item that has ended. A report costs the same whether it is shown or not.
+//! and have not ended. A report costs the same whether it is shown or not.
 //!
 //! # Names and texts
 //!

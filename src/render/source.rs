@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::text::clean;
 use crate::{
-    Changes, HResult, HandlerId, HandlerReport, ItemId, ItemView, LogEntry, LogLevel, Observer,
-    Run, RunObserver, Session, Totals,
+    Changes, HResult, HandlerId, HandlerReport, ItemId, ItemStatus, ItemView, LogEntry, LogLevel,
+    Observer, Run, RunObserver, Session, Totals,
 };
 
 /// An item: its handler, nil in a session that is followed by itself, and its id.
@@ -15,8 +16,8 @@ pub(super) type Key = (HandlerId, ItemId);
 pub(super) enum News<'a> {
     /// An error was logged, for an item or for none.
     Error(HandlerId, &'a LogEntry),
-    /// An item is in work, or has changed. Told after the errors.
-    Item(Key, &'a ItemView),
+    /// An item is in work, or has changed, and the status in which it was told last, if it took part. Told after the errors.
+    Item(Key, &'a ItemView, Option<ItemStatus>),
     /// A handler was let go; what was wrong with it, and whether that is a failure.
     Ended(HandlerId, Option<(String, bool)>),
 }
@@ -54,13 +55,13 @@ impl Source {
     pub(super) fn look(&mut self, mut tell: impl FnMut(News<'_>)) -> Standing {
         match self {
             Self::Session(observer) => {
-                let mut changes = observer.look();
-                told(HandlerId::NIL, &changes, &mut tell);
+                let (changes, before) = observer.look_back();
+                told(HandlerId::NIL, &changes, &before, &mut tell);
                 let over = changes.is_over();
                 if over {
                     // What came between the gathering of that look and its end.
-                    changes = observer.look();
-                    told(HandlerId::NIL, &changes, &mut tell);
+                    let (changes, before) = observer.look_back();
+                    told(HandlerId::NIL, &changes, &before, &mut tell);
                 }
                 Standing {
                     totals: observer.totals(),
@@ -69,9 +70,9 @@ impl Source {
                 }
             }
             Self::Run(run, observer) => {
-                let changes = observer.look();
-                for (handler, changes) in &changes.sessions {
-                    told(*handler, changes, &mut tell);
+                let (changes, before) = observer.look_back();
+                for ((handler, changes), before) in changes.sessions.iter().zip(&before) {
+                    told(*handler, changes, before, &mut tell);
                 }
                 for handler in &changes.ended {
                     let report = run.handler(*handler);
@@ -90,13 +91,18 @@ impl Source {
     }
 }
 
-fn told(handler: HandlerId, changes: &Changes, tell: &mut impl FnMut(News<'_>)) {
+fn told(
+    handler: HandlerId,
+    changes: &Changes,
+    before: &[Option<ItemStatus>],
+    tell: &mut impl FnMut(News<'_>),
+) {
     let errors = changes.log().iter();
     for entry in errors.filter(|entry| entry.level == LogLevel::Error) {
         tell(News::Error(handler, entry));
     }
-    for view in changes.items() {
-        tell(News::Item((handler, view.id), view));
+    for (view, before) in changes.items().iter().zip(before) {
+        tell(News::Item((handler, view.id), view, *before));
     }
 }
 
@@ -110,25 +116,39 @@ fn wrong(report: &HandlerReport) -> Option<(String, bool)> {
     Some((wrong, failed))
 }
 
-/// Names of handlers, as they stand before those of their items.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Handlers(HashMap<HandlerId, String>);
+/// Names of handlers.
+#[derive(Debug, Default)]
+pub(super) struct Handlers {
+    /// As they stand before those of their items.
+    given: HashMap<HandlerId, String>,
+    /// Where there is one: it knows what those call themselves that were given no name.
+    run: Option<Run>,
+}
 
 impl Handlers {
     /// `name` is clean.
     pub(super) fn insert(&mut self, handler: HandlerId, name: String) {
-        self.0.insert(handler, name);
+        self.given.insert(handler, name);
     }
 
+    pub(super) fn of(&mut self, source: &Source) {
+        if let Source::Run(run, _) = source {
+            self.run = Some(run.clone());
+        }
+    }
+
+    /// The clean name of a handler: the one that was given, or its own, or its id where it has told none.
     pub(super) fn name(&self, handler: HandlerId) -> String {
-        let name = self.0.get(&handler);
-        name.map_or_else(|| handler.to_string(), Clone::clone)
+        let told = || self.run.as_ref()?.info(handler);
+        let own = || told().map(|info| clean(info.name.as_str()));
+        let name = self.given.get(&handler).cloned().or_else(own);
+        name.unwrap_or_else(|| handler.to_string())
     }
 
     /// The clean name of an item, with that of its handler where there is one.
     pub(super) fn item(&self, key: Key, view: &ItemView) -> String {
-        let name = super::text::clean(view.name.as_str());
-        match self.0.get(&key.0) {
+        let name = clean(view.name.as_str());
+        match self.given.get(&key.0) {
             Some(handler) => format!("{handler}: {name}"),
             None => name,
         }

@@ -30,13 +30,11 @@ impl End {
 /// The counts, kept from look to look.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Whether every end is to be remembered, so that none is told twice.
-    remember_all: bool,
-    /// The ends of those that did not go well or not to their maximum; of all, if they are to be remembered.
+    /// The ends of those that did not go well or not to their maximum.
     ends: HashMap<Key, End, RandomState>,
     /// Those that have told a maximum and not ended.
     measured: HashSet<Key, RandomState>,
-    /// The last error that was logged for an item that has not ended.
+    /// The last error that was logged for an item that has not failed.
     errors: HashMap<Key, String, RandomState>,
     lost: u128,
     pub(super) failed: u64,
@@ -53,28 +51,16 @@ pub(super) enum Seen {
     Apart,
     /// It has not ended.
     Open,
-    /// It has ended. Told again only where the end was not worth remembering.
+    /// It has ended.
     Ended,
     /// Its end was seen before.
     Before,
 }
 
 impl Tally {
-    pub(super) fn new(remember_all: bool) -> Self {
-        Self {
-            remember_all,
-            ..Self::default()
-        }
-    }
-
-    /// An item was told.
-    pub(super) fn see(&mut self, key: Key, view: &ItemView) -> Seen {
-        let old = self.ends.get(&key).copied();
-        if view.selected && old.is_some_and(|end| end.status == view.status) {
-            return Seen::Before;
-        }
-        if let Some(old) = old {
-            self.ends.remove(&key);
+    /// An item was told; `before` is the status in which it was told last.
+    pub(super) fn see(&mut self, key: Key, view: &ItemView, before: Option<ItemStatus>) -> Seen {
+        if let Some(old) = self.ends.remove(&key) {
             self.lost -= u128::from(old.lost);
             *self.counter(old.status) -= 1;
         }
@@ -93,12 +79,16 @@ impl Tally {
         }
         self.measured.remove(&key);
         let end = End::of(view);
-        if self.remember_all || end.lost > 0 || view.status != ItemStatus::Succeeded {
+        if end.lost > 0 || view.status != ItemStatus::Succeeded {
             self.lost += u128::from(end.lost);
             *self.counter(end.status) += 1;
             self.ends.insert(key, end);
         }
-        Seen::Ended
+        // A retry that came and ended so between two looks is not told again, but may have done more, or less.
+        match before == Some(view.status) {
+            true => Seen::Before,
+            false => Seen::Ended,
+        }
     }
 
     /// The counter of such ends; those that nobody counts share one that goes up and down with them.
@@ -113,13 +103,13 @@ impl Tally {
     /// An error was logged for an item. Answers its text where the item has failed already.
     pub(super) fn error(&mut self, key: Key, entry: &LogEntry) -> Option<String> {
         let text = clean(&entry.text);
-        match self.ends.get(&key) {
-            None => {
-                self.errors.insert(key, text);
-                None
-            }
-            Some(end) => (end.status == ItemStatus::Failed).then_some(text),
+        let end = self.ends.get(&key);
+        if end.is_some_and(|end| end.status == ItemStatus::Failed) {
+            return Some(text);
         }
+        // One that ended otherwise may fail yet, or has by now, by this look.
+        self.errors.insert(key, text);
+        None
     }
 
     /// Why an item that has just ended failed: its last error, or else its own text. Forgets the errors of one that did not.

@@ -12,10 +12,14 @@ pub(super) fn clean(text: &str) -> String {
         .collect()
 }
 
+/// What Unicode calls default-ignorable, and annotations. But for U+FE00 to U+FE0F, which say how the character before them
+/// looks: emoji have them.
 fn is_invisible(c: char) -> bool {
     matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// How many columns of a terminal a clean text takes.
@@ -112,7 +116,17 @@ mod tests {
             "two lines and \u{fffd}K\u{fffd}"
         );
         assert_eq!(clean("\u{202e}gpj.exe\u{200b}"), "\u{fffd}gpj.exe\u{fffd}");
-        assert_eq!(clean("Füße, 写真"), "Füße, 写真");
+        for nothing in [
+            "\u{34f}",
+            "\u{1160}",
+            "\u{180b}",
+            "\u{3164}",
+            "\u{ffa0}",
+            "\u{e0100}",
+        ] {
+            assert_eq!(clean(nothing), "\u{fffd}", "{nothing:?}");
+        }
+        assert_eq!(clean("Füße, 写真, ❤\u{fe0f}"), "Füße, 写真, ❤\u{fe0f}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 
 use super::Session;
 use super::view::{Changes, Cursor, ItemView, Totals};
-use crate::ItemId;
+use crate::{ItemId, ItemStatus};
 
 /// Follows a session: it keeps the cursor, takes a snapshot where one is needed, and knows the sums over all items at the cost
 /// of those that changed.
@@ -43,11 +43,11 @@ pub struct Observer {
 }
 
 /// An item's part of the sums.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Share {
     value: u64,
     max: u64,
-    finished: bool,
+    status: ItemStatus,
 }
 
 impl Share {
@@ -70,14 +70,14 @@ impl Sums {
         self.value += u128::from(share.value);
         self.max += u128::from(share.max);
         self.measured += share.measured();
-        self.finished += u64::from(share.finished);
+        self.finished += u64::from(share.status.is_final());
     }
 
     fn take(&mut self, share: Share) {
         self.value -= u128::from(share.value);
         self.max -= u128::from(share.max);
         self.measured -= share.measured();
-        self.finished -= u64::from(share.finished);
+        self.finished -= u64::from(share.status.is_final());
     }
 }
 
@@ -100,7 +100,17 @@ impl Observer {
     /// It costs what it tells.
     pub fn look(&mut self) -> Changes {
         let changes = self.session.changes(self.cursor.unwrap_or_default());
-        self.take(changes)
+        self.take(changes, |_| {})
+    }
+
+    /// As [`look`](Self::look), and beside each item the status in which the looks before saw it last; none where they did not,
+    /// or where it took no part.
+    #[cfg(feature = "indicatif")]
+    pub(crate) fn look_back(&mut self) -> (Changes, Vec<Option<ItemStatus>>) {
+        let changes = self.session.changes(self.cursor.unwrap_or_default());
+        let mut before = Vec::new();
+        let changes = self.take(changes, |status| before.push(status));
+        (changes, before)
     }
 
     /// As [`look`](Self::look), once something is journalled, the session is over or `timeout` has passed: see
@@ -109,13 +119,18 @@ impl Observer {
         match self.cursor {
             Some(cursor) => {
                 let changes = self.session.wait_for_change(cursor, timeout);
-                self.take(changes)
+                self.take(changes, |_| {})
             }
             None => self.look(),
         }
     }
 
-    fn take(&mut self, mut changes: Changes) -> Changes {
+    /// Calls `before` for each item, with the status in which it was seen last.
+    fn take(
+        &mut self,
+        mut changes: Changes,
+        mut before: impl FnMut(Option<ItemStatus>),
+    ) -> Changes {
         if self.cursor.is_none() || !changes.complete {
             // Taken after the changes: what falls between is told again by the next look.
             changes.items = self.session.snapshot().items;
@@ -124,25 +139,29 @@ impl Observer {
         self.cursor = Some(changes.cursor);
         self.over = changes.over;
         for view in &changes.items {
-            self.count(view);
+            before(self.count(view));
         }
         changes
     }
 
-    fn count(&mut self, view: &ItemView) {
+    /// Answers the status in which the item was seen last.
+    fn count(&mut self, view: &ItemView) -> Option<ItemStatus> {
         let old = match Totals::share(view) {
             Some((value, max)) => {
                 let share = Share {
                     value,
                     max,
-                    finished: view.is_finished(),
+                    status: view.status,
                 };
                 self.sums.add(share);
                 self.shares.insert(view.id, share)
             }
             None => self.shares.remove(&view.id),
         };
-        self.sums.take(old.unwrap_or_default());
+        old.map(|old| {
+            self.sums.take(old);
+            old.status
+        })
     }
 
     /// The sums over the items that take part, as of the last look. It costs nothing.

@@ -107,6 +107,10 @@ impl Opened {
         }
     }
 
+    pub(super) fn is_unopened(&self) -> bool {
+        matches!(*self.state.lock(), State::Unopened)
+    }
+
     /// The place, which `open` opens if nobody has yet.
     pub(super) fn get(&self, open: impl FnOnce() -> Place) -> Place {
         let me = thread::current().id();

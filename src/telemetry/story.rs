@@ -158,11 +158,16 @@ impl Story {
         let Some(session) = self.handler.session().cloned() else {
             return Vec::new();
         };
-        let asked = self.handler.opened_beside(&self.open);
-        let asked: Vec<_> = asked
-            .into_iter()
-            .filter_map(|id| session.item(id))
-            .collect();
+        let asked = self.handler.opened_beside(&self.open).into_iter();
+        let mut asked: Vec<_> = asked.filter_map(|id| session.item(id)).collect();
+        asked.retain(|view| {
+            // Asked for as it ended, by a worker that has not seen yet that this was told.
+            let told = self.ended.get(&view.id) == Some(&view.status);
+            if told {
+                self.handler.close_item(view.id);
+            }
+            !told
+        });
         for view in &asked {
             self.open(view, now);
         }

@@ -74,12 +74,19 @@ impl Traced {
     /// Ends the follower, and waits until what has happened is told and every span closed. It does not wait for the end of the
     /// session or run: do that before it.
     ///
-    /// It waits as long as the subscriber takes. From inside the subscriber that is being told it waits for nothing.
-    pub fn finish(mut self) {
-        if let Some(control) = self.control.take() {
+    /// It waits as long as the subscriber takes; [`finish_within`](Self::finish_within) does not. From inside the subscriber
+    /// that is being told it waits for nothing.
+    pub fn finish(self) {
+        _ = self.finish_within(Duration::MAX);
+    }
+
+    /// As [`finish`](Self::finish), at most so long. Answers whether everything was told in that time; if not, the follower
+    /// tells it as soon as the subscriber lets it.
+    pub fn finish_within(mut self, timeout: Duration) -> bool {
+        self.control.take().is_none_or(|control| {
             control.stop();
-            control.wait();
-        }
+            control.wait(timeout)
+        })
     }
 
     /// Lets the follower go on without the handle, to the end of the session or run. One that never ends is followed, and kept
@@ -180,11 +187,18 @@ impl Control {
         self.changed.notify_all();
     }
 
-    fn wait(&self) {
+    /// Answers whether it is over.
+    fn wait(&self, timeout: Duration) -> bool {
+        let until = Instant::now().checked_add(timeout);
         let mut state = self.state.lock();
         while !state.over && !state.is_inside() {
-            self.changed.wait(&mut state);
+            match until {
+                None => self.changed.wait(&mut state),
+                Some(until) if self.changed.wait_until(&mut state, until).timed_out() => break,
+                Some(_) => {}
+            }
         }
+        state.over
     }
 }
 

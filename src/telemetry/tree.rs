@@ -162,10 +162,13 @@ impl Tree {
 
     /// The item's place, which is opened if it is not yet.
     pub(super) fn item(&self, handler: &Handler, view: &ItemView) -> Place {
-        let opened = match &mut *handler.items.lock() {
-            Some(items) => Arc::clone(items.entry(view.id).or_insert_with(|| Opened::new().into())),
-            None => return Place::nowhere(),
-        };
+        match handler.opened(view.id) {
+            Some(opened) => self.open_item(handler, &opened, view),
+            None => Place::nowhere(),
+        }
+    }
+
+    fn open_item(&self, handler: &Handler, opened: &Opened, view: &ItemView) -> Place {
         let outer = self.place(handler);
         opened.get(|| {
             let span = span!(
@@ -208,13 +211,20 @@ impl Tree {
             if !session.phase().takes_reports() {
                 return None;
             }
-            let view = session.item(item)?;
-            if !view.selected || view.is_finished() {
-                return None;
-            }
+            let in_work = || {
+                let view = session.item(item);
+                view.filter(|view| view.selected && !view.is_finished())
+            };
+            in_work()?;
             let handler = self.handler(id)?;
+            let opened = handler.opened(item)?;
+            // Asked once more, now that the follower sees that it was asked for: it may have told the end meanwhile.
+            let Some(view) = in_work() else {
+                handler.leave(item, &opened);
+                return None;
+            };
             // `tracing` lets no subscriber be set from inside one: it panics.
-            contained(|| self.within(|| self.item(&handler, &view).to_span()))
+            contained(|| self.within(|| self.open_item(&handler, &opened, &view).to_span()))
         })
     }
 
@@ -232,6 +242,27 @@ impl Tree {
 impl Handler {
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
         self.session.as_ref()
+    }
+
+    /// The span of an item, which may have to be opened. None once the handler's is closed.
+    fn opened(&self, item: ItemId) -> Option<Arc<Opened>> {
+        let mut items = self.items.lock();
+        let opened = items.as_mut()?.entry(item);
+        Some(Arc::clone(opened.or_insert_with(|| Opened::new().into())))
+    }
+
+    /// It was not asked for after all. One that is open already, or that somebody else has, is the follower's to close.
+    fn leave(&self, item: ItemId, opened: &Arc<Opened>) {
+        let mut items = self.items.lock();
+        let Some(items) = items.as_mut() else {
+            return;
+        };
+        let is_it = |known: &Arc<Opened>| Arc::ptr_eq(known, opened);
+        // Two are the map's and the caller's; others are made with the map locked.
+        let is_free = Arc::strong_count(opened) == 2 && opened.is_unopened();
+        if is_free && items.get(&item).is_some_and(is_it) {
+            items.remove(&item);
+        }
     }
 
     /// The items that a worker has opened a span for, beside these.

@@ -8,7 +8,7 @@ use super::support::LIMIT;
 use super::*;
 use syncmgr::ItemStatus;
 use syncmgr::testing::{Script, Step};
-use syncmgr::{HandlerId, Registration, SyncHandler, SyncManager};
+use syncmgr::{HandlerId, HandlerName, Registration, SyncHandler, SyncManager};
 
 const MAIL: HandlerId = HandlerId::from_u128(1);
 const FILES: HandlerId = HandlerId::from_u128(2);
@@ -141,6 +141,29 @@ fn what_a_handler_leaves_open_is_unfinished() {
     );
     assert_eq!(rows[1], "Mail: Inbox          unfinished");
     assert_eq!(total(&screen), "0 of 1 item 50% 5 of 10 1 handler failed");
+}
+
+#[test]
+fn a_handler_without_a_name_here_has_its_own() {
+    let manager = SyncManager::new();
+    let make = || {
+        let name = HandlerName::shortened("Post\u{9b}2J");
+        Script::new()
+            .inline()
+            .name(name.as_str())
+            .item(id(1), "Inbox")
+            .synchronize([Step::run(|| panic!("the disk is gone"))])
+            .handler()
+    };
+    manager.register(MAIL, Registration::new(), make).unwrap();
+    let text = Text::default();
+    let run = manager.update_all();
+    let mut frames = Bars::new().plain_to(text.clone()).run_frames(&run);
+    assert!(!run.wait().is_success());
+    assert!(!frames.look());
+    let text = text.take();
+    assert!(text.contains("\nPost\u{fffd}2J"), "{text}");
+    assert!(!text.contains(&MAIL.to_string()), "{text}");
 }
 
 #[test]
