@@ -104,7 +104,10 @@ fn of_json() -> Vec<String> {
 #[cfg(feature = "indicatif")]
 fn of_render() -> Vec<String> {
     use syncmgr::render::*;
-    are!(Sent: Bars, Frames, Shown).into()
+    let mut names = Vec::from(are!(Shared: Shown));
+    // They carry what they draw to, which one thread does.
+    names.extend(are!(Sent: Bars, Frames));
+    names
 }
 
 #[cfg(feature = "tracing")]

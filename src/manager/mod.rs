@@ -44,7 +44,6 @@ mod runs;
 mod start;
 mod watch;
 
-pub(crate) use call::panic_text;
 pub use choices::Choices;
 pub use listing::Listing;
 pub use log::LogFilter;

@@ -193,8 +193,8 @@ impl RunObserver {
 }
 
 /// A stream (feature `async`): yields a [look](RunObserver::look) at once, then one each time that there is
-/// [something new](RunObserver::wake_on_change), and ends when the run is over: the last one says so. As for an [`Observer`], plain values wake nobody, and many small items
-/// wake often.
+/// [something new](RunObserver::wake_on_change), and ends when the run is over: the last one says so. As for an [`Observer`],
+/// plain values wake nobody, and many small items wake often.
 ///
 /// `next` is that of `tokio_stream::StreamExt` or `futures::StreamExt`:
 ///

@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 
 use super::call::{Action, Call};
 use super::names::Names;
-use super::recorder::{Begun, Intercept, Recorder, State, Watch, panic_text};
+use super::recorder::{Begun, Intercept, Recorder, State, Watch};
+use crate::session::panic_text;
 use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
 
 /// How long a worker is held at a report until the host comes to tell the handler of a skip.
