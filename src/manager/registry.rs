@@ -60,7 +60,7 @@ impl Registration {
     }
 }
 
-/// Why a call on a [`SyncManager`](crate::SyncManager) was refused.
+/// Why a call on a [`SyncManager`] was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManagerError {

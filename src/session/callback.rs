@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::task::Waker;
 
-use super::slot::{self, Change, Slot, Tools};
+use super::bits::{self, Change};
+use super::slot::{Slot, Tools};
 use super::sync::{LAST_SLOT, MutexGuard, Ordering};
 use super::wakers::{WHOLE, wake};
 use super::{Completion, HostEvent, Phase, Session, Stage};
@@ -88,8 +89,8 @@ impl Session {
         let change = slot.report(update, advance, |change| {
             // Nobody polls an item that is not in work, so what else a report changes there is journalled: the text of a
             // late FAILED, the maximum of an item that waits.
-            let unseen = (change.before | change.after) & slot::WORKING == 0;
-            let told = change.before & slot::FINISHED != 0 || !update.mask().is_empty();
+            let unseen = (change.before | change.after) & bits::WORKING == 0;
+            let told = change.before & bits::FINISHED != 0 || !update.mask().is_empty();
             if unseen && told {
                 self.board.touch(number);
             } else {
@@ -97,25 +98,25 @@ impl Session {
             }
         });
         let change = change.inspect_err(|_| self.called())?; // a refused call is a call
-        if change.after & slot::WORKING == 0 {
+        if change.after & bits::WORKING == 0 {
             self.called(); // the mark in the slot is only looked for while the item is in work
         }
-        if change.clears(slot::WAITED) {
+        if change.clears(bits::WAITED) {
             wake(self.wakers.take(number));
         }
         self.board.ring();
-        if change.before & slot::FINISHED != 0 && self.stage.lock().cancelled {
+        if change.before & bits::FINISHED != 0 && self.stage.lock().cancelled {
             // `cancel_all` leaves finished items alone, but what comes after it is told of it (rule M10).
             return Ok(Verdict::CancelAll);
         }
-        Ok(slot::verdict(change.after))
+        Ok(bits::verdict(change.after))
     }
 
     /// Tells the observers what a change of a slot means to them. Called with the slot locked.
     pub(super) fn announce(&self, number: u32, change: Change) {
-        if change.clears(slot::WORKING) || change.sets(slot::FINISHED) {
+        if change.clears(bits::WORKING) || change.sets(bits::FINISHED) {
             self.board.end(number);
-        } else if change.sets(slot::WORKING) {
+        } else if change.sets(bits::WORKING) {
             self.board.begin(number, change.is_news());
         } else if change.is_news() {
             self.board.touch(number);
@@ -279,10 +280,10 @@ impl SyncCallback for Session {
         let mut replaced = None;
         self.on_slot(item, |slot| {
             let edit = |_: &mut Tools<'_>, flags| {
-                const OVER: u32 = slot::CANCEL_ITEM | slot::CANCEL_ALL | slot::FROZEN;
-                if flags & (slot::RELEASED | slot::RETIRED) != 0 {
+                const OVER: u32 = bits::CANCEL_ITEM | bits::CANCEL_ALL | bits::FROZEN;
+                if flags & (bits::RELEASED | bits::RETIRED) != 0 {
                     Err(CallbackError::Released)
-                } else if flags & slot::MEMBER == 0 {
+                } else if flags & bits::MEMBER == 0 {
                     Err(CallbackError::UnknownItem)
                 } else if flags & OVER != 0 {
                     Ok(flags)
@@ -290,7 +291,7 @@ impl SyncCallback for Session {
                     // With the slot locked, so that a cancel finds both the bit and the waker, or comes before both.
                     let new = waker.take();
                     replaced = new.and_then(|waker| self.wakers.keep(slot.number(), waker));
-                    Ok(flags | slot::WAITED)
+                    Ok(flags | bits::WAITED)
                 }
             };
             slot.change(edit, |_| {})

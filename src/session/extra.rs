@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::{Phase, Session, slot};
+use super::{Phase, Session, bits};
 use crate::{CallbackError, ItemId, SyncItem};
 
 /// What is announced and takes no part yet.
@@ -135,22 +135,22 @@ impl Session {
             return Err(CallbackError::InvalidArgument);
         }
         let id = item.id;
-        let mut bits = slot::MEMBER;
+        let mut bits = bits::MEMBER;
         if phase.takes_reports() {
-            bits |= slot::OPEN | slot::JOINED;
+            bits |= bits::OPEN | bits::JOINED;
         }
         if stage.cancelled {
-            bits |= slot::CANCEL_ALL;
+            bits |= bits::CANCEL_ALL;
         }
         let number = match self.table.find(id) {
             None => self.table.add(item, bits)?,
-            Some(slot) if slot.flags() & slot::MEMBER != 0 => {
+            Some(slot) if slot.flags() & bits::MEMBER != 0 => {
                 return Err(CallbackError::InvalidArgument);
             }
             // Known, but not of this round: it joins as if it were new. Only a retry takes a cancel or a skip back (rule
             // M10), and nobody else can cancel it now, since it does not take part.
             Some(slot) => {
-                bits |= slot.flags() & (slot::CANCEL_ITEM | slot::SKIP);
+                bits |= slot.flags() & (bits::CANCEL_ITEM | bits::SKIP);
                 self.table.reopen(&slot, bits);
                 slot.number()
             }
@@ -183,12 +183,12 @@ impl Session {
         let item = item.ok_or(CallbackError::InvalidArgument)?.clone();
         // As if it had been listed: it takes part where every listed item does, and else waits for `add_item` or a retry.
         let mut bits = match (stage.begun, phase) {
-            (false, Phase::Open) => slot::MEMBER | slot::OPEN | slot::JOINED,
-            (false, Phase::Idle) => slot::MEMBER,
+            (false, Phase::Open) => bits::MEMBER | bits::OPEN | bits::JOINED,
+            (false, Phase::Idle) => bits::MEMBER,
             _ => 0,
         };
         if stage.cancelled {
-            bits |= slot::CANCEL_ALL;
+            bits |= bits::CANCEL_ALL;
         }
         let number = self.table.add(item, bits)?;
         stage.extra.proposed.remove(&id);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
+use super::bits;
 use super::contained::contained;
-use super::slot;
 use super::sync::Ordering;
 use super::wakers::wake;
 use super::{Connections, HostEvent, ItemReporter, Phase, Session, Stage};
@@ -88,7 +88,7 @@ impl Session {
     /// [`Released`](CallbackError::Released) after the release.
     pub fn reporter(self: &Arc<Self>, item: ItemId) -> Result<ItemReporter, CallbackError> {
         match self.table.find(item) {
-            Some(found) if found.flags() & slot::RELEASED == 0 => {
+            Some(found) if found.flags() & bits::RELEASED == 0 => {
                 Ok(ItemReporter::on_slot(found.into_arc(), self.me.clone()))
             }
             _ => Err(self.unknown()),
@@ -115,7 +115,7 @@ impl Session {
     ///
     /// As for [`cancel_item`](Self::cancel_item).
     pub fn skip_item(&self, item: ItemId) -> Result<(), CallbackError> {
-        self.cancel(item, slot::SKIP)
+        self.cancel(item, bits::SKIP)
     }
 
     fn cancel(&self, item: ItemId, skip: u32) -> Result<(), CallbackError> {
@@ -125,23 +125,23 @@ impl Session {
         let number = found.number();
         let change = found.change(
             |_, flags| {
-                if flags & slot::MEMBER == 0 {
+                if flags & bits::MEMBER == 0 {
                     Err(CallbackError::UnknownItem)
-                } else if flags & slot::FINISHED != 0 {
+                } else if flags & bits::FINISHED != 0 {
                     Ok(flags)
                 } else {
-                    Ok((flags | slot::CANCEL_ITEM | skip) & !slot::WAITED)
+                    Ok((flags | bits::CANCEL_ITEM | skip) & !bits::WAITED)
                 }
             },
             |change| {
                 self.announce(number, change);
-                if change.sets(slot::SKIP) {
+                if change.sets(bits::SKIP) {
                     self.mailbox.push(HostEvent::Skip(item));
                 }
             },
         )?;
         drop(stage);
-        if change.clears(slot::WAITED) {
+        if change.clears(bits::WAITED) {
             wake(self.wakers.take(number));
         }
         self.board.ring();
@@ -162,8 +162,8 @@ impl Session {
             return;
         }
         stage.cancelled = true;
-        self.change_all(|flags| match flags & slot::FINISHED {
-            0 => (flags | slot::CANCEL_ALL) & !slot::WAITED,
+        self.change_all(|flags| match flags & bits::FINISHED {
+            0 => (flags | bits::CANCEL_ALL) & !bits::WAITED,
             _ => flags,
         });
         self.board.cancel_all();
@@ -270,11 +270,11 @@ impl Session {
             return Err(CallbackError::InvalidArgument);
         }
 
-        const TAKES_PART: u32 = slot::MEMBER | slot::OPEN | slot::JOINED;
+        const TAKES_PART: u32 = bits::MEMBER | bits::OPEN | bits::JOINED;
         let mut left = Vec::new();
         for number in self.round(&stage) {
             if !named.contains(&number) {
-                self.change(number, |flags| flags & !(slot::MEMBER | slot::WAITED));
+                self.change(number, |flags| flags & !(bits::MEMBER | bits::WAITED));
                 left.extend(self.wakers.take(number));
             }
         }
@@ -338,12 +338,12 @@ impl Session {
         };
         // No item has taken part where nothing was prepared.
         let leaves = match self.driven && !stage.begun {
-            true => slot::MEMBER,
+            true => bits::MEMBER,
             false => 0,
         };
         self.change_all(|flags| {
-            (flags | slot::RELEASED | slot::FROZEN)
-                & !(slot::OPEN | slot::WORKING | slot::WAITED | leaves)
+            (flags | bits::RELEASED | bits::FROZEN)
+                & !(bits::OPEN | bits::WORKING | bits::WAITED | leaves)
         });
         self.board.set_phase(Phase::Released);
         self.mailbox.close();
@@ -363,10 +363,10 @@ impl Session {
     /// back or leaves the item out.
     #[must_use]
     pub fn is_skipped(&self, item: ItemId) -> bool {
-        const SKIPPED: u32 = slot::MEMBER | slot::SKIP;
+        const SKIPPED: u32 = bits::MEMBER | bits::SKIP;
         self.table
             .find(item)
-            .is_some_and(|slot| slot.flags() & (SKIPPED | slot::FINISHED) == SKIPPED)
+            .is_some_and(|slot| slot.flags() & (SKIPPED | bits::FINISHED) == SKIPPED)
     }
 
     /// The items of the current round that have no final status, in the order of the prepare, then as they were added.
@@ -377,7 +377,7 @@ impl Session {
         let open = numbers.into_iter().filter(|number| {
             self.table
                 .by_number(*number)
-                .is_some_and(|slot| slot.flags() & slot::FINISHED == 0)
+                .is_some_and(|slot| slot.flags() & bits::FINISHED == 0)
         });
         open.filter_map(|number| self.table.item(number, |item| item.id))
             .collect()
@@ -407,9 +407,9 @@ impl Session {
             values = (values.rotate_left(5) ^ u64::from(number))
                 .wrapping_mul(0x9E37_79B9_7F4A_7C15)
                 ^ slot.glance();
-            if slot.flags() & slot::TOUCHED != 0 {
+            if slot.flags() & bits::TOUCHED != 0 {
                 touched = true;
-                self.change(number, |flags| flags & !slot::TOUCHED);
+                self.change(number, |flags| flags & !bits::TOUCHED);
             }
         }
         let calls = self.calls.load(Ordering::Relaxed).wrapping_add(log_calls);
@@ -459,7 +459,7 @@ impl Session {
             stage.result = Some(result);
             for number in self.round(&stage) {
                 self.change(number, |flags| {
-                    (flags | slot::FROZEN) & !(slot::OPEN | slot::WORKING | slot::WAITED)
+                    (flags | bits::FROZEN) & !(bits::OPEN | bits::WORKING | bits::WAITED)
                 });
             }
             waiting = self.wakers.take_all();

@@ -11,7 +11,8 @@
 //! | `view` | what they are answered: plain data |
 //! | `reporter`, `calls` | the fast handle on one item, and its way to a callback that is not a session |
 //! | `waiting` | who waits at a reporter for a cancel |
-//! | `slot`, `index`, `table` | the items' state, and how it is found |
+//! | `slot`, `bits` | the state of an item, and the word that the fast path looks at |
+//! | `index`, `table` | how an item's slot is found |
 //! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
 //! | `dialogs`, `connections` | what several sessions can share |
 //! | `contained` | user code that panics |
@@ -19,6 +20,7 @@
 //! | `sync` | every lock and atomic, and the lock order |
 //! | `model` | the model checks, under `cfg(loom)` only |
 
+mod bits;
 mod board;
 mod builder;
 mod callback;
@@ -188,8 +190,8 @@ impl Session {
 
     fn from_parts(parts: Parts) -> Arc<Self> {
         let bits = match parts.phase {
-            Phase::Open => slot::MEMBER | slot::OPEN | slot::JOINED,
-            _ => slot::MEMBER,
+            Phase::Open => bits::MEMBER | bits::OPEN | bits::JOINED,
+            _ => bits::MEMBER,
         };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),

@@ -4,7 +4,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
-use super::{Phase, Session, slot};
+use super::{Phase, Session, bits};
 use crate::{HResult, HandlerId, ItemId};
 
 impl Session {
@@ -113,7 +113,7 @@ impl Session {
             let unfinished = |number: &u32| {
                 self.table.by_number(*number).is_some_and(|slot| {
                     let flags = slot.flags();
-                    slot::is_selected(flags) && flags & slot::FINISHED == 0
+                    bits::is_selected(flags) && flags & bits::FINISHED == 0
                 })
             };
             let all = 0..self.table.len();

@@ -24,7 +24,7 @@ use crate::{
 /// Each report answers the [`Verdict`]: go on, stop this item, or stop everything. The methods that end the item take
 /// the reporter with them.
 ///
-/// On a [`Session`](crate::Session) it goes straight to the item's place. On any other [`SyncCallback`], such as a
+/// On a [`Session`] it goes straight to the item's place. On any other [`SyncCallback`], such as a
 /// wrapper that records calls, it calls [`progress`](SyncCallback::progress), so that the wrapper sees each report.
 ///
 /// - Use one reporter for each item: several work, but through a wrapper each counts its own total for

@@ -193,7 +193,7 @@ impl Table {
 mod tests {
     use super::*;
     use crate::ItemName;
-    use crate::session::slot::MEMBER;
+    use crate::session::bits::MEMBER;
 
     fn item(n: u128) -> SyncItem {
         SyncItem::new(ItemId::from_u128(n), ItemName::shortened("item"))

@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use super::Phase;
-use super::slot::{self, Look};
+use super::bits;
+use super::slot::Look;
 use crate::{
     ErrorFlags, ErrorId, HandlerId, ItemId, ItemName, ItemStatus, LogLevel, SyncItem, Verdict,
 };
@@ -63,12 +64,12 @@ impl ItemView {
         Self {
             id: item.id,
             name: item.name.clone(),
-            status: slot::status(look.flags),
+            status: bits::status(look.flags),
             value: look.value,
             max: look.max,
             text: look.text,
-            verdict: slot::verdict(look.flags),
-            selected: slot::is_selected(look.flags),
+            verdict: bits::verdict(look.flags),
+            selected: bits::is_selected(look.flags),
         }
     }
 

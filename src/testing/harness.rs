@@ -76,8 +76,9 @@ impl From<&str> for About {
 /// A host for tests: it drives one handler through its whole life, does to it what it is told to do, and answers with
 /// the [`Trace`].
 ///
-/// The handler is called as [`run_handler`](crate::run_handler) calls it, on a thread of its own. Where it is silent for longer than the
-/// [deadline](Self::deadline), the host gives up, takes the callback away, and leaves behind a thread that does not return.
+/// The handler is called as [`run_handler`](crate::run_handler) calls it, on a thread of its own. Where it is silent for longer
+/// than the [deadline](Self::deadline), the host gives up, takes the callback away, and leaves behind a thread that does not
+/// return.
 ///
 /// Reports are counted from 1, over the whole run: calls of `progress`, and of `can_continue` with an item, which is the
 /// same without a mask. What is done at a report is done before the report is answered, so that report itself answers the
