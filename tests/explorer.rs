@@ -19,11 +19,11 @@ use syncmgr::testing::{
 };
 use syncmgr::{
     CallbackError, Dialog, HResult, HandlerFlags, ItemId, ItemStatus, LogLevel, LogRecord,
-    SyncEvent, SyncFlags, SyncHandler, Verdict,
+    SyncHandler, Verdict,
 };
 
 use handler::Script;
-use rules::{broken, copy, finish, obedient};
+use rules::{bothering, broken, copy, finish, obedient};
 use support::{id, ids, status, value};
 
 /// The steps of an item of `parts` parts: so many reports and two.
@@ -457,10 +457,6 @@ fn demanding(sound: bool) -> Arc<dyn SyncHandler> {
             Ok(())
         });
     script.build()
-}
-
-fn bothering() -> SyncFlags {
-    SyncFlags::new(SyncEvent::Manual) | SyncFlags::MAY_BOTHER_USER
 }
 
 #[test]

@@ -24,7 +24,9 @@ use syncmgr::{
 };
 
 use handler::{Script, Scripted, Seen};
-use rules::{broken, clean, copy, copy_all, finish, named, obedient, only, places, reports};
+use rules::{
+    bothering, broken, clean, copy, copy_all, finish, named, obedient, only, places, reports,
+};
 use support::{LIMIT, id, ids, item, status, value, within};
 
 /// The deadline of the tests that reach it.
@@ -429,10 +431,6 @@ fn a_handler_that_holds_its_lock_is_let_go() {
 }
 
 // Dialogs, connections, the log -----------------------------------------------------------------------------------
-
-fn bothering() -> SyncFlags {
-    SyncFlags::new(SyncEvent::Manual) | SyncFlags::MAY_BOTHER_USER
-}
 
 type Setting = fn(Harness) -> Harness;
 

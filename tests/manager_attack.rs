@@ -2,6 +2,8 @@
 
 #![cfg(feature = "testing")]
 
+#[path = "support/gate.rs"]
+mod gate;
 #[path = "support/hooked.rs"]
 mod hooked;
 #[path = "support/manager.rs"]
@@ -13,23 +15,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
+use gate::prepared;
 use hooked::{Gate, Hooked, closing, connects, held, register_hooked};
 use manager::{Records, handler_id, script};
 use support::{id, item, until, within};
-use syncmgr::testing::{Action, Step, Trace};
+use syncmgr::testing::Step;
 use syncmgr::{
     HResult, InvokeFlags, ItemId, ItemStatus, Registration, SyncEvent, SyncHandler, SyncManager,
 };
-
-/// The items that the handler was to prepare.
-fn prepared(trace: &Trace) -> Vec<ItemId> {
-    let calls = trace.calls().iter();
-    let rounds = calls.filter_map(|call| match &call.action {
-        Action::PrepareForSync { items } => Some(items.clone()),
-        _ => None,
-    });
-    rounds.flatten().collect()
-}
 
 #[test]
 fn what_is_asked_for_while_the_handler_is_let_go_is_done_afterwards() {

@@ -15,8 +15,8 @@ use std::thread;
 use std::time::Duration;
 
 use gate::{
-    Gate, fails, finish, gated, goes_well, is_cancelled, named, of, shows_errors, status_of,
-    wait_for,
+    Gate, fails, finish, gated, goes_well, is_cancelled, may_connect, named, of, shows_errors,
+    status_of, wait_for,
 };
 use manager::{Records, handler_id, script};
 use support::{id, join, until};
@@ -54,13 +54,6 @@ impl Lines {
     }
 }
 
-/// A script that may connect.
-fn connects(n: u128) -> Script {
-    Script::new()
-        .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
-        .sync_item(named(n))
-}
-
 #[test]
 fn unregistered_while_connections_are_open() {
     let lines = Lines::default();
@@ -70,7 +63,7 @@ fn unregistered_while_connections_are_open() {
     let steps = [Step::connect(Some("office"))]
         .into_iter()
         .chain(gated(id(1), &gate));
-    records.register(&manager, 1, connects(1).synchronize(steps));
+    records.register(&manager, 1, may_connect(1).synchronize(steps));
     let busy = Script::new()
         .sync_item(named(2))
         .synchronize(gated(id(2), &other));
@@ -101,7 +94,7 @@ fn hung_while_a_connection_is_open() {
     let records = Records::default();
     let hang = Gate::new();
     let steps = [Step::connect(None), hang.step()];
-    records.register(&manager, 1, connects(1).prepare(steps));
+    records.register(&manager, 1, may_connect(1).prepare(steps));
     records.register(&manager, 2, script(2));
     let run = manager.update_all();
     let report = finish(&run);
@@ -166,7 +159,7 @@ fn a_connection_is_opened_by_its_name() {
     );
     let records = Records::default();
     let steps = [Some("office"), None, Some(""), Some("office")].map(Step::connect);
-    records.register(&manager, 1, connects(1).prepare(steps));
+    records.register(&manager, 1, may_connect(1).prepare(steps));
     goes_well(&manager.update_all());
     let asked = [Some("office"), None, Some(""), Some("office")];
     let asked = asked.map(|name| name.map(str::to_owned));
@@ -182,7 +175,7 @@ fn the_connections_of_one_run_do_not_wait_for_another_run() {
     let gates = [Gate::new(), Gate::new()];
     for (n, gate) in (1..).zip(&gates) {
         let steps = [Step::connect(None)].into_iter().chain(gated(id(n), gate));
-        records.register(&manager, n, connects(n).synchronize(steps));
+        records.register(&manager, n, may_connect(n).synchronize(steps));
     }
     let runs = [1, 2].map(|n| manager.sync_items(handler_id(n), [id(n)]).unwrap());
     gates.iter().for_each(Gate::reached);
@@ -210,7 +203,7 @@ fn a_connection_that_panics_when_it_is_closed_harms_nobody() {
         |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> { Ok(Box::new(Breaks)) },
     );
     let records = Records::default();
-    records.register(&manager, 1, connects(1).prepare([Step::connect(None)]));
+    records.register(&manager, 1, may_connect(1).prepare([Step::connect(None)]));
     for _ in 0..3 {
         wait_for(&manager.update_all());
     }
@@ -234,7 +227,7 @@ fn a_connection_stays_open_over_the_retries() {
             assert_eq!(callback.establish_connection(None), Ok(()));
         }
     });
-    let script = connects(1)
+    let script = may_connect(1)
         .prepare([connect])
         .synchronize(steps)
         .show_error([again], Ok(()));

@@ -14,15 +14,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gate::{
-    Gate, finish, gated, goes_well, initialized, is_cancelled, named, of, rounds, status_of,
-    succeed_in, wait_for,
+    Gate, finish, gated, goes_well, initialized, is_cancelled, may_connect, named, of, rounds,
+    status_of, succeed_in, wait_for,
 };
 use manager::{Records, handler_id, script, succeed};
 use support::{LIMIT, id, join, receive, until};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
-    CallbackError, Dialog, HResult, HandlerFlags, InvokeFlags, ItemStatus, LogFilter, ManagerError,
-    Phase, RegisterFlags, Registration, Run, SyncCallback, SyncEvent, SyncManager, Verdict,
+    CallbackError, Dialog, HResult, InvokeFlags, ItemStatus, LogFilter, ManagerError, Phase,
+    RegisterFlags, Registration, Run, SyncCallback, SyncEvent, SyncManager, Verdict,
 };
 
 /// Waits until everything is cancelled.
@@ -45,13 +45,6 @@ fn shows_a_dialog(n: u128, gate: &Gate) -> Script {
         }),
         Step::report(id(n)).value(1),
     ])
-}
-
-/// A script that may connect.
-fn connects(n: u128) -> Script {
-    Script::new()
-        .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
-        .sync_item(named(n))
 }
 
 #[test]
@@ -358,7 +351,7 @@ fn the_manager_is_called_from_every_place_that_it_calls() {
     let error = syncmgr::ErrorId::from_u128(7);
     let record = syncmgr::LogRecord::new(syncmgr::LogLevel::Error, "e").jump_text(error);
     let steps = [Step::run(handler), Step::log(&record)];
-    let script = connects(1)
+    let script = may_connect(1)
         .prepare([Step::connect(None)])
         .synchronize(steps.into_iter().chain(succeed(id(1))))
         .show_error([Step::complete_show_error(HResult::S_OK, [])], Ok(()));

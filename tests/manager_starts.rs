@@ -2,38 +2,20 @@
 
 #![cfg(feature = "testing")]
 
+#[path = "support/gate.rs"]
+mod gate;
 #[path = "support/manager.rs"]
 mod manager;
 mod support;
 
+use gate::{initialized, prepared};
 use manager::{Records, handler_id, script, succeed};
 use support::{id, within};
-use syncmgr::testing::{Action, Script, Trace};
+use syncmgr::testing::Script;
 use syncmgr::{
     Choices, HandlerId, InvokeFlags, ItemFlags, ItemId, ItemName, ManagerError, RegisterFlags,
     Registration, SyncEvent, SyncFlags, SyncItem, SyncManager,
 };
-
-/// What the handler was initialized with.
-fn initialized(trace: &Trace) -> (SyncFlags, Option<Vec<u8>>) {
-    let mut calls = trace.calls().iter();
-    calls
-        .find_map(|call| match &call.action {
-            Action::Initialize { flags, cookie } => Some((*flags, cookie.clone())),
-            _ => None,
-        })
-        .expect("it was initialized")
-}
-
-/// The items that it was to prepare.
-fn prepared(trace: &Trace) -> Vec<ItemId> {
-    let calls = trace.calls().iter();
-    let rounds = calls.filter_map(|call| match &call.action {
-        Action::PrepareForSync { items } => Some(items.clone()),
-        _ => None,
-    });
-    rounds.flatten().collect()
-}
 
 #[test]
 fn a_signal_starts_those_that_are_registered_for_it() {

@@ -3,6 +3,8 @@
 #![cfg(feature = "testing")]
 
 mod support;
+#[path = "support/works.rs"]
+mod works;
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -16,17 +18,7 @@ use syncmgr::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemStatus, LogLevel, ProgressUpdate,
     SyncItem, Uuid,
 };
-
-/// A handler of items 1 to `n` whose work is this function.
-fn handler<W>(n: u128, work: W) -> Handler
-where
-    W: Fn(&Work) -> Result<(), Error> + Send + Sync + 'static,
-{
-    Handler::new(
-        "test".parse().unwrap(),
-        per_item::from_items(items(n), work),
-    )
-}
+use works::handler;
 
 fn run(handler: Handler) -> Trace {
     Harness::new(handler.build()).run()

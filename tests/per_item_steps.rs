@@ -3,29 +3,21 @@
 #![cfg(feature = "testing")]
 
 mod support;
+#[path = "support/works.rs"]
+mod works;
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use support::{id, item, items, receive};
-use syncmgr::per_item::{self, Error, Handler, Interrupted, PerItem, Work};
+use syncmgr::per_item::{Error, Handler, Interrupted, PerItem, Work};
 use syncmgr::testing::{Action, Harness, Trace, explore_cancellations, explore_faults};
 use syncmgr::{
     CallbackError, HResult, ItemList, ItemStatus, LogLevel, ProgressUpdate, RunOptions, Session,
     SyncEvent, SyncFlags, SyncHandler, run_handler,
 };
-
-/// A handler of items 1 to `n` whose work is this function.
-fn handler<W>(n: u128, work: W) -> Handler
-where
-    W: Fn(&Work) -> Result<(), Error> + Send + Sync + 'static,
-{
-    Handler::new(
-        "test".parse().unwrap(),
-        per_item::from_items(items(n), work),
-    )
-}
+use works::handler;
 
 /// What is done for an item.
 type Kind = fn(&Work) -> Result<(), Error>;

@@ -14,17 +14,12 @@ use syncmgr::testing::{Answer, Harness, Recorder, Rule, Script as Steps, Severit
 use syncmgr::{
     Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo, HandlerName,
     ItemFlags, ItemId, ItemList, ItemName, ItemStatus, LogLevel, LogRecord, LogSelector, Prepared,
-    Session, SyncCallback, SyncEvent, SyncFlags, SyncItem, Uuid,
+    Session, SyncCallback, SyncItem, Uuid,
 };
 
 use handler::Script;
-use rules::{broken, clean, copy_all, finish, named, obedient, only, tells};
+use rules::{bothering, broken, clean, copy_all, finish, named, obedient, only, tells};
 use support::{id, item, items, status};
-
-/// A manual run in which the user may be bothered.
-fn bothering() -> SyncFlags {
-    SyncFlags::new(SyncEvent::Manual) | SyncFlags::MAY_BOTHER_USER
-}
 
 /// An obedient handler that does this on the host's thread before it copies.
 fn before_work(work: impl Fn(&dyn SyncCallback) + Send + Sync + 'static) -> Script {

@@ -15,11 +15,11 @@ use syncmgr::{
     CallbackError, Dialog, ErrorFlags, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags,
     HandlerInfo, HandlerName, ItemFlags, ItemList, ItemName, ItemReporter, ItemStatus, LogLevel,
     LogRecord, LogSelector, Participation, Prepared, ProgressUpdate, PropertiesOutcome,
-    SyncCallback, SyncEvent, SyncFlags, SyncItem, Uuid, Verdict,
+    SyncCallback, SyncFlags, SyncItem, Uuid, Verdict,
 };
 
 use handler::{Script, Seen};
-use rules::{Skipped, clean, copy, copy_all, copy_parts, finish, obedient, reports};
+use rules::{Skipped, bothering, clean, copy, copy_all, copy_parts, finish, obedient, reports};
 use support::{LIMIT, id, ids, item, status, text, until, value};
 
 /// A handler whose whole synchronization is this, on the host's thread, with its completion made for it.
@@ -36,10 +36,6 @@ fn working(
 
 fn run(script: Script) {
     clean(&Harness::new(script.build()).run());
-}
-
-fn bothering() -> SyncFlags {
-    SyncFlags::new(SyncEvent::Manual) | SyncFlags::MAY_BOTHER_USER
 }
 
 #[test]

@@ -6,11 +6,7 @@ use std::sync::Arc;
 
 use syncmgr::{ItemReporter, ItemStatus, ProgressUpdate, Session, Verdict};
 
-use support::{id, status, synchronizing};
-
-fn reporter(session: &Arc<Session>, n: u128) -> ItemReporter {
-    session.reporter(id(n)).expect("the item is known")
-}
+use support::{reporter, status, synchronizing};
 
 /// Items in work, none of which has given a sign of life since it was asked last.
 fn in_work(n: u128) -> (Arc<Session>, Vec<ItemReporter>) {

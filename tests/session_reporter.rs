@@ -11,7 +11,7 @@ use syncmgr::{
     ProgressUpdate, Session, SyncCallback, Verdict,
 };
 
-use support::{Stage, driven, id, join, open, start_round, synchronizing, value, view};
+use support::{Stage, driven, id, join, open, reporter, start_round, synchronizing, value, view};
 
 #[derive(Debug)]
 struct DiskFull;
@@ -23,13 +23,6 @@ impl fmt::Display for DiskFull {
 }
 
 impl std::error::Error for DiskFull {}
-
-#[track_caller]
-fn reporter(session: &Arc<Session>, n: u128) -> ItemReporter {
-    session
-        .reporter(id(n))
-        .unwrap_or_else(|error| panic!("no reporter of item {n}: {error}"))
-}
 
 #[test]
 fn set_stores_the_value() {

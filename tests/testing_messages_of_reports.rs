@@ -10,10 +10,6 @@ mod lines;
 use lines::*;
 use syncmgr::testing::Rule;
 
-fn skip(item: &str, status: &str) -> String {
-    format!(r#"{{"call":"set_item_status","item":"{item}","status":"{status}"}}"#)
-}
-
 #[test]
 fn h01_names_the_first_report() {
     Lines::synchronizing(&[ONE])

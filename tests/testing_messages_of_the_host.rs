@@ -12,10 +12,6 @@ use syncmgr::testing::Rule;
 
 const GRANTED: &str = r#"{"dialog":"granted"}"#;
 
-fn skip(item: &str, status: &str) -> String {
-    format!(r#"{{"call":"set_item_status","item":"{item}","status":"{status}"}}"#)
-}
-
 /// A round in which item one is done: nine calls.
 fn done() -> Lines {
     Lines::synchronizing(&[ONE])

@@ -12,7 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use forward::{Counts, Forward};
-use support::{Wakes, id, ids, item, join, open, receive, status, synchronizing, until, within};
+use support::{
+    Wakes, id, ids, item, join, open, receive, reporter, status, synchronizing, until, within,
+};
 use syncmgr::{
     CallbackError, CancelGuard, Dialog, ErrorOutcome, HResult, ItemId, ItemReporter, ItemStatus,
     LogLevel, LogRecord, LogSelector, ProgressUpdate, PropertiesOutcome, Session, SyncCallback,
@@ -20,10 +22,6 @@ use syncmgr::{
 };
 
 const FOR_EVER: Duration = Duration::MAX;
-
-fn reporter(session: &Arc<Session>, n: u128) -> ItemReporter {
-    session.reporter(id(n)).expect("the item is known")
-}
 
 /// Counts its calls, and knows when it is dropped.
 struct Counted {

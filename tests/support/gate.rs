@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use syncmgr::testing::{Action, Answer, Script, Step, Trace};
 use syncmgr::{
-    ErrorId, HandlerReport, ItemId, ItemName, ItemStatus, LogLevel, LogRecord, Run, RunReport,
-    SyncCallback, SyncFlags, SyncItem, SyncManager, Verdict,
+    ErrorId, HandlerFlags, HandlerReport, ItemId, ItemName, ItemStatus, LogLevel, LogRecord, Run,
+    RunReport, SyncCallback, SyncFlags, SyncItem, SyncManager, Verdict,
 };
 
 use super::manager::{handler_id, succeed};
@@ -146,6 +146,11 @@ pub fn rounds(trace: &Trace) -> Vec<Vec<ItemId>> {
         .collect()
 }
 
+/// The items that the handler was to prepare, in all rounds.
+pub fn prepared(trace: &Trace) -> Vec<ItemId> {
+    rounds(trace).concat()
+}
+
 /// The names of the calls, in the order in which they began.
 pub fn names(trace: &Trace) -> Vec<&'static str> {
     trace
@@ -179,6 +184,13 @@ pub fn initialized(trace: &Trace) -> (SyncFlags, Option<Vec<u8>>) {
 /// Test item number `n`, as a handler lists it.
 pub fn named(n: u128) -> SyncItem {
     SyncItem::new(id(n), ItemName::shortened(&format!("item {n}")))
+}
+
+/// A script that may connect.
+pub fn may_connect(n: u128) -> Script {
+    Script::new()
+        .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
+        .sync_item(named(n))
 }
 
 /// The steps of an item whose work waits at a gate.

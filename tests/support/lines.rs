@@ -70,6 +70,10 @@ pub fn with(call: &str, argument: &str, value: &str) -> String {
     format!(r#"{{"call":"{call}","{argument}":"{value}"}}"#)
 }
 
+pub fn skip(item: &str, status: &str) -> String {
+    format!(r#"{{"call":"set_item_status","item":"{item}","status":"{status}"}}"#)
+}
+
 pub fn modeless(enable: bool) -> String {
     format!(r#"{{"call":"enable_modeless","enable":{enable}}}"#)
 }

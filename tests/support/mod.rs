@@ -10,8 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use syncmgr::{
-    HResult, ItemId, ItemName, ItemStatus, ItemView, Phase, ProgressUpdate, Session, SyncCallback,
-    SyncItem,
+    HResult, ItemId, ItemName, ItemReporter, ItemStatus, ItemView, Phase, ProgressUpdate, Session,
+    SyncCallback, SyncItem,
 };
 
 /// No test waits longer than this for anything; one that does has failed.
@@ -85,6 +85,14 @@ pub fn start_round(session: &Session, items: &[ItemId]) {
         "prepare completes"
     );
     assert_eq!(session.begin_synchronize(), Ok(()), "begin_synchronize");
+}
+
+/// A reporter of test item `n`, which must exist.
+#[track_caller]
+pub fn reporter(session: &Arc<Session>, n: u128) -> ItemReporter {
+    session
+        .reporter(id(n))
+        .unwrap_or_else(|error| panic!("no reporter of item {n}: {error}"))
 }
 
 /// The view of test item `n`, which must exist.

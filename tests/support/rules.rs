@@ -7,11 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use syncmgr::testing::{Call, Rule, Trace, Violation};
 use syncmgr::{
-    CallbackError, HResult, HandlerError, ItemId, ItemStatus, Prepared, SyncCallback, Verdict,
+    CallbackError, HResult, HandlerError, ItemId, ItemStatus, Prepared, SyncCallback, SyncEvent,
+    SyncFlags, Verdict,
 };
 
 use super::handler::{Script, Scripted};
 use crate::support::{status, value};
+
+/// The flags of a manual run in which the user may be bothered.
+pub fn bothering() -> SyncFlags {
+    SyncFlags::new(SyncEvent::Manual) | SyncFlags::MAY_BOTHER_USER
+}
 
 /// A handler of items 1 to `n` that obeys: one part after the other on the host's thread, with a look at each answer.
 pub fn obedient(n: u128) -> Script {
