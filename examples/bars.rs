@@ -1,5 +1,5 @@
-//! What [`syncmgr::render`] shows: a small job on four items at a time, of a few seconds, with one item that fails, one that the user
-//! cancels, and one of which nobody knows how much it is.
+//! What [`syncmgr::render`] shows: a small job on four items at a time, of a few seconds, with one item that fails, one that
+//! the user cancels, and one of which nobody knows how much it is.
 //!
 //! ```text
 //! cargo run --example bars --features indicatif

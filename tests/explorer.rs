@@ -9,7 +9,7 @@ mod support;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -508,7 +508,6 @@ fn harness_explore_makes_cancels_and_faults_with_its_settings() {
     assert_eq!(broken(&trace), [Rule::DialogTurns]);
 }
 
-// Kit: the line lacks the flags, and as it stands breaks H12 too.
 #[test]
 fn a_line_of_harness_explore_keeps_its_settings() {
     let exploration = Harness::explore(
@@ -602,7 +601,25 @@ fn a_world_that_panics_each_time_does_not_end_the_exploration() {
     );
 }
 
-// Kit: it claims a line, which does not look at the world, and passes.
+#[test]
+fn what_the_panic_of_a_world_carried_may_panic_when_it_is_dropped() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in the drop of what the panic carried");
+        }
+    }
+    let exploration = Harness::explore(
+        || (Harness::new(good(1, 1).handler()), ()),
+        |_, ()| panic_any(Bomb),
+    );
+    assert_eq!(
+        exploration.failed(),
+        exploration.points() + 1,
+        "{exploration}"
+    );
+}
+
 #[test]
 fn a_line_that_is_claimed_makes_a_failure_of_the_world_again() {
     let exploration = Harness::explore(

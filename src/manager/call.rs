@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Fault;
 use super::watch::Watch;
-use crate::session::{Session, discard, panic_text};
+use crate::session::{Session, panicked};
 use crate::{HResult, HandlerError, LogLevel, LogRecord, SyncCallback, SyncHandler};
 
 /// How a run ended.
@@ -59,9 +59,8 @@ pub(super) fn call<R>(
     let result = result.map_err(|payload| {
         let fault = Fault::Panicked {
             call: name,
-            message: panic_text(&*payload),
+            message: panicked(payload),
         };
-        discard(payload);
         let text = fault.to_string();
         log(session, LogLevel::Error, &text);
         faults.push(fault);

@@ -6,6 +6,34 @@ use super::{Registration, SyncManager};
 use crate::{HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
 
 /// What a user is shown of a handler, to choose from: see [`SyncManager::listing`](crate::SyncManager::listing).
+///
+/// ```
+/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::{HandlerId, ItemId, Registration, SyncItem, SyncManager};
+///
+/// const MAIL: HandlerId = HandlerId::from_u128(1);
+/// let names = ["Inbox", "Sent"];
+/// let mail = move || {
+///     let item = |(n, name): (u128, &str)| SyncItem::new(ItemId::from_u128(n), name.parse().expect("a short name"));
+///     let items: Vec<SyncItem> = (1..).zip(names).map(item).collect();
+///     Handler::new("Mail".parse().expect("a short name"), from_items(items, |_| Ok(()))).build()
+/// };
+///
+/// let manager = SyncManager::new();
+/// manager.register(MAIL, Registration::new(), mail)?;
+/// assert!(manager.enumerate_all().wait().is_success()); // asks for the items, and synchronizes none
+/// manager.choose(MAIL, ItemId::from_u128(2), false); // the user takes the check mark off
+///
+/// for listing in manager.listing() {
+///     println!("{}", listing.info.name);
+///     for item in &listing.items {
+///         println!("[{}] {}", if item.checked { 'x' } else { ' ' }, item.name);
+///     }
+/// }
+/// # let checked: Vec<bool> = manager.listing()[0].items.iter().map(|item| item.checked).collect();
+/// # assert_eq!(checked, [true, false]);
+/// # Ok::<(), syncmgr::ManagerError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

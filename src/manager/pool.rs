@@ -11,7 +11,6 @@
 //!    waker.
 //! 5. A worker is counted from its start until it finds nothing ready, is given up, or goes to close connections: once.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use super::hub::{CANCELLED, Hub};
 use super::order::Order;
 use super::part::Part;
 use super::{Fault, HandlerReport, RunOptions, run_handler};
-use crate::session::{contained, discard, panic_text};
+use crate::session::{contained, panicked};
 use crate::{HResult, InvokeFlags, ItemId, ItemList, LogLevel, SyncEvent, SyncFlags, SyncHandler};
 
 /// Starts workers for what is ready, and the supervisor.
@@ -144,13 +143,6 @@ fn log_early(hub: &Hub, part: &Part, report: &HandlerReport) {
     if let (None, Some(error)) = (&report.session, &report.error) {
         hub.log(Some(part.id), LogLevel::Error, error);
     }
-}
-
-/// What a panic said.
-fn panicked(payload: Box<dyn Any + Send>) -> String {
-    let text = panic_text(&*payload);
-    discard(payload);
-    text
 }
 
 fn drive_with(part: &Part, handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {

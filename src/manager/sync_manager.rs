@@ -57,7 +57,7 @@ use crate::{HandlerId, ItemId, ItemList};
 /// let registration = Registration::new().description("Mail").flags(RegisterFlags::CONNECT);
 /// manager.register(MAIL, registration, mail)?; // a fresh one is made for each run
 ///
-/// let run = manager.signal(crate::SyncEvent::Connect); // returns at once
+/// let run = manager.signal(SyncEvent::Connect); // returns at once
 /// assert!(run.wait().is_success());
 /// # Ok::<(), syncmgr::ManagerError>(())
 /// ```
@@ -148,8 +148,8 @@ impl SyncManager {
 
     /// Lets the user choose the items of a run: called with the handler's list, and with the items that take part by what was
     /// chosen before, on the thread of the handler; it answers the items to synchronize. It is not asked where a program
-    /// wants the run at once ([`START_SYNC`](crate::InvokeFlags::START_SYNC)), and for items that were named. One that panics fails the
-    /// run of that handler; one that does not return holds it up, whatever the [`deadline`](Self::deadline).
+    /// wants the run at once ([`START_SYNC`](crate::InvokeFlags::START_SYNC)), and for items that were named. One that panics
+    /// fails the run of that handler; one that does not return holds it up, whatever the [`deadline`](Self::deadline).
     ///
     /// ```
     /// use syncmgr::{ItemFlags, SyncManager};

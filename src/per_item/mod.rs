@@ -39,7 +39,8 @@
 //!   needs to look at a verdict. An item whose work was told of a cancel ends `Stopped`, whatever the work answers then, an `Ok`
 //!   too: it may have left a loop early.
 //! - An `Ok` ends the item `Succeeded`, or as [`Work::end_as`] says; an error ends it `Failed`, and is logged with its sources;
-//!   so is a panic, with its text. The other items go on.
+//!   so is a panic, with its text. The other items go on. Where an item has many parts, of which one may fail and the others go on,
+//!   the work gives each result to [`Work::part`].
 //! - A failed item is done again where the host shows its error ([`show_error`](crate::SyncHandler::show_error)). Its entry is
 //!   deleted from the log when it then succeeds, or fails again, which logs a new one; it stays where the item ends otherwise.
 //! - Where it is told how to [measure](Handler::measure) an item, it does so in the prepare, for all of them.

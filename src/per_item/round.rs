@@ -12,7 +12,7 @@ use super::handler::Adapter;
 use super::interrupted::Interrupted;
 use super::queue::{Queue, Waiting};
 use super::work::Work;
-use crate::session::{contained, discard, error_chain, panic_text};
+use crate::session::{contained, error_chain, panicked};
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
     LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid, Verdict,
@@ -271,9 +271,7 @@ impl Broken {
     }
 
     pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Self {
-        let text = panic_text(&*payload);
-        discard(payload);
-        Self::Panic(text)
+        Self::Panic(panicked(payload))
     }
 }
 

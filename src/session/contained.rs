@@ -9,13 +9,20 @@ pub(crate) fn contained<R>(code: impl FnOnce() -> R) -> Option<R> {
 }
 
 /// Drops what a panic carried. It may be anything, and so may its drop.
-pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+fn discard(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(second); // or there would be a third one, and so on
     }
 }
 
-/// What a panic said.
+/// What a panic said. The rest of what it carried is dropped.
+pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> String {
+    let text = panic_text(&*payload);
+    discard(payload);
+    text
+}
+
+/// What a panic said that goes on.
 pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     match payload.downcast_ref::<&str>() {
         Some(text) => (*text).to_owned(),

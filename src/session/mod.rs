@@ -60,7 +60,9 @@ use wakers::Wakers;
 
 pub use builder::{BuildError, SessionBuilder};
 pub use connections::{Connections, Connector};
-pub(crate) use contained::{contained, discard, panic_text};
+#[cfg(feature = "testing")]
+pub(crate) use contained::panic_text;
+pub(crate) use contained::{contained, panicked};
 pub use dialogs::DialogArbiter;
 pub use host::{Completion, RefusedCompletion};
 pub use mailbox::HostEvent;

@@ -13,7 +13,7 @@ use super::trace::Trace;
 use super::violation::Incident;
 use super::words::counted;
 use crate::SyncHandler;
-use crate::session::panic_text;
+use crate::session::panicked;
 
 /// How many failing traces are kept.
 const KEPT: usize = 32;
@@ -137,7 +137,7 @@ fn explore<T>(
         };
         let mut trace = harness.run();
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| after(&trace, world))) {
-            let text = panic_text(&*payload);
+            let text = panicked(payload);
             trace.add_incident(Incident::After { text });
         }
         trace

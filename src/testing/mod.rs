@@ -45,6 +45,18 @@
 //!   Look at the world too: [`Harness::explore`] has a place for it.
 //! - What a trace lacks is said, not guessed: [`Trace::undecided`].
 
+// | file | what lives there |
+// |---|---|
+// | `harness`, `drive`, `plan` | what a test asks for, how the handler is driven, what is done to it at which call |
+// | `explore`, `point` | the explorer, and the points that it visits |
+// | `recorder`, `record` | who writes the calls down, and the wrappers that tell him |
+// | `call`, `answer`, `data` | a call as it is written down |
+// | `trace`, `check`, `rule`, `violation` | what passed, who judges it, by what, and what was found |
+// | `show`, `words`, `names` | a trace for people |
+// | `json` | a trace as JSON lines (feature `serde`) |
+// | `script`, `step`, `scripted` | a handler made of steps |
+// | `scripted_host` | a host made of answers |
+
 mod answer;
 mod call;
 mod check;

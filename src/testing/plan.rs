@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::call::{Action, Call};
 use super::names::Names;
 use super::recorder::{Begun, Intercept, Recorder, State, Watch};
-use crate::session::panic_text;
+use crate::session::panicked;
 use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
 
 /// How long a worker is held at a report until the host comes to tell the handler of a skip.
@@ -245,11 +245,10 @@ impl Plan {
 
     /// Asks the test's own predicate. It is called inside a call of the handler, which is not to be hit by its panic.
     fn holds(&self, predicate: &Predicate, call: &Call) -> bool {
-        let mut predicate = predicate.lock();
-        match catch_unwind(AssertUnwindSafe(|| predicate(call))) {
+        match catch_unwind(AssertUnwindSafe(|| (*predicate.lock())(call))) {
             Ok(holds) => holds,
             Err(payload) => {
-                let text = panic_text(&*payload);
+                let text = panicked(payload);
                 self.progress.lock().panic.get_or_insert(text);
                 false
             }

@@ -1,3 +1,5 @@
+//! The handler under the kit, and what becomes of its files.
+
 use std::fs;
 use std::sync::Arc;
 
