@@ -143,21 +143,3 @@ fn plain_data_has_its_fields() {
     assert_eq!(item.flags, ItemFlags::empty());
     let _: Uuid = item.id.into();
 }
-
-/// What crosses threads can.
-#[test]
-fn everything_crosses_threads() {
-    fn send<T: Send + 'static>() {}
-    fn sync<T: Send + Sync + 'static>() {}
-    send::<RunOptions>();
-    sync::<Session>();
-    sync::<ItemReporter>();
-    sync::<Changes>();
-    sync::<SessionSnapshot>();
-    sync::<HandlerReport>();
-    sync::<HostEvent>();
-    sync::<BuildError>();
-    sync::<CallbackError>();
-    sync::<syncmgr::HandlerError>();
-    sync::<syncmgr::Fault>();
-}

@@ -76,6 +76,11 @@ fn codes_have_the_numbers_and_names_of_the_header() {
             format!("{code:?}"),
             format!("HResult({name} (0x{number:08X}))")
         );
+        assert_eq!(
+            format!("{code:x} {code:X}"),
+            format!("{number:x} {number:X}")
+        );
+        assert_eq!(format!("{code:#010x}"), format!("{number:#010x}"));
         assert_eq!(code.is_failure(), number >> 31 == 1);
         assert_eq!(code.is_success(), number >> 31 == 0);
     }

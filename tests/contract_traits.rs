@@ -1,14 +1,13 @@
 //! The two traits: object safe, shared between threads, and honest where nothing is implemented.
 
-use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use syncmgr::{
-    CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo, IdError,
-    ItemId, ItemList, ItemName, ItemStatus, LogRecord, LogSelector, NameError, Participation,
-    Prepared, ProgressUpdate, PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler, SyncItem,
-    UnknownValue, Uuid, Verdict,
+    CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo, ItemId,
+    ItemList, ItemName, ItemStatus, LogRecord, LogSelector, NameError, Participation, Prepared,
+    ProgressUpdate, PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler, SyncItem, Uuid,
+    Verdict,
 };
 
 /// A host with the required methods alone; it keeps the items that it was asked about.
@@ -176,28 +175,6 @@ fn question_marks_make_handler_errors() {
             .set_item_status(ItemId::NIL, ItemStatus::Skipped)
             .is_err()
     );
-}
-
-#[test]
-fn everything_may_cross_threads() {
-    fn shared<T: Send + Sync + ?Sized>() {}
-    fn error<T: std::error::Error + Send + Sync + 'static>() {}
-    shared::<dyn SyncCallback>();
-    shared::<dyn SyncHandler>();
-    shared::<ProgressUpdate<'static>>();
-    shared::<LogRecord<'static>>();
-    shared::<ErrorOutcome<'static>>();
-    shared::<ItemList>();
-    shared::<HandlerInfo>();
-    shared::<SyncFlags>();
-    error::<CallbackError>();
-    error::<HandlerError>();
-    error::<NameError>();
-    error::<IdError>();
-    error::<UnknownValue>();
-    // What a handler hands out as an item's object has only to be sent.
-    fn sent<T: Send + ?Sized>() {}
-    sent::<Box<dyn Any + Send>>();
 }
 
 #[test]

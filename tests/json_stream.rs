@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use syncmgr::json::{JsonError, Line, StreamEnd, StreamError, StreamReader, StreamWriter};
+use syncmgr::json::{Line, StreamEnd, StreamError, StreamReader, StreamWriter};
 use syncmgr::per_item::{Handler, from_items};
 use syncmgr::{
     HResult, HandlerId, ItemStatus, LogLevel, LogRecord, Phase, RunOptions, Session, SyncCallback,
@@ -125,16 +125,6 @@ fn a_line_goes_out_for_each_look_that_sees_something_new() {
         panic!("{lines:?}");
     };
     assert_eq!((end.result, end.success), (HResult::E_FAIL, false));
-}
-
-#[test]
-fn what_crosses_threads_can() {
-    fn sync<T: Send + Sync + 'static>() {}
-    sync::<StreamWriter<Vec<u8>>>();
-    sync::<StreamReader<&[u8]>>();
-    sync::<Line>();
-    sync::<StreamError>();
-    sync::<JsonError>();
 }
 
 #[test]

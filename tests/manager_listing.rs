@@ -335,6 +335,11 @@ fn choices_are_told_in_the_order_of_the_ids_and_can_be_taken_back() {
             (handler_id(2), id(1), false)
         ]
     );
+    assert_eq!(told.iter().copied().collect::<Choices>(), choices);
+    let mut changed = choices.clone();
+    changed.extend([(handler_id(1), id(2), true), (handler_id(3), id(1), false)]);
+    assert_eq!(changed.get(handler_id(1), id(2)), Some(true));
+    assert_eq!(changed.len(), choices.len() + 1);
     choices.forget_handler(handler_id(1));
     choices.forget(handler_id(2), id(9));
     assert_eq!((choices.len(), choices.is_empty()), (1, false));

@@ -32,12 +32,6 @@ fn reporter(session: &Arc<Session>, n: u128) -> ItemReporter {
 }
 
 #[test]
-fn a_reporter_can_go_to_any_thread() {
-    fn shared<T: Send + Sync + 'static>() {}
-    shared::<ItemReporter>();
-}
-
-#[test]
 fn set_stores_the_value() {
     let session = open(1);
     let reporter = reporter(&session, 1);

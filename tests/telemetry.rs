@@ -12,19 +12,11 @@ use std::time::Duration;
 
 use subscriber::Recorder;
 use support::{driven, id, ids, item, open, start_round, status, text, value};
-use syncmgr::telemetry::{Telemetry, Traced};
 use syncmgr::{
     ErrorId, HResult, HandlerId, ItemStatus, LogLevel, LogRecord, Session, SyncCallback,
 };
 use traced::{complete, follow, report, stepped, without_progress};
 use tracing::Level;
-
-#[test]
-fn what_crosses_threads_can() {
-    fn sync<T: Send + Sync + 'static>() {}
-    sync::<Telemetry>();
-    sync::<Traced>();
-}
 
 #[test]
 fn a_session_is_told_as_a_handler_and_its_items() {

@@ -170,6 +170,25 @@ impl fmt::Display for HResult {
     }
 }
 
+/// The digits alone, as a trace or a table of codes has them.
+///
+/// ```
+/// # use syncmgr::HResult;
+/// assert_eq!(format!("{:08x}", HResult::E_FAIL), "80004005");
+/// assert_eq!(format!("{:#010X}", HResult::S_FALSE), "0x00000001");
+/// ```
+impl fmt::LowerHex for HResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::LowerHex::fmt(&self.0, f)
+    }
+}
+
+impl fmt::UpperHex for HResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::UpperHex::fmt(&self.0, f)
+    }
+}
+
 impl fmt::Debug for HResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The decimal of a derive would hide what the code is.

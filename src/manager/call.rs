@@ -1,13 +1,12 @@
 //! A call of the handler: whatever happens in it, the driver goes on.
 
-use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Fault;
 use super::watch::Watch;
-use crate::session::{Session, discard};
+use crate::session::{Session, discard, panic_text};
 use crate::{HResult, HandlerError, LogLevel, LogRecord, SyncCallback, SyncHandler};
 
 /// How a run ended.
@@ -87,16 +86,5 @@ pub(super) fn call<R>(
 pub(super) fn log(session: Option<&Session>, level: LogLevel, text: &str) {
     if let Some(session) = session {
         let _ = session.log_error(&LogRecord::new(level, text));
-    }
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
-    match payload.downcast_ref::<&str>() {
-        Some(text) => (*text).to_owned(),
-        None => match payload.downcast_ref::<String>() {
-            Some(text) => text.clone(),
-            None => "it gave no text".to_owned(),
-        },
     }
 }

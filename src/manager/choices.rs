@@ -1,12 +1,13 @@
 //! What the user chose: which items are synchronized, remembered from run to run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::{HandlerId, ItemFlags, ItemId, ItemList};
+use super::SyncManager;
+use crate::{HandlerId, ItemFlags, ItemId, ItemList, SyncItem};
 
 /// Which items the user wants synchronized, and which not, of every handler.
 ///
-/// An item that no choice was made for takes part as its handler says ([`SyncItem::checked`](crate::SyncItem::checked)).
+/// An item that no choice was made for takes part as its handler says ([`SyncItem::checked`]).
 /// The manager drops a choice where its item is no longer listed, but only after a complete list, and of an item that is
 /// [`TEMPORARY`](ItemFlags::TEMPORARY) when its run is over (rule M07).
 ///
@@ -22,7 +23,7 @@ use crate::{HandlerId, ItemFlags, ItemId, ItemList};
 /// assert_eq!(choices.get(mail, inbox), Some(false));
 /// assert_eq!(choices.get(mail, ItemId::from_u128(3)), None);
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Choices {
     pub(super) handlers: BTreeMap<HandlerId, BTreeMap<ItemId, bool>>,
 }
@@ -91,7 +92,7 @@ impl Choices {
     }
 
     /// Whether an item takes part.
-    pub(super) fn checked(&self, handler: HandlerId, item: &crate::SyncItem) -> bool {
+    pub(super) fn checked(&self, handler: HandlerId, item: &SyncItem) -> bool {
         self.get(handler, item.id).unwrap_or(item.checked)
     }
 
@@ -107,8 +108,7 @@ impl Choices {
     /// Drops what the list has no more, if it is complete (rule M07).
     pub(super) fn listed(&mut self, handler: HandlerId, list: &ItemList) {
         if list.is_complete() && self.handlers.contains_key(&handler) {
-            let listed: std::collections::HashSet<ItemId> =
-                list.items().iter().map(|item| item.id).collect();
+            let listed: HashSet<ItemId> = list.items().iter().map(|item| item.id).collect();
             self.retain(handler, |item| listed.contains(&item));
         }
     }
@@ -118,6 +118,43 @@ impl Choices {
         if !temporary.is_empty() {
             self.retain(handler, |item| !temporary.contains(&item));
         }
+    }
+}
+
+/// Of two choices for an item the later one counts.
+impl Extend<(HandlerId, ItemId, bool)> for Choices {
+    fn extend<T: IntoIterator<Item = (HandlerId, ItemId, bool)>>(&mut self, choices: T) {
+        for (handler, item, checked) in choices {
+            self.set(handler, item, checked);
+        }
+    }
+}
+
+/// As [`Choices::iter`] gives them.
+impl FromIterator<(HandlerId, ItemId, bool)> for Choices {
+    fn from_iter<T: IntoIterator<Item = (HandlerId, ItemId, bool)>>(choices: T) -> Self {
+        let mut collected = Self::new();
+        collected.extend(choices);
+        collected
+    }
+}
+
+/// What the user chose.
+impl SyncManager {
+    /// Chooses whether an item takes part in runs to come.
+    pub fn choose(&self, handler: HandlerId, item: ItemId, checked: bool) {
+        self.hub.state.lock().choices.set(handler, item, checked);
+    }
+
+    /// What was chosen, to be kept for the next start of the program.
+    #[must_use]
+    pub fn choices(&self) -> Choices {
+        self.hub.state.lock().choices.clone()
+    }
+
+    /// Sets all choices, in place of those that are there.
+    pub fn set_choices(&self, choices: Choices) {
+        self.hub.state.lock().choices = choices;
     }
 }
 

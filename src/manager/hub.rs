@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::{Condvar, Mutex};
 
 use super::listing::Known;
-use super::part::{Make, Order, Part};
+use super::order::Order;
+use super::part::{Make, Part};
 use super::{Choices, HandlerReport, LogFilter, Registration};
 use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session, contained};
 use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, PropertiesOutcome};

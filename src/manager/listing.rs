@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::Registration;
-use crate::{HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
+use super::{Registration, SyncManager};
+use crate::{HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
 
 /// What a user is shown of a handler, to choose from: see [`SyncManager::listing`](crate::SyncManager::listing).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Listing {
@@ -22,6 +22,42 @@ pub struct Listing {
     pub items: Vec<SyncItem>,
     /// Whether the handler listed all of its items.
     pub complete: bool,
+}
+
+/// What the handlers listed.
+impl SyncManager {
+    /// What a user is shown to choose from: the handlers in the order in which they were registered, with their items as they
+    /// were told last, by an [`enumerate`](Self::enumerate) or a run. A handler that was never asked is not listed yet.
+    ///
+    /// [`HIDDEN`](HandlerFlags::HIDDEN) handlers are left out, and those without an item that is to be seen, unless
+    /// they are to be listed always ([`ALWAYS_LIST_HANDLER`](HandlerFlags::ALWAYS_LIST_HANDLER)).
+    #[must_use]
+    pub fn listing(&self) -> Vec<Listing> {
+        let state = self.hub.state.lock();
+        let mut listings = Vec::new();
+        for (handler, entry) in state.in_order() {
+            let Some(known) = state.known.get(&handler) else {
+                continue;
+            };
+            let flags = known.info.flags;
+            let mut items = known.visible();
+            let empty = items.is_empty() && !flags.contains(HandlerFlags::ALWAYS_LIST_HANDLER);
+            if flags.contains(HandlerFlags::HIDDEN) || empty {
+                continue;
+            }
+            for item in &mut items {
+                item.checked = state.choices.checked(handler, item);
+            }
+            listings.push(Listing {
+                handler,
+                registration: entry.registration.clone(),
+                info: known.info.clone(),
+                items,
+                complete: known.is_complete(),
+            });
+        }
+        listings
+    }
 }
 
 /// What a handler told last.

@@ -7,12 +7,20 @@
 //! | `start` | from `initialize` to the list of items |
 //! | `drive` | from the callback to the release |
 //! | `call`, `watch` | a call of the handler, with its panics, and who looks whether it returns |
-//! | `sync_manager` | the manager of many handlers |
-//! | `registry`, `listing`, `choices`, `log` | what it knows of them, what they listed, what the user chose, what they logged |
+//! | `sync_manager` | the manager of many handlers: what it is, and what it is set to |
+//! | `registry`, `listing`, `choices`, `log` | what it knows of them, what they listed, what the user chose, what they logged: each with the manager's methods for it |
+//! | `invoke`, `order` | its methods that start them, and how a handler is to be started |
 //! | `runs`, `part` | a run of several, and one handler's part in it |
 //! | `observer`, `news` | who follows a run, and what he is told |
 //! | `json`, `choices_json` | how faults, lists by handlers and choices are written (feature `serde`) |
 //! | `hub`, `pool` | what manager, runs and threads share; the threads |
+
+// The documentation has the manager's methods in the order of their files: the settings, the registry and the starts first.
+mod sync_manager;
+
+mod registry;
+
+mod invoke;
 
 mod call;
 mod choices;
@@ -27,17 +35,15 @@ mod log;
 mod news;
 mod observer;
 mod options;
+mod order;
 mod part;
 mod pool;
-mod registry;
 mod report;
 mod run;
 mod runs;
 mod start;
-mod sync_manager;
 mod watch;
 
-pub(crate) use call::panic_text;
 pub use choices::Choices;
 pub use listing::Listing;
 pub use log::LogFilter;

@@ -11,7 +11,7 @@ use crate::HandlerId;
 use crate::session::{Changes, Observer, Totals};
 
 /// How far a run is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RunProgress {
@@ -28,7 +28,7 @@ pub struct RunProgress {
 }
 
 /// What has changed in a run since the last look.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RunChanges {
@@ -193,8 +193,8 @@ impl RunObserver {
 }
 
 /// A stream (feature `async`): yields a [look](RunObserver::look) at once, then one each time that there is
-/// [something new](RunObserver::wake_on_change), and ends when the run is over: the last one says so. As for an [`Observer`], plain values wake nobody, and many small items
-/// wake often.
+/// [something new](RunObserver::wake_on_change), and ends when the run is over: the last one says so. As for an [`Observer`],
+/// plain values wake nobody, and many small items wake often.
 ///
 /// `next` is that of `tokio_stream::StreamExt` or `futures::StreamExt`:
 ///

@@ -18,12 +18,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::call::panic_text;
 use super::choices::temporary;
 use super::hub::{CANCELLED, Hub};
-use super::part::{Order, Part};
+use super::order::Order;
+use super::part::Part;
 use super::{Fault, HandlerReport, RunOptions, run_handler};
-use crate::session::{contained, discard};
+use crate::session::{contained, discard, panic_text};
 use crate::{HResult, InvokeFlags, ItemId, ItemList, LogLevel, SyncEvent, SyncFlags, SyncHandler};
 
 /// Starts workers for what is ready, and the supervisor.

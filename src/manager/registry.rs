@@ -1,6 +1,14 @@
 //! What is known of a handler before it is made: `ISyncMgrRegister`.
 
-use crate::{HResult, HandlerId, RegisterFlags};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::SyncManager;
+use super::hub::Entry;
+use crate::{HResult, HandlerId, RegisterFlags, SyncHandler};
+
+/// How long `unregister` waits for a running handler to stop, at most, where no deadline is set.
+const UNREGISTER: Duration = Duration::from_secs(10);
 
 /// What a handler is registered with: the arguments of `ISyncMgrRegister::RegisterSyncMgrHandler`.
 ///
@@ -46,7 +54,7 @@ impl Registration {
 
     /// Sets the flags, in place of any set before.
     #[must_use]
-    pub fn flags(mut self, flags: RegisterFlags) -> Self {
+    pub const fn flags(mut self, flags: RegisterFlags) -> Self {
         self.flags = flags;
         self
     }
@@ -72,5 +80,96 @@ impl ManagerError {
     #[must_use]
     pub const fn hresult(&self) -> HResult {
         HResult::E_INVALIDARG
+    }
+}
+
+/// The registry: `ISyncMgrRegister`.
+impl SyncManager {
+    /// Registers a handler, in place of what was registered with its id before. `make` makes a fresh one for each run, on that
+    /// run's thread.
+    ///
+    /// A run that goes on is not touched, nor is a start that waits: it uses what was registered when it was asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::NilHandler`] for the nil id.
+    #[doc(alias = "RegisterSyncMgrHandler")]
+    pub fn register(
+        &self,
+        id: HandlerId,
+        registration: Registration,
+        make: impl Fn() -> Arc<dyn SyncHandler> + Send + Sync + 'static,
+    ) -> Result<(), ManagerError> {
+        if id.is_nil() {
+            return Err(ManagerError::NilHandler);
+        }
+        let entry = Entry {
+            registration,
+            make: Arc::new(make),
+        };
+        let old = {
+            let mut state = self.hub.state.lock();
+            let old = state.handlers.insert(id, entry);
+            if old.is_none() {
+                state.order.push(id);
+            }
+            old
+        };
+        drop(old); // its factory is user code
+        Ok(())
+    }
+
+    /// Takes a handler out of the registry. One that runs is cancelled, and waited for, at most as long as the
+    /// [`deadline`](Self::deadline), or 10 s where there is none; then it is let go on. What has not begun is over at once. The
+    /// user's choices stay, for when it is registered again.
+    ///
+    /// From inside the handler itself this waits as long as it waits at most.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    #[doc(alias = "UnregisterSyncMgrHandler")]
+    pub fn unregister(&self, id: HandlerId) -> Result<Registration, ManagerError> {
+        let (entry, current, waiting) = {
+            let mut state = self.hub.state.lock();
+            let entry = state.handlers.remove(&id);
+            let entry = entry.ok_or(ManagerError::UnknownHandler { id })?;
+            state.order.retain(|other| *other != id);
+            state.known.remove(&id);
+            let (current, waiting) = state.take_waiting(id);
+            (entry, current, waiting)
+        };
+        for part in waiting {
+            let report = part.never_begun("its handler was unregistered before it was started");
+            drop(self.hub.end(&part, report));
+        }
+        if let Some(part) = current {
+            part.cancel_all();
+            let bound = self.hub.settings.deadline.unwrap_or(UNREGISTER);
+            let until = Instant::now().checked_add(bound);
+            if !self.hub.wait_for(&part, until) {
+                if let Some(session) = part.session() {
+                    session.release();
+                }
+            }
+        }
+        Ok(entry.registration)
+    }
+
+    /// What a handler is registered with; none if it is not registered.
+    #[must_use]
+    #[doc(alias = "GetHandlerRegistrationInfo")]
+    pub fn registration(&self, id: HandlerId) -> Option<Registration> {
+        let state = self.hub.state.lock();
+        state
+            .handlers
+            .get(&id)
+            .map(|entry| entry.registration.clone())
+    }
+
+    /// The ids of all handlers, in the order in which they were first registered.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<HandlerId> {
+        self.hub.state.lock().order.clone()
     }
 }

@@ -100,7 +100,7 @@ impl HandlerReport {
 }
 
 /// What a handler did against the contract, as far as its host can see it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
     /// A method of the handler panicked; the run ended there.

@@ -10,11 +10,12 @@ use std::thread;
 use parking_lot::Mutex;
 
 use super::crew::AtWork;
+use super::desk::Desk;
 use super::round::{Broken, Round, Source, guarded};
 #[cfg(feature = "async")]
 use super::tasks::{AsyncPerItem, Task, Tasks};
 use super::threads::Threads;
-use super::work::{Desk, Work};
+use super::work::Work;
 use super::{Error, PerItem};
 use crate::{
     ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo, HandlerName, ItemId,
@@ -60,8 +61,8 @@ impl Handler {
         Self::of(name, Threads(source))
     }
 
-    /// As [`new`](Self::new), for work that is a future (feature `async`). `spawn` is given one [`Task`] for each [worker](Self::workers), to be
-    /// run by whatever runtime there is: see [`AsyncPerItem`].
+    /// As [`new`](Self::new), for work that is a future (feature `async`). `spawn` is given one [`Task`] for each
+    /// [worker](Self::workers), to be run by whatever runtime there is: see [`AsyncPerItem`].
     #[cfg(feature = "async")]
     #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
     pub fn new_async(

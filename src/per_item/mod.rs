@@ -51,8 +51,17 @@
 //! Work that never reports and never asks cannot be stopped: it is done to its end, and its item is what it answers. The adapter
 //! waits for it.
 
+// | file | what lives there |
+// |---|---|
+// | `handler`, `desk` | the adapter itself, and the host's callback while it may be called |
+// | `round`, `queue` | the items of one prepare: begun, worked on, ended; and those that wait |
+// | `threads`, `tasks` | workers that are threads, and those that are tasks of a runtime (feature `async`) |
+// | `crew` | the threads of one step, and who is at work |
+// | `work`, `adapters`, `waits`, `interrupted` | what the work of an item reports to, what does so for it, what waits for a cancel, and how one is told |
+
 mod adapters;
 mod crew;
+mod desk;
 mod handler;
 mod interrupted;
 mod queue;
@@ -60,6 +69,7 @@ mod round;
 #[cfg(feature = "async")]
 mod tasks;
 mod threads;
+mod waits;
 mod work;
 
 pub use adapters::{Each, Reading, Writing};

@@ -7,12 +7,12 @@ use std::{fmt, io};
 
 use super::Error;
 use super::crew::Crew;
+use super::desk::Desk;
 use super::handler::Adapter;
 use super::interrupted::Interrupted;
 use super::queue::{Queue, Waiting};
-use super::work::{Desk, Work};
-use crate::manager::panic_text;
-use crate::session::{contained, discard, error_chain as chain};
+use super::work::Work;
+use crate::session::{contained, discard, error_chain, panic_text};
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
     LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid, Verdict,
@@ -260,7 +260,7 @@ impl Broken {
     /// The error is the work's own code too: its text and its drop, each of which may panic.
     pub(super) fn error(error: Error) -> Self {
         let told = catch_unwind(AssertUnwindSafe(|| {
-            let text = chain(&*error);
+            let text = error_chain(&*error);
             match Interrupted::find(&*error) {
                 Some(interrupted) => Self::Interrupted(interrupted, text),
                 None => Self::Error(text),

@@ -3,24 +3,25 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Waker;
-use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::Error;
+use super::desk::Desk;
 use super::interrupted::Interrupted;
 use super::queue::Queue;
-use crate::session::{Answer, Host, Waiting, error_chain};
+use super::waits::AtDesk;
+use crate::session::{Answer, Waiting, error_chain};
 use crate::{
-    CallbackError, CancelGuard, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate,
-    SyncCallback, SyncFlags, SyncItem, Verdict,
+    CallbackError, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SyncCallback,
+    SyncFlags, SyncItem,
 };
 
 /// One item in work: what its work reports to, and asks.
 ///
 /// Every report answers `Ok`, or [`Interrupted`] where the work is to end, to be passed on by `?`. It costs what a report by
-/// [`ItemReporter`] does, and two loads and a store; for [`advance`](Self::advance) an atomic add. Threads of the work's own may share it ([`std::thread::scope`]).
+/// [`ItemReporter`] does, and three loads and a store; for [`advance`](Self::advance) an atomic add in place of the store. Threads
+/// of the work's own may share it ([`std::thread::scope`]).
 ///
 /// ```no_run
 /// use syncmgr::per_item::{Error, Work};
@@ -57,7 +58,7 @@ pub struct Work {
     max: AtomicU64,
     /// Held while the maximum is raised: of two threads the greater one is told last.
     raising: Mutex<()>,
-    /// The text that goes with it.
+    /// The text that goes with the final status, once the work has said one.
     last_words: Mutex<Option<String>>,
     /// Who waits here for a cancel, once somebody does.
     waiting: OnceLock<Box<Waiting>>,
@@ -71,65 +72,6 @@ const ENDS: [ItemStatus; 5] = [
     ItemStatus::Deleted,
     ItemStatus::Stopped,
 ];
-
-/// The host's callback, for as long as the host lets the handler have it.
-pub(super) struct Desk {
-    pub(super) callback: Arc<dyn SyncCallback>,
-    pub(super) flags: SyncFlags,
-    /// The callback was not taken away (rule H13). Written with `Release` when it is, read with `Acquire` before each call: a
-    /// thread that knows of the end makes no call. One that is about to call at that moment may still do so.
-    open: AtomicBool,
-}
-
-impl Desk {
-    pub(super) fn new(callback: Arc<dyn SyncCallback>, flags: SyncFlags) -> Arc<Self> {
-        Arc::new(Self {
-            callback,
-            flags,
-            open: AtomicBool::new(true),
-        })
-    }
-
-    pub(super) fn close(&self) {
-        self.open.store(false, Ordering::Release);
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
-    }
-
-    /// The callback, unless it was taken away.
-    pub(super) fn callback(&self) -> Result<&Arc<dyn SyncCallback>, CallbackError> {
-        if self.is_open() {
-            Ok(&self.callback)
-        } else {
-            Err(CallbackError::Released)
-        }
-    }
-}
-
-/// Asks no callback that was taken away (rule H13), and tells the work what it is told.
-struct AtDesk<H> {
-    desk: Arc<Desk>,
-    told: Arc<AtomicBool>,
-    host: H,
-}
-
-impl<H: Host> Host for AtDesk<H> {
-    fn register(&self, waker: &Waker) -> Result<(), CallbackError> {
-        self.desk.callback()?;
-        self.host.register(waker)
-    }
-
-    fn ask(&self) -> Answer {
-        self.desk.callback()?;
-        let answer = self.host.ask();
-        if answer != Ok(Verdict::Continue) {
-            self.told.store(true, Ordering::Relaxed);
-        }
-        answer
-    }
-}
 
 impl Work {
     pub(super) fn new(
@@ -358,138 +300,8 @@ impl Work {
         self.told.load(Ordering::Relaxed)
     }
 
-    /// Calls `callback` once when the item is cancelled or the host lets go, on the thread on which that happens: see
-    /// [`ItemReporter::on_cancel`]. The work is told by that, too: its next report answers [`Interrupted`], and the item ends
-    /// `Stopped`, though the work fails by what the callback has done, such as closing its socket.
-    ///
-    /// The callback is not to take a lock that the work holds while it is blocked, such as that of a `Mutex<Child>` in
-    /// `lock().wait()`: the one who cancels would wait for it. A child is killed without one as
-    /// [`wait_cancelled`](Self::wait_cancelled) shows.
-    ///
-    /// A `CancellationToken` is tied to the item in one line; the guard may be kept over an `.await`:
-    ///
-    /// ```
-    /// # use std::sync::Arc;
-    /// # use syncmgr::per_item::{Error, Work};
-    /// # #[derive(Clone)]
-    /// # struct CancellationToken;
-    /// # impl CancellationToken {
-    /// #     fn new() -> Self { Self }
-    /// #     fn cancel(&self) {}
-    /// # }
-    /// # async fn receive(_: CancellationToken) {}
-    /// async fn fetch(work: Arc<Work>) -> Result<(), Error> {
-    ///     let token = CancellationToken::new();
-    ///     let _tied = work.on_cancel({ let token = token.clone(); move || token.cancel() })?;
-    ///     receive(token).await;
-    ///     Ok(())
-    /// }
-    /// # fn is_send(_: impl Send) {}
-    /// # let _ = |work| is_send(fetch(work));
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for [`ItemReporter::on_cancel`].
-    pub fn on_cancel(
-        &self,
-        callback: impl FnOnce() + Send + 'static,
-    ) -> Result<CancelGuard<'_>, CallbackError> {
-        self.waiting().call(callback)
-    }
-
-    /// Sleeps so long, or until the item is cancelled. `Duration::MAX` is for ever.
-    ///
-    /// While it sleeps it is silent: under a host with a [deadline](crate::RunOptions::deadline), wait for less than that at a time.
-    ///
-    /// ```no_run
-    /// use std::process::{Child, Command, ExitStatus};
-    /// use std::time::Duration;
-    /// use syncmgr::per_item::{Error, Work};
-    ///
-    /// struct Running(Child);
-    ///
-    /// impl Drop for Running {
-    ///     fn drop(&mut self) {
-    ///         let _ = self.0.kill(); // it may have ended
-    ///         let _ = self.0.wait(); // so that no zombie is left
-    ///     }
-    /// }
-    ///
-    /// fn run(work: &Work, command: &mut Command) -> Result<ExitStatus, Error> {
-    ///     let mut child = Running(command.spawn()?);
-    ///     loop {
-    ///         if let Some(status) = child.0.try_wait()? {
-    ///             break Ok(status);
-    ///         }
-    ///         work.wait_cancelled(Duration::from_millis(20))?; // a cancel ends the function, and the child with it
-    ///     }
-    /// }
-    /// # let _ = run;
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Interrupted`]: pass it on. Where the host does not [wake](SyncCallback::wake_on_cancel), it is that at once, and the item
-    /// fails.
-    pub fn wait_cancelled(&self, timeout: Duration) -> Result<(), Interrupted> {
-        let until = Instant::now().checked_add(timeout);
-        self.heed_wait(self.waiting().block(until))
-    }
-
-    /// Waits until the item is cancelled, or the host lets go (feature `async`). It never waits where the host does not
-    /// [wake](SyncCallback::wake_on_cancel): the answer says so then, and passed on, it fails the item.
-    #[cfg(feature = "async")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
-    pub fn cancelled(&self) -> impl Future<Output = Interrupted> + Send + '_ {
-        let mut answer = self.waiting().cancelled();
-        std::future::poll_fn(move |context| {
-            let answer = std::pin::Pin::new(&mut answer).poll(context);
-            answer.map(|answer| match self.heed_wait(answer) {
-                Err(interrupted) => interrupted,
-                // Not ready then.
-                Ok(()) => Interrupted::Item,
-            })
-        })
-    }
-
-    /// Does what the future does, until the item is cancelled (feature `async`): then the future is dropped at the `await` that it
-    /// has come to.
-    ///
-    /// So it must be one that may be dropped there. What it has handed to another thread goes on: tokio creates files so, and
-    /// one may come into being after its name was cleaned up.
-    ///
-    /// ```
-    /// # use std::sync::Arc;
-    /// # use syncmgr::per_item::{Error, Work};
-    /// # async fn receive() -> Result<Vec<u8>, Error> { Ok(Vec::new()) }
-    /// async fn fetch(work: Arc<Work>) -> Result<(), Error> {
-    ///     let bytes = work.until_cancelled(receive()).await??; // the outer `?` is the cancel
-    ///     work.advance(bytes.len() as u64)?;
-    ///     Ok(())
-    /// }
-    /// # let _ = fetch;
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Interrupted`]: pass it on.
-    #[cfg(feature = "async")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
-    pub async fn until_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Interrupted> {
-        let mut future = std::pin::pin!(future);
-        let mut cancelled = std::pin::pin!(self.cancelled());
-        std::future::poll_fn(|context| {
-            // The cancel first: it is not to wait for a future that is always ready.
-            if let std::task::Poll::Ready(interrupted) = cancelled.as_mut().poll(context) {
-                return std::task::Poll::Ready(Err(interrupted));
-            }
-            future.as_mut().poll(context).map(Ok)
-        })
-        .await
-    }
-
-    fn waiting(&self) -> &Waiting {
+    /// Who waits for a cancel of the item.
+    pub(super) fn waiting(&self) -> &Waiting {
         let new = || {
             Box::new(Waiting::new(AtDesk {
                 desk: Arc::clone(&self.desk),
@@ -501,7 +313,7 @@ impl Work {
     }
 
     /// A host that does not wake has not told the work to end.
-    fn heed_wait(&self, answer: Answer) -> Result<(), Interrupted> {
+    pub(super) fn heed_wait(&self, answer: Answer) -> Result<(), Interrupted> {
         match answer {
             Err(error @ CallbackError::NotImplemented) => Err(Interrupted::Refused(error)),
             answer => self.heed(Interrupted::of(answer)),

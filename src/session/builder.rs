@@ -50,7 +50,7 @@ pub struct SessionBuilder {
 /// );
 /// assert_eq!(error.hresult(), HResult::E_INVALIDARG);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),

@@ -14,3 +14,14 @@ pub(crate) fn discard(payload: Box<dyn Any + Send>) {
         std::mem::forget(second); // or there would be a third one, and so on
     }
 }
+
+/// What a panic said.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
+    match payload.downcast_ref::<&str>() {
+        Some(text) => (*text).to_owned(),
+        None => match payload.downcast_ref::<String>() {
+            Some(text) => text.clone(),
+            None => "it gave no text".to_owned(),
+        },
+    }
+}

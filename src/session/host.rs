@@ -358,9 +358,9 @@ impl Session {
         }
     }
 
-    /// Whether a [`skip_item`](Self::skip_item) of this item holds in the current round, and the item has not ended: what a driver asks before it tells
-    /// the handler of a [`HostEvent::Skip`], since a retry may have come between, which takes a skip back or leaves the
-    /// item out.
+    /// Whether a [`skip_item`](Self::skip_item) of this item holds in the current round, and the item has not ended: what a
+    /// driver asks before it tells the handler of a [`HostEvent::Skip`], since a retry may have come between, which takes a skip
+    /// back or leaves the item out.
     #[must_use]
     pub fn is_skipped(&self, item: ItemId) -> bool {
         const SKIPPED: u32 = slot::MEMBER | slot::SKIP;

@@ -7,7 +7,7 @@ use super::sync::{Mutex, Signal, deadline};
 use crate::{HResult, ItemId, PropertiesOutcome};
 
 /// Something that the driver of a session must act on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HostEvent {
     /// The handler completed its prepare with this result. `S_OK`: go on with

@@ -5,14 +5,17 @@
 //! | `builder` | how a session is made |
 //! | `callback` | the handler's side: [`SyncCallback`](crate::SyncCallback) |
 //! | `host` | the host's side: cancels, phases, events |
+//! | `phase` | the phases, and which of them take reports |
 //! | `extra` | items that come while it runs: added, proposed, asked for |
 //! | `observe`, `observer` | the observer's side: looks, snapshots, changes, sums |
+//! | `view` | what they are answered: plain data |
 //! | `reporter`, `calls` | the fast handle on one item, and its way to a callback that is not a session |
 //! | `waiting` | who waits at a reporter for a cancel |
 //! | `slot`, `index`, `table` | the items' state, and how it is found |
 //! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
 //! | `dialogs`, `connections` | what several sessions can share |
 //! | `contained` | user code that panics |
+//! | `text` | how long texts are cut |
 //! | `sync` | every lock and atomic, and the lock order |
 //! | `model` | the model checks, under `cfg(loom)` only |
 
@@ -55,7 +58,7 @@ use wakers::Wakers;
 
 pub use builder::{BuildError, SessionBuilder};
 pub use connections::{Connections, Connector};
-pub(crate) use contained::{contained, discard};
+pub(crate) use contained::{contained, discard, panic_text};
 pub use dialogs::DialogArbiter;
 pub use host::{Completion, RefusedCompletion};
 pub use mailbox::HostEvent;

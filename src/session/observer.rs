@@ -198,7 +198,8 @@ impl Observer {
 }
 
 /// A stream (feature `async`): yields a [look](Observer::look) at once, then one each time something is journalled, and ends when
-/// the session is over: the last one says so. Plain values wake nobody; whoever draws them looks at each frame, by [`look`](Observer::look), in between.
+/// the session is over: the last one says so. Plain values wake nobody; whoever draws them looks at each frame, by
+/// [`look`](Observer::look), in between.
 ///
 /// A handler of many small items wakes it often. To look no more than so many times a second, wait between two of them.
 ///

@@ -34,7 +34,7 @@ pub struct Cursor(pub(super) u64);
 /// assert!(session.item(id).is_some_and(|view| view.is_finished() && !view.is_cancelling()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ItemView {
@@ -108,7 +108,7 @@ impl ItemView {
 /// assert_eq!((totals.finished, totals.items), (0, 3)); // what a bar of items would show
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Totals {
@@ -166,7 +166,7 @@ impl Totals {
 /// its cursor: what is not in the one is in the other. The log is apart: a snapshot has none of it. Who draws the log too
 /// begins with [`Session::log`](crate::Session::log), whose entries carry their `sequence`, or with the changes since
 /// [`Cursor::default`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct SessionSnapshot {
@@ -181,7 +181,7 @@ pub struct SessionSnapshot {
 }
 
 /// An entry of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[doc(alias = "ISyncMgrEvent")]
@@ -252,7 +252,7 @@ impl LogEntry {
 }
 
 /// What is in work, and what has changed since a cursor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Changes {
     pub(super) cursor: Cursor,

@@ -9,7 +9,7 @@ use crate::{ErrorId, HResult, ItemId, ItemStatus, LogSelector, Phase, SyncFlags,
 /// Calls overlap: a `synchronize` lasts while the reports of a handler that works inside it come, and two threads report
 /// at once. So each call has two places in time, [`begun`](Self::begun) and [`ended`](Self::ended), numbers of one count
 /// that goes through the whole trace. One call is *before* another where it had ended when the other began.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Call {
@@ -59,7 +59,7 @@ pub enum Side {
 }
 
 /// What was called, with its arguments as owned data.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),

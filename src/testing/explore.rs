@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::call::Action;
 use super::harness::Harness;
 use super::point::{Kinds, Learned, Point};
-use super::recorder::panic_text;
 use super::rule::Rule;
 use super::trace::Trace;
 use super::violation::Incident;
 use super::words::counted;
 use crate::SyncHandler;
+use crate::session::panic_text;
 
 /// How many failing traces are kept.
 const KEPT: usize = 32;

@@ -8,7 +8,8 @@ use parking_lot::Mutex;
 
 use super::call::{Action, Call};
 use super::names::Names;
-use super::recorder::{Begun, Intercept, Recorder, State, Watch, panic_text};
+use super::recorder::{Begun, Intercept, Recorder, State, Watch};
+use crate::session::panic_text;
 use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
 
 /// How long a worker is held at a report until the host comes to tell the handler of a skip.
@@ -19,7 +20,7 @@ const GRACE: Duration = Duration::from_millis(250);
 const TELLING: Duration = Duration::from_millis(50);
 
 /// An item, by its id or by what a [`Trace`](super::Trace) calls it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Which {
     /// By its id.
     Id(ItemId),

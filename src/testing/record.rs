@@ -8,7 +8,8 @@ use std::task::Waker;
 use super::answer::Answer;
 use super::call::Action;
 use super::data::Listed;
-use super::recorder::{Intercept, Recorder, panic_text};
+use super::recorder::{Intercept, Recorder};
+use crate::session::panic_text;
 use crate::{
     CallbackError, Connector, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo,
     ItemId, ItemList, ItemStatus, LogRecord, LogSelector, Participation, Prepared, ProgressUpdate,

@@ -1,6 +1,5 @@
 //! The recorder: it stands between a host and a handler, passes every call on, and writes it down.
 
-use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -417,9 +416,4 @@ impl fmt::Debug for Recorder {
             .field("calls", &self.state().calls.len())
             .finish_non_exhaustive()
     }
-}
-
-/// The text of a panic.
-pub(super) fn panic_text(payload: &(dyn Any + Send)) -> String {
-    crate::manager::panic_text(payload)
 }

@@ -22,7 +22,7 @@ impl fmt::Display for Severity {
 }
 
 /// The error for a text that is no rule's id.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{text:?} is no rule; the rules are H01 to H22 and M01 to M10")]
 pub struct UnknownRule {
     text: String,

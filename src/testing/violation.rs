@@ -4,7 +4,7 @@ use super::rule::{Rule, Severity};
 use crate::ItemId;
 
 /// A breach of a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Violation {
     /// The rule.
@@ -39,7 +39,7 @@ impl Violation {
 }
 
 /// A rule that the trace could not be judged by, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Undecided {
     /// The rule.
@@ -49,7 +49,7 @@ pub struct Undecided {
 }
 
 /// Something that no rule speaks of, and that no handler should do all the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Incident {
     /// A method of the handler panicked.

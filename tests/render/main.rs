@@ -16,17 +16,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::InMemoryTerm;
 use support::id;
-use syncmgr::render::{Bars, Frames, Shown};
+use syncmgr::render::{Bars, Frames};
 use syncmgr::{ItemName, ItemReporter, ProgressUpdate, Session, SyncItem, Verdict};
-
-#[test]
-fn what_crosses_threads_can() {
-    fn send<T: Send + 'static>() {}
-    fn sync<T: Send + Sync + 'static>() {}
-    send::<Bars>();
-    send::<Frames>();
-    sync::<Shown>();
-}
 
 /// A session of items with these names.
 fn named(names: &[&str]) -> Arc<Session> {

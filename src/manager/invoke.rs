@@ -1,0 +1,186 @@
+//! How a [`SyncManager`] is told to start handlers: `ISyncMgrSynchronizeInvoke`.
+
+use std::sync::Arc;
+
+use super::hub::{Closing, Entry, State};
+use super::order::Order;
+use super::part::{Batch, Part};
+use super::pool::ensure_workers;
+use super::{ManagerError, Run, SyncManager};
+use crate::session::Connections;
+use crate::{HandlerId, InvokeFlags, ItemId, RegisterFlags, SyncEvent, SyncFlags};
+
+/// Starting: `ISyncMgrSynchronizeInvoke`. Every start returns at once.
+impl SyncManager {
+    /// Synchronizes every handler, as when the user asks for it: `ISyncMgrSynchronizeInvoke::UpdateAll`.
+    #[doc(alias = "UpdateAll")]
+    pub fn update_all(&self) -> Run {
+        self.signal(SyncEvent::Manual)
+    }
+
+    /// Synchronizes one handler because a program asks for it, and passes the program's cookie to it:
+    /// `ISyncMgrSynchronizeInvoke::UpdateItems`.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    #[doc(alias = "UpdateItems")]
+    pub fn update_items(
+        &self,
+        id: HandlerId,
+        flags: InvokeFlags,
+        cookie: &[u8],
+    ) -> Result<Run, ManagerError> {
+        let order = Order {
+            invoke: flags,
+            cookie: Some(cookie.to_vec()),
+            ..self.order(SyncEvent::Invoke)
+        };
+        self.start_one(id, order)
+    }
+
+    /// Synchronizes these items of a handler, whatever was chosen: `ISyncMgrControl::StartItemSync` of `syncmgr.h`.
+    ///
+    /// While the handler runs they are pending. It may ask for them
+    /// ([`additional_items`](crate::SyncCallback::additional_items)) and take them in by
+    /// [`add_item`](crate::SyncCallback::add_item); what is left when it is done is done by a run of its own, all that was
+    /// asked for until then at once. Where it did all of them, this run has the session and the report of the one that
+    /// did them. Nil ids, and ids that the handler does not list, are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    #[doc(alias = "StartItemSync")]
+    pub fn sync_items(
+        &self,
+        id: HandlerId,
+        items: impl IntoIterator<Item = ItemId>,
+    ) -> Result<Run, ManagerError> {
+        let order = Order {
+            items: Some(items.into_iter().collect()),
+            ..self.order(SyncEvent::Manual)
+        };
+        self.start_one(id, order)
+    }
+
+    /// Asks a handler for its items anew, without synchronizing anything: for [`listing`](Self::listing). It is started with
+    /// [`SETTINGS`](SyncFlags::SETTINGS), which says so.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    pub fn enumerate(&self, id: HandlerId) -> Result<Run, ManagerError> {
+        self.start_one(id, self.settings_order(Vec::new()))
+    }
+
+    /// As [`enumerate`](Self::enumerate), for every handler.
+    pub fn enumerate_all(&self) -> Run {
+        self.start(
+            |state| registered(state, |_| true),
+            &self.settings_order(Vec::new()),
+        )
+    }
+
+    /// Lets a handler show the properties of an item, or (none) its own: `ISyncMgrSynchronize::ShowProperties`. Nothing is
+    /// synchronized; where the handler runs, this comes after it.
+    ///
+    /// An item that is [deleted](crate::PropertiesOutcome::ItemDeleted) there is taken off the
+    /// [listing](Self::listing), and its choice with it; where the items
+    /// [changed](crate::PropertiesOutcome::ItemsChanged), the handler is asked for them anew. What came of it stands in
+    /// [`HandlerReport::properties`](crate::HandlerReport::properties). Whether there are any is told by
+    /// [`ItemFlags::HAS_PROPERTIES`](crate::ItemFlags::HAS_PROPERTIES) and
+    /// [`HandlerFlags::HAS_PROPERTIES`](crate::HandlerFlags::HAS_PROPERTIES); the manager does not ask for them.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    pub fn show_properties(
+        &self,
+        id: HandlerId,
+        item: impl Into<Option<ItemId>>,
+    ) -> Result<Run, ManagerError> {
+        self.start_one(id, self.settings_order(vec![item.into()]))
+    }
+
+    /// Something happened: starts the handlers that are registered for it. [`Connect`](SyncEvent::Connect),
+    /// [`PendingDisconnect`](SyncEvent::PendingDisconnect) and [`Idle`](SyncEvent::Idle) start those whose
+    /// [`RegisterFlags`] say so, [`Manual`](SyncEvent::Manual) and [`Scheduled`](SyncEvent::Scheduled) all,
+    /// [`Invoke`](SyncEvent::Invoke) none: it belongs to [`update_items`](Self::update_items).
+    pub fn signal(&self, event: SyncEvent) -> Run {
+        let wanted = |flags: RegisterFlags| match event {
+            SyncEvent::Connect => flags.contains(RegisterFlags::CONNECT),
+            SyncEvent::PendingDisconnect => flags.contains(RegisterFlags::PENDING_DISCONNECT),
+            SyncEvent::Idle => flags.contains(RegisterFlags::IDLE),
+            SyncEvent::Manual | SyncEvent::Scheduled => true,
+            SyncEvent::Invoke => false,
+        };
+        self.start(|state| registered(state, wanted), &self.order(event))
+    }
+
+    /// The order of a start for configuration only.
+    fn settings_order(&self, properties: Vec<Option<ItemId>>) -> Order {
+        let manual = self.order(SyncEvent::Manual);
+        Order {
+            flags: manual.flags | SyncFlags::SETTINGS,
+            properties,
+            ..manual
+        }
+    }
+
+    /// The order of a start for an event, for what was chosen.
+    fn order(&self, event: SyncEvent) -> Order {
+        let mut flags = SyncFlags::new(event);
+        let nobody = matches!(event, SyncEvent::Idle | SyncEvent::Scheduled);
+        if self.hub.settings.dialogs && !nobody {
+            flags |= SyncFlags::MAY_BOTHER_USER;
+        }
+        Order {
+            flags,
+            cookie: None,
+            invoke: InvokeFlags::empty(),
+            items: None,
+            properties: Vec::new(),
+        }
+    }
+
+    fn start_one(&self, id: HandlerId, order: Order) -> Result<Run, ManagerError> {
+        let one = |state: &State| Some((id, state.handlers.get(&id)?.clone()));
+        let run = self.start(|state| one(state).into_iter().collect(), &order);
+        match run.handlers().is_empty() {
+            true => Err(ManagerError::UnknownHandler { id }),
+            false => Ok(run),
+        }
+    }
+
+    /// Starts the handlers that are wanted.
+    fn start(&self, wanted: impl FnOnce(&State) -> Vec<(HandlerId, Entry)>, order: &Order) -> Run {
+        let connector = self.hub.settings.connector.clone();
+        let connections = connector
+            .map(|connector| Connections::new(move |name: Option<&str>| connector.open(name)));
+        let mut parts = Vec::new();
+        let mut orphans = Vec::new();
+        {
+            // One lock from the look to the start, so that nothing is started that is unregistered or replaced.
+            let mut state = self.hub.state.lock();
+            let handlers = wanted(&state);
+            let batch = Batch::new(connections, handlers.len());
+            for (id, entry) in handlers {
+                let part = Part::new(id, entry.make, Arc::clone(&batch), order.clone());
+                orphans.extend(state.ask(&part, order));
+                parts.push(part);
+            }
+        }
+        // Their connectors and factories are user code.
+        drop(Closing::of(&orphans));
+        drop(orphans);
+        ensure_workers(&self.hub);
+        Run::new(Arc::clone(&self.hub), parts)
+    }
+}
+
+/// The registered handlers whose flags are wanted, in their order.
+fn registered(state: &State, wanted: impl Fn(RegisterFlags) -> bool) -> Vec<(HandlerId, Entry)> {
+    let known = state.in_order();
+    let wanted = known.filter(|(_, entry)| wanted(entry.registration.flags));
+    wanted.map(|(id, entry)| (id, entry.clone())).collect()
+}
