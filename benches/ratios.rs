@@ -322,7 +322,7 @@ fn p6_drawn() {
             while !over.load(Ordering::Relaxed) {
                 thread::park_timeout(Duration::from_millis(50));
                 if watched.load(Ordering::Relaxed) {
-                    assert!(frames.look());
+                    assert!(!frames.look());
                     drawn.fetch_add(1, Ordering::Relaxed);
                 }
             }

@@ -306,8 +306,9 @@ impl<W: Write> StreamWriter<W> {
     /// As for [`look`](Self::look).
     pub fn end(mut self, end: impl Into<StreamEnd>) -> io::Result<()> {
         self.look()?;
+        let end = end.into();
         let line = Written {
-            end: Some(&end.into()),
+            end: Some(&end),
             ..Written::default()
         };
         write_line(&mut self.writer, &line)?;

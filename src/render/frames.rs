@@ -33,7 +33,7 @@ use crate::{HandlerId, ItemStatus, ItemView};
 /// let begin = Instant::now();
 /// frames.look_at(begin);
 /// session.reporter(photos)?.report(&ProgressUpdate::new().max(200).value(50))?;
-/// assert!(frames.look_at(begin + Duration::from_millis(50)), "there is more to come");
+/// assert!(!frames.look_at(begin + Duration::from_millis(50)), "it is not over");
 /// assert!(terminal.contents().contains("25%"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -87,18 +87,18 @@ impl Frames {
         }
     }
 
-    /// Looks, and draws what is new. False once nothing more will come: the session or run is over, and its last frame is
-    /// drawn, or the terminal is gone, so that nothing can be drawn any more.
+    /// Looks, and draws what is new. Answers whether it is over: the session or run is, and its last frame is drawn, or the
+    /// terminal is gone, so that nothing can be drawn any more.
     pub fn look(&mut self) -> bool {
         self.look_at(Instant::now())
     }
 
     /// As [`look`](Self::look), at this time: rates and times left are computed from the times of the looks.
     pub fn look_at(&mut self, now: Instant) -> bool {
-        self.look_timed(now).0
+        !self.look_timed(now).0
     }
 
-    /// And how long the look took, without the drawing.
+    /// Whether there is more to come, and how long the look took, without the drawing.
     pub(super) fn look_timed(&mut self, now: Instant) -> (bool, Duration) {
         if self.is_ended {
             return (false, Duration::ZERO);
@@ -119,13 +119,13 @@ impl Frames {
     }
 
     /// Looks once more, draws the last frame, and leaves it on the screen with the cursor below it. For a session that is not
-    /// over; where [`look`](Self::look) has answered false it does nothing.
+    /// over; where [`look`](Self::look) has answered true it does nothing.
     pub fn end(&mut self) {
         self.end_at(Instant::now());
     }
 
     pub(super) fn end_at(&mut self, now: Instant) {
-        if self.look_at(now) {
+        if !self.look_at(now) {
             self.is_ended = true;
             _ = self.leave(now);
         }
@@ -144,11 +144,11 @@ impl Frames {
 
     /// Puts a line above the bars, where it stays; it is drawn with the next frame, and not at all where there is none any
     /// more. Control characters do not reach the terminal.
-    pub fn line(&mut self, text: &str) {
+    pub fn line(&mut self, text: impl Into<String>) {
         if self.is_ended {
             return;
         }
-        let text = clean(text);
+        let text = clean(&text.into());
         match &mut self.screen {
             Screen::Bars { kept, .. } => kept.push(text),
             Screen::Plain(plain) => plain.line(&text),

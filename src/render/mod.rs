@@ -112,3 +112,6 @@ mod text;
 pub use bars::Bars;
 pub use frames::Frames;
 pub use shown::Shown;
+
+/// A terminal to draw to: see [`Bars::draw_to`]. It is indicatif's, so that its terminals serve here.
+pub use indicatif::TermLike;

@@ -14,6 +14,8 @@ use crate::{ItemStatus, ItemView, LogEntry};
 #[derive(Debug, Clone, Copy)]
 struct End {
     status: ItemStatus,
+    /// It was stopped, or skipped by a cancel: a handler may also skip an item because there was nothing to do.
+    cancelled: bool,
     /// What it has not done of its maximum, and will not do.
     lost: u64,
 }
@@ -22,6 +24,11 @@ impl End {
     fn of(view: &ItemView) -> Self {
         Self {
             status: view.status,
+            cancelled: match view.status {
+                ItemStatus::Stopped => true,
+                ItemStatus::Skipped => !view.verdict.is_continue(),
+                _ => false,
+            },
             lost: view.max.saturating_sub(view.value),
         }
     }
@@ -62,7 +69,7 @@ impl Tally {
     pub(super) fn see(&mut self, key: Key, view: &ItemView, before: Option<ItemStatus>) -> Seen {
         if let Some(old) = self.ends.remove(&key) {
             self.lost -= u128::from(old.lost);
-            *self.counter(old.status) -= 1;
+            *self.counter(old) -= 1;
         }
         if !view.selected {
             self.measured.remove(&key);
@@ -81,7 +88,7 @@ impl Tally {
         let end = End::of(view);
         if end.lost > 0 || view.status != ItemStatus::Succeeded {
             self.lost += u128::from(end.lost);
-            *self.counter(end.status) += 1;
+            *self.counter(end) += 1;
             self.ends.insert(key, end);
         }
         // A retry that came and ended so between two looks is not told again, but may have done more, or less.
@@ -92,10 +99,10 @@ impl Tally {
     }
 
     /// The counter of such ends; those that nobody counts share one that goes up and down with them.
-    fn counter(&mut self, status: ItemStatus) -> &mut u64 {
-        match status {
+    fn counter(&mut self, end: End) -> &mut u64 {
+        match end.status {
             ItemStatus::Failed => &mut self.failed,
-            ItemStatus::Stopped | ItemStatus::Skipped => &mut self.cancelled,
+            _ if end.cancelled => &mut self.cancelled,
             _ => &mut self.well,
         }
     }

@@ -257,7 +257,10 @@ fn a_journal_that_is_too_short_loses_nothing() {
     for n in 1..=50 {
         match n % 5 {
             0 => reporter(&session, n).fail(&io::Error::other("no")).unwrap(),
-            1 => reporter(&session, n).skip().unwrap(),
+            1 => {
+                session.cancel_item(support::id(n)).unwrap();
+                reporter(&session, n).skip().unwrap();
+            }
             _ => reporter(&session, n).succeed().unwrap(),
         }
     }
@@ -457,7 +460,7 @@ fn a_million_items_cost_what_is_in_work() {
     other.look();
     stage.look();
     let cost = |stage: &mut Stage| {
-        let info = allocation_counter::measure(|| assert!(stage.frames.look_at(stage.now)));
+        let info = allocation_counter::measure(|| assert!(!stage.frames.look_at(stage.now)));
         (info.count_total, info.bytes_total)
     };
     let (many, few) = (cost(&mut stage), cost(&mut other));

@@ -63,7 +63,7 @@ impl Stage {
     /// What stands on the terminal after one more look.
     #[track_caller]
     fn look(&mut self) -> String {
-        assert!(self.frames.look_at(self.now), "there is more to come");
+        assert!(!self.frames.look_at(self.now), "there is more to come");
         self.now += Duration::from_millis(100);
         self.terminal.contents()
     }
@@ -71,8 +71,8 @@ impl Stage {
     /// After the last look.
     #[track_caller]
     fn last(&mut self) -> String {
-        assert!(!self.frames.look_at(self.now), "nothing more is to come");
-        assert!(!self.frames.look_at(self.now), "and it stays so");
+        assert!(self.frames.look_at(self.now), "nothing more is to come");
+        assert!(self.frames.look_at(self.now), "and it stays so");
         self.terminal.contents()
     }
 }
