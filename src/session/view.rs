@@ -304,6 +304,7 @@ impl Changes {
     pub fn is_over(&self) -> bool {
         self.over
     }
+
     /// Leaves out the items that are not wanted.
     #[cfg(feature = "serde")]
     pub(crate) fn retain_items(&mut self, keep: impl FnMut(&ItemView) -> bool) {
