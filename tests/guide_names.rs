@@ -17,7 +17,7 @@ const LOG: &str = include_str!("../src/contract/log.rs");
 const IID: &str = include_str!("../src/contract/iid.rs");
 
 /// Where the names of the tables are declared, but for the numbers of results, which have the header's names.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 17] = [
     include_str!("../src/contract/answer.rs"),
     CALLBACK,
     include_str!("../src/contract/event.rs"),
@@ -30,6 +30,8 @@ const SOURCES: [&str; 15] = [
     include_str!("../src/contract/status.rs"),
     UPDATE,
     include_str!("../src/manager/invoke.rs"),
+    include_str!("../src/manager/listing.rs"),
+    include_str!("../src/manager/log.rs"),
     include_str!("../src/manager/registry.rs"),
     include_str!("../src/manager/sync_manager.rs"),
     include_str!("../src/session/view.rs"),
