@@ -9,6 +9,8 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
+use crate::session::keep;
+
 /// The news of one run. Locked last, and for a push or a copy only.
 #[derive(Debug, Default)]
 pub(super) struct News(Mutex<Lists>);
@@ -79,13 +81,9 @@ impl News {
         let waker = waker.clone();
         let mut lists = self.0.lock();
         let waits = waits(&lists);
-        let replaced = match lists.tasks.iter_mut().find(|kept| kept.will_wake(&waker)) {
-            _ if !waits => Some(waker),
-            Some(same) => Some(std::mem::replace(same, waker)),
-            None => {
-                lists.tasks.push(waker);
-                None
-            }
+        let replaced = match waits {
+            true => keep(&mut lists.tasks, waker),
+            false => Some(waker),
         };
         drop(lists);
         drop(replaced);

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use super::sync::{AtomicU32, Mutex, Ordering, Signal, deadline};
 use super::text::cut;
 use super::view::{Cursor, LogEntry};
-use super::wakers::wake;
+use super::wakers::{keep, wake};
 use super::{Phase, Session};
 use crate::{
     CallbackError, ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord, LogSelector,
@@ -387,17 +387,14 @@ impl Board {
         let waker = waker.clone();
         let mut state = self.state.lock();
         let waits = state.sequence <= since.0 && !state.phase.is_over(driven);
-        let replaced = match state.tasks.iter_mut().find(|kept| kept.will_wake(&waker)) {
-            _ if !waits => Some(waker),
-            Some(same) => Some(std::mem::replace(same, waker)),
-            None => {
-                if state.tasks.is_empty() {
-                    state.tasks_came_at = state.sequence;
-                }
-                state.tasks.push(waker);
+        let replaced = if waits {
+            if state.tasks.is_empty() {
+                state.tasks_came_at = state.sequence;
                 self.has_tasks.store(1, Ordering::Relaxed);
-                None
             }
+            keep(&mut state.tasks, waker)
+        } else {
+            Some(waker)
         };
         drop(state);
         drop(replaced);

@@ -20,17 +20,9 @@ impl Wakers {
         Self(Mutex::new(HashMap::new()))
     }
 
-    /// Keeps a waker; one that wakes the same task gives way to it, and is returned to be dropped without the lock.
+    /// Keeps a waker: see [`keep`].
     pub(super) fn keep(&self, key: u32, waker: Waker) -> Option<Waker> {
-        let mut state = self.0.lock();
-        let kept = state.entry(key).or_default();
-        match kept.iter_mut().find(|kept| kept.will_wake(&waker)) {
-            Some(same) => Some(std::mem::replace(same, waker)),
-            None => {
-                kept.push(waker);
-                None
-            }
-        }
+        keep(self.0.lock().entry(key).or_default(), waker)
     }
 
     /// Hands out those who wait for `key`.
@@ -42,6 +34,17 @@ impl Wakers {
     pub(super) fn take_all(&self) -> Vec<Waker> {
         let all = std::mem::take(&mut *self.0.lock());
         all.into_values().flatten().collect()
+    }
+}
+
+/// Keeps a waker; one that wakes the same task gives way to it, and is returned to be dropped without the lock.
+pub(crate) fn keep(kept: &mut Vec<Waker>, waker: Waker) -> Option<Waker> {
+    match kept.iter_mut().find(|kept| kept.will_wake(&waker)) {
+        Some(same) => Some(std::mem::replace(same, waker)),
+        None => {
+            kept.push(waker);
+            None
+        }
     }
 }
 
