@@ -1,7 +1,7 @@
-//! The threads that do one step, of which the last one completes it.
+//! The workers that do one step, threads or tasks, of which the last one completes it.
 //!
 //! - `done` is called once, by the member that ends last, however its work ended; never where no thread could be started.
-//! - A thread is at work from before it is started until it has made its last call.
+//! - A worker is at work from before it is started until it has made its last call.
 
 use std::io;
 use std::sync::Arc;
@@ -10,73 +10,76 @@ use std::thread::{self, ThreadId};
 
 use parking_lot::{Condvar, Mutex};
 
-/// The threads of one step.
-pub(super) struct Crew<W: Fn(), D: Fn()> {
-    work: W,
-    done: D,
+/// The workers of one step.
+pub(super) struct Crew {
+    done: Box<dyn Fn() + Send + Sync>,
     /// How many members have not ended, those included that are still to be started. `AcqRel`: the last one completes the
     /// step after all reports of the others.
     left: AtomicUsize,
 }
 
-impl<W, D> Crew<W, D>
-where
-    W: Fn() + Send + Sync + 'static,
-    D: Fn() + Send + Sync + 'static,
-{
-    /// Runs `work` on so many threads, and `done` on the last of them. Where there is a thread for one at least, the step
-    /// goes on.
-    ///
-    /// # Errors
-    ///
-    /// There is no thread at all. Nothing has begun then, so nothing is to be completed (rules H06, H08).
-    pub(super) fn start(at_work: &Arc<AtWork>, members: usize, work: W, done: D) -> io::Result<()> {
-        let left = AtomicUsize::new(members);
-        let crew = Arc::new(Self { work, done, left });
-        for number in 0..members {
-            let (own, mut turn) = (Arc::clone(&crew), Turn::new(at_work));
-            let mut builder = thread::Builder::new().name("syncmgr item".to_owned());
-            if let Some(size) = at_work.stack {
-                builder = builder.stack_size(size);
-            }
-            let started = builder.spawn(move || {
-                turn.begin();
-                let member = Member { crew: own, turn };
-                (member.crew.work)();
-            });
-            match started {
-                Ok(_) => {}
-                Err(error) if number == 0 => return Err(error),
-                Err(_) => {
-                    crew.leave(members - number);
-                    break;
-                }
-            }
-        }
-        Ok(())
+impl Crew {
+    /// A crew of so many members, each of which is to become a [`Member`], or to [leave](Self::leave).
+    pub(super) fn new(members: usize, done: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            done: Box::new(done),
+            left: AtomicUsize::new(members),
+        })
     }
-}
 
-impl<W: Fn(), D: Fn()> Crew<W, D> {
     /// So many members have ended. With the last one the step is over.
-    fn leave(&self, members: usize) {
-        if self.left.fetch_sub(members, Ordering::AcqRel) == members {
+    pub(super) fn leave(&self, members: usize) {
+        if members > 0 && self.left.fetch_sub(members, Ordering::AcqRel) == members {
             (self.done)();
         }
     }
 }
 
-/// A thread that leaves the crew when it ends, however it does. Its turn ends after that.
-struct Member<W: Fn(), D: Fn()> {
-    crew: Arc<Crew<W, D>>,
-    #[expect(dead_code, reason = "held until the thread has left")]
-    turn: Turn,
+/// A member that leaves the crew when it ends, however it does.
+pub(super) struct Member(pub(super) Arc<Crew>);
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.0.leave(1);
+    }
 }
 
-impl<W: Fn(), D: Fn()> Drop for Member<W, D> {
-    fn drop(&mut self) {
-        self.crew.leave(1);
+/// Runs `work` on so many threads, and `done` on the last of them. Where there is a thread for one at least, the step goes on.
+///
+/// # Errors
+///
+/// There is no thread at all. Nothing has begun then, so nothing is to be completed (rules H06, H08).
+pub(super) fn start_threads(
+    at_work: &Arc<AtWork>,
+    members: usize,
+    work: impl Fn() + Send + Sync + 'static,
+    done: impl Fn() + Send + Sync + 'static,
+) -> io::Result<()> {
+    let (crew, work) = (Crew::new(members, done), Arc::new(work));
+    for number in 0..members {
+        let (own, work, mut turn) = (Arc::clone(&crew), Arc::clone(&work), Turn::new(at_work));
+        let mut builder = thread::Builder::new().name("syncmgr item".to_owned());
+        if let Some(size) = at_work.stack {
+            builder = builder.stack_size(size);
+        }
+        let started = builder.spawn(move || {
+            turn.begin();
+            // Dropped from the last to the first: the thread leaves the crew, lets go of the work, then its turn ends.
+            let _turn = turn;
+            let work = work;
+            let _member = Member(own);
+            work();
+        });
+        match started {
+            Ok(_) => {}
+            Err(error) if number == 0 => return Err(error),
+            Err(_) => {
+                crew.leave(members - number);
+                break;
+            }
+        }
     }
+    Ok(())
 }
 
 /// Which threads of a handler are at work. Locked only to count.

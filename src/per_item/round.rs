@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use super::Error;
-use super::crew::Crew;
+use super::crew::start_threads;
 use super::desk::Desk;
 use super::handler::Adapter;
 use super::interrupted::Interrupted;
@@ -60,7 +60,7 @@ impl Round {
                 }
             }
         };
-        Crew::start(&round.adapter.at_work, workers, work, move || {
+        start_threads(&round.adapter.at_work, workers, work, move || {
             if end.desk.is_open() {
                 // A cancel so far is no failure: each item gets its final status later.
                 let _ = end.desk.callback.prepare_for_sync_completed(HResult::S_OK);

@@ -5,11 +5,10 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use super::crew::Turn;
+use super::crew::{Crew, Member, Turn};
 use super::round::{Broken, Round, Source};
 use super::{Error, Work};
 use crate::session::contained;
@@ -259,10 +258,8 @@ impl<P: AsyncPerItem> Source for Tasks<P> {
 
     fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {
         // The one who starts is one of them too, so that the round is not over before all of this is told.
-        let crew = Arc::new(Crew {
-            round: Arc::clone(round),
-            left: AtomicUsize::new(workers + 1),
-        });
+        let end = Arc::clone(round);
+        let crew = Crew::new(workers + 1, move || end.complete());
         let _starter = Member(Arc::clone(&crew));
         for number in 0..workers {
             let (source, on_task) = (Arc::clone(&self), Arc::clone(round));
@@ -283,30 +280,6 @@ impl<P: AsyncPerItem> Source for Tasks<P> {
             }
         }
         Ok(())
-    }
-}
-
-/// The tasks of a round, of which the last one completes it.
-struct Crew {
-    round: Arc<Round>,
-    /// How many have not ended, the one who starts them and those that are still to be spawned included. `AcqRel`: the last one
-    /// completes the round after all reports of the others.
-    left: AtomicUsize,
-}
-
-impl Crew {
-    fn leave(&self, members: usize) {
-        if members > 0 && self.left.fetch_sub(members, Ordering::AcqRel) == members {
-            self.round.complete();
-        }
-    }
-}
-
-struct Member(Arc<Crew>);
-
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.0.leave(1);
     }
 }
 

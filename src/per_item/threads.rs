@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::crew::Crew;
+use super::crew::start_threads;
 use super::round::{Round, Source, guarded};
 use super::{Error, PerItem};
 use crate::ItemList;
@@ -23,7 +23,7 @@ impl<P: PerItem> Source for Threads<P> {
                 on_thread.end(&work, done);
             }
         };
-        Crew::start(&round.adapter.at_work, workers, work, move || {
+        start_threads(&round.adapter.at_work, workers, work, move || {
             end.complete()
         })
     }
