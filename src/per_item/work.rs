@@ -1,7 +1,7 @@
 //! What the work of one item reports to.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -50,28 +50,24 @@ pub struct Work {
     told: Arc<AtomicBool>,
     /// The work has returned. `Relaxed`, as above.
     ended: AtomicBool,
-    /// The status that an `Ok` stands for, as a place in [`ENDS`]. `Relaxed`, as above.
-    end: AtomicU8,
+    last: Mutex<Last>,
     /// What was reported so far, and what of it all is to do (0: not known), so that the value never exceeds the maximum (rule
     /// H17). `Relaxed`: a maximum that another thread tells at the same time is told before that call returns.
     done: AtomicU64,
     max: AtomicU64,
     /// Held while the maximum is raised: of two threads the greater one is told last.
     raising: Mutex<()>,
-    /// The text that goes with the final status, once the work has said one.
-    last_words: Mutex<Option<String>>,
     /// Who waits here for a cancel, once somebody does.
     waiting: OnceLock<Box<Waiting>>,
 }
 
-/// What an `Ok` may stand for.
-const ENDS: [ItemStatus; 5] = [
-    ItemStatus::Succeeded,
-    ItemStatus::Failed,
-    ItemStatus::Skipped,
-    ItemStatus::Deleted,
-    ItemStatus::Stopped,
-];
+/// What the work says of its item's end.
+struct Last {
+    /// What an `Ok` stands for.
+    status: ItemStatus,
+    /// The text that goes with the final status, whatever that is.
+    words: Option<String>,
+}
 
 impl Work {
     pub(super) fn new(
@@ -89,11 +85,13 @@ impl Work {
             queue,
             told: Arc::new(AtomicBool::new(false)),
             ended: AtomicBool::new(false),
-            end: AtomicU8::new(0),
+            last: Mutex::new(Last {
+                status: ItemStatus::Succeeded,
+                words: None,
+            }),
             done: AtomicU64::new(0),
             max: AtomicU64::new(max),
             raising: Mutex::new(()),
-            last_words: Mutex::new(None),
             waiting: OnceLock::new(),
         }
     }
@@ -326,20 +324,22 @@ impl Work {
     /// `Failed` is for work of many parts that has [logged](Self::log) what went wrong with each: nothing more is logged, the
     /// item's text stays, and no error of the item can be shown to do it again. It stands after a cancel too.
     pub fn end_as(&self, status: ItemStatus) {
-        let place = ENDS.iter().position(|end| *end == status);
-        let place = u8::try_from(place.unwrap_or(0)).unwrap_or(0);
-        self.end.store(place, Ordering::Relaxed);
+        use ItemStatus::{Deleted, Failed, Skipped, Stopped, Succeeded};
+        self.last.lock().status = match status {
+            Failed | Skipped | Deleted | Stopped => status,
+            _ => Succeeded,
+        };
     }
 
     pub(super) fn end(&self) -> ItemStatus {
-        let place = usize::from(self.end.load(Ordering::Relaxed));
-        ENDS.get(place).copied().unwrap_or(ItemStatus::Succeeded)
+        self.last.lock().status
     }
 
     /// The line of text that goes with the final status, whatever that is: what has become of the item. After a cancel it is
     /// the only one that can still be said.
     pub fn end_text(&self, text: impl Into<String>) {
-        *self.last_words.lock() = Some(text.into());
+        let text = text.into(); // user code
+        self.last.lock().words = Some(text);
     }
 
     /// Logs something about the item. Logging is free after a cancel, too.
@@ -391,7 +391,7 @@ impl Work {
     /// Ends the item, with this text unless the work has said another. What the work has left behind, such as a thread of its own,
     /// is answered [`Interrupted`] from now on.
     pub(super) fn finish(&self, status: ItemStatus, text: Option<String>) {
-        let text = self.last_words.lock().take().or(text);
+        let text = self.last.lock().words.take().or(text);
         let mut update = ProgressUpdate::new().status(status);
         if let Some(text) = &text {
             update = update.text(text);
