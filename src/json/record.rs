@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::manager::went_well;
 use crate::session::LogEntry;
 use crate::{
-    Fault, HResult, HandlerId, HandlerInfo, HandlerReport, ItemId, ItemStatus, ItemView, Phase,
+    Fault, HResult, HandlerId, HandlerInfo, HandlerReport, ItemId, ItemView, Phase,
     PropertiesOutcome, RunReport,
 };
 
@@ -76,11 +77,7 @@ impl HandlerRecord {
     /// Whether all went well: see [`HandlerReport::is_success`].
     #[must_use]
     pub fn is_success(&self) -> bool {
-        let failed = |item: &ItemView| item.status == ItemStatus::Failed;
-        self.result.is_success()
-            && self.open.is_empty()
-            && self.faults.is_empty()
-            && !self.items.iter().any(failed)
+        went_well(self.result, &self.open, &self.faults, &self.items)
     }
 }
 

@@ -50,6 +50,8 @@ pub use log::LogFilter;
 pub use observer::{RunChanges, RunObserver, RunProgress};
 pub use options::RunOptions;
 pub use registry::{ManagerError, Registration};
+#[cfg(feature = "serde")]
+pub(crate) use report::went_well;
 pub use report::{Fault, HandlerReport};
 pub use run::run_handler;
 pub use runs::{Run, RunReport, Unfinished};

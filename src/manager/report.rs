@@ -76,11 +76,7 @@ impl HandlerReport {
     /// [`was_cancelled`](Self::was_cancelled) first.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        let failed = |item: &ItemView| item.status == ItemStatus::Failed;
-        self.result.is_success()
-            && self.open.is_empty()
-            && self.faults.is_empty()
-            && !self.items().iter().any(failed)
+        went_well(self.result, &self.open, &self.faults, &self.items())
     }
 
     /// Whether everything was cancelled: in the session, or before the handler was started. Cancels of single items are told by
@@ -97,6 +93,17 @@ impl HandlerReport {
         let session = self.session.as_ref();
         session.map_or_else(Vec::new, |session| session.snapshot().items)
     }
+}
+
+/// Whether all went well: see [`HandlerReport::is_success`].
+pub(crate) fn went_well(
+    result: HResult,
+    open: &[ItemId],
+    faults: &[Fault],
+    items: &[ItemView],
+) -> bool {
+    let failed = |item: &ItemView| item.status == ItemStatus::Failed;
+    result.is_success() && open.is_empty() && faults.is_empty() && !items.iter().any(failed)
 }
 
 /// What a handler did against the contract, as far as its host can see it.
