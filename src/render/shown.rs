@@ -102,29 +102,20 @@ impl Shown {
     /// It does not wait for the session: call it when that is over, or when it is to be shown no longer. It waits as long as the
     /// terminal takes; [`finish_within`](Self::finish_within) does not.
     pub fn finish(self) {
-        self.ask(FINISH);
-        let mut done = self.control.done.lock();
-        while !*done {
-            self.control.is_done.wait(&mut done);
-        }
+        _ = self.finish_within(Duration::MAX);
     }
 
     /// As [`finish`](Self::finish), at most so long. Answers whether the last frame was drawn in that time, or could not be.
     pub fn finish_within(self, timeout: Duration) -> bool {
+        let until = Instant::now().checked_add(timeout); // none is for ever
         self.ask(FINISH);
-        let Some(until) = Instant::now().checked_add(timeout) else {
-            self.finish();
-            return true;
-        };
+        let is_done = &self.control.is_done;
         let mut done = self.control.done.lock();
         while !*done {
-            if self
-                .control
-                .is_done
-                .wait_until(&mut done, until)
-                .timed_out()
-            {
-                break;
+            match until {
+                None => is_done.wait(&mut done),
+                Some(until) if is_done.wait_until(&mut done, until).timed_out() => break,
+                Some(_) => {}
             }
         }
         *done
