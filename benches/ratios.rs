@@ -198,7 +198,7 @@ fn shared(threads: usize) {
 fn p6() {
     let session = session(1_000);
     let mut cursor = session.snapshot().cursor;
-    let (ratio, looks) = watched(&session, || {
+    let (ratio, looks) = watched(&session, HZ_60, || {
         let changes = session.changes(cursor);
         assert_eq!(black_box(changes.items().len()), 1_000);
         cursor = changes.cursor();
@@ -213,19 +213,34 @@ fn p6() {
     p6_traced();
 }
 
-/// P1 on one of the session's 1,000 items, all of them in work, while another thread looks 60 times a second, against the same
-/// while it does not. And how often it has looked.
-fn watched(session: &Arc<Session>, mut look: impl FnMut() + Send) -> (Ratio, u64) {
+/// How often somebody looks, and how long a round is: some frames, or a round would see a part of one.
+#[derive(Clone, Copy)]
+struct Looking {
+    every: Duration,
+    round: Duration,
+}
+
+const HZ_60: Looking = Looking {
+    every: Duration::from_nanos(1_000_000_000 / 60),
+    round: Duration::from_millis(100),
+};
+
+/// P1 on one of the session's 1,000 items, all of them in work, while another thread looks so often, against the same while it
+/// does not. And how often it has looked.
+fn watched(
+    session: &Arc<Session>,
+    looking: Looking,
+    mut look: impl FnMut() + Send,
+) -> (Ratio, u64) {
     let reporters: Vec<_> = (1..=1_000).map(|n| reporter(session, n)).collect();
     for reporter in &reporters {
         let _ = reporter.set(1);
     }
     let mine = &reporters[0];
-    // Rounds of some frames each, or a round would see a part of one.
     let round = || {
         let start = Instant::now();
         let mut operations = 0;
-        while start.elapsed() < Duration::from_millis(100) {
+        while start.elapsed() < looking.round {
             operations += timed(100_000, |n| set(mine, n)).1;
         }
         (start.elapsed(), operations)
@@ -236,7 +251,7 @@ fn watched(session: &Arc<Session>, mut look: impl FnMut() + Send) -> (Ratio, u64
     let ratio = thread::scope(|scope| {
         let observer = scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                thread::park_timeout(Duration::from_nanos(1_000_000_000 / 60));
+                thread::park_timeout(looking.every);
                 if watched.load(Ordering::Relaxed) {
                     look();
                     looks.fetch_add(1, Ordering::Relaxed);
@@ -274,7 +289,7 @@ fn p6_traced() {
         .progress_every(Duration::from_millis(100));
     let session = session(1_000);
     let traced = tracing::dispatcher::with_default(&subscriber, || telemetry.session(&session));
-    let (ratio, looks) = watched(&session, || traced.look());
+    let (ratio, looks) = watched(&session, HZ_60, || traced.look());
     traced.finish();
     row(
         "P6",
@@ -293,62 +308,20 @@ fn p6_drawn() {
     use indicatif::InMemoryTerm;
     use syncmgr::render::Bars;
 
+    const HZ_20: Looking = Looking {
+        every: Duration::from_millis(50),
+        round: Duration::from_millis(250),
+    };
     let session = session(1_000);
-    let reporters: Vec<_> = (1..=1_000).map(|n| reporter(&session, n)).collect();
-    for reporter in &reporters {
-        let _ = reporter.set(1);
-    }
-    let Some(mine) = reporters.first() else {
-        return;
-    };
-    // Rounds of five frames each.
-    let round = || {
-        let start = Instant::now();
-        let mut operations = 0;
-        while start.elapsed() < Duration::from_millis(250) {
-            operations += timed(100_000, |n| set(mine, n)).1;
-        }
-        (start.elapsed(), operations)
-    };
     let terminal = InMemoryTerm::new(24, 100);
     let mut frames = Bars::new()
         .draw_to(terminal.clone())
         .session_frames(&session);
-    let watched = AtomicBool::new(false);
-    let over = AtomicBool::new(false);
-    let drawn = AtomicU64::new(0);
-    let ratio = thread::scope(|scope| {
-        let renderer = scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                thread::park_timeout(Duration::from_millis(50));
-                if watched.load(Ordering::Relaxed) {
-                    assert!(!frames.look());
-                    drawn.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        });
-        let ratio = alternate(
-            61,
-            || {
-                watched.store(false, Ordering::Relaxed);
-                round()
-            },
-            || {
-                watched.store(true, Ordering::Relaxed);
-                round()
-            },
-        );
-        over.store(true, Ordering::Relaxed);
-        renderer.thread().unpark();
-        ratio
-    });
+    let (ratio, drawn) = watched(&session, HZ_20, || assert!(!frames.look()));
     assert!(terminal.contents().contains("and 980 more in work"));
     row(
         "P6",
-        &format!(
-            "P1 with 1,000 items drawn at 20 Hz ({} frames), against without",
-            drawn.load(Ordering::Relaxed)
-        ),
+        &format!("P1 with 1,000 items drawn at 20 Hz ({drawn} frames), against without"),
         &ratio,
         1.03,
     );
