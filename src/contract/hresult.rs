@@ -119,6 +119,14 @@ impl HResult {
     ///
     /// True for [`S_FALSE`](Self::S_FALSE) and both cancel codes too; compare with
     /// [`S_OK`](Self::S_OK) where only the plain yes will do.
+    ///
+    /// ```
+    /// use syncmgr::HResult;
+    ///
+    /// // A handler that sees success alone cannot see a cancel.
+    /// assert!(HResult::S_SYNCMGR_CANCELITEM.is_success());
+    /// assert!(!HResult::E_ABORT.is_success());
+    /// ```
     #[must_use]
     #[doc(alias = "SUCCEEDED")]
     pub const fn is_success(self) -> bool {

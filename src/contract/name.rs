@@ -20,6 +20,17 @@ const EXCERPT_UNITS: usize = 256;
 /// It holds the text (of a very long one only the end, after `…`), so that the message can tell
 /// which of many was refused. `shortened` and `truncated` of [`ItemName`] and [`HandlerName`] never
 /// fail.
+///
+/// ```
+/// use syncmgr::{HandlerName, NameError};
+///
+/// let error = HandlerName::try_from("a name of far more than thirty-one units").unwrap_err();
+/// assert!(matches!(error, NameError::TooLong { units: 40, limit: 31, .. }));
+/// assert_eq!(
+///     error.to_string(),
+///     "the name \"a name of far more than thirty-one units\" has 40 UTF-16 units; at most 31 are allowed",
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {

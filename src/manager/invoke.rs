@@ -24,6 +24,26 @@ impl SyncManager {
     /// # Errors
     ///
     /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    ///
+    /// ```
+    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::{HandlerId, InvokeFlags, ItemId, Registration, SyncEvent, SyncItem, SyncManager};
+    ///
+    /// let id = HandlerId::from_u128(1);
+    /// let manager = SyncManager::new();
+    /// manager.register(id, Registration::new(), || {
+    ///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
+    ///     let work = from_items([inbox], |work| {
+    ///         assert_eq!(work.flags().event(), SyncEvent::Invoke);
+    ///         Ok(())
+    ///     });
+    ///     Handler::new("Mail".parse().expect("a short name"), work).build()
+    /// })?;
+    /// // The cookie comes to the handler's `initialize`.
+    /// let run = manager.update_items(id, InvokeFlags::empty(), b"inbox only")?;
+    /// assert!(run.wait().is_success());
+    /// # Ok::<(), syncmgr::ManagerError>(())
+    /// ```
     #[doc(alias = "UpdateItems")]
     pub fn update_items(
         &self,

@@ -61,6 +61,15 @@ impl Registration {
 }
 
 /// Why a call on a [`SyncManager`] was refused.
+///
+/// ```
+/// use syncmgr::{HResult, HandlerId, ManagerError, SyncManager};
+///
+/// let id = HandlerId::from_u128(1);
+/// let error = SyncManager::new().enumerate(id).unwrap_err();
+/// assert_eq!(error, ManagerError::UnknownHandler { id });
+/// assert_eq!(error.hresult(), HResult::E_INVALIDARG);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManagerError {

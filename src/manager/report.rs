@@ -74,6 +74,18 @@ impl HandlerReport {
     /// stopped is no failure, so a run that was cancelled in the middle may be a success. One that was cancelled before it was
     /// started did nothing, and is none. A program that tells a cancel apart, for its exit code, asks
     /// [`was_cancelled`](Self::was_cancelled) first.
+    ///
+    /// ```
+    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
+    ///
+    /// let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse()?);
+    /// let offline = from_items([inbox], |_work| Err("the server is down".into()));
+    /// let report = run_handler(Handler::new("Mail".parse()?, offline).build(), RunOptions::new());
+    /// assert!(report.result.is_success()); // the handler did what it should
+    /// assert!(!report.is_success()); // an item failed
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_success(&self) -> bool {
         went_well(self.result, &self.open, &self.faults, &self.items())
@@ -107,6 +119,18 @@ pub(crate) fn went_well(
 }
 
 /// What a handler did against the contract, as far as its host can see it.
+///
+/// ```
+/// use syncmgr::per_item::{Handler, from_fn};
+/// use syncmgr::{Fault, HResult, RunOptions, run_handler};
+///
+/// let broken = from_fn(|| panic!("no such list"), |_work| Ok(()));
+/// let report = run_handler(Handler::new("Broken".parse()?, broken).build(), RunOptions::new());
+/// assert_eq!(report.result, HResult::E_UNEXPECTED);
+/// assert!(matches!(&report.faults[..], [Fault::Panicked { call: "items", .. }]));
+/// assert_eq!(report.faults[0].to_string(), "the handler panicked in items: no such list");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {

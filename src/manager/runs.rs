@@ -190,6 +190,17 @@ impl Run {
     ///
     /// [`Unfinished`] tells which handlers are not done, where they stand, and what is open. They go on, and may be waited for
     /// again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use syncmgr::SyncManager;
+    ///
+    /// let run = SyncManager::new().update_all(); // of no handlers
+    /// match run.wait_timeout(Duration::from_secs(10)) {
+    ///     Ok(report) => assert!(report.is_success()),
+    ///     Err(unfinished) => println!("{unfinished}"), // which handlers, in which phase, and what is open
+    /// }
+    /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> Result<RunReport, Unfinished> {
         let until = Instant::now().checked_add(timeout);
         for part in self.parts.iter() {

@@ -94,6 +94,20 @@ pub trait AsyncPerItem: Send + Sync + 'static {
 }
 
 /// An [`AsyncPerItem`] of two functions (feature `async`).
+///
+/// ```
+/// use syncmgr::per_item::{self, Handler};
+/// use syncmgr::{ItemId, ItemList, RunOptions, SyncItem, run_handler};
+///
+/// let list = || {
+///     let feed = SyncItem::new(ItemId::from_u128(1), "news.example".parse()?);
+///     Ok(ItemList::Complete(vec![feed])) // asked for anew in each run
+/// };
+/// let feeds = per_item::from_async_fn(list, |work| async move { Ok(work.set(1)?) });
+/// let handler = Handler::new_async("Feeds".parse()?, feeds, per_item::on_thread).build();
+/// assert!(run_handler(handler, RunOptions::new()).is_success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
 pub fn from_async_fn<L, W, F>(list: L, work: W) -> impl AsyncPerItem
 where
@@ -105,6 +119,17 @@ where
 }
 
 /// An [`AsyncPerItem`] of a fixed list of items and a function that does one of them (feature `async`).
+///
+/// ```
+/// use syncmgr::per_item::{self, Handler};
+/// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
+///
+/// let feed = SyncItem::new(ItemId::from_u128(1), "news.example".parse()?);
+/// let feeds = per_item::from_async_items([feed], |work| async move { Ok(work.set(1)?) });
+/// let handler = Handler::new_async("Feeds".parse()?, feeds, per_item::on_thread).build();
+/// assert!(run_handler(handler, RunOptions::new()).is_success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
 pub fn from_async_items<W, F>(
     items: impl IntoIterator<Item = SyncItem>,

@@ -323,6 +323,22 @@ impl Work {
     ///
     /// `Failed` is for work of many parts that has [logged](Self::log) what went wrong with each: nothing more is logged, the
     /// item's text stays, and no error of the item can be shown to do it again. It stands after a cancel too.
+    ///
+    /// ```
+    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::{ItemId, ItemStatus, RunOptions, SyncItem, run_handler};
+    ///
+    /// let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse()?);
+    /// let work = from_items([inbox], |work| {
+    ///     work.end_as(ItemStatus::Skipped);
+    ///     work.end_text("nothing new");
+    ///     Ok(())
+    /// });
+    /// let report = run_handler(Handler::new("Mail".parse()?, work).build(), RunOptions::new());
+    /// let inbox = &report.items()[0];
+    /// assert_eq!((inbox.status, inbox.text.as_str()), (ItemStatus::Skipped, "nothing new"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn end_as(&self, status: ItemStatus) {
         use ItemStatus::{Deleted, Failed, Skipped, Stopped, Succeeded};
         self.last.lock().status = match status {
@@ -367,6 +383,23 @@ impl Work {
     /// As for [`add_item`](SyncCallback::add_item); a host may not offer it. [`ItemFinished`](CallbackError::ItemFinished) where
     /// the work has returned, since nobody may be left to do the item, and [`WrongPhase`](CallbackError::WrongPhase) while items
     /// are only [measured](super::Handler::measure).
+    ///
+    /// ```
+    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
+    ///
+    /// let folder = SyncItem::new(ItemId::from_u128(1), "Inbox".parse()?);
+    /// let work = from_items([folder], |work| {
+    ///     if work.item().id == ItemId::from_u128(1) {
+    ///         work.add_item(SyncItem::new(ItemId::from_u128(2), "Inbox/2026".parse()?))?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// let report = run_handler(Handler::new("Mail".parse()?, work).build(), RunOptions::new());
+    /// assert_eq!(report.items().len(), 2);
+    /// assert!(report.is_success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         if self.ended.load(Ordering::Relaxed) {
             return Err(match self.desk.is_open() {

@@ -1,7 +1,6 @@
 //! The host's side of a session: cancels for the user, phases and events for the driver.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -12,45 +11,10 @@ use super::bits;
 use super::contained::contained;
 use super::sync::Ordering;
 use super::wakers::wake;
-use super::{Connections, HostEvent, ItemReporter, Phase, Session, Stage};
+use super::{
+    Completion, Connections, HostEvent, ItemReporter, Phase, RefusedCompletion, Session, Stage,
+};
 use crate::{CallbackError, HResult, ItemId};
-
-/// One of the two completions that end a step of a round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub enum Completion {
-    /// `prepare_for_sync_completed`.
-    #[cfg_attr(feature = "serde", serde(rename = "prepare_for_sync_completed"))]
-    Prepare,
-    /// `synchronize_completed`.
-    #[cfg_attr(feature = "serde", serde(rename = "synchronize_completed"))]
-    Synchronize,
-}
-
-impl fmt::Display for Completion {
-    /// The name of the call: `prepare_for_sync_completed`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Prepare => "prepare_for_sync_completed",
-            Self::Synchronize => "synchronize_completed",
-        })
-    }
-}
-
-/// A completion that was answered [`WrongPhase`](CallbackError::WrongPhase): a second one, or one that nothing had been
-/// begun for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct RefusedCompletion {
-    /// Which of the two it was.
-    pub call: Completion,
-    /// What the handler passed.
-    pub result: HResult,
-    /// The phase in which it came.
-    pub phase: Phase,
-}
 
 /// How many refused completions are remembered.
 const REFUSED_MOST: usize = 16;
@@ -104,6 +68,20 @@ impl Session {
     ///
     /// [`UnknownItem`](CallbackError::UnknownItem) for an item that the session does not know or that does not take
     /// part in the round, [`Released`](CallbackError::Released) after the release.
+    ///
+    /// ```
+    /// use syncmgr::{ItemId, Session, SyncItem, Verdict};
+    ///
+    /// let (a, b) = (ItemId::from_u128(1), ItemId::from_u128(2));
+    /// let items = [SyncItem::new(a, "a".parse()?), SyncItem::new(b, "b".parse()?)];
+    /// let session = Session::builder().items(items).build()?;
+    /// let reporter = session.reporter(a)?;
+    /// assert_eq!(reporter.set(1), Ok(Verdict::Continue));
+    /// session.cancel_item(a)?;
+    /// assert_eq!(reporter.set(2), Ok(Verdict::CancelItem)); // what the host shows stays 1
+    /// assert_eq!(session.reporter(b)?.check(), Ok(Verdict::Continue));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel_item(&self, item: ItemId) -> Result<(), CallbackError> {
         self.cancel(item, 0)
     }
@@ -361,6 +339,18 @@ impl Session {
     /// Whether a [`skip_item`](Self::skip_item) of this item holds in the current round, and the item has not ended: what a
     /// driver asks before it tells the handler of a [`HostEvent::Skip`], since a retry may have come between, which takes a skip
     /// back or leaves the item out.
+    ///
+    /// ```
+    /// use syncmgr::{ItemId, Session, SyncItem};
+    ///
+    /// let id = ItemId::from_u128(1);
+    /// let session = Session::builder().item(SyncItem::new(id, "a".parse()?)).build()?;
+    /// session.skip_item(id)?;
+    /// assert!(session.is_skipped(id));
+    /// session.reporter(id)?.skip()?; // the handler's answer to it
+    /// assert!(!session.is_skipped(id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_skipped(&self, item: ItemId) -> bool {
         const SKIPPED: u32 = bits::MEMBER | bits::SKIP;
@@ -394,6 +384,19 @@ impl Session {
     /// asks, and nobody else, since each answer is given once.
     ///
     /// A report that stores the value that is there already counts as silence.
+    ///
+    /// ```
+    /// use syncmgr::{ItemId, Session, SyncItem};
+    ///
+    /// let id = ItemId::from_u128(1);
+    /// let session = Session::builder().item(SyncItem::new(id, "a".parse()?)).build()?;
+    /// let reporter = session.reporter(id)?;
+    /// session.take_activity(); // what was before
+    /// reporter.set(1)?;
+    /// assert!(session.take_activity());
+    /// assert!(!session.take_activity(), "each answer is given once");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn take_activity(&self) -> bool {
         let mut touched = false;

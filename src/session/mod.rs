@@ -5,7 +5,7 @@
 //! | `builder` | how a session is made |
 //! | `callback` | the handler's side: [`SyncCallback`](crate::SyncCallback) |
 //! | `host` | the host's side: cancels, phases, events |
-//! | `phase` | the phases, and which of them take reports |
+//! | `phase`, `completion` | the phases, which of them take reports, and what ends them |
 //! | `extra` | items that come while it runs: added, proposed, asked for |
 //! | `observe`, `observer` | the observer's side: looks, snapshots, changes, sums |
 //! | `view` | what they are answered: plain data |
@@ -16,7 +16,7 @@
 //! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
 //! | `dialogs`, `connections` | what several sessions can share |
 //! | `contained` | user code that panics |
-//! | `text` | how long texts are cut |
+//! | `text` | an error in one line, and how long texts are cut |
 //! | `sync` | every lock and atomic, and the lock order |
 //! | `model` | the model checks, under `cfg(loom)` only |
 
@@ -25,6 +25,7 @@ mod board;
 mod builder;
 mod callback;
 mod calls;
+mod completion;
 mod connections;
 mod contained;
 mod dialogs;
@@ -59,17 +60,17 @@ use table::Table;
 use wakers::Wakers;
 
 pub use builder::{BuildError, SessionBuilder};
+pub use completion::{Completion, RefusedCompletion};
 pub use connections::{Connections, Connector};
 #[cfg(feature = "testing")]
 pub(crate) use contained::panic_text;
 pub(crate) use contained::{contained, panicked};
 pub use dialogs::DialogArbiter;
-pub use host::{Completion, RefusedCompletion};
 pub use mailbox::HostEvent;
 pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
-pub(crate) use reporter::error_chain;
+pub(crate) use text::error_chain;
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 pub use waiting::CancelGuard;
 pub(crate) use waiting::{Answer, Host, Waiting};

@@ -13,6 +13,7 @@ use super::calls::Calls;
 use super::contained::contained;
 use super::slot::Slot;
 use super::sync::deadline;
+use super::text::error_chain;
 use super::waiting::{Answer, CancelGuard, Host, Waiting};
 use crate::{
     CallbackError, ErrorId, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SlotHandle,
@@ -375,6 +376,18 @@ impl ItemReporter {
     /// # Errors
     ///
     /// As for [`set`](Self::set).
+    ///
+    /// ```
+    /// use std::io;
+    /// use syncmgr::{ErrorId, ItemId, Session, SyncItem};
+    ///
+    /// let (id, error) = (ItemId::from_u128(1), ErrorId::from_u128(7));
+    /// let session = Session::builder().item(SyncItem::new(id, "a".parse()?)).build()?;
+    /// session.reporter(id)?.fail_as(&io::Error::other("the disk is full"), error)?;
+    /// let log = session.log();
+    /// assert_eq!((log[0].text.as_str(), log[0].error_id), ("the disk is full", Some(error)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fail_as(self, error: &dyn Error, id: ErrorId) -> Result<(), CallbackError> {
         let text = error_chain(error);
         let record = LogRecord::new(LogLevel::Error, &text).jump_text(id);
@@ -456,22 +469,6 @@ fn vacant() -> Arc<Slot> {
     // The model checker's atomics live no longer than one execution.
     #[cfg(all(test, loom))]
     Arc::new(Slot::vacant())
-}
-
-/// The error and its sources in one line.
-pub(crate) fn error_chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Many errors already say their source at the end.
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 impl Drop for ItemReporter {

@@ -1,4 +1,7 @@
-//! Texts of bounded length: what a handler says is kept, but not without limit.
+//! The texts of a session: errors in one line, and texts of bounded length, since what a handler says is kept, but not
+//! without limit.
+
+use std::error::Error;
 
 /// What stands at the end of a text that was cut.
 const MARK: &str = "…";
@@ -22,6 +25,22 @@ fn push_part(kept: &mut String, text: &str, limit: usize) {
     }
     kept.push_str(text.get(..end).unwrap_or_default());
     kept.push_str(MARK);
+}
+
+/// The error and its sources in one line.
+pub(crate) fn error_chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Many errors already say their source at the end.
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }
 
 /// The first `limit` bytes of `text`, as [`push_cut`] cuts them.

@@ -360,6 +360,22 @@ impl Wake for Called {
 ///
 /// Once it is dropped, the callback is not called any more, and the host is not asked for it. If it is being called on another
 /// thread at that moment, or that thread asks the host whether to, the drop waits until that is over.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use syncmgr::{ItemId, Session, SyncItem};
+///
+/// let id = ItemId::from_u128(1);
+/// let session = Session::builder().item(SyncItem::new(id, "a".parse()?)).build()?;
+/// let reporter = session.reporter(id)?;
+/// let (hang_up, hung_up) = mpsc::channel();
+/// let guard = reporter.on_cancel(move || drop(hang_up.send(())))?;
+/// assert!(!guard.was_called());
+/// session.cancel_all(); // calls it, on this thread
+/// assert!(guard.was_called());
+/// assert!(hung_up.try_recv().is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the callback waits only as long as its guard is kept"]
 pub struct CancelGuard<'a> {
     called: Arc<Called>,

@@ -9,6 +9,22 @@ use crate::{ErrorId, HResult, ItemId, ItemStatus, LogSelector, Phase, SyncFlags,
 /// Calls overlap: a `synchronize` lasts while the reports of a handler that works inside it come, and two threads report
 /// at once. So each call has two places in time, [`begun`](Self::begun) and [`ended`](Self::ended), numbers of one count
 /// that goes through the whole trace. One call is *before* another where it had ended when the other began.
+///
+/// ```
+/// use syncmgr::testing::{Action, Answer, Harness, Script, Step};
+/// use syncmgr::{ItemId, ItemStatus, Verdict};
+///
+/// let photos = ItemId::from_u128(1);
+/// let script = Script::new().item(photos, "photos").synchronize([
+///     Step::report(photos).value(1).max(2),
+///     Step::report(photos).status(ItemStatus::Succeeded),
+/// ]);
+/// let trace = Harness::new(script.handler()).cancel_all_at(1).run();
+/// let cancelled = trace.calls().iter().find(|call| call.answer == Answer::Verdict(Verdict::CancelAll));
+/// let call = cancelled.expect("the first report was answered so");
+/// assert!(matches!(call.action, Action::Progress { item, .. } if item == photos));
+/// assert!(call.has_returned());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

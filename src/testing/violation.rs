@@ -4,6 +4,24 @@ use super::rule::{Rule, Severity};
 use crate::ItemId;
 
 /// A breach of a rule.
+///
+/// ```
+/// use syncmgr::testing::{Harness, Script, Step};
+/// use syncmgr::{ItemId, ItemStatus};
+///
+/// let photos = ItemId::from_u128(1);
+/// let deaf = Script::new().item(photos, "photos").deaf().synchronize([
+///     Step::report(photos).status(ItemStatus::Updating),
+///     Step::report(photos).value(1),
+///     Step::report(photos).value(2),
+///     Step::report(photos).status(ItemStatus::Succeeded),
+/// ]);
+/// let trace = Harness::new(deaf.handler()).cancel_item_at(2).run();
+/// let breach = &trace.violations()[0];
+/// assert_eq!((breach.rule.id(), breach.item), ("H02", Some(photos)));
+/// assert!(breach.is_fault());
+/// println!("{}: {:?}", breach.message, trace.calls()[breach.at].action);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Violation {
