@@ -132,6 +132,48 @@ fn the_flags_are_passed_and_no_cookie() {
 }
 
 #[test]
+fn a_cookie_goes_with_invoke_alone_and_one_that_is_left_out_is_logged() {
+    let scheduled = SyncFlags::new(SyncEvent::Scheduled);
+    let invoke = SyncFlags::new(SyncEvent::Invoke);
+    for (options, expected, logged) in [
+        (RunOptions::new().cookie("c"), (invoke, Some("c")), ""),
+        (
+            RunOptions::new().flags(scheduled).cookie("c"),
+            (invoke, Some("c")),
+            "",
+        ),
+        (
+            RunOptions::new().cookie("c").flags(scheduled),
+            (scheduled, None),
+            "the cookie is left out: it goes with the event invoke, and the run has scheduled (rule M06)",
+        ),
+    ] {
+        let (told, seen) = mpsc::channel();
+        let told = Mutex::new(told);
+        let (_, report) = Script::new(1)
+            .initialize(move |flags, cookie| {
+                let told = told.lock().expect("no test thread panicked");
+                assert!(told.send((flags, cookie.map(<[u8]>::to_vec))).is_ok());
+                Ok(Participation::Joins)
+            })
+            .run(options);
+        assert!(report.is_success());
+        let (flags, cookie) = receive("initialize", &seen);
+        assert_eq!(
+            (flags, cookie.as_deref()),
+            (expected.0, expected.1.map(str::as_bytes))
+        );
+        let log = session(&report).log();
+        let texts: Vec<_> = log
+            .iter()
+            .map(|entry| (entry.level, &*entry.text))
+            .collect();
+        let warning = (!logged.is_empty()).then_some((LogLevel::Warning, logged));
+        assert_eq!(texts, Vec::from_iter(warning));
+    }
+}
+
+#[test]
 fn a_handler_that_declines_is_left_alone() {
     let (handler, report) = Script::new(1)
         .initialize(|_, _| Ok(Participation::Declines))

@@ -17,7 +17,7 @@ const LOG: &str = include_str!("../src/contract/log.rs");
 const IID: &str = include_str!("../src/contract/iid.rs");
 
 /// Where the names of the tables are declared, but for the numbers of results, which have the header's names.
-const SOURCES: [&str; 17] = [
+const SOURCES: [&str; 18] = [
     include_str!("../src/contract/answer.rs"),
     CALLBACK,
     include_str!("../src/contract/event.rs"),
@@ -33,6 +33,7 @@ const SOURCES: [&str; 17] = [
     include_str!("../src/manager/listing.rs"),
     include_str!("../src/manager/log.rs"),
     include_str!("../src/manager/registry.rs"),
+    include_str!("../src/manager/runs.rs"),
     include_str!("../src/manager/sync_manager.rs"),
     include_str!("../src/session/view.rs"),
 ];
@@ -207,6 +208,8 @@ fn every_member_of_an_enumeration_has_a_row_with_its_number() {
                 for member in all {
                     let name = format!("{member:?}");
                     check_member(&rows, stringify!($type), &name, member.raw());
+                    let row = &rows_of(&rows, &format!("{}::{name}", stringify!($type)))[0];
+                    assert_eq!(row.names("there"), [member.name()]);
                     names.insert(name);
                 }
                 assert!(!names.is_empty());
@@ -624,6 +627,28 @@ fn the_search_of_the_documentation_knows_every_name_of_the_header() {
         }
     }
     assert!(checked > 100, "{checked}");
+}
+
+/// What is left out is found on the page that says why.
+#[test]
+fn the_search_of_the_documentation_knows_what_was_left_out() {
+    let guide = aliases(include_str!("../src/guide.rs"));
+    let on_the_page = guide.iter().filter(|(_, words)| words.contains(&"names"));
+    let known: BTreeSet<&str> = on_the_page.map(|(alias, _)| *alias).collect();
+    let mut left_out = BTreeSet::from(["SYNCMGRLOGLEVEL_LOGLEVELMAX".to_owned()]);
+    for row in rows() {
+        let is_left_out = row.cell("why").is_some()
+            || (row.cell("here")).is_some_and(|here| here.starts_with("left out"));
+        for name in row.names("there").into_iter().filter(|_| is_left_out) {
+            left_out.insert(name.to_owned());
+        }
+    }
+    // Parts of words, and a name that is no C++ name.
+    for no_name in ["LP", "ISyncMgrControl"] {
+        left_out.remove(no_name);
+    }
+    let left_out: BTreeSet<&str> = left_out.iter().map(String::as_str).collect();
+    assert_eq!(known, left_out);
 }
 
 #[test]

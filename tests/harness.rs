@@ -114,14 +114,27 @@ fn flags_and_cookie_reach_the_handler() {
     };
     let flags = SyncFlags::new(SyncEvent::Idle) | SyncFlags::MAY_BOTHER_USER;
     clean(&run(Harness::new(script().build()).flags(flags)));
-    // The cookie sets the event, before or after the flags.
-    clean(&run(Harness::new(script().build())
-        .cookie("photos")
-        .flags(flags)));
-    clean(&run(Harness::new(script().build())
-        .flags(flags)
-        .cookie(b"photos")));
+    // The cookie sets the event, before or after the flags; that no other came is told.
     let invoked = SyncFlags::new(SyncEvent::Invoke) | SyncFlags::MAY_BOTHER_USER;
+    let other = "the event idle, since a cookie makes it invoke";
+    for harness in [
+        Harness::new(script().build()).cookie("photos").flags(flags),
+        Harness::new(script().build())
+            .flags(flags)
+            .cookie(b"photos"),
+    ] {
+        let trace = run(harness);
+        clean(&trace);
+        assert_eq!(trace.unreached(), [other]);
+    }
+    for harness in [
+        Harness::new(obedient(1).build()).cookie("photos"),
+        Harness::new(obedient(1).build())
+            .cookie("photos")
+            .flags(invoked),
+    ] {
+        assert_eq!(run(harness).unreached(), [""; 0]);
+    }
     let cookie = Some(b"photos".to_vec());
     let expected = [(flags, None), (invoked, cookie.clone()), (invoked, cookie)];
     assert_eq!(*seen.lock().unwrap(), expected);

@@ -76,6 +76,26 @@ fn the_flags_tell_the_event_and_whether_anybody_may_be_bothered() {
 }
 
 #[test]
+fn one_handler_is_started_for_any_event_whatever_it_is_registered_for() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    for n in 1..=2 {
+        records.register(&manager, n, script(n));
+    }
+    for raw in 1..=6 {
+        let event = SyncEvent::try_from(raw).unwrap();
+        let run = manager.signal_handler(handler_id(2), event).unwrap();
+        assert_eq!(run.handlers(), [handler_id(2)]);
+        assert!(within("the run", move || run.wait()).is_success());
+        let (flags, cookie) = initialized(records.traces().last().unwrap());
+        let nobody = matches!(event, SyncEvent::Idle | SyncEvent::Scheduled);
+        assert_eq!(flags.bits(), if nobody { raw } else { 0x200 | raw });
+        assert_eq!(cookie, None);
+    }
+    records.judge();
+}
+
+#[test]
 fn a_cookie_comes_with_the_event_invoke() {
     let manager = SyncManager::new();
     let records = Records::default();
@@ -101,6 +121,12 @@ fn who_is_not_registered_is_named() {
     );
     assert_eq!(
         manager.sync_items(handler_id(1), [id(1)]).err(),
+        Some(unknown)
+    );
+    assert_eq!(
+        manager
+            .signal_handler(handler_id(1), SyncEvent::Manual)
+            .err(),
         Some(unknown)
     );
     assert_eq!(manager.unregister(handler_id(1)).err(), Some(unknown));

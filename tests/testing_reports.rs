@@ -225,7 +225,7 @@ fn incidents_are_shown_with_their_calls() {
         text,
         "17 calls: 0 breaches, 2 incidents\n\n\
          info (call 6) panicked: boom\n\n\
-         synchronize (call 16) had not returned when the host gave up waiting; it has to return soon and to work on threads of its own"
+         synchronize (call 16) had not returned when the host gave up waiting; it has to return soon and to work on threads of its own; does it wait for a lock that it holds itself?"
     );
     assert_eq!(
         shown(&trace),

@@ -249,7 +249,9 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// The host grants one dialog at a time, over all handlers (rule M09). It never waits for a turn:
     /// while another holds it, the answer is `Denied` at once, as it is for a second `true` of the
-    /// holder. A call with `false` always answers `Granted`.
+    /// holder. A call with `false` always answers `Granted`. A handler that cannot go on without its
+    /// dialog may ask again after a while, with [`can_continue`](Self::can_continue) between, or
+    /// complete the step with a failure.
     ///
     /// ```
     /// use syncmgr::{CallbackError, SyncCallback};

@@ -44,11 +44,11 @@ pub enum SyncEvent {
 
 raw_values! {
     SyncEvent is "SYNCMGRFLAG (the event in its low byte)", allowed "1 to 6" {
-        Connect => "connect",
-        PendingDisconnect => "pending disconnect",
-        Manual => "manual",
-        Idle => "idle",
-        Invoke => "invoke",
-        Scheduled => "scheduled",
+        Connect => "connect", "SYNCMGRFLAG_CONNECT";
+        PendingDisconnect => "pending disconnect", "SYNCMGRFLAG_PENDINGDISCONNECT";
+        Manual => "manual", "SYNCMGRFLAG_MANUAL";
+        Idle => "idle", "SYNCMGRFLAG_IDLE";
+        Invoke => "invoke", "SYNCMGRFLAG_INVOKE";
+        Scheduled => "scheduled", "SYNCMGRFLAG_SCHEDULED";
     }
 }

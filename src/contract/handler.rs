@@ -133,7 +133,8 @@ use crate::{
 ///         &self,
 ///         callback: Option<Arc<dyn SyncCallback>>,
 ///     ) -> Result<(), HandlerError> {
-///         self.state(|state| state.callback = callback);
+///         let old = self.state(|state| std::mem::replace(&mut state.callback, callback));
+///         drop(old); // with no lock held: it may be the last one
 ///         Ok(())
 ///     }
 ///     fn prepare_for_sync(self: Arc<Self>, items: &[ItemId]) -> Result<Prepared, HandlerError> {

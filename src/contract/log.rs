@@ -35,9 +35,9 @@ pub enum LogLevel {
 
 raw_values! {
     LogLevel is "SYNCMGRLOGLEVEL", allowed "1 to 3" {
-        Information => "information",
-        Warning => "warning",
-        Error => "error",
+        Information => "information", "SYNCMGRLOGLEVEL_INFORMATION";
+        Warning => "warning", "SYNCMGRLOGLEVEL_WARNING";
+        Error => "error", "SYNCMGRLOGLEVEL_ERROR";
     }
 }
 

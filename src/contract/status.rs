@@ -65,16 +65,16 @@ pub enum ItemStatus {
 
 raw_values! {
     ItemStatus is "SYNCMGRSTATUS", allowed "0 to 8 and 0x100 (256)" {
-        Stopped => "stopped",
-        Skipped => "skipped",
-        Pending => "pending",
-        Updating => "updating",
-        Succeeded => "succeeded",
-        Failed => "failed",
-        Paused => "paused",
-        Resuming => "resuming",
-        UpdatingIndeterminate => "updating (indeterminate)",
-        Deleted => "deleted",
+        Stopped => "stopped", "SYNCMGRSTATUS_STOPPED";
+        Skipped => "skipped", "SYNCMGRSTATUS_SKIPPED";
+        Pending => "pending", "SYNCMGRSTATUS_PENDING";
+        Updating => "updating", "SYNCMGRSTATUS_UPDATING";
+        Succeeded => "succeeded", "SYNCMGRSTATUS_SUCCEEDED";
+        Failed => "failed", "SYNCMGRSTATUS_FAILED";
+        Paused => "paused", "SYNCMGRSTATUS_PAUSED";
+        Resuming => "resuming", "SYNCMGRSTATUS_RESUMING";
+        UpdatingIndeterminate => "updating (indeterminate)", "SYNCMGRSTATUS_UPDATING_INDETERMINATE";
+        Deleted => "deleted", "SYNCMGRSTATUS_DELETED";
     }
 }
 

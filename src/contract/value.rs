@@ -53,16 +53,32 @@ impl UnknownValue {
     }
 }
 
-/// Gives an enum with the header's discriminants its `raw`, `as_str`, `Display` and conversions.
+/// Gives an enum with the header's discriminants its `raw`, `name`, `as_str`, `Display` and conversions.
 macro_rules! raw_values {
     ($type:ident is $header:literal, allowed $allowed:literal {
-        $($variant:ident => $text:literal,)+
+        $($variant:ident => $text:literal, $name:literal;)+
     }) => {
         impl $type {
             #[doc = concat!("Returns the number that `", $header, "` has for it.")]
             #[must_use]
             pub const fn raw(self) -> u32 {
                 self as u32
+            }
+
+            /// Returns the header's name of it: for logs that have to say what they said before a port.
+            ///
+            /// ```
+            /// use syncmgr::{ItemStatus, LogLevel, SyncEvent};
+            ///
+            /// assert_eq!(ItemStatus::Updating.name(), "SYNCMGRSTATUS_UPDATING");
+            /// assert_eq!(LogLevel::Error.name(), "SYNCMGRLOGLEVEL_ERROR");
+            /// assert_eq!(SyncEvent::Scheduled.name(), "SYNCMGRFLAG_SCHEDULED");
+            /// ```
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
             }
 
             /// Returns it in words, in lower case, as `Display` shows it.

@@ -14,6 +14,7 @@ use crate::{HandlerId, InvokeFlags, ItemId, RegisterFlags, SyncEvent, SyncFlags}
 impl SyncManager {
     /// Synchronizes every handler, as when the user asks for it: `ISyncMgrSynchronizeInvoke::UpdateAll`.
     #[doc(alias = "UpdateAll")]
+    #[doc(alias = "StartSyncAll")]
     pub fn update_all(&self) -> Run {
         self.signal(SyncEvent::Manual)
     }
@@ -135,6 +136,37 @@ impl SyncManager {
             SyncEvent::Invoke => false,
         };
         self.start(|state| registered(state, wanted), &self.order(event))
+    }
+
+    /// As [`signal`](Self::signal), for one handler, whatever it is registered for: how a schedule of one handler starts it, and how
+    /// a user does (`ISyncMgrControl::StartHandlerSync` of `syncmgr.h`). Done are the items that were chosen.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    ///
+    /// ```
+    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::{HandlerId, ItemId, Registration, SyncEvent, SyncFlags, SyncItem, SyncManager};
+    ///
+    /// let id = HandlerId::from_u128(1);
+    /// let manager = SyncManager::new();
+    /// manager.register(id, Registration::new(), || {
+    ///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
+    ///     let work = from_items([inbox], |work| {
+    ///         // Nobody is there to be bothered.
+    ///         assert_eq!(work.flags(), SyncFlags::new(SyncEvent::Scheduled));
+    ///         Ok(())
+    ///     });
+    ///     Handler::new("Mail".parse().expect("a short name"), work).build()
+    /// })?;
+    /// let run = manager.signal_handler(id, SyncEvent::Scheduled)?;
+    /// assert!(run.wait().is_success());
+    /// # Ok::<(), syncmgr::ManagerError>(())
+    /// ```
+    #[doc(alias = "StartHandlerSync")]
+    pub fn signal_handler(&self, id: HandlerId, event: SyncEvent) -> Result<Run, ManagerError> {
+        self.start_one(id, self.order(event))
     }
 
     /// The order of a start for configuration only.

@@ -186,7 +186,7 @@ impl RunOptions {
 
     /// What the program that invokes the handler tells it. It goes with the event
     /// [`Invoke`](SyncEvent::Invoke), which this call sets, and is left out where [`flags`](Self::flags) sets another event
-    /// afterwards (rule M06).
+    /// afterwards (rule M06): the session's log then has a warning that says so.
     pub fn cookie(mut self, cookie: impl Into<Vec<u8>>) -> Self {
         let rest = self.flags.difference(SyncFlags::EVENT_MASK);
         self.flags = SyncFlags::new(SyncEvent::Invoke) | rest;

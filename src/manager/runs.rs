@@ -125,6 +125,7 @@ impl Run {
     /// # Errors
     ///
     /// As for [`skip`](Self::skip).
+    #[doc(alias = "StopItemSync")]
     pub fn cancel_item(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
         self.part(handler)
             .ok_or(CallbackError::UnknownItem)?
@@ -134,6 +135,7 @@ impl Run {
     /// Cancels all that one handler does in this run, and with it what it does for other runs at the same time. One that has not
     /// begun is over at once, for this run alone, and what it was to do is not asked of an earlier run any more. A handler
     /// that is not in the run is none to cancel.
+    #[doc(alias = "StopHandlerSync")]
     pub fn cancel_handler(&self, handler: HandlerId) {
         if let Some(part) = self.part(handler) {
             self.hub.cancel(part);
@@ -142,6 +144,7 @@ impl Run {
     }
 
     /// Cancels everything in this run, as [`cancel_handler`](Self::cancel_handler) does.
+    #[doc(alias = "StopSyncAll")]
     pub fn cancel_all(&self) {
         for part in self.parts.iter() {
             self.hub.cancel(part);

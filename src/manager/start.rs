@@ -56,6 +56,9 @@ impl Start<'_> {
         let wanted = selected(options.select.as_mut(), &list);
         let builder = options.take_session().items(list.into_items());
         let session = builder.build_checked(index);
+        if let Some(left_out) = cookie_left_out(options) {
+            log(Some(&session), LogLevel::Warning, &left_out);
+        }
         for on_session in options.on_session.drain(..) {
             let given = Arc::clone(&session);
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| on_session(given))) {
@@ -92,6 +95,15 @@ impl Start<'_> {
         let items = self.call("items", |handler| handler.items())?;
         items.map_err(End::failed)
     }
+}
+
+/// What is said of a cookie that goes to nobody, since another event than `Invoke` was set after it (rule M06).
+fn cookie_left_out(options: &RunOptions) -> Option<String> {
+    let event = options.flags.event();
+    let left_out = options.cookie.is_some() && event != SyncEvent::Invoke;
+    left_out.then(|| {
+        format!("the cookie is left out: it goes with the event invoke, and the run has {event} (rule M06)")
+    })
 }
 
 /// The list cannot be used (rule H21).

@@ -36,6 +36,20 @@ use crate::{HandlerId, ItemId, ItemList};
 /// [`PendingDisconnect`](crate::SyncEvent::PendingDisconnect), but not for [`Idle`](crate::SyncEvent::Idle) and
 /// [`Scheduled`](crate::SyncEvent::Scheduled), and never where [`dialogs`](Self::dialogs) are off.
 ///
+/// | started by | event | raw flags |
+/// |---|---|---|
+/// | [`signal`](Self::signal), [`signal_handler`](Self::signal_handler) | the one that is given | `Scheduled` 0x006, `Idle` 0x004; 0x200 more for the others, such as `Manual` 0x203 |
+/// | [`update_all`](Self::update_all), [`sync_items`](Self::sync_items) | `Manual` | 0x203 |
+/// | [`update_items`](Self::update_items) | `Invoke`, with the cookie | 0x205 |
+/// | [`enumerate`](Self::enumerate), [`enumerate_all`](Self::enumerate_all), [`show_properties`](Self::show_properties) | `Manual`, with [`SETTINGS`](crate::SyncFlags::SETTINGS) | 0x303 |
+///
+/// # Dialogs
+///
+/// While one handler has the turn to show a dialog, [`enable_modeless`](crate::SyncCallback::enable_modeless) answers the others
+/// `Denied` at once. A handler that cannot go on without its dialog may ask again after a while, with a
+/// [`check`](crate::ItemReporter::check) between, since the run may be cancelled meanwhile. Where the handlers cannot wait like
+/// that, a [`concurrency`](Self::concurrency) of 1 drives them one after the other, and none is denied for another's sake.
+///
 /// # Examples
 ///
 /// ```

@@ -126,7 +126,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// How much is done, from 0 to 1, as far as maxima were told; none where none was.
+    /// How much is done, from 0 to 1, as far as maxima were told; none where none was. It goes back when an item tells its maximum
+    /// later than others.
     #[must_use]
     pub fn fraction(&self) -> Option<f64> {
         (self.max > 0).then(|| (self.measured as f64 / self.max as f64).min(1.0))
@@ -245,7 +246,9 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
-    /// Whether `show_error` may be called for the entry (rule M05): it has the flag and an error id.
+    /// Whether `show_error` may be called for the entry (rule M05): it has the flag and an error id. The host calls it while the run
+    /// lasts, for what [`show_error_if`](crate::RunOptions::show_error_if) wants; of a run that is over, a manager does the items
+    /// again by [`sync_items`](crate::SyncManager::sync_items).
     #[must_use]
     pub fn can_be_shown(&self) -> bool {
         self.flags.contains(ErrorFlags::ENABLE_JUMP_TEXT) && self.error_id.is_some()

@@ -10,7 +10,7 @@ use super::harness::Harness;
 use super::plan::Plan;
 use super::recorder::Recorder;
 use super::trace::Trace;
-use crate::{CallbackError, ItemId, RunOptions, SyncHandler, run_handler};
+use crate::{CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler, run_handler};
 
 /// How long a handler whose callback was released on purpose may be silent before the host lets it go: nothing is due of
 /// it any more.
@@ -30,14 +30,17 @@ impl Harness {
         recorder.watch(plan.clone());
 
         let mut options = RunOptions::new()
-            .flags(self.flags)
+            .flags(self.flags.unwrap_or(SyncFlags::new(SyncEvent::Manual)))
             .dialogs(!self.no_dialogs)
             .item_objects(self.objects);
         for target in self.properties {
             options = options.show_properties(target);
         }
+        let mut other_event = None;
         if let Some(cookie) = self.cookie {
             options = options.cookie(cookie);
+            let event = self.flags.map(SyncFlags::event);
+            other_event = event.filter(|event| *event != SyncEvent::Invoke);
         }
         let selected = self.select.clone().unwrap_or_default();
         if let Some(select) = self.select {
@@ -96,6 +99,12 @@ impl Harness {
             let words = format!("{} selected", trace.name_of(item));
             about.push(format!("{words} (which did not come about)"));
             unreached.push(words);
+        }
+        if let Some(event) = other_event {
+            unreached.push(format!(
+                "the event {event}, since a cookie makes it {}",
+                SyncEvent::Invoke
+            ));
         }
         let about = (!about.is_empty()).then(|| about.join(", "));
         trace.about(about).set_unreached(unreached)

@@ -10,7 +10,7 @@ use super::call::Call;
 use super::plan::{Act, Plan, When, Which};
 use super::point::Fault;
 use super::trace::Trace;
-use crate::{ItemId, SyncEvent, SyncFlags, SyncHandler, Uuid};
+use crate::{ItemId, SyncFlags, SyncHandler, Uuid};
 
 /// What is done to the handler on purpose, in words. `{}` stands for the item, whose name is known only in the end.
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ impl From<&str> for About {
 #[must_use = "a harness does nothing until `run`"]
 pub struct Harness {
     pub(super) handler: Arc<dyn SyncHandler>,
-    pub(super) flags: SyncFlags,
+    pub(super) flags: Option<SyncFlags>,
     pub(super) select: Option<Vec<ItemId>>,
     pub(super) cookie: Option<Vec<u8>>,
     pub(super) plan: Plan,
@@ -135,7 +135,7 @@ impl Harness {
     pub fn new(handler: Arc<dyn SyncHandler>) -> Self {
         Self {
             handler,
-            flags: SyncFlags::new(SyncEvent::Manual),
+            flags: None,
             select: None,
             cookie: None,
             plan: Plan::default(),
@@ -162,14 +162,15 @@ impl Harness {
         self
     }
 
-    /// The flags that the handler is initialized with.
+    /// The flags that the handler is initialized with, in place of those of a manual run.
     pub fn flags(mut self, flags: SyncFlags) -> Self {
-        self.flags = flags;
+        self.flags = Some(flags);
         self
     }
 
     /// The cookie that the handler is initialized with. It goes with the event `Invoke`, which is set whatever
-    /// [`flags`](Self::flags) says (rule M06).
+    /// [`flags`](Self::flags) says (rule M06); where that is another event, it is among the
+    /// [unreached](super::Trace::unreached).
     pub fn cookie(mut self, cookie: impl AsRef<[u8]>) -> Self {
         self.cookie = Some(cookie.as_ref().to_vec());
         self

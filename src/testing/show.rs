@@ -252,7 +252,7 @@ fn incidents(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             }
             Incident::DidNotReturn { at } => writeln!(
                 f,
-                "{} (call {}) had not returned when the host gave up waiting; it has to return soon and to work on threads of its own",
+                "{} (call {}) had not returned when the host gave up waiting; it has to return soon and to work on threads of its own; does it wait for a lock that it holds itself?",
                 name(at),
                 at + 1
             )?,
