@@ -100,7 +100,7 @@
 //! | [`handler`](guide::handler) | how to write a handler: the easy way first, then the whole trait |
 //! | [`host`](guide::host) | how to host one, or several, or a loop of your own |
 //! | [`seeing`](guide::seeing) | how to show it |
-//! | [`testing`](guide::testing) | how to prove that a handler obeys |
+//! | [`testing`](guide::testing) | how to test that a handler obeys, and what that does not find |
 //! | [`rules`](guide::rules) | what the contract asks, rule by rule |
 //! | [`costs`](guide::costs) | what costs what |
 //! | [`names`](guide::names) | every name of `mobsync.h`, and its name here |

@@ -575,6 +575,28 @@ fn the_callback_answers_released_from_a_report_on() {
     assert_eq!(noted.len(), 1, "{trace}");
 }
 
+#[test]
+fn no_error_is_shown_by_a_callback_that_is_released() {
+    // Logged before the release, so that the host has it; nobody could complete what shows it.
+    let script = obedient(1).synchronize(|handler| {
+        let callback = handler.callback();
+        callback.log_error(&LogRecord::new(LogLevel::Error, "full").jump_text(FULL))?;
+        let reporter = ItemReporter::new(&callback, id(1))?;
+        assert_eq!(reporter.set(0), Ok(Verdict::Continue));
+        assert_eq!(reporter.set(1), Err(CallbackError::Released));
+        let _ = callback.synchronize_completed(HResult::S_OK);
+        Ok(())
+    });
+    let trace = run(Harness::new(script.build())
+        .show_errors()
+        .release_at_report(id(1), 2));
+    clean(&trace);
+    assert!(trace.was_released());
+    assert_eq!(named(&trace, "show_error"), [0; 0]);
+    let trace = run(Harness::new(retries().build()).show_errors().max_retries(1));
+    assert!(!named(&trace, "show_error").is_empty(), "it is otherwise");
+}
+
 // Errors, properties, objects -------------------------------------------------------------------------------------
 
 const FULL: ErrorId = ErrorId::from_u128(0xF);

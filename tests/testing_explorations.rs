@@ -83,7 +83,7 @@ fn a_failure_of_the_run_without_reports_is_shown_all_the_same() {
     let exploration = explore_faults(handler);
     assert_eq!(
         told(&exploration),
-        "0 of 0 points explored in 2 runs: 1 failed\n\
+        "0 of 0 points explored in 2 runs: 1 failed (H07 in 1, H15 in 1)\n\
          the run in which nothing is done to the handler fails already\n\
          the smallest, made again by\n\n    Harness::new(handler).run().assert_conformant();\n\n"
     );
@@ -96,7 +96,9 @@ fn the_smallest_failure_is_shown_with_its_line() {
     assert_eq!(
         told(&exploration),
         "11 of 11 points explored in 13 runs: 5 failed (H02 in 4, H03 in 1)\n\
-         the smallest, made again by\n\n    Harness::new(handler).skip(\"photos\").run().assert_conformant();\n\n"
+         the smallest, made again by\n\n    Harness::new(handler).skip(\"photos\").run().assert_conformant();\n\n\
+         H02, the smallest: Harness::new(handler).skip(\"photos\").run()\n\
+         H03, the smallest: Harness::new(handler).cancel_all_at_report(\"photos\", 1).run()\n\n"
     );
     assert_eq!(exploration.runs(), 13);
 }
@@ -114,7 +116,7 @@ fn a_failure_that_does_not_come_again_is_said_to_diverge() {
     // The fourth run is the third point.
     assert_eq!(
         told(&exploration),
-        "11 of 11 points explored in 13 runs: 1 failed\n\
+        "11 of 11 points explored in 13 runs: 1 failed (H02 in 1)\n\
          the smallest, which diverged when it was made again: this line may or may not do it\n\n    \
          Harness::new(handler).cancel_item_at_report(\"photos\", 1).run().assert_conformant();\n\n"
     );
@@ -141,7 +143,7 @@ fn a_run_that_diverged_before_its_point_is_counted_and_not_made_again() {
     });
     assert_eq!(
         told(&exploration),
-        "11 of 11 points explored in 12 runs, 1 diverged from the first: 1 failed\n\
+        "11 of 11 points explored in 12 runs, 1 diverged from the first: 1 failed (H02 in 1)\n\
          the smallest, which diverged when it was made again: this line may or may not do it\n\n    \
          Harness::new(handler).cancel_item_at_report(\"photos\", 2).run().assert_conformant();\n\n"
     );
@@ -228,7 +230,7 @@ fn after_four_silent_runs_no_more_are_made() {
     let at_once = explore(0);
     assert_eq!(
         told(&at_once),
-        "3 of 14 points explored in 5 runs, and no more, since the handler fell silent too often: 4 failed\n\
+        "3 of 14 points explored in 5 runs, and no more, since the handler fell silent too often: 4 failed (H07 in 4)\n\
          the run in which nothing is done to the handler fails already\n\
          the smallest, made again by\n\n    harness.run().assert_conformant();\n\n"
     );

@@ -112,7 +112,7 @@ fn a_completion_that_is_missing_is_told_with_what_the_handler_did_last() {
         Rule::SynchronizeCompletedOnce,
         6,
         &[7, 9, 11],
-        "synchronize (call 6) was answered by a success, and synchronize_completed had not come when the host gave up waiting at call 11; its last call was call 7",
+        "synchronize (call 6) was answered by a success, and synchronize_completed had not come when the host gave up waiting at call 11; its last call was call 7; \"one\" has no final status since call 7",
     );
     gave_up(
         Lines::synchronizing(&[ONE])
@@ -123,7 +123,19 @@ fn a_completion_that_is_missing_is_told_with_what_the_handler_did_last() {
         Rule::SynchronizeCompletedOnce,
         6,
         &[7, 8, 9],
-        "synchronize (call 6) was answered by a success, and synchronize_completed had not come when the host gave up waiting at call 9; its last call was call 8",
+        "synchronize (call 6) was answered by a success, and synchronize_completed had not come when the host gave up waiting at call 9; its last call was call 8; \"one\" has no final status since call 8",
+    );
+    // What is in work is told, however much other items did meanwhile: three of them, those that were silent longest.
+    let all = [ONE, TWO, THREE];
+    let mut busy = Lines::synchronizing(&all);
+    for item in all {
+        busy = busy.report(item, UPDATING);
+    }
+    gave_up(busy.report(TWO, FAILED)).says(
+        Rule::SynchronizeCompletedOnce,
+        6,
+        &[7, 9, 10, 11],
+        "synchronize (call 6) was answered by a success, and synchronize_completed had not come when the host gave up waiting at call 11; its last call was call 10; \"one\" has no final status since call 7; \"three\" has no final status since call 9",
     );
     // One that comes after that is too late.
     gave_up(Lines::synchronizing(&[ONE]).report(ONE, FAILED))

@@ -64,6 +64,72 @@ fn h02_and_h03_name_the_report_that_was_answered_the_cancel() {
 }
 
 #[test]
+fn h02_and_h03_ask_about_an_item_that_succeeds_long_after_its_cancel() {
+    let cancelled = |answer: &str| {
+        Lines::synchronizing(&[ONE])
+            .report(ONE, r#""status":"updating","max":9"#)
+            .handler(&progress(ONE, r#""value":3"#), answer)
+    };
+    for (answer, rule, verdict) in [
+        (CANCEL, Rule::StopCancelledItem, "CancelItem"),
+        (CANCEL_ALL, Rule::StopAllWhenCancelled, "CancelAll"),
+    ] {
+        // By another thread than the one that was told, too; what the final report itself says counts.
+        for (lines, value) in [
+            (
+                cancelled(answer).handler(&progress(ONE, SUCCEEDED), answer),
+                3,
+            ),
+            (
+                cancelled(answer).handler_at(2, (17, 18), &progress(ONE, SUCCEEDED), answer),
+                3,
+            ),
+            (
+                cancelled(answer)
+                    .handler(&progress(ONE, r#""status":"succeeded","value":8"#), answer),
+                8,
+            ),
+        ] {
+            let trace = lines.breaks(&[rule]);
+            let found = &trace.violations()[0];
+            assert_eq!((found.at, &found.led_by[..]), (8, &[7][..]));
+            assert!(!found.is_fault() && trace.is_conformant());
+            assert_eq!(
+                found.message,
+                format!(
+                    r#"call 9 ends "one" as succeeded, with {value} of 9 reported, although call 8 was answered {verdict}: was the rest done all the same?"#
+                )
+            );
+        }
+        // The last piece was done when the cancel came, or nobody knows how much there was; or it was stopped.
+        cancelled(answer)
+            .handler(&progress(ONE, r#""status":"succeeded","value":9"#), answer)
+            .breaks(&[]);
+        cancelled(answer)
+            .handler(&progress(ONE, r#""status":"failed""#), answer)
+            .breaks(&[]);
+        Lines::synchronizing(&[ONE])
+            .handler(&progress(ONE, UPDATING), answer)
+            .handler(&progress(ONE, SUCCEEDED), answer)
+            .breaks(&[]);
+        // What was told while the final status was on its way came too late.
+        Lines::synchronizing(&[ONE])
+            .report(ONE, r#""status":"updating","max":9"#)
+            .handler_at(2, (15, 18), &progress(ONE, ""), answer)
+            .handler_at(1, (16, 17), &progress(ONE, SUCCEEDED), CONTINUE)
+            .breaks(&[]);
+        // A breach says it already.
+        let trace = cancelled(answer)
+            .handler(&progress(ONE, r#""value":4"#), answer)
+            .handler(&progress(ONE, SUCCEEDED), answer)
+            .breaks(&[rule]);
+        let found = &trace.violations()[0];
+        assert!(found.is_fault());
+        assert_eq!((found.at, found.repeats), (8, 0));
+    }
+}
+
+#[test]
 fn h04_names_the_prepare_and_the_id_of_an_item_without_a_name() {
     Lines::synchronizing(&[ONE]).report(TWO, UPDATING).says(
         Rule::OnlyPreparedItems,
@@ -143,7 +209,7 @@ fn h15_names_the_items_that_are_open() {
         .says(
             Rule::FinalStatusBeforeCompletion,
             10,
-            &[4],
+            &[4, 7],
             r#"call 10 completes the synchronization, and 2 items have no final status: "one", "three""#,
         );
     Lines::synchronizing(&[ONE]).complete().says(
@@ -152,6 +218,39 @@ fn h15_names_the_items_that_are_open() {
         &[4],
         r#"call 7 completes the synchronization, and 1 item has no final status: "one""#,
     );
+    // The last that was said of it may be a log entry.
+    let log = format!(
+        r#"{{"call":"log_error","record":{{"level":"error","text":"gone","item":"{ONE}"}}}}"#
+    );
+    let missing = Lines::synchronizing(&[ONE])
+        .report(ONE, "")
+        .handler(&log, DONE);
+    missing.complete().says(
+        Rule::FinalStatusBeforeCompletion,
+        9,
+        &[4, 8],
+        r#"call 9 completes the synchronization, and 1 item has no final status: "one""#,
+    );
+    // Somebody is still at work on one: after the completion (its report is call 10 then), or while it is made.
+    for (time, completes, reports, led_by) in [
+        ((21, 22), 9, 10, &[4][..]),
+        ((17, 22), 10, 9, &[4, 9]),
+        ((17, 19), 10, 9, &[4, 9]),
+    ] {
+        Lines::synchronizing(&[ONE, TWO])
+            .report(ONE, UPDATING)
+            .report(ONE, FAILED)
+            .handler_at(2, time, &progress(TWO, UPDATING), CONTINUE)
+            .handler_at(1, (18, 20), &completed("synchronize", "S_OK"), DONE)
+            .says(
+                Rule::FinalStatusBeforeCompletion,
+                completes,
+                led_by,
+                &format!(
+                    r#"call {completes} completes the synchronization, and 1 item has no final status: "two"; another thread is still at work on "two", by call {reports}: the last worker is to complete"#,
+                ),
+            );
+    }
     // Five of them, and how many more.
     let ids: Vec<String> = (1..=7)
         .map(|number| format!("00000000-0000-0000-0002-{number:012}"))
@@ -318,7 +417,7 @@ fn without_the_hosts_calls_it_is_said_what_is_not_known() {
         .says(
             Rule::FinalStatusBeforeCompletion,
             2,
-            &[],
+            &[1],
             "call 2 completes the synchronization, and 1 item has no final status: unknown item 1",
         );
 }

@@ -50,7 +50,7 @@ macro_rules! answers {
 /// assert_eq!(stopped, ControlFlow::Break(Verdict::CancelItem));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[must_use = "a handler that does not look at the verdict cannot be cancelled"]
+#[must_use = "a handler that does not look at the verdict cannot be cancelled; that of a final status says nothing any more"]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),

@@ -9,6 +9,7 @@ use super::call::Action;
 use super::harness::Harness;
 use super::point::{Kinds, Learned, Point};
 use super::rule::Rule;
+use super::sample::sample;
 use super::trace::Trace;
 use super::violation::Incident;
 use super::words::counted;
@@ -161,7 +162,7 @@ fn explore<T>(
     let mut silent = usize::from(fell_silent(&first));
     if !first.is_conformant() {
         failed += 1;
-        count(&mut causes, &first);
+        count(&mut causes, &first, None);
         failures.push(Failed {
             point: None,
             diverged: false,
@@ -183,7 +184,7 @@ fn explore<T>(
             continue;
         }
         failed += 1;
-        count(&mut causes, &trace);
+        count(&mut causes, &trace, Some(&point).filter(|_| !is_diverged));
         failures.push(Failed {
             point: Some(point),
             diverged: is_diverged,
@@ -217,15 +218,6 @@ fn explore<T>(
         }
     }
     let line = failures.first().map(|failed| {
-        // With settings of one's own it is that harness.
-        let harness = match kinds {
-            Kinds::Both => "harness",
-            Kinds::Cancellations | Kinds::Faults => "Harness::new(handler)",
-        };
-        let point = failed
-            .point
-            .as_ref()
-            .map_or_else(String::new, |point| format!(".{point}"));
         let incidents = failed.trace.incidents();
         let looked = incidents
             .iter()
@@ -234,7 +226,12 @@ fn explore<T>(
             true => "let trace = {}; // then look at the world",
             false => "{}.assert_conformant();",
         };
-        end.replace("{}", &format!("{harness}{point}.run()"))
+        end.replace("{}", &kinds.line(failed.point.as_ref()))
+    });
+    let causes = causes.into_iter().map(|(name, cause)| Cause {
+        name,
+        runs: cause.runs,
+        line: cause.smallest.map(|(_, point)| kinds.line(Some(&point))),
     });
     let plain = failures
         .first()
@@ -246,7 +243,7 @@ fn explore<T>(
         seed: is_sample.then_some(seed),
         diverged,
         failed,
-        causes: causes.into_iter().collect(),
+        causes: causes.collect(),
         again,
         line,
         plain,
@@ -272,8 +269,23 @@ fn broken(trace: &Trace) -> (Vec<Rule>, usize) {
     (rules, trace.incidents().len())
 }
 
-/// Counts what a failing run fails by.
-fn count(causes: &mut BTreeMap<&'static str, usize>, trace: &Trace) {
+/// What runs fail by: how many, and the smallest that can be made again, with the number of its calls.
+#[derive(Default)]
+struct Counted {
+    runs: usize,
+    smallest: Option<(usize, Point)>,
+}
+
+/// What runs fail by, as it is told.
+#[derive(Clone, Debug)]
+struct Cause {
+    name: &'static str,
+    runs: usize,
+    line: Option<String>,
+}
+
+/// Counts what a failing run fails by; the point is there if the run can be made again.
+fn count(causes: &mut BTreeMap<&'static str, Counted>, trace: &Trace, point: Option<&Point>) {
     let (rules, _) = broken(trace);
     let mut found: Vec<&'static str> = rules.into_iter().map(Rule::id).collect();
     found.extend(trace.incidents().iter().map(|incident| match incident {
@@ -283,42 +295,20 @@ fn count(causes: &mut BTreeMap<&'static str, usize>, trace: &Trace) {
     }));
     found.sort_unstable();
     found.dedup();
-    for cause in found {
-        *causes.entry(cause).or_default() += 1;
+    let calls = trace.calls().len();
+    for name in found {
+        let cause = causes.entry(name).or_default();
+        cause.runs += 1;
+        if let Some(point) = point {
+            if cause
+                .smallest
+                .as_ref()
+                .is_none_or(|(least, _)| calls < *least)
+            {
+                cause.smallest = Some((calls, point.clone()));
+            }
+        }
     }
-}
-
-/// At most `most` of the points, in their order: which, the seed decides.
-fn sample(points: Vec<Point>, most: usize, seed: u64) -> Vec<Point> {
-    if points.len() <= most {
-        return points;
-    }
-    let mut places: Vec<usize> = (0..points.len()).collect();
-    let mut state = seed;
-    // The first part of a Fisher-Yates shuffle.
-    for place in 0..most {
-        let left = places.len() - place;
-        // The remainder favours small numbers by less than one part in 2^32 here.
-        let other = place + (split_mix(&mut state) % left as u64) as usize;
-        places.swap(place, other);
-    }
-    places.truncate(most);
-    places.sort_unstable();
-    let mut wanted = places.into_iter().peekable();
-    let chosen = points
-        .into_iter()
-        .enumerate()
-        .filter(|(place, _)| wanted.next_if_eq(place).is_some());
-    chosen.map(|(_, point)| point).collect()
-}
-
-/// The next number of SplitMix64 (Steele, Lea, Flood 2014).
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 /// What came of making the smallest failure again.
@@ -345,7 +335,7 @@ pub struct Exploration {
     diverged: usize,
     failed: usize,
     /// What they failed by, and in how many runs.
-    causes: Vec<(&'static str, usize)>,
+    causes: Vec<Cause>,
     again: Again,
     line: Option<String>,
     /// The run without anything done to the handler failed already.
@@ -443,13 +433,9 @@ impl fmt::Display for Exploration {
             return writeln!(f, ": none failed");
         }
         write!(f, ": {} failed", self.failed)?;
-        // The run below shows one of them; what it fails by may hide the others.
-        if self.failed > 1 && self.causes.len() > 1 {
-            let cause = |(cause, runs): &(&str, usize)| format!("{cause} in {runs}");
-            let causes: Vec<String> = self.causes.iter().map(cause).collect();
-            write!(f, " ({})", causes.join(", "))?;
-        }
-        writeln!(f)?;
+        let cause = |cause: &Cause| format!("{} in {}", cause.name, cause.runs);
+        let causes: Vec<String> = self.causes.iter().map(cause).collect();
+        writeln!(f, " ({})", causes.join(", "))?;
         if self.plain {
             writeln!(
                 f,
@@ -466,31 +452,20 @@ impl fmt::Display for Exploration {
             )?,
             (_, None) => {}
         }
+        // The report shows one of them; what it fails by may hide the others.
+        if self.causes.len() > 1 && !self.plain {
+            let each = self
+                .causes
+                .iter()
+                .filter_map(|cause| Some((cause.name, cause.line.as_ref()?)));
+            for (name, line) in each {
+                writeln!(f, "{name}, the smallest: {line}")?;
+            }
+            writeln!(f)?;
+        }
         match self.failures.first() {
             Some(trace) => write!(f, "{}", trace.report()),
             None => Ok(()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split_mix;
-
-    #[test]
-    fn the_numbers_of_a_seed_are_those_of_split_mix_64() {
-        // The reference values of the algorithm for this seed.
-        let mut state = 1_234_567;
-        let numbers: [u64; 5] = std::array::from_fn(|_| split_mix(&mut state));
-        assert_eq!(
-            numbers,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423,
-                4_593_380_528_125_082_431,
-                16_408_922_859_458_223_821,
-            ]
-        );
     }
 }

@@ -331,7 +331,8 @@ impl Harness {
         self
     }
 
-    /// How many retries are made at most: 16 unless this says otherwise.
+    /// How many retries are made at most over the whole run, whichever items they are of: 16 unless this says otherwise. One that is asked
+    /// for beyond them is not made.
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = Some(retries);
         self

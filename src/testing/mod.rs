@@ -1,4 +1,4 @@
-//! The kit that proves a handler obeys the contract (feature `testing`).
+//! The kit that tests whether a handler obeys the contract (feature `testing`).
 //!
 //! A handler is right when it obeys whatever the host does, at whatever moment. That is hard to see from its results: a
 //! cancel that comes between two reports, a completion on an error path, a call after the release. So the kit drives the
@@ -43,12 +43,13 @@
 //!   of a cancel certain; those of threads against each other they leave to chance.
 //! - It sees calls, and not work: a handler that stops reporting when it is told to, and goes on copying, looks obedient.
 //!   Look at the world too: [`Harness::explore`] has a place for it.
+//! - An exploration knows the paths of one run: see *Bad weather* and *What it does not find* in the guide.
 //! - What a trace lacks is said, not guessed: [`Trace::undecided`].
 
 // | file | what lives there |
 // |---|---|
 // | `harness`, `drive`, `plan` | what a test asks for, how the handler is driven, what is done to it at which call |
-// | `explore`, `point` | the explorer, and the points that it visits |
+// | `explore`, `point`, `sample` | the explorer, the points that it visits, and some of them by a seed |
 // | `recorder`, `record` | who writes the calls down, and the wrappers that tell him |
 // | `call`, `answer`, `data` | a call as it is written down |
 // | `trace`, `check`, `rule`, `violation` | what passed, who judges it, by what, and what was found |
@@ -72,6 +73,7 @@ mod point;
 mod record;
 mod recorder;
 mod rule;
+mod sample;
 mod script;
 mod scripted;
 mod scripted_host;

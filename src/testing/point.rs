@@ -43,6 +43,21 @@ pub(super) enum Kinds {
     Both,
 }
 
+impl Kinds {
+    /// The code that runs the handler with this done to it.
+    pub(super) fn line(self, point: Option<&Point>) -> String {
+        // With settings of one's own it is that harness.
+        let harness = match self {
+            Self::Both => "harness",
+            Self::Cancellations | Self::Faults => "Harness::new(handler)",
+        };
+        match point {
+            Some(point) => format!("{harness}.{point}.run()"),
+            None => format!("{harness}.run()"),
+        }
+    }
+}
+
 /// What a report said, as far as another run should say the same: the text may tell of the time or of a temporary name.
 type Said = (Option<crate::ItemStatus>, Option<u64>, Option<u64>);
 

@@ -99,12 +99,15 @@ rules! {
         asks "ask for a verdict, by any report of the item, before starting it"
         from "the remarks on ISyncMgrSynchronizeCallback"
         instead "report the item before the first piece of work, for example by `check()` or with the status Updating, and start it only if the answer is Continue";
-    /// H02: a thread that was told `CancelItem` for an item makes another report of it that neither only asks nor is final.
+    /// H02: a thread that was told `CancelItem` for an item makes another report of it that neither only asks nor is final (must).
+    /// Or an item is ended as `Succeeded` after any thread was told, with less than its maximum reported (should: the rest may have
+    /// been done between two reports).
     StopCancelledItem = "H02"
         asks "after CancelItem do no more work on that item and report nothing of it but its final status"
         from "Progress (\"as soon as possible\") and ReportProgress of syncmgr.h; made exact by this crate"
         instead "look at the answer of every report; when it is CancelItem, stop working on the item and report its final status, such as Stopped";
-    /// H03: a thread that was told `CancelAll` for an item makes another report of it that neither only asks nor is final.
+    /// H03: a thread that was told `CancelAll` for an item makes another report of it that neither only asks nor is final (must);
+    /// or the item is ended as `Succeeded`, as for H02 (should).
     /// So its first report of each other item is free: that is how it is told.
     StopAllWhenCancelled = "H03"
         asks "after CancelAll stop every item and start no new one"

@@ -1,5 +1,7 @@
 //! What the checker found.
 
+use std::fmt;
+
 use super::rule::{Rule, Severity};
 use crate::ItemId;
 
@@ -20,7 +22,7 @@ use crate::ItemId;
 /// let breach = &trace.violations()[0];
 /// assert_eq!((breach.rule.id(), breach.item), ("H02", Some(photos)));
 /// assert!(breach.is_fault());
-/// println!("{}: {:?}", breach.message, trace.calls()[breach.at].action);
+/// println!("{breach}"); // H02 (must) at call 9: call 9 reports more work on "photos" although ...
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -53,6 +55,14 @@ impl Violation {
     #[must_use]
     pub fn is_fault(&self) -> bool {
         self.severity == Severity::Must
+    }
+}
+
+impl fmt::Display for Violation {
+    /// One line: `H02 (must) at call 12: ` and the message. [`Trace::report`](super::Trace::report) has more.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rule, severity, call) = (self.rule, self.severity, self.at + 1);
+        write!(f, "{rule} ({severity}) at call {call}: {}", self.message)
     }
 }
 

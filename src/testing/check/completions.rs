@@ -1,9 +1,12 @@
 //! The rules of the calls that are completed by another call: H05 to H10.
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
 use super::{Check, number};
-use crate::HResult;
 use crate::testing::call::{Action, Call, Side};
 use crate::testing::rule::Rule;
+use crate::{HResult, ItemId};
 
 /// A call of the host and its completion.
 struct Pair {
@@ -52,6 +55,27 @@ const PAIRS: [Pair; 4] = [
         never: Rule::ShowPropertiesCompletedOnce,
     },
 ];
+
+/// Of how many items in work the last report is shown.
+const IN_WORK_MOST: usize = 3;
+
+/// The items that were reported between two calls, and not ended: each with its last report. Those that were silent longest come
+/// first.
+fn in_work(calls: &[Call], from: usize, to: usize) -> Vec<(ItemId, usize)> {
+    let mut last: HashMap<ItemId, (usize, bool)> = HashMap::new();
+    for (at, call) in calls.iter().enumerate().take(to).skip(from) {
+        if let Some(item) = call.action.reported() {
+            let entry = last.entry(item).or_default();
+            let update = call.action.update();
+            *entry = (at, entry.1 || update.is_final());
+        }
+    }
+    let open = last.into_iter().filter(|(_, (_, ended))| !ended);
+    let mut open: Vec<(ItemId, usize)> = open.map(|(item, (at, _))| (item, at)).collect();
+    open.sort_unstable_by_key(|(_, at)| *at);
+    open.truncate(IN_WORK_MOST);
+    open
+}
 
 pub(super) fn check(check: &mut Check<'_>) {
     for pair in &PAIRS {
@@ -159,14 +183,24 @@ impl Pair {
                     Some(did) => format!("its last call was {}", number(did)),
                     None => "it made no call".to_owned(),
                 };
-                let message = format!(
+                let mut message = format!(
                     "{name} ({}) was answered by a success, and {} had not come when the host gave up waiting at {}; {silent}",
                     number(at),
                     self.completion,
                     number(gave_up)
                 );
                 let mut led_by: Vec<usize> = told.into_iter().chain(did).collect();
+                for (item, last) in in_work(check.calls, at, gave_up) {
+                    let item = check.names.item(item);
+                    let _ = write!(
+                        message,
+                        "; {item} has no final status since {}",
+                        number(last)
+                    );
+                    led_by.push(last);
+                }
                 led_by.sort_unstable();
+                led_by.dedup();
                 led_by.push(gave_up);
                 check.breach(self.due, at, led_by, None, message);
             }

@@ -1,6 +1,7 @@
 //! The rules of reports: H01 to H04, and H14 to H17.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 use super::{Check, number};
 use crate::testing::answer::Answer;
@@ -27,7 +28,12 @@ struct Item {
     value: Option<(usize, u64)>,
     max: Option<(usize, u64)>,
     status: Option<ItemStatus>,
+    /// The last call of the handler's about it.
+    last: Option<usize>,
 }
+
+/// Of how many items without an end the last call is shown.
+const OPEN_MOST: usize = 3;
 
 /// The items of the current round.
 #[derive(Default)]
@@ -86,6 +92,11 @@ pub(super) fn check(check: &mut Check<'_>) {
                 }
             }
             Action::SynchronizeCompleted { .. } => completion(check, &mut round, at, call),
+            Action::LogError { record } => {
+                if let Some(item) = record.item {
+                    round.items.entry(item).or_default().last = Some(at);
+                }
+            }
             action => {
                 if let Some(id) = action.reported() {
                     if !check.has_host {
@@ -140,6 +151,7 @@ fn report(
     let works = !update.only_asks() && !update.is_final();
     let item = round.items.entry(id).or_default();
 
+    item.last = Some(at);
     let is_first = item.first.is_none();
     if finished(check, item, &name, id, at, call, &update) {
         return;
@@ -179,6 +191,9 @@ fn report(
     }
     if call.answer.is_taken() {
         value(check, item, writers, &name, id, at, call, &update);
+        if update.status == Some(ItemStatus::Succeeded) {
+            succeeded(check, item, &name, id, at, call);
+        }
     }
 
     item.first.get_or_insert((at, call.begun));
@@ -297,6 +312,36 @@ fn value(
     check.breach(Rule::ValueWithinMaximum, at, led_by, Some(id), message);
 }
 
+/// H02 and H03: an item that succeeds after a cancel, and before its value has come to its maximum. Whether the rest was done
+/// all the same, nobody can tell from here.
+fn succeeded(check: &mut Check<'_>, item: &Item, name: &str, id: ItemId, at: usize, call: &Call) {
+    let (Some((_, max)), value) = (item.max, item.value.map_or(0, |(_, value)| value)) else {
+        return;
+    };
+    let told = item.told.values().filter(|(told, _)| {
+        let told = check.calls.get(*told);
+        told.is_some_and(|told| told.is_before(call))
+    });
+    // The one that was told first: where the work should have ended.
+    let Some((told, verdict)) = told.min_by_key(|(told, _)| *told).copied() else {
+        return;
+    };
+    let (rule, verdict) = match verdict {
+        Verdict::CancelAll => (Rule::StopAllWhenCancelled, "CancelAll"),
+        _ => (Rule::StopCancelledItem, "CancelItem"),
+    };
+    if value >= max || check.knows(rule, Some(id), at) {
+        return;
+    }
+    let message = format!(
+        "{} ends {name} as succeeded, with {value} of {max} reported, although {} was answered {verdict}: was the rest done all \
+         the same?",
+        number(at),
+        number(told)
+    );
+    check.weighed(rule, Severity::Should, at, vec![told], Some(id), message);
+}
+
 /// For each item the reports that change its value, maximum or status.
 fn writers(calls: &[Call]) -> HashMap<ItemId, Vec<usize>> {
     let mut writers: HashMap<ItemId, Vec<usize>> = HashMap::new();
@@ -368,7 +413,7 @@ fn completion(check: &mut Check<'_>, round: &mut Round, at: usize, call: &Call) 
     let Some(first) = open.first() else {
         return;
     };
-    let message = format!(
+    let mut message = format!(
         "{} completes the synchronization, and {} {} no final status: {}",
         number(at),
         open.len(),
@@ -379,7 +424,19 @@ fn completion(check: &mut Check<'_>, round: &mut Round, at: usize, call: &Call) 
         },
         check.names.list(&open, 5)
     );
-    let led_by = round.prepare.into_iter().collect();
+    if let Some((later, item)) = still_at_work(check, &open, at, call) {
+        let _ = write!(
+            message,
+            "; another thread is still at work on {}, by {}: the last worker is to complete",
+            check.names.item(item),
+            number(later)
+        );
+    }
+    let last = |item: &ItemId| round.items.get(item)?.last;
+    let last = open.iter().filter_map(last).take(OPEN_MOST);
+    let mut led_by: Vec<usize> = round.prepare.into_iter().chain(last).collect();
+    led_by.sort_unstable();
+    led_by.dedup();
     check.breach(
         Rule::FinalStatusBeforeCompletion,
         at,
@@ -387,4 +444,21 @@ fn completion(check: &mut Check<'_>, round: &mut Round, at: usize, call: &Call) 
         Some(*first),
         message,
     );
+}
+
+/// A report of one of these items that another thread makes after this call, or is in while it is made.
+fn still_at_work(
+    check: &Check<'_>,
+    open: &[ItemId],
+    at: usize,
+    call: &Call,
+) -> Option<(usize, ItemId)> {
+    let mut others = check.calls.iter().enumerate().filter(|(place, other)| {
+        let lasts = other.ended.is_none_or(|ended| ended > call.begun);
+        other.thread != call.thread && (*place > at || lasts)
+    });
+    others.find_map(|(place, other)| {
+        let item = other.action.reported()?;
+        open.contains(&item).then_some((place, item))
+    })
 }

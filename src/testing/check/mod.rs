@@ -118,6 +118,12 @@ impl<'a> Check<'a> {
         self.weighed(rule, Severity::Must, at, led_by, item, message);
     }
 
+    /// Whether the rule was broken for the item already, on the callback of this call.
+    fn knows(&self, rule: Rule, item: Option<ItemId>, at: usize) -> bool {
+        let callback = self.calls.get(at).and_then(|call| call.callback);
+        self.seen.contains_key(&(rule, item, callback))
+    }
+
     /// Adds a breach, or counts it where the same rule was broken for the same item on the same callback before.
     fn weighed(
         &mut self,
