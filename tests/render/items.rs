@@ -81,6 +81,21 @@ fn the_sums_are_shown_once_every_maximum_is_told() {
 }
 
 #[test]
+fn what_ended_without_a_maximum_leaves_the_sums_of_the_others() {
+    let session = open(4);
+    let mut stage = Stage::new(Bars::new().bytes(), &session, 24, 100);
+    let _one = begin(&session, 1, 1 << 20, 4 << 20);
+    // Three that have nothing to do: until they have ended nobody knows that.
+    assert_eq!(total(&stage.look()), "0 of 4 items 6% 1.00 MiB");
+    reporter(&session, 2).succeed().unwrap();
+    reporter(&session, 3).skip().unwrap();
+    assert_eq!(total(&stage.look()), "2 of 4 items 56% 1.00 MiB");
+    begin(&session, 4, 0, 0).succeed().unwrap();
+    let screen = total(&stage.look());
+    assert_eq!(screen, "3 of 4 items 25% 1.00 MiB of 4.00 MiB");
+}
+
+#[test]
 fn what_has_no_maximum_has_no_percentage() {
     let session = named(&["Index", "Strange"]);
     let mut stage = Stage::wide(&session);
