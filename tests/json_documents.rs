@@ -145,6 +145,41 @@ fn a_report_is_read_as_what_it_says() {
 }
 
 #[test]
+fn a_report_that_was_cancelled_says_so() {
+    let cancels = RunOptions::new().on_session(|session| session.cancel_all());
+    let report = run_handler(broken(), cancels);
+    assert!(report.is_success() && report.was_cancelled()); // every item is stopped
+    let text = json::to_string(&report);
+    let begin = r#"{"syncmgr_handler_report":1,"success":true,"cancelled":true,"result":"S_OK","#;
+    assert!(text.starts_with(begin), "{text}");
+    assert!(json::from_str::<HandlerRecord>(&text).unwrap().cancelled);
+    let early = text.replacen(r#""cancelled":true,"#, "", 1); // as it was before the field
+    assert!(!json::from_str::<HandlerRecord>(&early).unwrap().cancelled);
+
+    let manager = SyncManager::new();
+    let waits = || {
+        let waits = from_items([item(1)], |work| Ok(work.wait_cancelled(LIMIT)?));
+        Handler::new("Waits".parse().unwrap(), waits).build()
+    };
+    for (handler, make) in [(1, waits as fn() -> _), (2, broken)] {
+        let handler = HandlerId::from_u128(handler);
+        manager
+            .register(handler, Registration::new(), make)
+            .unwrap();
+    }
+    let run = manager.update_all();
+    run.cancel_handler(HandlerId::from_u128(1));
+    let report = run.wait_timeout(LIMIT).unwrap();
+    let text = json::to_string(&report);
+    let begin = r#"{"syncmgr_run_report":1,"success":false,"cancelled":true,"#;
+    assert!(text.starts_with(begin), "{text}");
+    let read: RunRecord = json::from_str(&text).unwrap();
+    assert!(read.was_cancelled());
+    let of = |handler| read.handler(HandlerId::from_u128(handler)).unwrap();
+    assert_eq!((of(1).cancelled, of(2).cancelled), (true, false));
+}
+
+#[test]
 fn what_a_manager_tells_is_read_as_it_was() {
     let manager = SyncManager::new();
     let handler = HandlerId::from_u128(1);

@@ -139,6 +139,7 @@ fn the_changes(changes: &Changes) {
 #[track_caller]
 fn the_report(record: &HandlerRecord) {
     assert_eq!(record.result, HResult::E_ABORT);
+    assert!(!record.cancelled); // it is not in the file
     assert_eq!(record.phase, Phase::Synchronizing);
     assert_eq!((record.rounds, record.abandoned), (2, 1));
     let info = record.info.as_ref().expect("it told itself");
@@ -284,7 +285,7 @@ fn a_report_of_a_run() {
     };
     assert_eq!((*mail, *other), (MAIL, HandlerId::from_u128(3)));
     the_report(report);
-    assert!(!record.is_success());
+    assert!(!record.is_success() && !record.was_cancelled());
     assert_eq!(record.handler(MAIL), Some(report));
     assert!(bare.is_success());
     assert_eq!((bare.result, bare.phase), (HResult::S_FALSE, Phase::Idle));

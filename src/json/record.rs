@@ -38,6 +38,9 @@ use crate::{
 pub struct HandlerRecord {
     /// The result: see [`HandlerReport::result`].
     pub result: HResult,
+    /// Whether everything was cancelled: see [`HandlerReport::was_cancelled`]. False in a file that does not say it.
+    #[serde(default)]
+    pub cancelled: bool,
     /// The phase in which the run ended, before the release.
     pub phase: Phase,
     /// How many prepares were made.
@@ -74,7 +77,7 @@ pub struct HandlerRecord {
 }
 
 impl HandlerRecord {
-    /// Whether all went well: see [`HandlerReport::is_success`].
+    /// Whether all went well: see [`HandlerReport::is_success`]. A run that was [cancelled](Self::cancelled) may have gone well.
     #[must_use]
     pub fn is_success(&self) -> bool {
         went_well(self.result, &self.open, &self.faults, &self.items)
@@ -86,6 +89,7 @@ impl From<&HandlerReport> for HandlerRecord {
         let session = report.session.as_deref();
         Self {
             result: report.result,
+            cancelled: report.was_cancelled(),
             phase: report.phase,
             rounds: report.rounds,
             abandoned: report.abandoned,
@@ -108,6 +112,7 @@ impl Serialize for HandlerRecord {
         struct Written<'a> {
             /// For who has not this crate; not read.
             success: bool,
+            cancelled: bool,
             result: HResult,
             phase: Phase,
             rounds: u32,
@@ -127,6 +132,7 @@ impl Serialize for HandlerRecord {
         }
         Written {
             success: self.is_success(),
+            cancelled: self.cancelled,
             result: self.result,
             phase: self.phase,
             rounds: self.rounds,
@@ -200,6 +206,12 @@ impl RunRecord {
         self.handlers.iter().all(|(_, record)| record.is_success())
     }
 
+    /// Whether everything was cancelled in [one of the handlers](HandlerRecord::cancelled).
+    #[must_use]
+    pub fn was_cancelled(&self) -> bool {
+        self.handlers.iter().any(|(_, record)| record.cancelled)
+    }
+
     /// The record of one handler.
     #[must_use]
     pub fn handler(&self, id: HandlerId) -> Option<&HandlerRecord> {
@@ -229,6 +241,8 @@ impl From<&RunReport> for RunRecord {
 struct WrittenRun<'a, T> {
     /// For who has not this crate; not read.
     success: bool,
+    /// As `success`.
+    cancelled: bool,
     handlers: Vec<Part<&'a T>>,
 }
 
@@ -239,13 +253,14 @@ struct Part<T> {
 }
 
 impl<'a, T> WrittenRun<'a, T> {
-    fn new(success: bool, handlers: &'a [(HandlerId, T)]) -> Self {
+    fn new(success: bool, cancelled: bool, handlers: &'a [(HandlerId, T)]) -> Self {
         let parts = handlers.iter().map(|(handler, report)| Part {
             handler: *handler,
             report,
         });
         Self {
             success,
+            cancelled,
             handlers: parts.collect(),
         }
     }
@@ -253,14 +268,16 @@ impl<'a, T> WrittenRun<'a, T> {
 
 impl Serialize for RunRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        WrittenRun::new(self.is_success(), &self.handlers).serialize(serializer)
+        let (success, cancelled) = (self.is_success(), self.was_cancelled());
+        WrittenRun::new(success, cancelled, &self.handlers).serialize(serializer)
     }
 }
 
 impl Serialize for RunReport {
     /// As [`RunRecord`].
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        WrittenRun::new(self.is_success(), &self.handlers).serialize(serializer)
+        let (success, cancelled) = (self.is_success(), self.was_cancelled());
+        WrittenRun::new(success, cancelled, &self.handlers).serialize(serializer)
     }
 }
 

@@ -137,6 +137,9 @@ impl Handler {
     /// passes on what the work answers by `?`, and asks it now and then where it takes long. What it answers with an error
     /// has no maximum until its work reports one; the error is logged as a warning.
     ///
+    /// An answer of 0 is the same as no maximum told. As long as such an item has not ended, nobody knows the sum, and what
+    /// shows it counts items instead. So for an item with nothing to do answer 1, or its size where that is not 0.
+    ///
     /// ```
     /// use std::{fs, io};
     /// use syncmgr::per_item::{Handler, from_items};
@@ -148,7 +151,7 @@ impl Handler {
     ///     Ok(())
     /// });
     /// let handler = Handler::new("Copies".parse()?, copies)
-    ///     .measure(|work| Ok(fs::metadata(work.item().name.as_str())?.len()));
+    ///     .measure(|work| Ok(fs::metadata(work.item().name.as_str())?.len().max(1))); // of an empty file, too
     /// # let _ = handler.build();
     /// # Ok::<(), syncmgr::NameError>(())
     /// ```

@@ -169,7 +169,7 @@ impl Work {
         self.heed(Interrupted::of(self.reporter.check()))
     }
 
-    /// Reports how much there is to do. A maximum below what is done already is told as that.
+    /// Reports how much there is to do. A maximum below what is done already is told as that; one of 0 tells nothing.
     ///
     /// # Errors
     ///

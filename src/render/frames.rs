@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::frame::Frame;
 use super::plain::Plain;
 use super::rate::Rate;
-use super::row::Look;
+use super::row::{Look, Widest};
 use super::seats::{Seats, is_in_work};
 use super::source::{Handlers, Key, News, Source, Standing};
 use super::tally::{Seen, Tally};
@@ -47,6 +47,7 @@ pub struct Frames {
     tally: Tally,
     screen: Screen,
     look: Look,
+    widest: Widest,
     /// Of all items.
     rate: Rate,
     standing: Standing,
@@ -80,6 +81,7 @@ impl Frames {
             tally: Tally::default(),
             screen,
             look,
+            widest: Widest::default(),
             rate: Rate::default(),
             standing: Standing::default(),
             said: HashMap::new(),
@@ -234,6 +236,7 @@ impl Frames {
             tally,
             screen,
             look,
+            widest,
             rate,
             standing,
             ..
@@ -246,7 +249,9 @@ impl Frames {
                 let size = frame.size();
                 let room = size.room();
                 let items = seats.seats().iter();
-                let mut rows: Vec<String> = items.map(|seat| look.item(seat, room, now)).collect();
+                items.clone().for_each(|seat| widest.see(seat));
+                let row = |seat| look.item(seat, room, *widest, now);
+                let mut rows: Vec<String> = items.map(row).collect();
                 rows.extend(look.hidden(seats.hidden(), room));
                 rows.push(look.total(standing, tally, rate, room));
                 let drawn = frame.draw(rows, kept, size);

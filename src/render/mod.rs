@@ -74,6 +74,7 @@
 //!
 //! - An item in work has a row until it ends: its name, how far it is, how fast, how long it will take, what it says. One that told no
 //!   maximum, or is [`UpdatingIndeterminate`](crate::ItemStatus::UpdatingIndeterminate), has a bar that goes to and fro, and no percentage.
+//!   A name is cut in its middle where there is little room, and takes what columns no item's text has needed so far.
 //! - A failed item keeps its row, with the last error that was logged for it, or else its text. A cancelled one is marked: first as
 //!   `cancelling`, then as it ended. One that its session leaves without a final status is `unfinished`. Where rows are wanted for items in work, these make room; then the failed ones are put as lines
 //!   above the bars, for good.

@@ -37,7 +37,41 @@ const LEAST_BAR: usize = 12;
 /// A text of fewer columns tells nothing.
 const LEAST_TEXT: usize = 8;
 
+/// The widest that the rows have had to show so far. It never shrinks, so that the cells keep their places while items come
+/// and go.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Widest {
+    name: usize,
+    /// Of items in work; 0 where none has said anything.
+    text: usize,
+}
+
+impl Widest {
+    pub(super) fn see(&mut self, seat: &Seat) {
+        self.name = self.name.max(width(&seat.name));
+        if seat.is_busy() {
+            self.text = self.text.max(width(&said(seat)));
+        }
+    }
+}
+
 impl Cells {
+    /// The cells of an item's row. What no text needs is for the names.
+    fn of_items(room: usize, widest: Widest) -> Self {
+        let mut cells = Self::of(room);
+        let text = match widest.text {
+            0 => 0,
+            text => text.max(LEAST_TEXT),
+        };
+        let free = cells.text.saturating_sub(text);
+        // What became of an item stands behind its name.
+        let name = widest.name.min((room / 2).saturating_sub(1));
+        let more = free.min(name.saturating_sub(cells.name));
+        cells.name += more;
+        cells.text -= more;
+        cells
+    }
+
     fn of(room: usize) -> Self {
         let mut cells = Self {
             name: (room / 5).clamp(14, 30),
@@ -138,13 +172,13 @@ const PLAIN: Style = Style::new();
 
 impl Look {
     /// The row of an item, in at most `room` columns.
-    pub(super) fn item(&self, seat: &Seat, room: usize, now: Instant) -> String {
-        let cells = Cells::of(room);
+    pub(super) fn item(&self, seat: &Seat, room: usize, widest: Widest, now: Instant) -> String {
+        let cells = Cells::of_items(room, widest);
         let mut line = Line::new(self.coloured);
         let (word, style) = mark(seat);
+        let is_busy = seat.is_busy();
         let fraction = (seat.max > 0 && seat.status != ItemStatus::UpdatingIndeterminate)
             .then(|| (seat.value as f64 / seat.max as f64).min(1.0));
-        let is_busy = seat.is_in_work() && !seat.is_cancelling;
         let name = match cells.text {
             0 if !is_busy => cells.name.min((room / 2).saturating_sub(1)), // what happened matters more
             _ => cells.name,
@@ -177,12 +211,11 @@ impl Look {
         line.cell(&right(&part, cells.percent), cells.percent, &PLAIN);
         let max = if fraction.is_some() { seat.max } else { 0 };
         self.numbers(&mut line, &cells, (seat.value, max), &seat.rate);
-        let text = match (word, seat.text.as_str()) {
-            ("", text) => text.to_owned(),
-            (word, "") => word.to_owned(),
-            (word, text) => format!("{word}: {text}"),
-        };
-        line.cell(&begun(&text, cells.text), cells.text, &Style::new().dim());
+        line.cell(
+            &begun(&said(seat), cells.text),
+            cells.text,
+            &Style::new().dim(),
+        );
         line.end()
     }
 
@@ -329,6 +362,15 @@ fn mark(seat: &Seat) -> (&'static str, Style) {
         ItemStatus::Paused => ("paused", style.yellow()),
         ItemStatus::Resuming => ("resuming", style.cyan()),
         _ => ("", style.cyan()),
+    }
+}
+
+/// What an item in work says.
+fn said(seat: &Seat) -> String {
+    match (mark(seat).0, seat.text.as_str()) {
+        ("", text) => text.to_owned(),
+        (word, "") => word.to_owned(),
+        (word, text) => format!("{word}: {text}"),
     }
 }
 

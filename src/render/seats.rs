@@ -42,6 +42,11 @@ impl Seat {
         is_in_work(self.status) && !self.is_abandoned
     }
 
+    /// It tells how far it is, and what goes on.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_in_work() && !self.is_cancelling
+    }
+
     fn set(&mut self, view: &ItemView, reason: Option<String>, now: Instant) {
         self.status = view.status;
         self.value = view.value;

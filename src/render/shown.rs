@@ -34,6 +34,36 @@ const SHARE: u32 = 10;
 ///
 /// Between two frames the cursor stands at the first row. So a program that ends early, by a signal for example, calls
 /// [`finish`](Self::finish) before, or what comes next is written over the bars.
+///
+/// Every method takes `&self`, so threads share it in an [`Arc`]: one that reads input puts lines above the bars, another one
+/// finishes.
+///
+/// ```
+/// use std::io::{self, BufRead};
+/// use std::sync::Arc;
+/// use std::thread;
+/// use syncmgr::render::Bars;
+/// use syncmgr::{HResult, ItemId, Session, SyncCallback, SyncItem};
+///
+/// let photos = ItemId::from_u128(1);
+/// let session = Session::builder().item(SyncItem::new(photos, "Photos".parse()?)).build()?;
+/// let shown = Arc::new(Bars::new().session(&session));
+///
+/// let (at_input, asked) = (Arc::clone(&shown), Arc::clone(&session));
+/// thread::spawn(move || {
+///     for line in io::stdin().lock().lines().map_while(Result::ok) {
+///         match line.trim() {
+///             "q" => asked.cancel_all(),
+///             other => at_input.line(format!("{other}: only q is known")),
+///         }
+///     }
+/// }); // it may wait for input until the process ends
+///
+/// session.reporter(photos)?.succeed()?; // usually on other threads
+/// session.synchronize_completed(HResult::S_OK)?;
+/// shown.finish();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping it ends the show at once"]
 pub struct Shown {
     control: Arc<Control>,
@@ -100,18 +130,22 @@ impl Shown {
     /// Draws the last frame, of what there is now, and waits until it is drawn.
     ///
     /// It does not wait for the session: call it when that is over, or when it is to be shown no longer. It waits as long as the
-    /// terminal takes; [`finish_within`](Self::finish_within) does not.
-    pub fn finish(self) {
+    /// terminal takes; [`finish_within`](Self::finish_within) does not. Once the last frame is drawn, a further call returns at
+    /// once. From the terminal's own code, while it is drawn on, it waits for nothing.
+    pub fn finish(&self) {
         _ = self.finish_within(Duration::MAX);
     }
 
-    /// As [`finish`](Self::finish), at most so long. Answers whether the last frame was drawn in that time, or could not be.
-    pub fn finish_within(self, timeout: Duration) -> bool {
+    /// As [`finish`](Self::finish), at most so long. Answers whether the last frame was drawn in that time, or could not be; if
+    /// not, it is drawn as soon as the terminal lets it, and a further call waits for it again.
+    pub fn finish_within(&self, timeout: Duration) -> bool {
         let until = Instant::now().checked_add(timeout); // none is for ever
         self.ask(FINISH);
+        let is_inside = |thread: &Thread| thread.id() == thread::current().id();
+        let is_inside = self.thread.as_ref().is_some_and(is_inside); // it would wait for itself
         let is_done = &self.control.is_done;
         let mut done = self.control.done.lock();
-        while !*done {
+        while !*done && !is_inside {
             match until {
                 None => is_done.wait(&mut done),
                 Some(until) if is_done.wait_until(&mut done, until).timed_out() => break,

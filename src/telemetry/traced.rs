@@ -14,7 +14,7 @@ use crate::session::contained;
 /// [`Telemetry::run`](super::Telemetry::run) answer.
 ///
 /// The follower ends by itself when the session or the run is over. Dropping the handle ends it early: it takes a last look,
-/// tells it, closes every span and is gone; the drop waits for nothing of that.
+/// tells it, closes every span and is gone; the drop waits for nothing of that. Threads may share the handle in an [`Arc`].
 ///
 /// ```
 /// use syncmgr::telemetry::Telemetry;
@@ -75,15 +75,15 @@ impl Traced {
     /// session or run: do that before it.
     ///
     /// It waits as long as the subscriber takes; [`finish_within`](Self::finish_within) does not. From inside the subscriber
-    /// that is being told it waits for nothing.
-    pub fn finish(self) {
+    /// that is being told it waits for nothing. Once everything is told, a further call returns at once.
+    pub fn finish(&self) {
         _ = self.finish_within(Duration::MAX);
     }
 
     /// As [`finish`](Self::finish), at most so long. Answers whether everything was told in that time; if not, the follower
-    /// tells it as soon as the subscriber lets it.
-    pub fn finish_within(mut self, timeout: Duration) -> bool {
-        self.control.take().is_none_or(|control| {
+    /// tells it as soon as the subscriber lets it, and a further call waits for that again.
+    pub fn finish_within(&self, timeout: Duration) -> bool {
+        self.control.as_ref().is_none_or(|control| {
             control.stop();
             control.wait(timeout)
         })

@@ -81,6 +81,21 @@ fn the_sums_are_shown_once_every_maximum_is_told() {
 }
 
 #[test]
+fn what_ended_without_a_maximum_leaves_the_sums_of_the_others() {
+    let session = open(4);
+    let mut stage = Stage::new(Bars::new().bytes(), &session, 24, 100);
+    let _one = begin(&session, 1, 1 << 20, 4 << 20);
+    // Three that have nothing to do: until they have ended nobody knows that.
+    assert_eq!(total(&stage.look()), "0 of 4 items 6% 1.00 MiB");
+    reporter(&session, 2).succeed().unwrap();
+    reporter(&session, 3).skip().unwrap();
+    assert_eq!(total(&stage.look()), "2 of 4 items 56% 1.00 MiB");
+    begin(&session, 4, 0, 0).succeed().unwrap();
+    let screen = total(&stage.look());
+    assert_eq!(screen, "3 of 4 items 25% 1.00 MiB of 4.00 MiB");
+}
+
+#[test]
 fn what_has_no_maximum_has_no_percentage() {
     let session = named(&["Index", "Strange"]);
     let mut stage = Stage::wide(&session);
@@ -414,6 +429,47 @@ fn a_row_is_never_wider_than_the_terminal() {
             }
         }
     }
+}
+
+#[test]
+fn a_long_name_has_the_columns_that_no_text_needs() {
+    let long = "holidays/2024/the harbour at night.raw";
+    let session = named(&[long, "Mail"]);
+    let mut stage = Stage::wide(&session);
+    let _mail = begin(&session, 2, 1, 4);
+    let row = |screen: &str, n: usize| lines(screen)[n].to_owned();
+    assert_eq!(
+        row(&stage.look(), 0),
+        "Mail                 [=>        ]   25%                1 of 4"
+    );
+    let item = begin(&session, 1, 1, 2);
+    let screen = stage.look();
+    let shown = "holidays/2024/th…bour at night.raw";
+    assert!(
+        row(&screen, 1).starts_with(&format!("{shown}  [")),
+        "{screen}"
+    );
+    assert_eq!(row(&screen, 0).find('['), Some(36), "{screen}");
+
+    // A text has as much as it needs of it, also when it has gone.
+    for (text, name, end) in [
+        ("copying", "holidays/202… at night.raw  [", "  copying"),
+        ("", "holidays/202… at night.raw  [", "1 of 2"),
+        (
+            "copying for the second time",
+            "holidays/…night.raw  [",
+            "  copying for th…",
+        ),
+    ] {
+        assert!(item.report(&ProgressUpdate::new().text(text)).is_ok());
+        let screen = stage.look();
+        let row = row(&screen, 1);
+        assert!(row.starts_with(name) && row.ends_with(end), "{screen}");
+    }
+    // What an item has come to needs its columns too.
+    item.fail(&io::Error::other("the disk is full")).unwrap();
+    let screen = stage.look();
+    assert!(screen.contains("failed: the disk is full"), "{screen}");
 }
 
 #[test]

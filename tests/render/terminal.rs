@@ -3,10 +3,12 @@
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
 
 use super::support::{LIMIT, id, open, until, within};
 use super::*;
 use indicatif::TermLike;
+use syncmgr::render::Shown;
 use syncmgr::{HResult, LogLevel, LogRecord, SyncCallback};
 
 /// A terminal of which nothing is used but its writing.
@@ -281,14 +283,17 @@ fn a_terminal_that_blocks_holds_up_nobody() {
     session.release();
     shown.line("nobody reads it");
     assert!(!shown.is_over());
-    assert!(
-        !shown.finish_within(Duration::from_millis(1)),
-        "the terminal takes nothing"
-    );
+    for _ in 0..2 {
+        assert!(
+            !shown.finish_within(Duration::from_millis(1)),
+            "the terminal takes nothing"
+        );
+    }
     open_gate(&gate);
     within("its thread ends, and drops the terminal", move || {
         while told.recv().is_ok() {}
     });
+    assert!(shown.finish_within(LIMIT), "it is asked again");
 
     let (terminal, gate, told) = Blocked::new();
     let shown = Bars::new().draw_to(terminal).session(&open(1));
@@ -313,7 +318,14 @@ fn the_last_frame_is_always_drawn() {
             if release {
                 session.synchronize_completed(HResult::S_OK).unwrap();
             }
-            shown.finish();
+            // Whoever finishes first, and however often.
+            thread::scope(|scope| {
+                let finish = || (shown.finish(), shown.finish_within(Duration::ZERO)).1;
+                let threads = [scope.spawn(finish), scope.spawn(finish)];
+                for thread in threads {
+                    assert!(thread.join().unwrap(), "it is over");
+                }
+            });
             let screen = terminal.contents();
             assert_eq!(total(&screen), "3 of 3 items 100% 15 of 15");
             terminal.write_str("next").unwrap();
@@ -325,6 +337,34 @@ fn the_last_frame_is_always_drawn() {
             assert!(release || screen.starts_with("a line above\n"), "{screen}");
         }
     }
+}
+
+/// A terminal of a program that ends the show where it is drawn.
+#[derive(Debug)]
+struct Finishes(Mutex<Receiver<Arc<Shown>>>);
+
+impl Finishes {
+    fn write(&self, _: &str) -> io::Result<()> {
+        let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(shown) = shown.recv() {
+            shown.finish();
+        }
+        Ok(())
+    }
+}
+
+only_writes!(Finishes);
+
+#[test]
+fn who_finishes_from_inside_the_terminal_does_not_wait_for_itself() {
+    let (give, take) = mpsc::channel();
+    let shown = Bars::new()
+        .draw_to(Finishes(Mutex::new(take)))
+        .session(&open(1));
+    let shown = Arc::new(shown);
+    give.send(Arc::clone(&shown)).unwrap();
+    drop(give);
+    until("the end", || shown.is_over());
 }
 
 #[test]
