@@ -248,7 +248,27 @@ fn a_report_is_an_end() {
         panic!("{lines:?}");
     };
     assert_eq!(*end, StreamEnd::from(&report));
-    assert!(!end.success && end.result.is_success());
+    assert!(!end.success && end.result.is_success() && !end.cancelled);
+    assert!(!written.text().contains("cancelled"));
+}
+
+#[test]
+fn the_end_tells_that_everything_was_cancelled() {
+    let work = from_items(items(1), |_| Ok(()));
+    let handler = Handler::new("x".parse().unwrap(), work).build();
+    let report = run_handler(
+        handler,
+        RunOptions::new().on_session(|session| session.cancel_all()),
+    );
+    let written = Written::default();
+    let stream = StreamWriter::new(report.session.clone().unwrap(), written.clone());
+    stream.end(&report).unwrap();
+    let lines = read(&written.text());
+    let Some(Line::End(end)) = lines.last() else {
+        panic!("{lines:?}");
+    };
+    assert!(report.was_cancelled() && end.cancelled);
+    assert!(written.text().contains(r#""cancelled":true"#));
 }
 
 #[test]

@@ -65,6 +65,9 @@ pub struct StreamEnd {
     pub result: HResult,
     /// Whether all went well: of a handler, [`HandlerReport::is_success`].
     pub success: bool,
+    /// Whether everything was cancelled: of a handler, [`HandlerReport::was_cancelled`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
     /// What ended the run early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -97,6 +100,7 @@ impl From<HResult> for StreamEnd {
         Self {
             result,
             success: result.is_success(),
+            cancelled: false,
             error: None,
             open: Vec::new(),
             faults: Vec::new(),
@@ -109,6 +113,7 @@ impl From<&HandlerReport> for StreamEnd {
         Self {
             result: report.result,
             success: report.is_success(),
+            cancelled: report.was_cancelled(),
             error: report.error.clone(),
             open: report.open.clone(),
             faults: report.faults.clone(),
