@@ -33,6 +33,8 @@ mod contract_data;
 mod contract_flags;
 #[path = "../contract_traits.rs"]
 mod contract_traits;
+#[path = "../driver_answers.rs"]
+mod driver_answers;
 #[path = "../driver_completions.rs"]
 mod driver_completions;
 #[path = "../driver_deadline.rs"]
