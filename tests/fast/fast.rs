@@ -99,6 +99,8 @@ mod manager_pairs;
 mod manager_pairs_retry;
 #[path = "../manager_pending.rs"]
 mod manager_pending;
+#[path = "../manager_prints.rs"]
+mod manager_prints;
 #[path = "../manager_properties.rs"]
 mod manager_properties;
 #[path = "../manager_runs.rs"]
