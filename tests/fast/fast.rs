@@ -117,6 +117,8 @@ mod observe_async;
 mod per_item;
 #[path = "../per_item_async.rs"]
 mod per_item_async;
+#[path = "../per_item_edges.rs"]
+mod per_item_edges;
 #[path = "../per_item_steps.rs"]
 mod per_item_steps;
 #[path = "../rules_broken.rs"]
@@ -175,6 +177,8 @@ mod session_views;
 mod session_wakers;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../testing_answers.rs"]
+mod testing_answers;
 #[path = "../testing_explorations.rs"]
 mod testing_explorations;
 #[path = "../testing_harness.rs"]
