@@ -10,8 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use syncmgr::{
     CallbackError, Fault, HResult, HandlerError, HandlerReport, ItemList, ItemStatus, LogLevel,
-    Phase, Prepared, PropertiesOutcome, RunOptions, Session,
-    SyncItem,
+    Phase, Prepared, PropertiesOutcome, RunOptions, Session, SyncItem,
 };
 
 use handler::{Script, Scripted, Seen};
@@ -161,8 +160,8 @@ fn a_second_list_that_fails_ends_the_run() {
 
 #[test]
 fn a_second_list_that_panics_ends_the_run() {
-    let (handler, report) = changing(|_| panic!("the index is broken"))
-        .run(RunOptions::new().show_properties(None));
+    let (handler, report) =
+        changing(|_| panic!("the index is broken")).run(RunOptions::new().show_properties(None));
     let fault = Fault::Panicked {
         call: "items",
         message: "the index is broken".to_owned(),

@@ -17,8 +17,9 @@ use syncmgr::testing::{
     Harness, Incident, Rule, Script, Step, Trace, explore_cancellations, explore_faults,
 };
 use syncmgr::{
-    Choices, Cursor, HResult, HandlerFlags, HandlerId, ItemFlags, ItemId, ItemStatus, Listing, LogLevel, LogRecord,
-    ProgressUpdate, RunOptions, Session, SyncCallback, SyncEvent, SyncFlags, SyncManager, Unfinished, run_handler,
+    Choices, Cursor, HResult, HandlerFlags, HandlerId, ItemFlags, ItemId, ItemStatus, Listing,
+    LogLevel, LogRecord, ProgressUpdate, RunOptions, Session, SyncCallback, SyncEvent, SyncFlags,
+    SyncManager, Unfinished, run_handler,
 };
 
 use support::{id, item, open};
@@ -311,7 +312,7 @@ fn document<T: Document>(value: &T) {
     is_never_half_written(&whole, |full| json::to_writer(full, value));
     let unbuffered = serde_json::to_string(value).unwrap();
     is_never_half_written(&unbuffered, |full| {
-        Ok(serde_json::to_writer(full, value).map_err(io::Error::from)?)
+        serde_json::to_writer(full, value).map_err(io::Error::from)
     });
 }
 
@@ -340,7 +341,7 @@ fn choices_and_listings_and_what_a_session_shows() {
     for item in session.items() {
         let whole = serde_json::to_string(&item).unwrap();
         is_never_half_written(&whole, |full| {
-            Ok(serde_json::to_writer(full, &item).map_err(io::Error::from)?)
+            serde_json::to_writer(full, &item).map_err(io::Error::from)
         });
     }
     document(&SyncManager::new().update_all().observe().look());
@@ -398,7 +399,12 @@ fn an_end_that_is_too_long_for_the_buffer() {
 
 #[test]
 fn why_a_text_is_no_document() {
-    for text in ["7", "{}", r#"{"syncmgr_listing":9}"#, r#"{"syncmgr_listing":1}"#] {
+    for text in [
+        "7",
+        "{}",
+        r#"{"syncmgr_listing":9}"#,
+        r#"{"syncmgr_listing":1}"#,
+    ] {
         shows(&json::from_str::<Listing>(text).unwrap_err());
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use syncmgr::json::{self, HandlerRecord, JsonError, RunRecord};
 use syncmgr::per_item::{Handler, from_items};
 use syncmgr::{
-    Changes, Choices, Cursor, ErrorId, HResult, HandlerId, HandlerInfo, ItemList, Listing, LogLevel,
-    LogRecord, ProgressUpdate, Registration, RunChanges, RunOptions, SessionSnapshot, SyncCallback,
-    SyncHandler, SyncManager, Unfinished, run_handler,
+    Changes, Choices, Cursor, ErrorId, HResult, HandlerId, HandlerInfo, ItemList, Listing,
+    LogLevel, LogRecord, ProgressUpdate, Registration, RunChanges, RunOptions, SessionSnapshot,
+    SyncCallback, SyncHandler, SyncManager, Unfinished, run_handler,
 };
 
 use support::{LIMIT, id, item, items, open};
@@ -538,13 +538,19 @@ fn what_is_no_text_is_no_time_and_no_span() {
     let changes = include_str!("data/changes-1.json");
     let text = changes.replacen("\"2024-02-29T12:30:00.123456700Z\"", "7", 1);
     let error = json::from_str::<Changes>(&text).unwrap_err().to_string();
-    assert!(error.contains("invalid type: integer `7`, expected a string"), "{error}");
+    assert!(
+        error.contains("invalid type: integer `7`, expected a string"),
+        "{error}"
+    );
     let report = include_str!("data/handler_report-1.json");
     let text = report.replacen("\"0.250s\"", "0.250", 1);
     assert_ne!(text, report);
     let error = json::from_str::<HandlerRecord>(&text).unwrap_err();
     let error = error.to_string();
-    assert!(error.contains("invalid type: floating point `0.25`, expected a string"), "{error}");
+    assert!(
+        error.contains("invalid type: floating point `0.25`, expected a string"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -555,7 +561,12 @@ fn what_is_no_list_of_items_is_refused() {
     let text = "{\"complete\":false,\"items\":[]}";
     let read = serde_json::from_str::<ItemList>(text).unwrap();
     assert_eq!(read, ItemList::Incomplete(Vec::new()));
-    for text in ["7", "{}", "{\"complete\":true}", "{\"complete\":1,\"items\":[]}"] {
+    for text in [
+        "7",
+        "{}",
+        "{\"complete\":true}",
+        "{\"complete\":1,\"items\":[]}",
+    ] {
         assert!(serde_json::from_str::<ItemList>(text).is_err(), "{text}");
     }
 }

@@ -523,7 +523,10 @@ fn the_ends_of_a_stream_say_how_far_they_are() {
     let mut bytes = Vec::new();
     let mut writer = StreamWriter::new(open(1), &mut bytes);
     let text = format!("{writer:?}");
-    assert!(text.starts_with("StreamWriter { observer: Observer "), "{text}");
+    assert!(
+        text.starts_with("StreamWriter { observer: Observer "),
+        "{text}"
+    );
     assert!(text.ends_with(", begun: false, .. }"), "{text}");
     writer.look().unwrap();
     let text = format!("{writer:?}");

@@ -61,7 +61,10 @@ fn what_is_wrong_with_choices_is_told() {
         r#"{"syncmgr_choices":1,"handlers":{"00000000-0000-0000-0000-000000000001":[]}}"#,
         "invalid type: sequence, expected an object whose keys are ids, each once",
     );
-    for cut in [r#"{"syncmgr_choices":1,"#, r#"{"syncmgr_choices":1,"later":{"a":"#] {
+    for cut in [
+        r#"{"syncmgr_choices":1,"#,
+        r#"{"syncmgr_choices":1,"later":{"a":"#,
+    ] {
         refused(cut, "EOF while parsing a value");
     }
     refused(r#"{7:1}"#, "key must be a string");
@@ -75,10 +78,7 @@ fn no_field_and_no_id_of_choices_is_there_twice() {
         r#""syncmgr_choices":1,"handlers":{},"version":1"#,
         r#""version":1,"version":1,"handlers":{}"#,
     ] {
-        refused(
-            &format!("{{{twice}}}"),
-            "duplicate field `syncmgr_choices`",
-        );
+        refused(&format!("{{{twice}}}"), "duplicate field `syncmgr_choices`");
     }
     refused(
         r#"{"handlers":{},"syncmgr_choices":1,"handlers":{}}"#,
@@ -98,5 +98,8 @@ fn no_field_and_no_id_of_choices_is_there_twice() {
     );
     // What is not known may be there as often as it likes.
     let text = r#"{"a":1,"a":{"b":[null]},"version":1,"handlers":{}}"#;
-    assert_eq!(serde_json::from_str::<Choices>(text).unwrap(), Choices::new());
+    assert_eq!(
+        serde_json::from_str::<Choices>(text).unwrap(),
+        Choices::new()
+    );
 }

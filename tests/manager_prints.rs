@@ -17,8 +17,8 @@ use manager::{Records, handler_id, script, succeed};
 use support::{id, until, within};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
-    DialogArbiter, HResult, HandlerId, ItemFlags, PropertiesOutcome, Registration, RunOptions, SyncEvent,
-    SyncFlags, SyncManager, run_handler,
+    DialogArbiter, HResult, HandlerId, ItemFlags, PropertiesOutcome, Registration, RunOptions,
+    SyncEvent, SyncFlags, SyncManager, run_handler,
 };
 
 #[test]
@@ -57,7 +57,11 @@ fn the_default_options_run_as_the_new_ones() {
         assert!(report.is_success(), "{report:?}");
         assert_eq!(report.rounds, 1);
         assert_eq!(
-            report.items().iter().map(|view| view.selected).collect::<Vec<_>>(),
+            report
+                .items()
+                .iter()
+                .map(|view| view.selected)
+                .collect::<Vec<_>>(),
             [true, false]
         );
     }
@@ -110,7 +114,10 @@ fn a_run_and_who_follows_it_print_how_far_they_are_while_it_works() {
     assert_eq!(format!("{run:?}"), "Run { handlers: 2, finished: 2, .. }");
     let _ = observer.look();
     let text = format!("{observer:?}");
-    assert!(text.contains("waiting: 0, running: 0, finished: 2"), "{text}");
+    assert!(
+        text.contains("waiting: 0, running: 0, finished: 2"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -251,7 +251,11 @@ fn where_no_thread_is_to_be_had_nothing_begins_and_the_run_says_why() {
         assert!(!report.is_success(), "{report:?}");
         assert_eq!(report.result, HResult::E_FAIL);
         assert_eq!(report.faults, [], "nothing was completed twice");
-        let call = if measured { "prepare_for_sync" } else { "synchronize" };
+        let call = if measured {
+            "prepare_for_sync"
+        } else {
+            "synchronize"
+        };
         let error = report.error.as_deref().unwrap_or_default();
         assert!(error.starts_with(&format!("{call}: ")), "{error}");
         assert!(error.len() > call.len() + 2, "it says why: {error}");
@@ -290,9 +294,7 @@ fn synchronize(handler: &Arc<dyn SyncHandler>, session: &Session) {
 /// The workers have ended, and whatever they do at their end: nobody but the test has the handler.
 #[track_caller]
 fn rested(handler: &Arc<dyn SyncHandler>) {
-    until("the last worker's end", || {
-        Arc::strong_count(handler) == 1
-    });
+    until("the last worker's end", || Arc::strong_count(handler) == 1);
 }
 
 /// The handler, for its own work: which takes the callback away as a host may from inside any call.
@@ -394,7 +396,10 @@ fn a_finish_that_passes_an_interruption_on_has_failed_with_its_words() {
     assert_eq!(report.result, HResult::E_FAIL);
     let session = report.session.as_ref().expect("it told its items");
     let log = session.log();
-    let told: Vec<_> = log.iter().map(|entry| (entry.level, &*entry.text)).collect();
+    let told: Vec<_> = log
+        .iter()
+        .map(|entry| (entry.level, &*entry.text))
+        .collect();
     let text = "everything was cancelled; all work is to end";
     assert_eq!(told, [(LogLevel::Error, text)]);
 }

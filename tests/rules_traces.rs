@@ -493,9 +493,8 @@ fn what_has_not_returned_binds_nobody() {
     let none = r#""none""#;
     let report = |lines: Lines| lines.report(1, (17, 18), ONE, UPDATING, CONTINUE);
     // A cancel of everything, beside one that has returned.
-    let cancel_all = |time: (u64, u64)| {
-        Lines::synchronizing().host(time, r#"{"call":"cancel_all"}"#, none)
-    };
+    let cancel_all =
+        |time: (u64, u64)| Lines::synchronizing().host(time, r#"{"call":"cancel_all"}"#, none);
     report(cancel_all((11, 12))).breaks(&[Rule::CancelIsSeen]);
     report(cancel_all((11, 0))).breaks(&[]);
     // A report that was told of one, as far as its answer goes.

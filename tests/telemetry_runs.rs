@@ -359,14 +359,32 @@ fn what_a_handler_failed_by_is_told_where_it_says_nothing_itself() {
     let fails = Script::new().name("Fails").sync_item(named(1)).inline();
     let steps = succeed(id(1)).into_iter();
     let steps = steps.chain([Step::complete_synchronize(HResult::E_FAIL)]);
-    records.register(&manager, 1, fails.without_completions().prepare(completes()).synchronize(steps));
+    records.register(
+        &manager,
+        1,
+        fails
+            .without_completions()
+            .prepare(completes())
+            .synchronize(steps),
+    );
     // It leaves an item open, and says that all is well.
-    let leaves = Script::new().name("Leaves").sync_item(named(2)).sync_item(named(3)).inline();
+    let leaves = Script::new()
+        .name("Leaves")
+        .sync_item(named(2))
+        .sync_item(named(3))
+        .inline();
     let steps = [
         Step::report(id(2)).status(ItemStatus::Updating),
         Step::complete_synchronize(HResult::S_OK),
     ];
-    records.register(&manager, 2, leaves.without_completions().prepare(completes()).synchronize(steps));
+    records.register(
+        &manager,
+        2,
+        leaves
+            .without_completions()
+            .prepare(completes())
+            .synchronize(steps),
+    );
     // It completes what it has completed.
     let twice = Script::new().name("Twice").sync_item(named(4)).inline();
     let steps = succeed(id(4)).into_iter();
@@ -374,7 +392,14 @@ fn what_a_handler_failed_by_is_told_where_it_says_nothing_itself() {
         Step::complete_synchronize(HResult::S_OK),
         Step::complete_synchronize(HResult::S_OK),
     ]);
-    records.register(&manager, 3, twice.without_completions().prepare(completes()).synchronize(steps));
+    records.register(
+        &manager,
+        3,
+        twice
+            .without_completions()
+            .prepare(completes())
+            .synchronize(steps),
+    );
 
     let run = manager.update_all();
     let report = finish(&run);
@@ -402,12 +427,27 @@ fn what_a_handler_failed_by_is_told_where_it_says_nothing_itself() {
     let (told, text) = of(3, "Twice");
     assert_eq!(told.faults.len(), 1);
     assert_eq!(text, told.faults[0].to_string());
-    assert_eq!(
-        recorder.span("run").field("syncmgr.run.failed"),
-        Some("3")
-    );
+    assert_eq!(recorder.span("run").field("syncmgr.run.failed"), Some("3"));
 }
 
 fn completes() -> [Step; 1] {
     [Step::complete_prepare(HResult::S_OK)]
+}
+
+#[test]
+fn a_run_without_a_span_marks_its_handlers_alone() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let fails = of("Fails", &[1]).synchronized(Err(HResult::E_FAIL));
+    records.register(&manager, 1, fails);
+    let run = manager.update_all();
+    let _ = finish(&run);
+    let recorder = Recorder::without(&["syncmgr::run"]);
+    recorder.during(|| without_progress().run(&run)).finish();
+    assert!(recorder.spans_of("run").is_empty());
+    let handler = recorder.span("handler Fails");
+    assert_eq!(handler.parent, None);
+    assert_eq!(handler.field("otel.status_code"), Some("ERROR"));
+    assert_eq!(handler.field("syncmgr.run.failed"), None);
+    assert_eq!(recorder.open().0, 0);
 }

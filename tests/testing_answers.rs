@@ -183,7 +183,9 @@ fn a_cancel_at_a_call_that_is_no_report_has_no_item_to_cancel() {
         ])
     };
     let logs = |call: &Call| call.action.name() == "log_error";
-    let trace = Harness::new(script().handler()).cancel_item_when(logs).run();
+    let trace = Harness::new(script().handler())
+        .cancel_item_when(logs)
+        .run();
     trace.assert_conformant();
     assert_eq!(trace.status(ONE), Some(ItemStatus::Succeeded));
     let names = |trace: &Trace| {
