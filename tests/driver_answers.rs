@@ -167,8 +167,8 @@ fn a_second_list_that_panics_ends_the_run() {
         message: "the index is broken".to_owned(),
     };
     ended(&report, HResult::E_UNEXPECTED, Some(&fault.to_string()));
-    assert_eq!(report.faults, [fault.clone()]);
     assert_eq!(logged(&report), [fault.to_string()]);
+    assert_eq!(report.faults, [fault]);
     listed_twice_and_let_go(&handler);
 }
 
