@@ -10,9 +10,9 @@ use std::time::Duration;
 use syncmgr::json::{self, HandlerRecord, JsonError, RunRecord};
 use syncmgr::per_item::{Handler, from_items};
 use syncmgr::{
-    Changes, Choices, Cursor, ErrorId, HResult, HandlerId, HandlerInfo, ItemList, Listing,
-    LogLevel, LogRecord, ProgressUpdate, Registration, RunChanges, RunOptions, SessionSnapshot,
-    SyncCallback, SyncHandler, SyncManager, Unfinished, run_handler,
+    Changes, Choices, Cursor, ErrorId, HResult, HandlerId, HandlerInfo, Listing, LogLevel,
+    LogRecord, ProgressUpdate, Registration, RunChanges, RunOptions, SessionSnapshot, SyncCallback,
+    SyncHandler, SyncManager, Unfinished, run_handler,
 };
 
 use support::{LIMIT, id, item, items, open};
@@ -551,22 +551,4 @@ fn what_is_no_text_is_no_time_and_no_span() {
         error.contains("invalid type: floating point `0.25`, expected a string"),
         "{error}"
     );
-}
-
-#[test]
-fn what_is_no_list_of_items_is_refused() {
-    let text = "{\"complete\":true,\"items\":[]}";
-    let read = serde_json::from_str::<ItemList>(text).unwrap();
-    assert_eq!(read, ItemList::Complete(Vec::new()));
-    let text = "{\"complete\":false,\"items\":[]}";
-    let read = serde_json::from_str::<ItemList>(text).unwrap();
-    assert_eq!(read, ItemList::Incomplete(Vec::new()));
-    for text in [
-        "7",
-        "{}",
-        "{\"complete\":true}",
-        "{\"complete\":1,\"items\":[]}",
-    ] {
-        assert!(serde_json::from_str::<ItemList>(text).is_err(), "{text}");
-    }
 }
