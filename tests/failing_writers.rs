@@ -143,7 +143,7 @@ fn a_trace_with_a_breach_far_from_its_ends() {
 }
 
 #[test]
-fn a_trace_with_very_many_breaches_and_a_question() {
+fn a_trace_with_very_many_breaches() {
     let lines = Lines::synchronizing(&[ONE]).report(ONE, UPDATING);
     let lines = (2..40).fold(lines, |lines, n| {
         let item = format!("00000000-0000-0000-0000-0000000001{n:02}");
@@ -154,6 +154,18 @@ fn a_trace_with_very_many_breaches_and_a_question() {
     assert!(report.contains("breaches more"), "{report}");
     shows(&trace.report());
     shows(&trace);
+}
+
+#[test]
+fn a_trace_with_a_question() {
+    let trace = Lines::synchronizing(&[ONE])
+        .report(ONE, r#""value":7"#)
+        .report(ONE, SUCCEEDED)
+        .complete()
+        .breaks(&[Rule::VerdictBeforeItem]);
+    let text = trace.to_string();
+    assert!(text.contains(": 0 breaches, 1 question\n"), "{text}");
+    trace_shows(&trace);
 }
 
 #[test]
@@ -260,6 +272,25 @@ fn explorations_that_fail_and_that_do_not() {
         "{silent}"
     );
     shows(&silent);
+}
+
+#[test]
+fn a_look_at_the_world_that_found_something() {
+    let script = || {
+        let steps = [Step::report(id(1)).status(ItemStatus::Succeeded)];
+        Script::new().item(id(1), "one").inline().synchronize(steps)
+    };
+    let exploration = Harness::explore(
+        || (Harness::new(script().handler()), ()),
+        |_, ()| panic!("half a file"),
+    );
+    let trace = &exploration.failures()[0];
+    assert!(
+        matches!(trace.incidents(), [Incident::After { text }] if text.contains("half a file")),
+        "{trace}"
+    );
+    trace_shows(trace);
+    shows(&exploration);
 }
 
 /// Takes so many bytes and then fails, for ever.
@@ -380,6 +411,22 @@ fn a_stream_in_lines_short_and_long() {
         let whole = String::from_utf8(whole).unwrap();
         is_never_half_written(&whole, |mut full| write(&mut full));
     }
+}
+
+#[test]
+fn a_snapshot_that_is_too_long_for_the_buffer() {
+    let write = |writer: &mut dyn Write| {
+        let session = open(200);
+        let mut stream = StreamWriter::new(session.clone(), writer);
+        stream.look()?;
+        session.synchronize_completed(HResult::S_OK).unwrap();
+        stream.end(HResult::S_OK)
+    };
+    let mut whole = Vec::new();
+    write(&mut whole).unwrap();
+    let whole = String::from_utf8(whole).unwrap();
+    assert!(whole.len() > 20_000);
+    is_never_half_written(&whole, |mut full| write(&mut full));
 }
 
 #[test]

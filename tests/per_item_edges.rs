@@ -223,6 +223,23 @@ fn a_maximum_that_is_taken_back_is_raised_no_more() {
     assert_eq!((view(&session, 1).value, view(&session, 1).max), (20, 20));
 }
 
+#[test]
+fn a_value_and_its_maximum_in_one_report_are_told_as_they_are() {
+    let session = goes_well(|work, session| {
+        work.max(10)?;
+        work.report(&ProgressUpdate::new().value(30).max(40))?;
+        let seen = view(session, 1);
+        assert_eq!((seen.value, seen.max), (30, 40));
+        // A maximum below the value is told as that.
+        work.report(&ProgressUpdate::new().value(50).max(45))?;
+        let seen = view(session, 1);
+        assert_eq!((seen.value, seen.max), (50, 50));
+        work.advance(1)?;
+        Ok(())
+    });
+    assert_eq!((view(&session, 1).value, view(&session, 1).max), (51, 51));
+}
+
 /// A stack that no machine has room for.
 const TOO_MUCH: usize = isize::MAX as usize / 2 + 1;
 

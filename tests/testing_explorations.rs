@@ -501,9 +501,11 @@ fn what_runs_fail_by_is_counted_call_by_call() {
     drop(let_go);
     let text = exploration.to_string();
     let first = text.lines().next().unwrap_or_default();
-    println!("{text}");
+    // On a machine that stands still some that do not hang are given up too.
+    let (_, causes) = first.split_once(" failed (").unwrap_or_default();
     assert!(
-        first.ends_with(": 3 failed (a call that did not return in 1, the look at the world in 2)"),
-        "{first}"
+        causes.starts_with("a call that did not return in ")
+            && causes.ends_with(", the look at the world in 2)"),
+        "{text}"
     );
 }
