@@ -257,6 +257,21 @@ fn a_name_reads_as_its_text() {
 }
 
 #[test]
+fn a_time_that_64_bits_of_ticks_cannot_hold_has_none() {
+    let far = Duration::from_secs(i64::MAX as u64);
+    let epoch = SystemTime::UNIX_EPOCH;
+    // Of a platform whose times go so far.
+    for time in [epoch.checked_add(far), epoch.checked_sub(far)] {
+        assert_eq!(time.and_then(to_filetime), None);
+    }
+    if let Some(last) = from_filetime(u64::MAX) {
+        assert_eq!(to_filetime(last), Some(u64::MAX));
+        let next = last.checked_add(Duration::from_nanos(100));
+        assert_eq!(next.and_then(to_filetime), None);
+    }
+}
+
+#[test]
 fn filetime_counts_ticks_since_1601() {
     const EPOCH: u64 = 116_444_736_000_000_000;
     let epoch = SystemTime::UNIX_EPOCH;

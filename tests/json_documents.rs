@@ -534,3 +534,56 @@ fn the_result_codes_of_the_parts_survive() {
         assert_eq!(read, record);
     }
 }
+
+#[test]
+fn a_time_is_read_only_as_it_is_written() {
+    let changes = include_str!("data/changes-1.json");
+    let time = "2024-02-29T12:30:00.123456700Z";
+    let read = |text: &str| {
+        let document = changes.replacen(time, text, 1);
+        assert!(text == time || document != changes);
+        json::from_str::<Changes>(&document).map(|read| read.log()[0].time)
+    };
+    let utc = read(time).unwrap();
+    let shifted = read("2024-02-29T18:00:00.1234567+05:30").unwrap();
+    assert_eq!(utc, shifted);
+    assert_eq!(utc, read("2024-02-29 10:25:00.1234567-02:05").unwrap());
+    for no_time in [
+        "2024-02-29T12:30:00+0530",
+        "2024-02-29T12:30:00+05",
+        "2024-02-29T12:30:00+05:60",
+        "2024-02-29T12:30:00+05:3",
+        "2024-02-29T12:30:00-24:00",
+        "-00024-02-29T12:30:00Z",
+        "-2024-02-29T12:30:00Z",
+        "+2024-02-29T12:30:00Z",
+        // More seconds than 64 bits have, with a sign and without.
+        "+400000000000-01-01T00:00:00Z",
+        "-400000000000-01-01T00:00:00Z",
+        "+999999999999-12-31T23:59:59Z",
+    ] {
+        let error = read(no_time).unwrap_err().to_string();
+        let told = format!("{no_time:?} is no time of this machine's range");
+        assert!(error.contains(&told), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_no_time_and_no_span() {
+    let changes = include_str!("data/changes-1.json");
+    let text = changes.replacen("\"2024-02-29T12:30:00.123456700Z\"", "7", 1);
+    let error = json::from_str::<Changes>(&text).unwrap_err().to_string();
+    assert!(
+        error.contains("invalid type: integer `7`, expected a string"),
+        "{error}"
+    );
+    let report = include_str!("data/handler_report-1.json");
+    let text = report.replacen("\"0.250s\"", "0.250", 1);
+    assert_ne!(text, report);
+    let error = json::from_str::<HandlerRecord>(&text).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("invalid type: floating point `0.25`, expected a string"),
+        "{error}"
+    );
+}

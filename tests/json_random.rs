@@ -474,3 +474,21 @@ fn no_bytes_make_a_reader_panic() {
         read_all(&[head.as_bytes(), &bytes].concat())
     });
 }
+
+#[test]
+fn what_is_no_list_of_items_is_refused() {
+    let text = "{\"complete\":true,\"items\":[]}";
+    let read = serde_json::from_str::<ItemList>(text).unwrap();
+    assert_eq!(read, ItemList::Complete(Vec::new()));
+    let text = "{\"complete\":false,\"items\":[]}";
+    let read = serde_json::from_str::<ItemList>(text).unwrap();
+    assert_eq!(read, ItemList::Incomplete(Vec::new()));
+    for text in [
+        "7",
+        "{}",
+        "{\"complete\":true}",
+        "{\"complete\":1,\"items\":[]}",
+    ] {
+        assert!(serde_json::from_str::<ItemList>(text).is_err(), "{text}");
+    }
+}

@@ -537,3 +537,27 @@ fn a_reader_that_fails_is_told_with_its_line() {
     assert!(lines.next().is_none());
     assert!(StreamReader::new(BufReader::new(Fails)).is_err());
 }
+
+#[test]
+fn the_ends_of_a_stream_say_how_far_they_are() {
+    let mut bytes = Vec::new();
+    let mut writer = StreamWriter::new(open(1), &mut bytes);
+    let text = format!("{writer:?}");
+    assert!(
+        text.starts_with("StreamWriter { observer: Observer "),
+        "{text}"
+    );
+    assert!(text.ends_with(", begun: false, .. }"), "{text}");
+    writer.look().unwrap();
+    let text = format!("{writer:?}");
+    assert!(text.ends_with(", begun: true, .. }"), "{text}");
+
+    let mut lines = StreamReader::new(SAMPLE.as_bytes()).unwrap();
+    let about = lines.about().map(str::to_owned);
+    assert_eq!(
+        format!("{lines:?}"),
+        format!("StreamReader {{ line: 1, about: {about:?}, .. }}")
+    );
+    assert!(lines.next().is_some());
+    assert!(format!("{lines:?}").starts_with("StreamReader { line: 2, "));
+}

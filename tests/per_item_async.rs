@@ -12,12 +12,13 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use support::{id, item, items, join, receive};
+use support::{id, item, items, join, receive, until};
 use syncmgr::per_item::{self, AsyncPerItem, Error, Handler, Interrupted, Task, Work};
 use syncmgr::testing::{Action, Harness, Recorder, Rule, Trace};
 use syncmgr::{
-    CallbackError, HResult, ItemList, ItemStatus, Phase, RunOptions, Session, SyncEvent, SyncFlags,
-    SyncHandler, Verdict, run_handler,
+    CallbackError, Dialog, ErrorOutcome, HResult, ItemId, ItemList, ItemStatus, LogRecord,
+    LogSelector, Phase, ProgressUpdate, PropertiesOutcome, RunOptions, Session, SyncCallback,
+    SyncEvent, SyncFlags, SyncHandler, SyncItem, Verdict, run_handler,
 };
 
 fn name() -> syncmgr::HandlerName {
@@ -1032,4 +1033,107 @@ fn who_takes_the_callback_away_on_a_task_does_not_wait_for_itself() {
     assert_eq!(answer, Err(Interrupted::Refused(CallbackError::Released)));
     handler.set_progress_callback(Some(session)).unwrap();
     handler.set_progress_callback(None).unwrap(); // waits for nobody
+}
+
+/// Passes everything on to a session, and stands in `add_item` until it is let through.
+struct Slow {
+    inner: Arc<Session>,
+    came: Mutex<mpsc::Sender<()>>,
+    gate: Mutex<mpsc::Receiver<()>>,
+}
+
+impl SyncCallback for Slow {
+    fn progress(&self, id: ItemId, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
+        self.inner.progress(id, update)
+    }
+    fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+        self.inner.log_error(record)
+    }
+    fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
+        self.inner.delete_log_error(which)
+    }
+    fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError> {
+        self.inner.prepare_for_sync_completed(result)
+    }
+    fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError> {
+        self.inner.synchronize_completed(result)
+    }
+    fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
+        self.inner.show_error_completed(outcome)
+    }
+    fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError> {
+        self.inner.show_properties_completed(outcome)
+    }
+    fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
+        self.inner.enable_modeless(enable)
+    }
+    fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {
+        self.inner.establish_connection(connection)
+    }
+    fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
+        let added = self.inner.add_item(item);
+        self.came.lock().unwrap().send(()).unwrap();
+        receive("leave to go on", &self.gate.lock().unwrap());
+        added
+    }
+}
+
+#[test]
+fn a_round_is_not_over_while_an_item_is_being_added() {
+    let (came, comes) = mpsc::channel();
+    let (let_through, gate) = mpsc::channel();
+    let (adds, added) = mpsc::channel();
+    let comes = Arc::new(Mutex::new(comes));
+    let work = move |work: Arc<Work>| {
+        let (adds, comes) = (adds.clone(), comes.clone());
+        async move {
+            if work.item().id == id(1) {
+                let adding = work.clone();
+                thread::spawn(move || adds.send(adding.add_item(item(9))));
+                receive("the host takes the item", &comes.lock().unwrap());
+            }
+            work.advance(1)?;
+            Ok(())
+        }
+    };
+    let handler = handler(1, work).build();
+    let session = Session::builder().items(items(1)).driven().build().unwrap();
+    let host = Arc::new(Slow {
+        inner: session.clone(),
+        came: Mutex::new(came),
+        gate: Mutex::new(gate),
+    });
+    handler.initialize(SyncFlags::default(), None).unwrap();
+    handler.items().unwrap();
+    handler.set_progress_callback(Some(host)).unwrap();
+    session.begin_prepare(&[id(1)]).unwrap();
+    Arc::clone(&handler).prepare_for_sync(&[id(1)]).unwrap();
+    session.begin_synchronize().unwrap();
+    Arc::clone(&handler).synchronize().unwrap();
+    until("the end of the first item", || {
+        session.item(id(1)).is_some_and(|view| view.is_finished())
+    });
+    // The worker finds nothing more to do, and waits.
+    for _ in 0..100 {
+        thread::yield_now();
+        assert_eq!(session.phase(), Phase::Synchronizing);
+    }
+    let_through.send(()).unwrap();
+    assert_eq!(receive("the answer", &added), Ok(()));
+    until("the end", || session.phase() == Phase::Completed);
+    // Nobody was left to do it, or somebody was just in time.
+    let late = session.item(id(9)).expect("it was added");
+    let expected = match late.status {
+        ItemStatus::Succeeded => HResult::S_OK,
+        _ => HResult::E_ABORT,
+    };
+    assert_eq!(session.result(), Some(expected));
+    if expected == HResult::E_ABORT {
+        assert_eq!(
+            (late.status, &*late.text),
+            (ItemStatus::Skipped, "not started")
+        );
+        let log = session.log();
+        assert!(log[0].text.ends_with("not started: 1"), "{log:?}");
+    }
 }

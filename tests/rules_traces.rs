@@ -487,3 +487,26 @@ fn a_skip_binds_from_when_the_call_has_returned() {
     starts((15, 16)).breaks(&[Rule::SkippedItemNotStarted]);
     starts((12, 13)).breaks(&[]);
 }
+
+#[test]
+fn what_has_not_returned_binds_nobody() {
+    let none = r#""none""#;
+    let report = |lines: Lines| lines.report(1, (17, 18), ONE, UPDATING, CONTINUE);
+    // A cancel of everything, beside one that has returned.
+    let cancel_all =
+        |time: (u64, u64)| Lines::synchronizing().host(time, r#"{"call":"cancel_all"}"#, none);
+    report(cancel_all((11, 12))).breaks(&[Rule::CancelIsSeen]);
+    report(cancel_all((11, 0))).breaks(&[]);
+    // A report that was told of one, as far as its answer goes.
+    let told = |time: (u64, u64)| Lines::synchronizing().report(2, time, ONE, "", CANCEL);
+    report(told((11, 12))).breaks(&[Rule::CancelIsSeen]);
+    report(told((11, 0))).breaks(&[]);
+    // A skip.
+    let skip = format!(r#"{{"call":"set_item_status","item":"{ONE}","status":"skipped"}}"#);
+    let skipped = |time: (u64, u64), answer: &str| {
+        let lines = Lines::synchronizing().host(time, &skip, answer);
+        lines.report(1, (17, 18), ONE, UPDATING, CANCEL)
+    };
+    skipped((11, 12), r#""done""#).breaks(&[Rule::SkippedItemNotStarted]);
+    skipped((11, 0), none).breaks(&[]);
+}

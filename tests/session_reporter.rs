@@ -2,13 +2,16 @@
 
 mod support;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use syncmgr::{
-    CallbackError, ErrorId, HResult, ItemReporter, ItemStatus, LogLevel, LogRecord, LogSelector,
-    ProgressUpdate, Session, SyncCallback, Verdict,
+    CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemId, ItemReporter, ItemStatus,
+    LogLevel, LogRecord, LogSelector, ProgressUpdate, PropertiesOutcome, Session, SlotHandle,
+    SyncCallback, Verdict,
 };
 
 use support::{Stage, driven, id, join, open, reporter, start_round, synchronizing, value, view};
@@ -448,4 +451,74 @@ fn a_session_prints_itself_in_a_line_however_many_items_it_has() {
         "{text}"
     );
     assert!(text.len() < 200, "{text}");
+}
+
+/// Passes reports on, and tells of a slot what it is told to tell.
+struct Misleading {
+    inner: Arc<Session>,
+    owner: Arc<dyn Any + Send + Sync>,
+    index: u32,
+    reports: AtomicUsize,
+}
+
+impl SyncCallback for Misleading {
+    fn progress(
+        &self,
+        item: ItemId,
+        update: &ProgressUpdate<'_>,
+    ) -> Result<Verdict, CallbackError> {
+        self.reports.fetch_add(1, Ordering::SeqCst);
+        self.inner.progress(item, update)
+    }
+    fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+        self.inner.log_error(record)
+    }
+    fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
+        self.inner.delete_log_error(which)
+    }
+    fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError> {
+        self.inner.prepare_for_sync_completed(result)
+    }
+    fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError> {
+        self.inner.synchronize_completed(result)
+    }
+    fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
+        self.inner.show_error_completed(outcome)
+    }
+    fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError> {
+        self.inner.show_properties_completed(outcome)
+    }
+    fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
+        self.inner.enable_modeless(enable)
+    }
+    fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {
+        self.inner.establish_connection(connection)
+    }
+    fn slot(&self, _: ItemId) -> Option<SlotHandle> {
+        Some(SlotHandle::new(Arc::clone(&self.owner), self.index))
+    }
+}
+
+#[test]
+fn a_slot_that_leads_nowhere_is_passed_over_and_reports_go_by_calls() {
+    let session = open(2);
+    let own: Arc<dyn Any + Send + Sync> = session.clone();
+    let strange: Arc<dyn Any + Send + Sync> = Arc::new("no session");
+    for (owner, index) in [(own.clone(), 2), (own, u32::MAX), (strange, 0)] {
+        let host = Arc::new(Misleading {
+            inner: session.clone(),
+            owner,
+            index,
+            reports: AtomicUsize::new(0),
+        });
+        let callback: Arc<dyn SyncCallback> = host.clone();
+        let reporter = ItemReporter::new(&callback, id(2)).expect("it goes by calls");
+        assert_eq!(reporter.item(), id(2));
+        assert_eq!(host.reports.load(Ordering::SeqCst), 0);
+        let before = view(&session, 2).value;
+        assert_eq!(reporter.set(before + 1), Ok(Verdict::Continue));
+        assert_eq!(view(&session, 2).value, before + 1);
+        assert_eq!(host.reports.load(Ordering::SeqCst), 1, "by a call");
+    }
+    assert_eq!(view(&session, 1).status, ItemStatus::Pending);
 }

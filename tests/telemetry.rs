@@ -11,7 +11,8 @@ mod traced;
 use std::time::Duration;
 
 use subscriber::Recorder;
-use support::{driven, id, ids, item, open, start_round, status, text, value};
+use support::{LIMIT, driven, id, ids, item, open, start_round, status, text, until, value};
+use syncmgr::telemetry::Telemetry;
 use syncmgr::{
     ErrorId, HResult, HandlerId, ItemStatus, LogLevel, LogRecord, Session, SyncCallback,
 };
@@ -558,4 +559,109 @@ fn the_handlers_line_of_text_is_told_as_progress_is() {
     assert!(session.handler_text("three").is_ok());
     follow(&recorder, &without_progress(), &session).finish();
     assert_eq!(recorder.events_of("syncmgr::progress").len(), events.len());
+}
+
+#[test]
+fn telemetry_by_default_is_a_new_one_and_its_follower_says_whether_it_is_over() {
+    let telemetry = Telemetry::default();
+    assert_eq!(format!("{telemetry:?}"), format!("{:?}", Telemetry::new()));
+    let recorder = Recorder::new();
+    let session = open(1);
+    let traced = recorder.during(|| telemetry.look_every(Duration::MAX).session(&session));
+    traced.look();
+    assert_eq!(format!("{traced:?}"), "Traced { over: false, .. }");
+    complete(&session);
+    traced.look();
+    until("the follower has ended", || traced.is_over());
+    assert_eq!(format!("{traced:?}"), "Traced { over: true, .. }");
+    assert_eq!(recorder.open().0, 0);
+}
+
+#[test]
+fn a_follower_ends_in_the_time_that_it_is_given() {
+    for _ in 0..20 {
+        let recorder = Recorder::new();
+        let session = open(1);
+        let traced = follow(&recorder, &stepped(), &session);
+        complete(&session);
+        assert!(traced.finish_within(LIMIT));
+        assert_eq!(recorder.open().0, 0);
+    }
+}
+
+#[test]
+fn an_item_of_a_session_is_found_by_the_handler_that_the_session_was_built_for() {
+    let recorder = Recorder::new();
+    let (mail, files) = (HandlerId::from_u128(7), HandlerId::from_u128(8));
+    let session = Session::builder().handler(mail).item(item(1)).build();
+    let session = session.expect("one item builds");
+    let telemetry = without_progress();
+    let traced = follow(&recorder, &telemetry, &session);
+    recorder.during(|| {
+        assert!(telemetry.span_in(files, id(1)).is_disabled());
+        assert!(telemetry.span_in(HandlerId::NIL, id(1)).is_disabled());
+        assert!(telemetry.span_in(mail, id(2)).is_disabled());
+        let span = telemetry.span_in(mail, id(1));
+        span.in_scope(|| tracing::info!(target: "work", "by its handler"));
+    });
+    complete(&session);
+    traced.finish();
+    let event = &recorder.events_of("work")[0];
+    assert_eq!(recorder.label(event.parent), "item item 1");
+    assert_eq!(recorder.spans_of("item item 1").len(), 1);
+
+    // One that was built for none is that of the nil id.
+    let session = open(1);
+    let traced = follow(&recorder, &telemetry, &session);
+    recorder.during(|| {
+        assert!(telemetry.span_in(mail, id(1)).is_disabled());
+        assert!(!telemetry.span_in(HandlerId::NIL, id(1)).is_disabled());
+    });
+    complete(&session);
+    traced.finish();
+}
+
+#[test]
+fn an_item_that_takes_no_part_is_not_told() {
+    let recorder = Recorder::new();
+    let session = driven(2);
+    let traced = follow(&recorder, &without_progress(), &session);
+    let _ = recorder.news();
+    // The second is seen once more, since it is out.
+    start_round(&session, &ids(1));
+    traced.look();
+    assert!(!session.item(id(2)).expect("it is known").selected);
+    report(&session, 1, &status(ItemStatus::Succeeded));
+    complete(&session);
+    traced.look();
+    session.release();
+    traced.finish();
+    let lines = recorder.news();
+    assert!(
+        lines.iter().any(|line| line.contains("item 1: succeeded")),
+        "{lines:?}"
+    );
+    assert!(
+        !lines.iter().any(|line| line.contains("item 2")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn where_the_subscriber_wants_no_spans_events_are_told_all_the_same() {
+    let recorder = Recorder::without(&["syncmgr::run", "syncmgr::handler", "syncmgr::item"]);
+    let session = open(1);
+    let traced = follow(&recorder, &without_progress(), &session);
+    report(&session, 1, &status(ItemStatus::Failed));
+    complete(&session);
+    traced.finish();
+    assert!(recorder.spans().is_empty());
+    assert_eq!(
+        recorder.news(),
+        [
+            "DEBUG phase in nothing: open",
+            "ERROR status in nothing: item 1: failed",
+            "DEBUG phase in nothing: completed",
+        ]
+    );
 }

@@ -350,3 +350,104 @@ fn a_worker_names_its_handler_where_ids_are_the_same() {
             .is_disabled()
     );
 }
+
+#[test]
+fn what_a_handler_failed_by_is_told_where_it_says_nothing_itself() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    // It completes with a failure, and has no words for it.
+    let fails = Script::new().name("Fails").sync_item(named(1)).inline();
+    let steps = succeed(id(1)).into_iter();
+    let steps = steps.chain([Step::complete_synchronize(HResult::E_FAIL)]);
+    records.register(
+        &manager,
+        1,
+        fails
+            .without_completions()
+            .prepare(completes())
+            .synchronize(steps),
+    );
+    // It leaves an item open, and says that all is well.
+    let leaves = Script::new()
+        .name("Leaves")
+        .sync_item(named(2))
+        .sync_item(named(3))
+        .inline();
+    let steps = [
+        Step::report(id(2)).status(ItemStatus::Updating),
+        Step::complete_synchronize(HResult::S_OK),
+    ];
+    records.register(
+        &manager,
+        2,
+        leaves
+            .without_completions()
+            .prepare(completes())
+            .synchronize(steps),
+    );
+    // It completes what it has completed.
+    let twice = Script::new().name("Twice").sync_item(named(4)).inline();
+    let steps = succeed(id(4)).into_iter();
+    let steps = steps.chain([
+        Step::complete_synchronize(HResult::S_OK),
+        Step::complete_synchronize(HResult::S_OK),
+    ]);
+    records.register(
+        &manager,
+        3,
+        twice
+            .without_completions()
+            .prepare(completes())
+            .synchronize(steps),
+    );
+
+    let run = manager.update_all();
+    let report = finish(&run);
+    let recorder = Recorder::new();
+    recorder.during(|| without_progress().run(&run)).finish();
+    let of = |n, name| {
+        let told = report.handler(handler_id(n)).expect("it is in the run");
+        let span = recorder.span(&format!("handler {name}"));
+        let field = |name| span.field(name).map(str::to_owned);
+        assert_eq!(
+            field("syncmgr.handler.result"),
+            Some(told.result.to_string())
+        );
+        assert_eq!(told.error, None, "{told:?}");
+        let failed = field("otel.status_code");
+        assert_eq!(failed.as_deref(), Some("ERROR"), "{told:?}");
+        (told, field("otel.status_description").unwrap_or_default())
+    };
+    let (told, text) = of(1, "Fails");
+    assert_eq!(told.result, HResult::E_FAIL);
+    assert_eq!(text, HResult::E_FAIL.to_string());
+    let (told, text) = of(2, "Leaves");
+    assert_eq!(told.faults, []);
+    assert_eq!(text, "2 items have no final status");
+    let (told, text) = of(3, "Twice");
+    assert_eq!(told.faults.len(), 1);
+    assert_eq!(text, told.faults[0].to_string());
+    assert_eq!(recorder.span("run").field("syncmgr.run.failed"), Some("3"));
+}
+
+fn completes() -> [Step; 1] {
+    [Step::complete_prepare(HResult::S_OK)]
+}
+
+#[test]
+fn a_run_without_a_span_marks_its_handlers_alone() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let fails = of("Fails", &[1]).synchronized(Err(HResult::E_FAIL));
+    records.register(&manager, 1, fails);
+    let run = manager.update_all();
+    let _ = finish(&run);
+    let recorder = Recorder::without(&["syncmgr::run"]);
+    recorder.during(|| without_progress().run(&run)).finish();
+    assert!(recorder.spans_of("run").is_empty());
+    let handler = recorder.span("handler Fails");
+    assert_eq!(handler.parent, None);
+    assert_eq!(handler.field("otel.status_code"), Some("ERROR"));
+    assert_eq!(handler.field("syncmgr.run.failed"), None);
+    assert_eq!(recorder.open().0, 0);
+}

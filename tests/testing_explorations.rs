@@ -10,7 +10,7 @@ use syncmgr::testing::{
     Exploration, Harness, Incident, Script, Step, explore_cancellations, explore_faults,
 };
 use syncmgr::{
-    HResult, HandlerFlags, ItemId, ItemStatus, LogLevel, LogRecord, SyncEvent, SyncFlags,
+    HResult, HandlerFlags, ItemId, ItemStatus, LogLevel, LogRecord, SyncEvent, SyncFlags, Verdict,
 };
 
 use ItemStatus::{Stopped, Succeeded, Updating};
@@ -402,4 +402,112 @@ fn a_failure_in_the_look_at_the_world_is_made_again_by_a_run_that_looks() {
     assert_eq!(exploration.reproduction(), Some(line), "{exploration}");
     let found = exploration.failures()[0].incidents();
     assert!(matches!(found, [Incident::After { text }] if text.contains("half a file")));
+}
+
+/// The line of the smallest failure, where the runs fail of which the trace begins so.
+fn line_of(what: &str, make: impl Fn() -> Harness) -> String {
+    let exploration = Harness::explore(
+        || (make(), ()),
+        |trace, ()| {
+            let text = trace.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            assert!(!first.contains(what), "it was done");
+        },
+    );
+    assert_eq!(exploration.failed(), 1, "{exploration}");
+    exploration.reproduction().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn the_line_of_each_point_makes_it_again() {
+    let record = LogRecord::new(LogLevel::Warning, "slow");
+    let make = || {
+        let script = script()
+            .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
+            .item(MAIL, "mail")
+            .synchronize([
+                Step::report(PHOTOS).status(Updating),
+                Step::log(&record),
+                Step::log(&record),
+                Step::connect(None),
+                Step::dialog(),
+                Step::report(PHOTOS).status(Succeeded),
+                Step::report(MAIL).status(Updating),
+                Step::report(MAIL).status(Succeeded),
+            ]);
+        let flags = SyncFlags::new(SyncEvent::Manual) | SyncFlags::MAY_BOTHER_USER;
+        Harness::new(script.handler()).flags(flags)
+    };
+    for (what, line) in [
+        ("\"mail\" skipped before the prepare", r#"skip("mail")"#),
+        (
+            "\"photos\" skipped in synchronize",
+            r#"skip_in_synchronize("photos")"#,
+        ),
+        (
+            "\"photos\" cancelled at its report 2",
+            r#"cancel_item_at_report("photos", 2)"#,
+        ),
+        (
+            "everything cancelled at report 1 of \"mail\"",
+            r#"cancel_all_at_report("mail", 1)"#,
+        ),
+        (
+            "\"mail\" skipped at its report 2",
+            r#"skip_at_report("mail", 2)"#,
+        ),
+        (
+            "the next item skipped at report 1 of \"photos\"",
+            r#"skip_next_at_report("photos", 1)"#,
+        ),
+        (
+            "the callback released at report 2 of \"mail\"",
+            r#"release_at_report("mail", 2)"#,
+        ),
+        ("log entry 2 refused", "full_log_at(2)"),
+        ("connection 1 refused", "refuse_connection_at(1)"),
+        ("dialog 1 denied", "deny_dialog_at(1)"),
+    ] {
+        let expected = format!("let trace = harness.{line}.run(); // then look at the world");
+        assert_eq!(line_of(what, make), expected, "{what}");
+    }
+}
+
+#[test]
+fn what_runs_fail_by_is_counted_call_by_call() {
+    // Each run that is told of a cancel hangs until the test is over; the others look at the world.
+    let (let_go, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let exploration = Harness::explore(
+        || {
+            let held = held.clone();
+            let hangs = Step::call(move |callback| {
+                if callback.can_continue(None) == Ok(Verdict::CancelAll) {
+                    let _ = held.lock().unwrap().recv();
+                }
+            });
+            let script = script().synchronize([
+                Step::report(PHOTOS).status(Updating),
+                hangs,
+                Step::report(PHOTOS).status(Succeeded),
+            ]);
+            let harness = Harness::new(script.handler()).deadline(Duration::from_millis(200));
+            (harness, ())
+        },
+        |trace, ()| {
+            let text = trace.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            assert!(!first.contains("cancelled at its report"), "half a file");
+        },
+    );
+    drop(let_go);
+    let text = exploration.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    // On a machine that stands still some that do not hang are given up too.
+    let (_, causes) = first.split_once(" failed (").unwrap_or_default();
+    assert!(
+        causes.starts_with("a call that did not return in ")
+            && causes.ends_with(", the look at the world in 2)"),
+        "{text}"
+    );
 }

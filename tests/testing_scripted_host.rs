@@ -198,3 +198,21 @@ fn a_test_that_fails_by_itself_is_not_hidden_by_its_host() {
     });
     assert_eq!(text, "the test's own");
 }
+
+#[test]
+fn a_host_that_is_dropped_in_a_panic_does_not_panic_too() {
+    for beside in [false, true] {
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            let host = ScriptedHost::new([Expect::log_error()]);
+            let callback = host.callback();
+            let entry = LogRecord::new(LogLevel::Error, "x");
+            assert_eq!(callback.log_error(&entry), Ok(()));
+            if beside {
+                assert_eq!(callback.log_error(&entry), Err(CallbackError::WrongPhase));
+            }
+            panic!("the test's own");
+        }));
+        let panic = panic.expect_err("it panics");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"the test's own"));
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use syncmgr::testing::{Action, Harness, Rule, Script, Step, Trace, TraceError};
+use syncmgr::testing::{Action, Answer, Harness, Rule, Script, Step, Trace, TraceError};
 use syncmgr::{
     ErrorId, HResult, HandlerFlags, ItemFlags, ItemId, ItemName, ItemStatus, LogLevel, LogRecord,
     LogSelector, SyncEvent, SyncFlags, SyncItem, Uuid,
@@ -237,4 +237,24 @@ fn a_code_is_read_by_its_name_or_of_eight_digits() {
             "{wrong:?}: {error}"
         );
     }
+}
+
+#[test]
+fn a_listed_item_without_a_time_may_say_so() {
+    let listed = |time: &str| {
+        let item = format!(
+            r#"{{"list":{{"complete":true,"items":[{{"id":"{PHOTOS}","name":"photos","checked":true{time}}}]}}}}"#
+        );
+        let trace = lines(&[(r#"{"call":"items"}"#, &item)]);
+        let Answer::List { items, .. } = trace.calls()[0].answer.clone() else {
+            panic!("{trace}");
+        };
+        items[0].last_update
+    };
+    assert_eq!(listed(""), None);
+    assert_eq!(listed(r#","last_update":null"#), None);
+    assert_eq!(
+        listed(r#","last_update":116444736000000001"#),
+        Some(SystemTime::UNIX_EPOCH + Duration::from_nanos(100))
+    );
 }

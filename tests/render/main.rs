@@ -5,6 +5,7 @@
 mod items;
 mod late;
 mod plain;
+mod prints;
 #[cfg(feature = "testing")]
 mod run;
 #[path = "../support/mod.rs"]

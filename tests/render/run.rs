@@ -8,7 +8,7 @@ use super::support::LIMIT;
 use super::*;
 use syncmgr::ItemStatus;
 use syncmgr::testing::{Script, Step};
-use syncmgr::{HandlerId, HandlerName, Registration, SyncHandler, SyncManager};
+use syncmgr::{HResult, HandlerId, HandlerName, Registration, SyncHandler, SyncManager};
 
 const MAIL: HandlerId = HandlerId::from_u128(1);
 const FILES: HandlerId = HandlerId::from_u128(2);
@@ -184,4 +184,32 @@ fn a_run_in_plain_lines_on_a_thread() {
         rows[4].starts_with("2 of 2 items, 1 failed, 3 of 3 handlers, 1 handler failed, in 0:0"),
         "{text}"
     );
+}
+
+#[test]
+fn a_handler_that_has_told_no_name_is_called_by_its_id() {
+    let manager = SyncManager::new();
+    let register = |id, make: fn() -> Arc<dyn SyncHandler>| {
+        manager.register(id, Registration::new(), make).unwrap();
+    };
+    register(BROKEN, || panic!("no handler today"));
+    register(MAIL, || {
+        let script = Script::new().name("Post").item(id(1), "Inbox");
+        script.participation(Err(HResult::E_FAIL)).handler()
+    });
+    let text = Text::default();
+    let run = manager.update_all();
+    let mut frames = Bars::new()
+        .handler(FILES, "Files")
+        .plain_to(text.clone())
+        .run_frames(&run);
+    assert!(!run.wait().is_success());
+    assert!(frames.look());
+    let text = text.take();
+    for handler in [BROKEN, MAIL] {
+        let begin = format!("\n{handler} failed: ");
+        assert!(text.contains(&begin), "{begin} in {text}");
+    }
+    assert!(text.contains("no handler today"), "{text}");
+    assert!(!text.contains("Post"), "it was not asked: {text}");
 }
