@@ -367,24 +367,25 @@ fn what_a_handler_failed_by_is_told_where_it_says_nothing_itself() {
             .prepare(completes())
             .synchronize(steps),
     );
-    // It leaves an item open, and says that all is well.
-    let leaves = Script::new()
-        .name("Leaves")
-        .sync_item(named(2))
-        .sync_item(named(3))
-        .inline();
-    let steps = [
-        Step::report(id(2)).status(ItemStatus::Updating),
-        Step::complete_synchronize(HResult::S_OK),
-    ];
-    records.register(
-        &manager,
-        2,
-        leaves
-            .without_completions()
-            .prepare(completes())
-            .synchronize(steps),
-    );
+    // These leave items open, and say that all is well.
+    for (n, name, items) in [(2, "Leaves", &[2, 3][..]), (4, "Leaves one", &[5])] {
+        let leaves = items.iter().fold(Script::new().name(name), |script, item| {
+            script.sync_item(named(*item))
+        });
+        let steps = [
+            Step::report(id(items[0])).status(ItemStatus::Updating),
+            Step::complete_synchronize(HResult::S_OK),
+        ];
+        records.register(
+            &manager,
+            n,
+            leaves
+                .inline()
+                .without_completions()
+                .prepare(completes())
+                .synchronize(steps),
+        );
+    }
     // It completes what it has completed.
     let twice = Script::new().name("Twice").sync_item(named(4)).inline();
     let steps = succeed(id(4)).into_iter();
@@ -424,10 +425,12 @@ fn what_a_handler_failed_by_is_told_where_it_says_nothing_itself() {
     let (told, text) = of(2, "Leaves");
     assert_eq!(told.faults, []);
     assert_eq!(text, "2 items have no final status");
+    let (_, text) = of(4, "Leaves one");
+    assert_eq!(text, "1 item has no final status");
     let (told, text) = of(3, "Twice");
     assert_eq!(told.faults.len(), 1);
     assert_eq!(text, told.faults[0].to_string());
-    assert_eq!(recorder.span("run").field("syncmgr.run.failed"), Some("3"));
+    assert_eq!(recorder.span("run").field("syncmgr.run.failed"), Some("4"));
 }
 
 fn completes() -> [Step; 1] {

@@ -91,10 +91,11 @@ impl News {
     }
 }
 
-/// Who is to be told about a part: runs, and the part's place in each. A run that nobody has any more is told nothing.
+/// Who is to be told about a part: the run that it was made for, and its place there. A run that nobody has any more is told
+/// nothing.
 #[derive(Debug, Default)]
 pub(super) struct Readers {
-    runs: Vec<(Weak<News>, usize)>,
+    run: Option<(Weak<News>, usize)>,
     /// The tasks that what was told is to wake.
     woken: Vec<Waker>,
 }
@@ -102,20 +103,13 @@ pub(super) struct Readers {
 impl Readers {
     /// From now on it is told what happens; what has happened already it is told at once.
     pub(super) fn add(&mut self, news: Weak<News>, place: usize, begun: bool, ended: bool) {
-        let mut new = Self::default();
-        new.runs.push((news.clone(), place));
+        self.run = Some((news, place));
         if begun {
-            new.begun();
+            self.begun();
         }
         if ended {
-            new.tell(|lists, place| lists.ended.push(place));
-            return;
+            self.ended();
         }
-        // Many starts may join a part that waits long; those whose run is dropped go before the list grows.
-        if self.runs.len() == self.runs.capacity() {
-            self.runs.retain(|(news, _)| news.strong_count() > 0);
-        }
-        self.runs.push((news, place));
     }
 
     pub(super) fn begun(&mut self) {
@@ -130,11 +124,11 @@ impl Readers {
     /// The last that is told.
     pub(super) fn ended(&mut self) {
         self.tell(|lists, place| lists.ended.push(place));
-        self.runs = Vec::new();
+        self.run = None;
     }
 
     fn tell(&mut self, what: impl Fn(&mut Lists, usize)) {
-        for (news, place) in &self.runs {
+        if let Some((news, place)) = &self.run {
             if let Some(news) = news.upgrade() {
                 let mut lists = news.0.lock();
                 what(&mut lists, *place);

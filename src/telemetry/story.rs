@@ -77,6 +77,7 @@ impl Outcome {
             (Some(error), _) if report.result.is_failure() => Some(error.clone()),
             _ if report.result.is_failure() => Some(report.result.to_string()),
             (_, Some(fault)) => Some(fault.to_string()),
+            _ if open == 1 => Some("1 item has no final status".to_owned()),
             _ => (open > 0).then(|| format!("{open} items have no final status")),
         };
         Self {

@@ -10,7 +10,6 @@
 //! A parent is opened before its child, and each is told its parent explicitly: nobody enters a span here.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -294,16 +293,5 @@ impl Handler {
             opened.close();
         }
         self.span.close();
-    }
-}
-
-impl fmt::Debug for Tree {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut tree = f.debug_struct("Tree");
-        match &self.source {
-            Source::Session(session) => tree.field("session", session),
-            Source::Run(run) => tree.field("run", run),
-        };
-        tree.finish_non_exhaustive()
     }
 }
