@@ -118,6 +118,11 @@ fn h02_a_worker_that_does_not_look_at_the_answer() {
     );
     assert_eq!(found.severity, Severity::Must);
     assert_eq!(found.item, Some(id(1)));
+    let call = found.at + 1;
+    assert_eq!(
+        found.to_string(),
+        format!("H02 (must) at call {call}: {}", found.message)
+    );
 }
 
 #[test]
