@@ -109,6 +109,22 @@ fn the_handler_is_called_on_the_calling_thread() {
     );
 }
 
+/// What `initialize` was given in a run with these options, and the report.
+fn initialized(options: RunOptions) -> (SyncFlags, Option<Vec<u8>>, HandlerReport) {
+    let (told, seen) = mpsc::channel();
+    let told = Mutex::new(told);
+    let (_, report) = Script::new(1)
+        .initialize(move |flags, cookie| {
+            let told = told.lock().expect("no test thread panicked");
+            assert!(told.send((flags, cookie.map(<[u8]>::to_vec))).is_ok());
+            Ok(Participation::Joins)
+        })
+        .run(options);
+    assert!(report.is_success());
+    let (flags, cookie) = receive("initialize", &seen);
+    (flags, cookie, report)
+}
+
 #[test]
 fn the_flags_are_passed_and_no_cookie() {
     let default = SyncFlags::new(SyncEvent::Manual);
@@ -117,17 +133,8 @@ fn the_flags_are_passed_and_no_cookie() {
         (RunOptions::new(), default),
         (RunOptions::new().flags(idle), idle),
     ] {
-        let (told, flags) = mpsc::channel();
-        let told = Mutex::new(told);
-        let (_, report) = Script::new(1)
-            .initialize(move |flags, cookie| {
-                let told = told.lock().expect("no test thread panicked");
-                assert!(told.send((flags, cookie.map(<[u8]>::to_vec))).is_ok());
-                Ok(Participation::Joins)
-            })
-            .run(options);
-        assert!(report.is_success());
-        assert_eq!(receive("initialize", &flags), (expected, None));
+        let (flags, cookie, _) = initialized(options);
+        assert_eq!((flags, cookie), (expected, None));
     }
 }
 
@@ -135,42 +142,25 @@ fn the_flags_are_passed_and_no_cookie() {
 fn a_cookie_goes_with_invoke_alone_and_one_that_is_left_out_is_logged() {
     let scheduled = SyncFlags::new(SyncEvent::Scheduled);
     let invoke = SyncFlags::new(SyncEvent::Invoke);
-    for (options, expected, logged) in [
-        (RunOptions::new().cookie("c"), (invoke, Some("c")), ""),
-        (
-            RunOptions::new().flags(scheduled).cookie("c"),
-            (invoke, Some("c")),
-            "",
-        ),
-        (
-            RunOptions::new().cookie("c").flags(scheduled),
-            (scheduled, None),
-            "the cookie is left out: it goes with the event invoke, and the run has scheduled (rule M06)",
-        ),
+    for options in [
+        RunOptions::new().cookie("c"),
+        RunOptions::new().flags(scheduled).cookie("c"),
     ] {
-        let (told, seen) = mpsc::channel();
-        let told = Mutex::new(told);
-        let (_, report) = Script::new(1)
-            .initialize(move |flags, cookie| {
-                let told = told.lock().expect("no test thread panicked");
-                assert!(told.send((flags, cookie.map(<[u8]>::to_vec))).is_ok());
-                Ok(Participation::Joins)
-            })
-            .run(options);
-        assert!(report.is_success());
-        let (flags, cookie) = receive("initialize", &seen);
-        assert_eq!(
-            (flags, cookie.as_deref()),
-            (expected.0, expected.1.map(str::as_bytes))
-        );
-        let log = session(&report).log();
-        let texts: Vec<_> = log
-            .iter()
-            .map(|entry| (entry.level, &*entry.text))
-            .collect();
-        let warning = (!logged.is_empty()).then_some((LogLevel::Warning, logged));
-        assert_eq!(texts, Vec::from_iter(warning));
+        let (flags, cookie, report) = initialized(options);
+        assert_eq!((flags, cookie.as_deref()), (invoke, Some(&b"c"[..])));
+        assert_eq!(session(&report).log(), []);
     }
+    let (flags, cookie, report) = initialized(RunOptions::new().cookie("c").flags(scheduled));
+    assert_eq!((flags, cookie), (scheduled, None));
+    let log = session(&report).log();
+    let [entry] = &log[..] else {
+        panic!("{log:?}");
+    };
+    assert_eq!(entry.level, LogLevel::Warning);
+    assert_eq!(
+        entry.text,
+        "the cookie is left out: it goes with the event invoke, and the run has scheduled (rule M06)",
+    );
 }
 
 #[test]

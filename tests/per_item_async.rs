@@ -2,6 +2,8 @@
 
 #![cfg(all(feature = "async", feature = "testing"))]
 
+#[path = "support/rest.rs"]
+mod rest;
 mod support;
 
 use std::fmt;
@@ -12,13 +14,13 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use rest::forward_the_rest;
 use support::{id, item, items, join, receive, until};
 use syncmgr::per_item::{self, AsyncPerItem, Error, Handler, Interrupted, Task, Work};
 use syncmgr::testing::{Action, Harness, Recorder, Rule, Trace};
 use syncmgr::{
-    CallbackError, Dialog, ErrorOutcome, HResult, ItemId, ItemList, ItemStatus, LogRecord,
-    LogSelector, Phase, ProgressUpdate, PropertiesOutcome, RunOptions, Session, SyncCallback,
-    SyncEvent, SyncFlags, SyncHandler, SyncItem, Verdict, run_handler,
+    CallbackError, HResult, ItemId, ItemList, ItemStatus, Phase, ProgressUpdate, RunOptions,
+    Session, SyncCallback, SyncEvent, SyncFlags, SyncHandler, SyncItem, Verdict, run_handler,
 };
 
 fn name() -> syncmgr::HandlerName {
@@ -1046,30 +1048,7 @@ impl SyncCallback for Slow {
     fn progress(&self, id: ItemId, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
         self.inner.progress(id, update)
     }
-    fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        self.inner.log_error(record)
-    }
-    fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
-        self.inner.delete_log_error(which)
-    }
-    fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError> {
-        self.inner.prepare_for_sync_completed(result)
-    }
-    fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError> {
-        self.inner.synchronize_completed(result)
-    }
-    fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
-        self.inner.show_error_completed(outcome)
-    }
-    fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError> {
-        self.inner.show_properties_completed(outcome)
-    }
-    fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
-        self.inner.enable_modeless(enable)
-    }
-    fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {
-        self.inner.establish_connection(connection)
-    }
+    forward_the_rest!(inner);
     fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         let added = self.inner.add_item(item);
         self.came.lock().unwrap().send(()).unwrap();

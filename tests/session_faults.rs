@@ -1,5 +1,8 @@
 //! Faults around a session: cancels that must not be lost, user code that panics in a drop, callbacks that come late.
 
+#[path = "support/rest.rs"]
+mod rest;
+
 use std::any::Any;
 use std::collections::VecDeque;
 use std::error::Error;
@@ -12,10 +15,11 @@ use std::thread;
 use std::time::Duration;
 
 use syncmgr::{
-    CallbackError, Dialog, ErrorOutcome, HResult, HostEvent, ItemId, ItemName, ItemReporter,
-    ItemStatus, LogRecord, LogSelector, ProgressUpdate, PropertiesOutcome, Session, SyncCallback,
-    SyncItem, Verdict,
+    CallbackError, HResult, HostEvent, ItemId, ItemName, ItemReporter, ItemStatus, ProgressUpdate,
+    Session, SyncCallback, SyncItem, Verdict,
 };
+
+use rest::forward_the_rest;
 
 /// Only a failure waits so long.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -177,30 +181,7 @@ impl SyncCallback for Wrapper {
         }
         self.inner.progress(item, update)
     }
-    fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        self.inner.log_error(record)
-    }
-    fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
-        self.inner.delete_log_error(which)
-    }
-    fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError> {
-        self.inner.prepare_for_sync_completed(result)
-    }
-    fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError> {
-        self.inner.synchronize_completed(result)
-    }
-    fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
-        self.inner.show_error_completed(outcome)
-    }
-    fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError> {
-        self.inner.show_properties_completed(outcome)
-    }
-    fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
-        self.inner.enable_modeless(enable)
-    }
-    fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {
-        self.inner.establish_connection(connection)
-    }
+    forward_the_rest!(inner);
 }
 
 #[test]

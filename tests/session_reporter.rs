@@ -1,5 +1,7 @@
 //! `ItemReporter`: the fast handle of one item, what it stores, and what becomes of it when things end before it does.
 
+#[path = "support/rest.rs"]
+mod rest;
 mod support;
 
 use std::any::Any;
@@ -9,11 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use syncmgr::{
-    CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemId, ItemReporter, ItemStatus,
-    LogLevel, LogRecord, LogSelector, ProgressUpdate, PropertiesOutcome, Session, SlotHandle,
-    SyncCallback, Verdict,
+    CallbackError, ErrorId, HResult, ItemId, ItemReporter, ItemStatus, LogLevel, LogRecord,
+    LogSelector, ProgressUpdate, Session, SlotHandle, SyncCallback, Verdict,
 };
 
+use rest::forward_the_rest;
 use support::{Stage, driven, id, join, open, reporter, start_round, synchronizing, value, view};
 
 #[derive(Debug)]
@@ -470,30 +472,7 @@ impl SyncCallback for Misleading {
         self.reports.fetch_add(1, Ordering::SeqCst);
         self.inner.progress(item, update)
     }
-    fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        self.inner.log_error(record)
-    }
-    fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
-        self.inner.delete_log_error(which)
-    }
-    fn prepare_for_sync_completed(&self, result: HResult) -> Result<(), CallbackError> {
-        self.inner.prepare_for_sync_completed(result)
-    }
-    fn synchronize_completed(&self, result: HResult) -> Result<(), CallbackError> {
-        self.inner.synchronize_completed(result)
-    }
-    fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
-        self.inner.show_error_completed(outcome)
-    }
-    fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError> {
-        self.inner.show_properties_completed(outcome)
-    }
-    fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
-        self.inner.enable_modeless(enable)
-    }
-    fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {
-        self.inner.establish_connection(connection)
-    }
+    forward_the_rest!(inner);
     fn slot(&self, _: ItemId) -> Option<SlotHandle> {
         Some(SlotHandle::new(Arc::clone(&self.owner), self.index))
     }
