@@ -337,6 +337,16 @@ fn is_never_half_written(whole: &str, write: impl Fn(Full<'_>) -> io::Result<()>
 }
 
 /// A document, with and without a buffer between.
+/// What a stream writes, as [`is_never_half_written`] wants it; answers how many bytes that is.
+#[track_caller]
+fn stream(write: impl Fn(&mut dyn Write) -> io::Result<()>) -> usize {
+    let mut whole = Vec::new();
+    write(&mut whole).unwrap();
+    let whole = String::from_utf8(whole).unwrap();
+    is_never_half_written(&whole, |mut full| write(&mut full));
+    whole.len()
+}
+
 #[track_caller]
 fn document<T: Document>(value: &T) {
     let whole = json::to_string(value);
@@ -406,10 +416,7 @@ fn a_stream_in_lines_short_and_long() {
             stream.follow(Duration::ZERO)?;
             stream.end(HResult::S_OK)
         };
-        let mut whole = Vec::new();
-        write(&mut whole).unwrap();
-        let whole = String::from_utf8(whole).unwrap();
-        is_never_half_written(&whole, |mut full| write(&mut full));
+        stream(write);
     }
 }
 
@@ -422,11 +429,7 @@ fn a_snapshot_that_is_too_long_for_the_buffer() {
         session.synchronize_completed(HResult::S_OK).unwrap();
         stream.end(HResult::S_OK)
     };
-    let mut whole = Vec::new();
-    write(&mut whole).unwrap();
-    let whole = String::from_utf8(whole).unwrap();
-    assert!(whole.len() > 20_000);
-    is_never_half_written(&whole, |mut full| write(&mut full));
+    assert!(stream(write) > 20_000);
 }
 
 #[test]
@@ -438,10 +441,7 @@ fn an_end_that_is_too_long_for_the_buffer() {
         end.error = Some("no ".repeat(10_000));
         StreamWriter::new(session, writer).end(end)
     };
-    let mut whole = Vec::new();
-    write(&mut whole).unwrap();
-    let whole = String::from_utf8(whole).unwrap();
-    is_never_half_written(&whole, |mut full| write(&mut full));
+    stream(write);
 }
 
 #[test]

@@ -79,9 +79,8 @@ impl Start<'_> {
 
     fn list(&mut self, options: &RunOptions) -> Result<ItemList, End> {
         let flags = options.flags;
-        // Rule M06.
-        let invoked = flags.event() == SyncEvent::Invoke;
-        let cookie = options.cookie.as_deref().filter(|_| invoked);
+        let cookie = options.cookie.as_deref();
+        let cookie = cookie.filter(|_| takes_cookie(options));
         match self.call("initialize", |handler| handler.initialize(flags, cookie))? {
             Ok(Participation::Joins) => {}
             Ok(Participation::Declines) => return Err(End::of(HResult::S_FALSE)),
@@ -97,10 +96,15 @@ impl Start<'_> {
     }
 }
 
-/// What is said of a cookie that goes to nobody, since another event than `Invoke` was set after it (rule M06).
+/// Whether a cookie goes with the event of the run (rule M06).
+fn takes_cookie(options: &RunOptions) -> bool {
+    options.flags.event() == SyncEvent::Invoke
+}
+
+/// What is said of a cookie that goes to nobody, since another event was set after it.
 fn cookie_left_out(options: &RunOptions) -> Option<String> {
     let event = options.flags.event();
-    let left_out = options.cookie.is_some() && event != SyncEvent::Invoke;
+    let left_out = options.cookie.is_some() && !takes_cookie(options);
     left_out.then(|| {
         format!("the cookie is left out: it goes with the event invoke, and the run has {event} (rule M06)")
     })

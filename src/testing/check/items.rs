@@ -174,10 +174,7 @@ fn report(
                 message,
             );
         } else if let Some((told, verdict)) = item.told.get(&call.thread).copied() {
-            let (rule, verdict) = match verdict {
-                Verdict::CancelAll => (Rule::StopAllWhenCancelled, "CancelAll"),
-                _ => (Rule::StopCancelledItem, "CancelItem"),
-            };
+            let (rule, verdict) = stop_rule(verdict);
             let message = format!(
                 "{} reports more work on {name} although the same thread was answered {verdict} by {}",
                 number(at),
@@ -312,6 +309,14 @@ fn value(
     check.breach(Rule::ValueWithinMaximum, at, led_by, Some(id), message);
 }
 
+/// The rule of work that goes on after this cancel, and the cancel's name.
+fn stop_rule(cancel: Verdict) -> (Rule, &'static str) {
+    match cancel {
+        Verdict::CancelAll => (Rule::StopAllWhenCancelled, "CancelAll"),
+        _ => (Rule::StopCancelledItem, "CancelItem"),
+    }
+}
+
 /// H02 and H03: an item that succeeds after a cancel, and before its value has come to its maximum. Whether the rest was done
 /// all the same, nobody can tell from here.
 fn succeeded(check: &mut Check<'_>, item: &Item, name: &str, id: ItemId, at: usize, call: &Call) {
@@ -326,10 +331,7 @@ fn succeeded(check: &mut Check<'_>, item: &Item, name: &str, id: ItemId, at: usi
     let Some((told, verdict)) = told.min_by_key(|(told, _)| *told).copied() else {
         return;
     };
-    let (rule, verdict) = match verdict {
-        Verdict::CancelAll => (Rule::StopAllWhenCancelled, "CancelAll"),
-        _ => (Rule::StopCancelledItem, "CancelItem"),
-    };
+    let (rule, verdict) = stop_rule(verdict);
     if value >= max || check.knows(rule, Some(id), at) {
         return;
     }
