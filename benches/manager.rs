@@ -16,9 +16,7 @@ use syncmgr::{
     SyncManager, run_handler,
 };
 
-#[path = "support/mod.rs"]
-mod support;
-use support::{alternate, bars, row, timed};
+use syncmgr_benches::ratio::{alternate, bars, row, timed};
 
 /// What a handler does with its items.
 #[derive(Clone)]

@@ -15,9 +15,7 @@ use syncmgr::{
     LogSelector, ProgressUpdate, PropertiesOutcome, Session, SyncCallback, SyncItem, Verdict,
 };
 
-#[path = "support/floor.rs"]
-mod floor;
-use floor::Padded;
+use syncmgr_benches::floor::Padded;
 
 type Answer = Result<Verdict, CallbackError>;
 

@@ -16,13 +16,9 @@ use syncmgr::{
     SyncItem, Uuid, Verdict,
 };
 
-#[path = "support/floor.rs"]
-mod floor;
-use floor::Padded;
+use syncmgr_benches::floor::Padded;
 
-#[path = "support/mod.rs"]
-mod support;
-use support::{Ratio, alternate, bars, quartiles, row, timed};
+use syncmgr_benches::ratio::{Ratio, alternate, bars, quartiles, row, timed};
 
 /// The floor as a worker uses it: report, and go on only if the answer says so.
 #[inline(always)]
@@ -209,7 +205,7 @@ fn p6() {
         &ratio,
         1.03,
     );
-    #[cfg(feature = "tracing")]
+    #[cfg(feature = "full")]
     p6_traced();
 }
 
@@ -278,7 +274,7 @@ fn watched(
 
 /// P6 with what the feature `tracing` brings: a follower that tells all it sees to a subscriber that counts it. It looks when the
 /// observer's thread of P6 would.
-#[cfg(feature = "tracing")]
+#[cfg(feature = "full")]
 fn p6_traced() {
     use syncmgr::telemetry::Telemetry;
 
@@ -303,7 +299,7 @@ fn p6_traced() {
 }
 
 /// As P6, with the renderer as the observer: each look is drawn.
-#[cfg(feature = "indicatif")]
+#[cfg(feature = "full")]
 fn p6_drawn() {
     use indicatif::InMemoryTerm;
     use syncmgr::render::Bars;
@@ -327,10 +323,10 @@ fn p6_drawn() {
     );
 }
 
-#[cfg(not(feature = "indicatif"))]
+#[cfg(not(feature = "full"))]
 fn p6_drawn() {}
 
-#[cfg(feature = "tracing")]
+#[cfg(feature = "full")]
 mod traced {
     //! A subscriber that wants everything, and counts it.
 

@@ -4,17 +4,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../tests/session_model/check/mod.rs"]
-mod check;
-#[path = "../../tests/session_model/model/mod.rs"]
-mod model;
-#[path = "../../tests/session_model/ops/mod.rs"]
-mod ops;
-// What was reached is for the property test; the fuzzer measures its own coverage.
-#[allow(dead_code)]
-#[path = "../../tests/session_model/reached.rs"]
-mod reached;
-#[path = "../../tests/session_model/wrapper.rs"]
-mod wrapper;
-
-fuzz_target!(|bytes: &[u8]| check::check(bytes));
+fuzz_target!(|bytes: &[u8]| syncmgr_session_model::check::check(bytes));

@@ -31,6 +31,9 @@
 //! ```no_run
 //! use syncmgr::render::Bars;
 //! # use syncmgr::SyncManager;
+//! # mod ctrlc {
+//! #     pub fn set_handler(_: impl FnMut() + 'static + Send) -> Result<(), std::io::Error> { Ok(()) }
+//! # }
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let manager = SyncManager::new();
 //! let run = manager.update_all();

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::support::{self, driven, id, open, start_round, status};
 use super::*;
+use support::{self, driven, id, open, start_round, status};
 use syncmgr::{HResult, ItemStatus, LogLevel, LogRecord, SyncCallback};
 
 #[test]

@@ -1,8 +1,8 @@
 //! What comes late, or between two looks.
 
 use super::plain::Text;
-use super::support::{driven, id, start_round, status};
 use super::*;
+use support::{driven, id, start_round, status};
 use syncmgr::{HResult, ItemStatus, LogLevel, LogRecord, SyncCallback};
 
 #[test]

@@ -1,15 +1,10 @@
 //! What the renderer shows, on a terminal in memory, frame by frame and at times that the tests say.
 
-#![cfg(feature = "indicatif")]
-
 mod items;
 mod late;
 mod plain;
 mod prints;
-#[cfg(feature = "testing")]
 mod run;
-#[path = "../support/mod.rs"]
-mod support;
 mod terminal;
 
 use std::sync::Arc;

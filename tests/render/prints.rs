@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 
 use super::plain::Text;
-use super::support::{LIMIT, driven, id, open, start_round, status, within};
 use super::*;
+use support::{LIMIT, driven, id, open, start_round, status, within};
 use syncmgr::{HResult, ItemStatus, LogLevel, LogRecord, SyncCallback};
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 
 use super::plain::Text;
-use super::support::LIMIT;
 use super::*;
+use support::LIMIT;
 use syncmgr::ItemStatus;
 use syncmgr::testing::{Script, Step};
 use syncmgr::{HResult, HandlerId, HandlerName, Registration, SyncHandler, SyncManager};

@@ -5,9 +5,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::support::{LIMIT, id, open, until, within};
 use super::*;
 use indicatif::TermLike;
+use support::{LIMIT, id, open, until, within};
 use syncmgr::render::Shown;
 use syncmgr::{HResult, LogLevel, LogRecord, SyncCallback};
 

@@ -1,7 +1,5 @@
 //! A recorder between a host and a handler, both of which do as they are told.
 
-#![allow(dead_code)]
-
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;

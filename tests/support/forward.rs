@@ -1,7 +1,5 @@
 //! Wrappers that forward every call and count it: of a callback, and of a handler whose callback they wrap.
 
-#![allow(dead_code)]
-
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,5 @@
 //! Gates at which a handler waits for the test, and what the tests of the manager read from runs and traces.
 
-#![allow(dead_code)]
-
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use syncmgr::testing::{Action, Answer, Script, Step, Trace};
@@ -11,7 +9,7 @@ use syncmgr::{
 };
 
 use super::manager::{handler_id, succeed};
-use super::support::{LIMIT, id, until, within};
+use crate::{LIMIT, id, until, within};
 
 /// A handler waits here until the test opens it.
 #[derive(Clone)]

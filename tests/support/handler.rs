@@ -1,7 +1,5 @@
 //! A handler whose every method is a closure, and that remembers what the host called.
 
-#![allow(dead_code)]
-
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +10,7 @@ use syncmgr::{
     SyncHandler, SyncItem, Uuid, run_handler,
 };
 
-use crate::support::{items, status, within};
+use crate::{items, status, within};
 
 /// One call of the host, as the handler saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +51,6 @@ pub struct Script {
     item_object: Object,
     show_properties: Properties,
     show_error: Show,
-    #[cfg_attr(not(feature = "testing"), allow(dead_code))]
     recorded: bool,
 }
 
@@ -230,16 +227,13 @@ impl Scripted {
     #[track_caller]
     pub fn run(self: &Arc<Self>, options: RunOptions) -> HandlerReport {
         let handler: Arc<dyn SyncHandler> = self.clone();
-        #[cfg(feature = "testing")]
         let recorder = syncmgr::testing::Recorder::new();
-        #[cfg(feature = "testing")]
         let handler = match self.script.recorded {
             true => recorder.handler(handler),
             false => handler,
         };
         let report = within("run_handler", move || run_handler(handler, options));
         // Whatever the handler does, the driver keeps the rules that bind it.
-        #[cfg(feature = "testing")]
         {
             let trace = recorder.trace();
             let mut found = trace.violations().iter();

@@ -1,7 +1,5 @@
 //! What the attacks on the manager share: a handler around another one that tells each call of it first, and its drop; gates.
 
-#![allow(dead_code)]
-
 use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 

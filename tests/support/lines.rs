@@ -1,7 +1,5 @@
 //! Traces written by hand, call by call: each with just the place in time that a case needs.
 
-#![allow(dead_code)]
-
 use syncmgr::testing::{Rule, Trace};
 
 /// Ids as a trace writes them.

@@ -1,14 +1,12 @@
 //! A manager whose handlers are recorded, so that each test of it is judged by the host's rules.
 
-#![allow(dead_code)]
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use syncmgr::testing::{Recorder, Script, Step};
 use syncmgr::{HandlerId, ItemId, ItemStatus, Registration, SyncHandler, SyncManager};
 
-use super::support::id;
+use crate::id;
 
 pub fn handler_id(n: u128) -> HandlerId {
     HandlerId::from_u128(n)

@@ -1,7 +1,5 @@
 //! Handlers that have properties.
 
-#![allow(dead_code)]
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +12,7 @@ use syncmgr::{
 
 use super::gate::named;
 use super::manager::succeed;
-use super::support::id;
+use crate::id;
 
 /// Test item `n`, which has properties.
 pub fn owns(n: u128) -> SyncItem {

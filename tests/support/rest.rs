@@ -1,6 +1,7 @@
 //! What a callback of a test's own passes on as it is.
 
 /// Every required method of `SyncCallback` but `progress`, passed on to this field.
+#[macro_export]
 macro_rules! forward_the_rest {
     ($inner:ident) => {
         fn log_error(&self, record: &syncmgr::LogRecord<'_>) -> Result<(), syncmgr::CallbackError> {
@@ -47,5 +48,3 @@ macro_rules! forward_the_rest {
         }
     };
 }
-
-pub(crate) use forward_the_rest;

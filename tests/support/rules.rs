@@ -1,7 +1,5 @@
 //! What the tests of the testing kit share: a handler that obeys, and questions about a trace.
 
-#![allow(dead_code)]
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +10,7 @@ use syncmgr::{
 };
 
 use super::handler::{Script, Scripted};
-use crate::support::{status, value};
+use crate::{status, value};
 
 /// The flags of a manual run in which the user may be bothered.
 pub fn bothering() -> SyncFlags {

@@ -1,7 +1,5 @@
 //! What the tests of scripted handlers share.
 
-#![allow(dead_code)]
-
 use std::sync::Arc;
 
 use syncmgr::testing::{Call, Harness, Recorder, Script, Side, Trace};

@@ -1,7 +1,5 @@
 //! A subscriber that writes down what it is told, and can be made to refuse, to block and to panic.
 
-#![allow(dead_code)]
-
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

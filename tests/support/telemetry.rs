@@ -1,13 +1,11 @@
 //! What the tests of the telemetry share: followers whose looks are those that a test asks for, and subscribers that block.
 
-#![allow(dead_code)]
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use super::subscriber::Recorder;
-use super::support::{LIMIT, id, until};
+use crate::{LIMIT, id, until};
 use syncmgr::telemetry::{Telemetry, Traced};
 use syncmgr::{HResult, ProgressUpdate, Session, SyncCallback};
 

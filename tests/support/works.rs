@@ -2,7 +2,7 @@
 
 use syncmgr::per_item::{self, Error, Handler, Work};
 
-use super::support::items;
+use crate::items;
 
 /// A handler of items 1 to `n` whose work is this function.
 pub fn handler<W>(n: u128, work: W) -> Handler

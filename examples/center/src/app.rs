@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use syncmgr::{CallbackError, HandlerId, SyncManager};
-use syncmgr_center::show::count;
+use syncmgr_mirror::show::count;
 
 use crate::centre::{Centre, Shown};
 use crate::log_pane::LogPane;

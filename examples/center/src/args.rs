@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use syncmgr_center::show::escaped;
+use syncmgr_mirror::show::escaped;
 
 /// The text of `--help`.
 pub const HELP: &str = "\

@@ -12,9 +12,9 @@ use syncmgr::{
 use syncmgr_center::broken::Broken;
 use syncmgr_center::each::Each;
 use syncmgr_center::flaky::{Failed, Flaky, Pace};
-use syncmgr_center::handler::Mirror;
-use syncmgr_center::place::Places;
 use syncmgr_center::pull::Pull;
+use syncmgr_mirror::handler::Mirror;
+use syncmgr_mirror::place::Places;
 
 use crate::tree::Tree;
 

@@ -1,6 +1,6 @@
 //! The columns of the table, for as wide a terminal as there is.
 
-use syncmgr_center::show::{padded, shortened, width};
+use syncmgr_mirror::show::{padded, shortened, width};
 
 /// How many columns each part of a row gets; 0 where it is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +159,7 @@ pub fn bar(part: Option<f64>, room: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syncmgr_center::show::width;
+    use syncmgr_mirror::show::width;
 
     #[test]
     fn no_row_is_wider_than_the_terminal() {

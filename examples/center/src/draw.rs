@@ -8,7 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use syncmgr::{ItemStatus, ItemView, Phase};
-use syncmgr_center::show::{count, escaped, shortened, width};
+use syncmgr_mirror::show::{count, escaped, shortened, width};
 
 use crate::app::{App, Place};
 use crate::columns::{Columns, bar, cut, wrapped};

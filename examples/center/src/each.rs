@@ -12,8 +12,8 @@ use syncmgr::{
     Participation, Prepared, ProgressUpdate, SyncCallback, SyncFlags, SyncHandler, SyncItem,
 };
 
-use crate::crew::Crew;
 use crate::task::{End, Flags, Logged, Task};
+use syncmgr_mirror::by_hand::crew::Crew;
 
 /// What is done for the items.
 pub trait Work: Send + Sync + 'static {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use syncmgr::{HandlerId, LogEntry, LogFilter, LogLevel, SyncManager};
-use syncmgr_center::show::escaped;
+use syncmgr_mirror::show::escaped;
 
 use crate::model::Group;
 

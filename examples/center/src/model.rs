@@ -10,7 +10,7 @@ use syncmgr::{
     Choices, Cursor, HandlerId, HandlerReport, ItemId, ItemStatus, ItemView, LogEntry, Phase,
     Session,
 };
-use syncmgr_center::show::escaped;
+use syncmgr_mirror::show::escaped;
 
 use crate::centre::Listed;
 

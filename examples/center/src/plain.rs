@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use syncmgr_center::show::{count, escaped};
+use syncmgr_mirror::show::{count, escaped};
 
 use crate::centre::Centre;
 use crate::log_pane::told;

@@ -18,14 +18,14 @@ use syncmgr::{
     Uuid,
 };
 
-use crate::copy::Copier;
-use crate::dir::{self, Dir, Kind, Meta};
 use crate::each::Work;
-use crate::fault::{Problem, Step};
 use crate::list::{self, BadLine, Entry, Sum, hex};
-use crate::show::{bytes, escaped, shortened};
 use crate::task::{End, Task};
-use crate::temp::Namer;
+use syncmgr_mirror::copy::Copier;
+use syncmgr_mirror::dir::{self, Dir, Kind, Meta};
+use syncmgr_mirror::fault::{Problem, Step};
+use syncmgr_mirror::show::{bytes, escaped, shortened};
+use syncmgr_mirror::temp::Namer;
 
 /// The most that is copied between two questions for the verdict.
 const CHUNK: usize = 256 << 10;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use syncmgr::Choices;
-use syncmgr_center::show::escaped;
+use syncmgr_mirror::show::escaped;
 
 /// Why the choices could not be read or kept.
 #[derive(Debug)]

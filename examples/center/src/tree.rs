@@ -5,7 +5,7 @@ use std::{fmt, fs, io};
 
 use sha2::{Digest, Sha256};
 use syncmgr_center::list::hex;
-use syncmgr_center::show::escaped;
+use syncmgr_mirror::show::escaped;
 use tempfile::TempDir;
 
 /// The directories that the handlers work on.

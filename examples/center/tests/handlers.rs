@@ -16,12 +16,12 @@ use syncmgr::{
 };
 use syncmgr_center::each::{Each, Work};
 use syncmgr_center::flaky::{self, Failed, Flaky, Pace};
-use syncmgr_center::handler::Mirror;
 use syncmgr_center::list::hex;
-use syncmgr_center::place::Places;
 use syncmgr_center::pull::Pull;
 use syncmgr_center::task::{End, Task};
-use syncmgr_center::temp;
+use syncmgr_mirror::handler::Mirror;
+use syncmgr_mirror::place::Places;
+use syncmgr_mirror::temp;
 use tempfile::TempDir;
 
 /// A directory with a list, a source and a place for the destination.

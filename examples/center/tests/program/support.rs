@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use syncmgr_center::temp;
+use syncmgr_mirror::temp;
 use tempfile::TempDir;
 
 /// Only a failure takes this long.

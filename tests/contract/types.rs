@@ -1,0 +1,162 @@
+//! Every public type: it crosses threads and prints itself; data can be copied, compared and hashed; errors are errors.
+
+use std::error::Error;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use syncmgr::{Connector, SyncCallback, SyncHandler};
+
+/// What a type of each kind is, beside `Debug`.
+trait Shared: Debug + Send + Sync + 'static {}
+impl<T: Debug + Send + Sync + 'static> Shared for T {}
+
+trait Sent: Debug + Send + 'static {}
+impl<T: Debug + Send + 'static> Sent for T {}
+
+trait Data: Shared + Clone + Eq + Hash {}
+impl<T: Shared + Clone + Eq + Hash> Data for T {}
+
+trait Number: Data + Copy {}
+impl<T: Data + Copy> Number for T {}
+
+trait Refusal: Shared + Error {}
+impl<T: Shared + Error> Refusal for T {}
+
+/// Checks what the types are, and answers their names.
+macro_rules! are {
+    ($kind:ident: $($type:ty),+ $(,)?) => {{
+        fn is<T: $kind>() {}
+        $(is::<$type>();)+
+        [$(name(stringify!($type))),+]
+    }};
+}
+
+/// The last part of a path, without what it is generic over.
+fn name(path: &str) -> String {
+    let path = path.split('<').next().unwrap_or(path);
+    let last = path.rsplit("::").next().unwrap_or(path);
+    last.trim().to_owned()
+}
+
+fn at_the_root() -> Vec<String> {
+    use syncmgr::*;
+    let mut names = Vec::new();
+    names.extend(are!(Number:
+        Completion, Cursor, Dialog, ErrorFlags, ErrorId, ErrorOutcome<'static>, HResult, HandlerFlags, HandlerId, InvokeFlags,
+        ItemFlags, ItemId, ItemStatus, LogInfoMask, LogLevel, LogRecord<'static>, LogSelector, Participation, Phase, Prepared,
+        ProgressMask, ProgressUpdate<'static>, PropertiesOutcome, RefusedCompletion, RegisterFlags, RunProgress, SyncEvent,
+        SyncFlags, Totals, Verdict,
+    ));
+    names.extend(are!(Data:
+        Changes, Choices, HandlerInfo, HandlerName, HostEvent, ItemList, ItemName, ItemView, Listing, LogEntry, LogFilter,
+        Registration, RunChanges, SessionSnapshot, SyncItem,
+    ));
+    names.extend(are!(Refusal: BuildError, CallbackError, Fault, IdError, ManagerError, NameError, Unfinished, UnknownValue));
+    are!(Data: BuildError, CallbackError, Fault, IdError, ManagerError, NameError, Unfinished, UnknownValue);
+    // It carries any error, and so cannot be compared.
+    names.extend(are!(Refusal: HandlerError));
+    names.extend(are!(Shared:
+        CancelGuard<'static>, Connections, DialogArbiter, HandlerReport, ItemReporter, Observer, Run, RunObserver, RunReport,
+        Session, SessionBuilder, SyncManager,
+    ));
+    // It carries closures that are called by one thread.
+    names.extend(are!(Sent: RunOptions));
+    names
+}
+
+fn of_per_item() -> Vec<String> {
+    use syncmgr::per_item::*;
+    let mut names = Vec::new();
+    names.extend(are!(Refusal: Interrupted));
+    are!(Number: Interrupted);
+    names.extend(are!(Shared:
+        Each<'static, std::vec::IntoIter<u8>>, Handler, Reading<'static, std::fs::File>, Work, Writing<'static, std::fs::File>,
+    ));
+    names
+}
+
+fn of_testing() -> Vec<String> {
+    use syncmgr::testing::*;
+    let mut names = Vec::new();
+    names.extend(are!(Number: Rule, Severity, Side));
+    names.extend(are!(Data: Action, Answer, Call, Incident, Listed, Record, Undecided, Update, Violation, Which));
+    names.extend(are!(Refusal: UnknownRule));
+    are!(Data: UnknownRule);
+    names.extend(are!(Shared: Expect, Exploration, Recorder, Script, ScriptedHost, Step, Trace));
+    names.extend(are!(Sent: Harness));
+    names.extend(are!(Refusal: TraceError));
+    names
+}
+
+fn of_json() -> Vec<String> {
+    use syncmgr::json::*;
+    let mut names = Vec::new();
+    names.extend(are!(Refusal: JsonError, StreamError));
+    names.extend(are!(Shared:
+        HandlerRecord, Line, RunRecord, StreamEnd, StreamReader<std::io::Empty>, StreamWriter<Vec<u8>>,
+    ));
+    names
+}
+
+fn of_render() -> Vec<String> {
+    use syncmgr::render::*;
+    let mut names = Vec::from(are!(Shared: Shown));
+    // They carry what they draw to, which one thread does.
+    names.extend(are!(Sent: Bars, Frames));
+    names
+}
+
+fn of_telemetry() -> Vec<String> {
+    use syncmgr::telemetry::*;
+    are!(Shared: Telemetry, Traced).into()
+}
+
+/// The names of all types here.
+fn all() -> Vec<String> {
+    let mut names = at_the_root();
+    names.extend(of_per_item());
+    names.extend(of_testing());
+    names.extend(of_json());
+    names.extend(of_render());
+    names.extend(of_telemetry());
+    names.sort();
+    names
+}
+
+/// The types that the list of the public API has.
+fn listed() -> Vec<String> {
+    let mut names: Vec<String> = include_str!("../../docs/public-api.txt")
+        .lines()
+        .map(|line| line.trim_start_matches("#[non_exhaustive] "))
+        .filter_map(|line| {
+            line.strip_prefix("pub struct ")
+                .or_else(|| line.strip_prefix("pub enum "))
+        })
+        .map(|rest| name(rest.split('(').next().unwrap_or(rest)))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_public_type_is_what_its_kind_is() {
+    let (here, listed) = (all(), listed());
+    let strange: Vec<_> = here.iter().filter(|name| !listed.contains(name)).collect();
+    assert!(
+        strange.is_empty(),
+        "not in docs/public-api.txt: {strange:?}"
+    );
+    assert_eq!(
+        here, listed,
+        "a type of docs/public-api.txt is not checked here"
+    );
+}
+
+#[test]
+fn what_stands_behind_a_trait_crosses_threads() {
+    fn is<T: Send + Sync + ?Sized>() {}
+    is::<dyn Connector>();
+    is::<dyn SyncCallback>();
+    is::<dyn SyncHandler>();
+    is::<dyn syncmgr::per_item::PerItem>();
+}

@@ -1,0 +1,4 @@
+//! The tables of the guide, against the code.
+
+mod names;
+mod tables;

@@ -1,0 +1,13 @@
+//! `run_handler`: one handler through its whole life.
+
+mod answers;
+mod completions;
+mod deadline;
+mod faults;
+mod life;
+mod panics;
+mod properties;
+mod reentrant;
+mod retry;
+mod selection;
+mod skip;

@@ -1,0 +1,3 @@
+//! The example programs.
+
+mod stream;

@@ -1,0 +1,9 @@
+//! Documents and streams of JSON.
+
+mod choices;
+mod docs;
+mod documents;
+mod failing_writers;
+mod files;
+mod random;
+mod stream;

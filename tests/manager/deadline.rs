@@ -1,0 +1,115 @@
+//! Handlers that fall silent: past the deadline they are given up, wherever they are.
+
+use std::time::{Duration, Instant};
+
+use support::LIMIT;
+use support::gate::{Gate, fails, finish, goes_well, of, shows_errors, status_of, wait_for};
+use support::manager::{Records, handler_id, script};
+use syncmgr::testing::Step;
+use syncmgr::{Fault, HResult, HandlerFlags, ItemStatus, Registration, SyncManager};
+
+/// Long enough for a handler that works, on a busy machine too.
+const SILENCE: Duration = Duration::from_millis(200);
+
+#[test]
+fn unregistered_while_it_hangs() {
+    let manager = SyncManager::new().deadline(SILENCE);
+    let records = Records::default();
+    let hang = Gate::new();
+    records.register(&manager, 1, script(1).prepare([hang.step()]));
+    let run = manager.update_all();
+    hang.reached();
+    let started = Instant::now();
+    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
+    assert!(started.elapsed() < LIMIT / 2);
+    assert_eq!(manager.handlers(), []);
+    let report = finish(&run);
+    assert_eq!(of(&report, 1).result, HResult::E_ABORT);
+    hang.open();
+    records.judge();
+}
+
+#[test]
+fn hung_while_it_has_the_turn() {
+    let manager = SyncManager::new().deadline(SILENCE);
+    let records = Records::default();
+    let hang = Gate::new();
+    let steps = [Step::enable_modeless(true), hang.step()];
+    records.register(&manager, 1, script(1).prepare(steps));
+    wait_for(&manager.update_all());
+    assert!(!manager.dialog_arbiter().is_taken());
+    hang.open();
+}
+
+#[test]
+fn unregistered_while_its_completion_of_the_error_is_awaited() {
+    let deadline = SILENCE;
+    let manager = shows_errors().deadline(deadline);
+    let records = Records::default();
+    let shown = Gate::new();
+    shown.open();
+    let script = fails().show_error([shown.step()], Ok(()));
+    records.register(&manager, 1, script);
+    let run = manager.update_all();
+    shown.reached();
+    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
+    let report = finish(&run);
+    assert_eq!(of(&report, 1).rounds, 1);
+    assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Succeeded));
+    records.judge();
+}
+
+#[test]
+fn the_deadline_while_an_error_is_shown() {
+    let hang = Gate::new();
+    for hangs in [true, false] {
+        let manager = shows_errors().deadline(SILENCE);
+        let records = Records::default();
+        let steps = match hangs {
+            true => vec![hang.step()],
+            false => vec![],
+        };
+        records.register(&manager, 1, fails().show_error(steps, Ok(())));
+        records.register(&manager, 2, script(2));
+        let report = finish(&manager.update_all());
+        let one = of(&report, 1);
+        assert_eq!(one.abandoned, u32::from(hangs));
+        let in_time = match &one.faults[..] {
+            [Fault::DidNotReturn { call, .. }] => *call == "show_error" && hangs,
+            [Fault::NotCompleted { call, .. }] => *call == "show_error_completed" && !hangs,
+            _ => false,
+        };
+        assert!(in_time, "{:?}", one.faults);
+        assert_eq!(status_of(one, 1), Some(ItemStatus::Succeeded));
+        assert!(!one.is_success());
+        assert!(of(&report, 2).is_success());
+        records.judge();
+    }
+    hang.open();
+}
+
+#[test]
+fn the_deadline_while_properties_are_shown() {
+    for hangs in [true, false] {
+        let manager = SyncManager::new().deadline(SILENCE);
+        let records = Records::default();
+        let shown = Gate::new();
+        if !hangs {
+            shown.open();
+        }
+        let script = script(1)
+            .flags(HandlerFlags::HAS_PROPERTIES)
+            .show_properties([shown.step()], Ok(()));
+        records.register(&manager, 1, script);
+        let run = manager.show_properties(handler_id(1), None).unwrap();
+        shown.reached();
+        let after = manager.enumerate(handler_id(1)).unwrap();
+        let report = finish(&run);
+        let one = of(&report, 1);
+        assert_eq!(one.result, HResult::E_ABORT);
+        assert_eq!(one.abandoned, u32::from(hangs));
+        goes_well(&after);
+        shown.open();
+        records.judge();
+    }
+}

@@ -1,0 +1,21 @@
+//! `SyncManager`: many handlers.
+
+mod attack;
+mod attack_code;
+mod bad_input;
+mod connections;
+mod control;
+mod deadline;
+mod errors;
+mod faults;
+mod listing;
+mod observe;
+mod pairs;
+mod pairs_retry;
+mod pending;
+mod prints;
+mod properties;
+mod runs;
+mod shared;
+mod starts;
+mod threads;

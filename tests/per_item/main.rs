@@ -1,0 +1,6 @@
+//! Handlers made of a list of items and a closure.
+
+mod edges;
+mod items;
+mod steps;
+mod tasks;

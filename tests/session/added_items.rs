@@ -1,0 +1,211 @@
+//! Items that come while a session runs: proposed and committed by the handler, asked for by the host.
+
+use syncmgr::{
+    CallbackError, HResult, ItemFlags, ItemId, ItemStatus, Phase, ProgressUpdate, Session,
+    SyncCallback, SyncItem, Verdict,
+};
+
+use support::{Stage, id, ids, item, open, synchronizing};
+
+const UPDATING: ProgressUpdate<'static> = ProgressUpdate::new().status(ItemStatus::Updating);
+
+fn seen(session: &Session) -> Vec<ItemId> {
+    let views = session.snapshot().items.into_iter();
+    views.map(|view| view.id).collect()
+}
+
+#[test]
+fn a_proposed_item_shows_only_once_it_is_committed() {
+    let session = synchronizing(1);
+    let cursor = session.snapshot().cursor;
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    assert_eq!(session.item(id(7)), None);
+    assert_eq!(seen(&session), ids(1));
+    assert_eq!(session.items().len(), 1);
+    assert_eq!(
+        session.progress(id(7), &UPDATING),
+        Err(CallbackError::UnknownItem)
+    );
+    assert_eq!(session.cancel_item(id(7)), Err(CallbackError::UnknownItem));
+    assert!(session.changes(cursor).items().is_empty());
+
+    assert_eq!(session.commit_item(id(7)), Ok(()));
+    assert_eq!(seen(&session), [id(1), id(7)]);
+    assert_eq!(session.items()[1], item(7));
+    let changes = session.changes(cursor);
+    assert_eq!(changes.items().len(), 1);
+    assert_eq!(changes.items()[0].id, id(7));
+}
+
+#[test]
+fn a_committed_item_takes_part_only_once_it_is_added() {
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    assert_eq!(session.commit_item(id(7)), Ok(()));
+    assert_eq!(
+        session.progress(id(7), &UPDATING),
+        Err(CallbackError::UnknownItem)
+    );
+    assert_eq!(session.snapshot().totals.items, 1);
+    assert_eq!(session.open_items(), ids(1));
+
+    assert_eq!(session.add_item(item(7)), Ok(()));
+    assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
+    assert_eq!(session.snapshot().totals.items, 2);
+    assert_eq!(session.open_items(), [id(1), id(7)]);
+}
+
+#[test]
+fn a_retry_may_name_a_committed_item() {
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    assert_eq!(session.commit_item(id(7)), Ok(()));
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    assert_eq!(session.begin_prepare(&[id(7)]), Ok(()));
+    assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
+}
+
+#[test]
+fn a_retry_cannot_name_an_item_that_is_only_proposed() {
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    assert_eq!(
+        session.begin_prepare(&[id(7)]),
+        Err(CallbackError::UnknownItem)
+    );
+}
+
+#[test]
+fn before_the_first_prepare_a_committed_item_is_like_the_listed_ones() {
+    let session = Session::builder()
+        .item(item(1))
+        .driven()
+        .build()
+        .expect("one item");
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    assert_eq!(session.commit_item(id(7)), Ok(()));
+    assert_eq!(session.cancel_item(id(7)), Ok(()));
+    assert_eq!(session.begin_prepare(&[id(7)]), Ok(()));
+    assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::CancelItem));
+    assert_eq!(session.open_items(), [id(7)]);
+}
+
+#[test]
+fn in_an_open_session_a_committed_item_takes_part_at_once() {
+    let session = open(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    assert_eq!(session.commit_item(id(7)), Ok(()));
+    assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
+    assert_eq!(session.snapshot().totals.items, 2);
+}
+
+#[test]
+fn an_item_that_is_committed_after_a_cancel_of_all_is_cancelled() {
+    for stage in [Stage::Open, Stage::Synchronizing] {
+        let session = stage.session(1);
+        assert_eq!(session.propose_item(item(7)), Ok(()));
+        session.cancel_all();
+        assert_eq!(session.commit_item(id(7)), Ok(()));
+        let view = session.item(id(7)).expect("it was committed");
+        assert_eq!(view.verdict, Verdict::CancelAll, "{stage:?}");
+    }
+}
+
+#[test]
+fn what_is_there_cannot_be_proposed_and_what_is_not_proposed_not_committed() {
+    let refused = Err(CallbackError::InvalidArgument);
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(1)), refused, "it is listed");
+    let nil = SyncItem::new(ItemId::NIL, item(1).name);
+    assert_eq!(session.propose_item(nil), refused);
+    assert_eq!(session.commit_item(id(7)), refused, "nobody proposed it");
+    assert_eq!(session.commit_item(id(1)), refused, "it is listed");
+
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    assert_eq!(session.propose_item(item(7)), refused, "it is proposed");
+    assert_eq!(session.commit_item(id(7)), Ok(()));
+    assert_eq!(session.commit_item(id(7)), refused, "it is committed");
+    assert_eq!(session.propose_item(item(7)), refused, "it is committed");
+    assert_eq!(seen(&session), [id(1), id(7)]);
+}
+
+#[test]
+fn adding_a_proposed_item_takes_the_proposal_away() {
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    let added = SyncItem::new(id(7), item(7).name).flags(ItemFlags::TEMPORARY);
+    assert_eq!(session.add_item(added.clone()), Ok(()));
+    assert_eq!(
+        session.commit_item(id(7)),
+        Err(CallbackError::InvalidArgument)
+    );
+    assert_eq!(session.items()[1], added);
+}
+
+#[test]
+fn an_item_that_was_asked_for_stays_until_the_handler_takes_it() {
+    let session = synchronizing(2);
+    assert_eq!(session.additional_items(), Ok(Vec::new()));
+    assert_eq!(session.request_items(&[id(8), id(7), id(8)]), Ok(()));
+    assert_eq!(session.request_items(&[id(7), id(9)]), Ok(()));
+    let asked = vec![id(8), id(7), id(9)];
+    assert_eq!(session.additional_items(), Ok(asked.clone()));
+    assert_eq!(
+        session.additional_items(),
+        Ok(asked),
+        "asking takes nothing"
+    );
+
+    assert_eq!(session.add_item(item(7)), Ok(()));
+    assert_eq!(session.additional_items(), Ok(vec![id(8), id(9)]));
+    assert_eq!(session.requested_items(), [id(8), id(9)]);
+    session.release();
+    assert_eq!(session.additional_items(), Err(CallbackError::Released));
+    assert_eq!(
+        session.requested_items(),
+        [id(8), id(9)],
+        "for the next run"
+    );
+}
+
+#[test]
+fn an_item_that_takes_part_can_be_asked_for_once_more() {
+    let session = synchronizing(1);
+    assert_eq!(session.request_items(&[id(1)]), Ok(()));
+    assert_eq!(
+        session.add_item(item(1)),
+        Err(CallbackError::InvalidArgument)
+    );
+    assert_eq!(session.requested_items(), [id(1)]);
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    assert_eq!(session.begin_prepare(&[id(1)]), Ok(()));
+    assert_eq!(session.requested_items(), [], "the retry does it");
+}
+
+#[test]
+fn a_refused_request_changes_nothing() {
+    let session = synchronizing(1);
+    let nil = [id(7), ItemId::NIL];
+    assert_eq!(
+        session.request_items(&nil),
+        Err(CallbackError::InvalidArgument)
+    );
+    assert_eq!(session.requested_items(), []);
+    session.release();
+    assert_eq!(
+        session.request_items(&[id(7)]),
+        Err(CallbackError::Released)
+    );
+    assert_eq!(session.requested_items(), []);
+}
+
+#[test]
+fn after_the_end_of_an_open_session_nothing_is_committed() {
+    let session = open(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    assert_eq!(session.phase(), Phase::Completed);
+    assert_eq!(session.commit_item(id(7)), Err(CallbackError::WrongPhase));
+    assert_eq!(seen(&session), ids(1));
+}

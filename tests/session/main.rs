@@ -1,0 +1,30 @@
+//! The in-memory session, through its public API.
+
+mod activity;
+mod added_items;
+mod answers;
+mod cancel;
+mod connections;
+mod dialogs;
+mod faults;
+mod handles;
+mod hot_path_bad_input;
+mod journal;
+mod log;
+mod model;
+mod observe;
+mod observe_async;
+mod observer;
+mod observer_random;
+mod phases;
+mod prints;
+mod reentrant;
+mod reporter;
+mod reports;
+mod rounds;
+mod stress;
+mod texts;
+mod views;
+mod waiting;
+mod wakers;
+mod wrapper;

@@ -1,0 +1,29 @@
+//! The testing kit: rules, recorder, harness, explorer and mocks.
+
+mod answers;
+mod explorations;
+mod explorer;
+mod exploring;
+mod harness;
+mod harness_items;
+mod harness_times;
+mod messages_of_completions;
+mod messages_of_reports;
+mod messages_of_the_handler;
+mod messages_of_the_host;
+mod recorder;
+mod recorder_phases;
+mod reports;
+mod rules_broken;
+mod rules_broken_completions;
+mod rules_broken_items;
+mod rules_host;
+mod rules_kept;
+mod rules_random;
+mod rules_traces;
+mod script;
+mod script_items;
+mod script_steps;
+mod scripted_host;
+mod trace_json;
+mod words;
