@@ -1,7 +1,7 @@
 //! What a manager adds to its handlers: C1, a run of many against the same handlers one by one through `run_handler`; C2, a
 //! look at a run against a look at a small one with as much in work.
 //!
-//! Run by `cargo bench --bench manager`; `-- C1` runs some of them. It prints a table and fails nothing: machines are
+//! Run by `cargo bench -p syncmgr-benches --bench manager`; `-- C1` runs some of them. It prints a table and fails nothing: machines are
 //! shared, so run it twice and read the medians.
 
 use std::hint::black_box;

@@ -1,6 +1,6 @@
 //! The bars against other crates: P2, P2b, P3, P4, as ratios of alternating rounds in one process.
 //!
-//! Run by `cargo bench -p syncmgr-peers --bench bars`; with `-- P4` at its end, that bar alone. It prints a table and
+//! Run by `cargo bench -p syncmgr-benches --bench peer_ratios`; with `-- P4` at its end, that bar alone. It prints a table and
 //! fails nothing.
 
 use std::hint::black_box;

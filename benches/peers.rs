@@ -1,6 +1,6 @@
 //! The same work on what a user would pick instead: report the value of an item, and ask whether to go on.
 //!
-//! Run by `cargo bench -p syncmgr-peers --bench peers`.
+//! Run by `cargo bench -p syncmgr-benches --bench peers`.
 
 use std::hint::black_box;
 use std::time::Duration;

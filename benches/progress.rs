@@ -1,6 +1,6 @@
 //! What a report costs, beside the floor under it: one load and one store.
 //!
-//! Run by `cargo bench --bench progress`. The numbers of one run can be compared with each other, not with those of
+//! Run by `cargo bench -p syncmgr-benches --bench progress`. The numbers of one run can be compared with each other, not with those of
 //! another machine.
 
 use std::cell::LazyCell;

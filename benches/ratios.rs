@@ -1,7 +1,7 @@
 //! The bars that need nothing but this crate and the floor under it: P1, P5, P6, P7, P9. Those against other crates are
-//! in `benches/peers`.
+//! in `peer_ratios.rs`.
 //!
-//! Run by `cargo bench --bench ratios`; `cargo bench --bench ratios -- P1 P6` runs some of them. It prints a table and
+//! Run by `cargo bench -p syncmgr-benches --bench ratios`; `-- P1 P6` at its end runs some of them. It prints a table and
 //! fails nothing: machines are shared, so run it twice and read the medians.
 
 use std::collections::HashMap;

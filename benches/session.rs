@@ -1,6 +1,6 @@
 //! What everything but a report costs, and how that grows with the number of items.
 //!
-//! Run by `cargo bench --bench session`; it takes about three minutes. At its end it prints a table of how the cost
+//! Run by `cargo bench -p syncmgr-benches --bench session`; it takes about three minutes. At its end it prints a table of how the cost
 //! grows: the medians of what was measured, for each item or for each call.
 
 use std::cell::RefCell;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times the example `mirror` against `cp -a`, in pairs.
 
-    cargo build --release --example mirror
+    cargo build --release -p syncmgr-mirror
     scripts/mirror_vs_cp.py [--pairs N] [--plain] [--mirror BINARY] DIRECTORY
 
 DIRECTORY should lie on a tmpfs (such as /dev/shm) with 4.5 GiB free; a new directory in it holds everything and is removed at
@@ -154,11 +154,11 @@ def main():
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--plain", action="store_true")
     target = os.environ.get("CARGO_TARGET_DIR", pathlib.Path(__file__).parents[1] / "target")
-    built = pathlib.Path(target, "release", "examples", "mirror")
+    built = pathlib.Path(target, "release", "mirror")
     parser.add_argument("--mirror", type=pathlib.Path, default=built)
     options = parser.parse_args()
     if not options.mirror.exists():
-        parser.error(f"{options.mirror} is missing: cargo build --release --example mirror")
+        parser.error(f"{options.mirror} is missing: cargo build --release -p syncmgr-mirror")
     if options.pairs < 7:
         parser.error("fewer than 7 pairs tell nothing")
     kind = subprocess.run(

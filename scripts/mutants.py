@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
-"""Changes the code, one small change at a time, and looks whether a test notices.
+"""Changes the code, one small change at a time, and checks that a test notices.
 
-    scripts/mutants.py [SHARD ...]
+    scripts/mutants.py [MODULE[:PART] ...]
 
-It needs cargo-mutants (`cargo install cargo-mutants`). `.cargo/mutants.toml` says what is changed, and runs the quick tests on
-each change. What they miss is looked up in the table of docs/mutants.md; what does not stand there is run against the
-whole suite, with the doc tests and the example.
+MODULE is a module of `src`; PART is one of its parts, numbered from 0, of some minutes each on two cores. Without arguments
+the variable MUTANTS lists them, or is `all` or `none`. Without that variable it is one part, by the day of the year.
 
-There are 24 shards, 0 to 23, of about the same length: some minutes each on two cores. Without arguments the variable
-MUTANTS_SHARDS says which are run: numbers with blanks between them, `all`, or `none`. Without it, it is one, by the day
-of the year: each has its turn in 24 days.
+It needs cargo-mutants (`cargo install cargo-mutants`). Each change is first tried against the unit tests and the test programs
+of its module (MODULES). What they miss is looked up in the table of docs/mutants.md; what is not there is tried against the
+whole suite, with the doc tests and the mirror.
 
 The lists of what was caught and missed, and the logs, are left in target/mutants.
 
@@ -24,7 +23,17 @@ import re
 import subprocess
 import sys
 
-SHARDS = 24
+# The modules: how many parts, and which programs of `tests` are about them.
+MODULES = {
+    "contract": (2, ["contract", "docs", "json"]),
+    "json": (4, ["json"]),
+    "manager": (8, ["driver", "manager"]),
+    "per_item": (4, ["per_item"]),
+    "session": (8, ["driver", "session"]),
+    "telemetry": (3, ["telemetry"]),
+    "testing": (12, ["testing"]),
+}
+PARTS = [(module, part) for module, (parts, _) in MODULES.items() for part in range(parts)]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "target" / "mutants"
 REASONS = ROOT / "docs" / "mutants.md"
@@ -37,18 +46,23 @@ ROW = re.compile(r"\| `(?P<file>src/[^`]+)` \| `(?P<change>(?:[^`|\\]|\\.)+)` \|
 
 
 def chosen(arguments):
-    """The shards to be run."""
-    words = arguments or os.environ.get("MUTANTS_SHARDS", "").split()
+    """The parts to be run."""
+    words = arguments or os.environ.get("MUTANTS", "").split()
     if words == ["none"]:
         return []
     if words == ["all"]:
-        return list(range(SHARDS))
+        return PARTS
     if not words:
-        return [datetime.date.today().timetuple().tm_yday % SHARDS]
-    shards = [int(word) for word in words]
-    if not all(0 <= shard < SHARDS for shard in shards):
-        sys.exit(f"shards are numbered from 0 to {SHARDS - 1}")
-    return shards
+        return [PARTS[datetime.date.today().timetuple().tm_yday % len(PARTS)]]
+    parts = []
+    for word in words:
+        module, _, number = word.partition(":")
+        found = [part for part in PARTS if part[0] == module and number in ("", str(part[1]))]
+        if not found:
+            known = ", ".join(f"{name} (0 to {count - 1})" for name, (count, _) in MODULES.items())
+            sys.exit(f"no part `{word}`; the modules and their parts are: {known}")
+        parts += found
+    return parts
 
 
 def mutate(output, *arguments):
@@ -82,14 +96,24 @@ def unexplained(missed):
 
 
 def main():
-    shards = chosen(sys.argv[1:])
+    parts = chosen(sys.argv[1:])
     counts = collections.Counter()
     missed = []
-    for shard in shards:
-        result = mutate(OUTPUT / str(shard), f"--shard={shard}/{SHARDS}", "--sharding=slice")
+    for module, part in parts:
+        count, programs = MODULES[module]
+        tests = [f"--cargo-arg=--test={program}" for program in programs]
+        result = mutate(
+            OUTPUT / f"{module}-{part}",
+            f"--file=src/{module}/**",
+            f"--shard={part}/{count}",
+            "--sharding=slice",
+            "--cargo-arg=--lib",
+            *tests,
+        )
         counts.update({kind: len(names) for kind, names in result.items()})
         missed += result["missed"]
-    print(f"shards {shards} of {SHARDS}:", ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+    print(*(f"{module}:{part}" for module, part in parts), sep=" ", end=": ")
+    print(", ".join(f"{count} {kind}" for kind, count in counts.items()))
 
     survivors = unexplained(missed)
     if survivors:
@@ -97,7 +121,10 @@ def main():
         # No config: the tests are what `cargo test --all-features` runs. It may take the time that a slow machine needs.
         files = sorted({f"--file={key(name)[0]}" for name in survivors})
         only = [f"--re=^{re.escape(name)}$" for name in survivors]
-        result = mutate(OUTPUT / "whole", "--no-config", "--all-features", "--minimum-test-timeout=300", *files, *only)
+        packages = [f"--test-package={name}" for name in ("syncmgr", "syncmgr-tests", "syncmgr-mirror")]
+        result = mutate(
+            OUTPUT / "whole", "--no-config", "--all-features", "--minimum-test-timeout=300", *packages, *files, *only
+        )
         survivors = result["missed"]
     for name in survivors:
         print("no test notices:", name)

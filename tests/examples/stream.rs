@@ -1,6 +1,6 @@
 //! The example `stream`: the built program is run, once as the job and once as the one that shows it.
 //!
-//! `cargo test` builds the example where the feature `serde` is on; `cargo test --test stream` does not.
+//! `cargo test --all-features` builds it; `cargo test -p syncmgr-tests` does not.
 
 #![cfg(unix)]
 
@@ -26,7 +26,7 @@ fn program() -> PathBuf {
         .join("examples/stream");
     assert!(
         program.exists(),
-        "{} is missing: run `cargo build --features serde --example stream` first, or a whole `cargo test --features serde`",
+        "{} is missing: run `cargo build --features serde --example stream` first, or a whole `cargo test --all-features`",
         program.display()
     );
     program
