@@ -117,7 +117,7 @@ fn c1() {
     const ITEMS: u128 = 1_000;
     let items = items(ITEMS);
     let manager = |concurrency| {
-        let manager = SyncManager::new().concurrency(concurrency);
+        let manager = SyncManager::builder().concurrency(concurrency).build();
         for n in 1..=HANDLERS {
             register(&manager, n, &items, Work::Nothing);
         }
@@ -173,7 +173,7 @@ impl Held {
     fn new(handlers: u128, items_each: u128, active: u128) -> Self {
         let items = items(items_each);
         let (held, open) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
-        let manager = SyncManager::new().concurrency(1);
+        let manager = SyncManager::builder().concurrency(1).build();
         // Half of them are over when it holds, and half wait.
         for n in 1..=handlers {
             let work = match n == handlers.div_ceil(2) {

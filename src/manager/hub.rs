@@ -16,8 +16,7 @@ use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, Prop
 pub(super) type ShowErrorIf = dyn Fn(&LogEntry) -> bool + Send + Sync;
 pub(super) type Chooser = dyn Fn(HandlerId, &ItemList, &[ItemId]) -> Vec<ItemId> + Send + Sync;
 
-/// What a manager is set to. It does not change once a handler was registered.
-#[derive(Clone)]
+/// The settings of a manager, which do not change.
 pub(super) struct Settings {
     pub(super) concurrency: usize,
     pub(super) dialogs: bool,

@@ -115,7 +115,7 @@ fn the_log_of_a_run_that_goes_on_comes_last_and_shows_what_is_deleted_no_more() 
 
 #[test]
 fn a_handler_deletes_what_it_logged_itself_and_nothing_of_others() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     for n in 1..=2 {
         let mut steps = vec![
@@ -136,7 +136,10 @@ fn a_handler_deletes_what_it_logged_itself_and_nothing_of_others() {
 
 #[test]
 fn the_oldest_entries_give_way_and_are_counted() {
-    let manager = SyncManager::new().log_capacity(3).concurrency(1);
+    let manager = SyncManager::builder()
+        .log_capacity(3)
+        .concurrency(1)
+        .build();
     let records = Records::default();
     for n in 1..=2 {
         let logs = (1..=2).map(|k| {
@@ -156,7 +159,7 @@ fn the_oldest_entries_give_way_and_are_counted() {
 
 #[test]
 fn a_log_that_keeps_nothing_counts_everything() {
-    let manager = SyncManager::new().log_capacity(0);
+    let manager = SyncManager::builder().log_capacity(0).build();
     let records = Records::default();
     let log = Step::log(&LogRecord::new(LogLevel::Error, "gone"));
     records.register(&manager, 1, script(1).prepare([log]));
@@ -168,7 +171,9 @@ fn a_log_that_keeps_nothing_counts_everything() {
 
 #[test]
 fn what_was_logged_before_a_hang_is_not_lost() {
-    let manager = SyncManager::new().deadline(Duration::from_millis(200));
+    let manager = SyncManager::builder()
+        .deadline(Duration::from_millis(200))
+        .build();
     let records = Records::default();
     let hang = Gate::new();
     let steps = [
@@ -185,7 +190,7 @@ fn what_was_logged_before_a_hang_is_not_lost() {
 
 #[test]
 fn a_retry_is_made_as_often_as_it_is_asked_for() {
-    let manager = SyncManager::new().show_error_if(|_| true);
+    let manager = SyncManager::builder().show_error_if(|_| true).build();
     let records = Records::default();
     let asked = AtomicUsize::new(0);
     let show = Step::call(move |callback| {
@@ -212,9 +217,10 @@ fn a_retry_is_made_as_often_as_it_is_asked_for() {
 #[test]
 fn no_more_retries_are_made_than_are_allowed() {
     for allowed in [0, 1] {
-        let manager = SyncManager::new()
+        let manager = SyncManager::builder()
             .show_error_if(|_| true)
-            .max_retries(allowed);
+            .max_retries(allowed)
+            .build();
         let records = Records::default();
         let again = HResult::S_SYNCMGR_RETRYSYNC;
         records.register(
@@ -232,10 +238,12 @@ fn no_more_retries_are_made_than_are_allowed() {
 fn only_what_the_user_wants_to_see_and_what_can_be_followed_is_shown() {
     let asked: Arc<Mutex<Vec<Option<ErrorId>>>> = Arc::default();
     let log = asked.clone();
-    let manager = SyncManager::new().show_error_if(move |entry| {
-        log.lock().unwrap().push(entry.error_id);
-        entry.error_id != Some(error(2))
-    });
+    let manager = SyncManager::builder()
+        .show_error_if(move |entry| {
+            log.lock().unwrap().push(entry.error_id);
+            entry.error_id != Some(error(2))
+        })
+        .build();
     let records = Records::default();
     let plain = LogRecord::new(LogLevel::Error, "no jump text").error_id(error(4));
     let steps = [jump(1), jump(2), Step::log(&plain), jump(3)];
@@ -266,7 +274,10 @@ fn without_the_setting_no_error_is_shown() {
 
 #[test]
 fn errors_of_one_handler_are_shown_while_others_work() {
-    let manager = SyncManager::new().concurrency(2).show_error_if(|_| true);
+    let manager = SyncManager::builder()
+        .concurrency(2)
+        .show_error_if(|_| true)
+        .build();
     let records = Records::default();
     let gate = Gate::new();
     let busy = Script::new()
@@ -301,7 +312,10 @@ fn where_nobody_may_be_bothered_a_dialog_is_granted_only_for_an_error_that_is_sh
         (SyncEvent::Manual, false, [Dialog::Denied; 3]),
         (SyncEvent::Scheduled, false, [Dialog::Denied; 3]),
     ] {
-        let manager = SyncManager::new().dialogs(dialogs).show_error_if(|_| true);
+        let manager = SyncManager::builder()
+            .dialogs(dialogs)
+            .show_error_if(|_| true)
+            .build();
         let records = Records::default();
         let steps = [Step::dialog(), jump(7)].into_iter().chain(succeed(id(1)));
         let script = Script::new()
@@ -364,7 +378,7 @@ fn a_dialog_asked_for_twice_is_denied_the_second_time() {
 
 #[test]
 fn a_full_log_in_a_retry_refuses_the_entry_and_nothing_else() {
-    let manager = SyncManager::new().show_error_if(|_| true);
+    let manager = SyncManager::builder().show_error_if(|_| true).build();
     let records = Records::default();
     let round = AtomicUsize::new(0);
     let refused = Arc::new(AtomicUsize::new(0));
