@@ -11,7 +11,7 @@ use super::start::{bad_items, distinct, known, selected};
 use super::{Fault, RunOptions};
 use crate::session::{HostEvent, Phase, Session, SessionBuilder};
 use crate::{
-    CallbackError, ErrorId, HResult, HandlerError, ItemId, ItemStatus, LogLevel, Prepared,
+    CallbackError, HResult, HandlerError, ItemId, ItemStatus, LogLevel, Prepared,
     PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler,
 };
 
@@ -238,18 +238,18 @@ impl Run<'_> {
         let Some(wanted) = &self.options.show_error_if else {
             return Ok(None);
         };
-        for entry in self.session.log() {
+        for entry in self.session.log_after(self.shown) {
             if self.session.is_cancelled() {
                 break; // the user wants to see nothing more
-            }
-            if entry.sequence <= self.shown {
-                continue;
             }
             self.shown = entry.sequence;
             let Some(error) = entry.error_id else {
                 continue;
             };
-            if !entry.can_be_shown() || !wanted(&entry) || !self.is_logged(error) {
+            if !entry.can_be_shown()
+                || !wanted(&entry)
+                || !self.session.is_logged(entry.sequence, error)
+            {
                 continue;
             }
             self.discard_events();
@@ -265,12 +265,6 @@ impl Run<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// Whether the handler has not deleted the error meanwhile.
-    fn is_logged(&self, error: ErrorId) -> bool {
-        let log = self.session.log();
-        log.iter().any(|entry| entry.error_id == Some(error))
     }
 
     /// Begins a retry with these items, if there may be one.

@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
+
+use super::order::Distinct;
 use super::{Registration, SyncManager};
 use crate::{HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
 
@@ -73,8 +76,9 @@ impl SyncManager {
             if flags.contains(HandlerFlags::HIDDEN) || empty {
                 continue;
             }
+            let checked = state.choices.checked(handler);
             for item in &mut items {
-                item.checked = state.choices.checked(handler, item);
+                item.checked = checked(item);
             }
             listings.push(Listing {
                 handler,
@@ -115,13 +119,15 @@ impl Known {
         if items.is_empty() {
             return;
         }
-        let known: HashSet<ItemId> = self.items.iter().map(|item| item.id).collect();
+        let known: HashSet<ItemId, RandomState> = self.items.iter().map(|item| item.id).collect();
         let new = items.into_iter().filter(|item| !known.contains(&item.id));
         self.items.extend(new);
     }
 
-    pub(super) fn remove(&mut self, item: ItemId) {
-        self.items.retain(|known| known.id != item);
+    pub(super) fn remove_all(&mut self, items: &Distinct<ItemId>) {
+        if !items.list().is_empty() {
+            self.items.retain(|known| !items.contains(&known.id));
+        }
     }
 
     /// What of it is for the user's eyes.

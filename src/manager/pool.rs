@@ -179,7 +179,7 @@ fn options(hub: &Arc<Hub>, part: &Arc<Part>, mut order: Order) -> RunOptions {
             options = options.cookie(cookie);
         }
     }
-    for target in std::mem::take(&mut order.properties) {
+    for target in std::mem::take(&mut order.properties).into_list() {
         options = options.show_properties(target);
     }
     let (on_session, selecting) = (Arc::clone(part), Arc::clone(part));
@@ -210,7 +210,7 @@ fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId>
             return Vec::new(); // nothing is synchronized
         }
         match &order.items {
-            Some(items) => return items.clone(),
+            Some(items) => return items.list().to_vec(),
             None => state.choices.select(part.id, list),
         }
     };

@@ -326,6 +326,29 @@ impl Board {
         entries.collect()
     }
 
+    /// The entries after the one with this sequence number.
+    pub(super) fn entries_after(&self, sequence: u64) -> Vec<LogEntry> {
+        let state = self.state.lock();
+        let first = state
+            .log
+            .partition_point(|entry| entry.sequence <= sequence);
+        let log = state.log.get(first..).unwrap_or_default();
+        let entry = |kept: &Kept| kept.entry(self.handler, &state.details);
+        log.iter().map(entry).collect()
+    }
+
+    /// Whether there is an entry with this error id. The one with this sequence number is the first
+    /// guess, which makes it O(log n) unless that was deleted.
+    pub(super) fn is_logged(&self, sequence: u64, id: ErrorId) -> bool {
+        let state = self.state.lock();
+        let is_it = |entry: &Kept| entry.error_id == Some(id);
+        let guess = state
+            .log
+            .binary_search_by_key(&sequence, |entry| entry.sequence);
+        let guess = guess.ok().and_then(|place| state.log.get(place));
+        guess.is_some_and(is_it) || state.log.iter().any(is_it)
+    }
+
     pub(super) fn log_len(&self) -> usize {
         self.state.lock().log.len()
     }

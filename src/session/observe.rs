@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 use super::{Phase, Session, bits};
-use crate::{HResult, HandlerId, ItemId};
+use crate::{ErrorId, HResult, HandlerId, ItemId};
 
 impl Session {
     /// The phase.
@@ -68,6 +68,16 @@ impl Session {
     #[must_use]
     pub fn log(&self) -> Vec<LogEntry> {
         self.board.entries()
+    }
+
+    /// As [`log`](Self::log), after the entry with this sequence number.
+    pub(crate) fn log_after(&self, sequence: u64) -> Vec<LogEntry> {
+        self.board.entries_after(sequence)
+    }
+
+    /// Whether the handler has not deleted an error, which was logged with this sequence number.
+    pub(crate) fn is_logged(&self, sequence: u64, id: ErrorId) -> bool {
+        self.board.is_logged(sequence, id)
     }
 
     /// How many log entries were refused because the log was full.
