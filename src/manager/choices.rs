@@ -59,7 +59,7 @@ impl Choices {
     }
 
     /// Takes the choices for these items back: O(log n) for each.
-    fn forget_all(&mut self, handler: HandlerId, forgotten: &[ItemId]) {
+    pub(super) fn forget_all(&mut self, handler: HandlerId, forgotten: &[ItemId]) {
         if let Some(items) = self.handlers.get_mut(&handler) {
             for item in forgotten {
                 items.remove(item);
@@ -96,15 +96,6 @@ impl Choices {
         self.handlers.is_empty()
     }
 
-    fn retain(&mut self, handler: HandlerId, keep: impl Fn(ItemId) -> bool) {
-        if let Some(items) = self.handlers.get_mut(&handler) {
-            items.retain(|item, _| keep(*item));
-            if items.is_empty() {
-                self.handlers.remove(&handler);
-            }
-        }
-    }
-
     /// Whether an item of a handler takes part.
     pub(super) fn checked(&self, handler: HandlerId) -> impl Fn(&SyncItem) -> bool + '_ {
         let chosen = self.handlers.get(&handler);
@@ -121,13 +112,24 @@ impl Choices {
         items.map(|item| item.id).collect()
     }
 
-    /// Drops what the list has no more, if it is complete (rule M07).
-    pub(super) fn listed(&mut self, handler: HandlerId, list: &ItemList) {
-        if list.is_complete() && self.handlers.contains_key(&handler) {
-            let listed: HashSet<ItemId, RandomState> =
-                list.items().iter().map(|item| item.id).collect();
-            self.retain(handler, |item| listed.contains(&item));
+    /// The choices for one handler.
+    pub(super) fn of(&self, handler: HandlerId) -> Self {
+        let items = self.handlers.get(&handler).cloned();
+        Self {
+            handlers: items.map(|items| (handler, items)).into_iter().collect(),
         }
+    }
+
+    /// The items that the list has no more, if it is complete.
+    pub(super) fn not_in(&self, handler: HandlerId, list: &ItemList) -> Vec<ItemId> {
+        let chosen = self.handlers.get(&handler);
+        let Some(chosen) = chosen.filter(|_| list.is_complete()) else {
+            return Vec::new();
+        };
+        let listed: HashSet<ItemId, RandomState> =
+            list.items().iter().map(|item| item.id).collect();
+        let gone = chosen.keys().filter(|item| !listed.contains(item));
+        gone.copied().collect()
     }
 
     /// Drops what was for one run only.

@@ -154,14 +154,19 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         let mut listed = HashSet::with_capacity(list.items().len());
+        let mut refused = None;
         for item in list.into_items() {
             listed.insert(item.id);
             if self.session.item(item.id).is_none() {
                 if let Err(error) = self.session.add_item(item) {
-                    let text = format!("an item of the new list is left out: {error}");
-                    log(Some(self.session), LogLevel::Warning, &text);
+                    let (count, _) = refused.get_or_insert((0_usize, error));
+                    *count += 1;
                 }
             }
+        }
+        if let Some((count, error)) = refused {
+            let text = format!("{count} items of the new list are left out: {error}");
+            self.session.log_own(LogLevel::Warning, &text);
         }
         let mut items = known(self.session, wanted);
         items.retain(|item| listed.contains(item));

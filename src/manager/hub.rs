@@ -118,15 +118,13 @@ impl State {
         self.order.iter().filter_map(known)
     }
 
-    /// What the handler told; known no longer than it is registered.
-    pub(super) fn know(&mut self, id: HandlerId, info: HandlerInfo, list: &ItemList) {
+    /// What the handler told; known no longer than it is registered. Returns what is not known any
+    /// more, to be dropped with no lock held, since it may be long.
+    fn know(&mut self, id: HandlerId, known: Known) -> Option<Known> {
         if !self.handlers.contains_key(&id) {
-            return;
+            return Some(known);
         }
-        match self.known.get_mut(&id) {
-            Some(known) if known.is(list) => known.info = info,
-            _ => _ = self.known.insert(id, Known::new(info, list)),
-        }
+        self.known.insert(id, known)
     }
 
     /// The run of a handler has told something about its items.
@@ -235,6 +233,9 @@ impl State {
     }
 }
 
+/// How many parts are ended without giving the lock back in between.
+const CHUNK: usize = 1_000;
+
 /// Why a part that was cancelled early did nothing.
 pub(super) const CANCELLED: &str = "it was cancelled before it was started";
 
@@ -298,6 +299,28 @@ impl Hub {
         self.over(part, report, |state| state.workers -= 1)
     }
 
+    /// What the handler told, compared and copied with no lock held.
+    pub(super) fn know(&self, id: HandlerId, info: HandlerInfo, list: &ItemList) {
+        let known = self.state.lock().known.get(&id).cloned();
+        let known = match known {
+            Some(known) if known.is(list) => Known { info, ..known },
+            _ => Known::new(info, list),
+        };
+        let old = self.state.lock().know(id, known);
+        drop(old);
+    }
+
+    /// The items of a list that take part by the user's choices. Those for items that are not
+    /// listed any more are dropped (rule M07).
+    pub(super) fn chosen(&self, id: HandlerId, list: &ItemList) -> Vec<ItemId> {
+        let choices = self.state.lock().choices.of(id);
+        let gone = choices.not_in(id, list);
+        if !gone.is_empty() {
+            self.state.lock().choices.forget_all(id, &gone);
+        }
+        choices.select(id, list)
+    }
+
     /// A worker has something else to do, and drives no handler after it.
     pub(super) fn retire(&self) {
         self.state.lock().workers -= 1;
@@ -328,14 +351,17 @@ impl Hub {
                 // Before the part leaves, so that none of them comes to its turn.
                 over.extend(state.take_done_by(part, session));
             }
-            for other in over.iter().skip(1) {
-                other.end(&report);
-            }
             state.leave(part);
+            closing.0.extend(part.batch.leave());
+            then(&mut state);
+        }
+        // They may be very many, so others are let in between.
+        for some in over.get(1..).unwrap_or_default().chunks(CHUNK) {
+            let _state = self.state.lock(); // whoever waits for one of them looks with it locked
+            let ended = some.iter().filter(|part| part.end(&report).is_some());
             closing
                 .0
-                .extend(over.iter().filter_map(|part| part.batch.leave()));
-            then(&mut state);
+                .extend(ended.filter_map(|part| part.batch.leave()));
         }
         self.changed.notify_all();
         for part in &over {

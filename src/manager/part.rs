@@ -367,10 +367,7 @@ impl Part {
             return false;
         };
         // One that was cancelled there, or did not come to its end, was not done.
-        let is_done = |item: &ItemId| {
-            let view = session.item(*item).filter(|_| !left.contains(item));
-            view.is_some_and(|view| view.is_finished() && view.verdict.is_continue())
-        };
+        let is_done = |item: &ItemId| !left.contains(item) && session.is_done(*item);
         let some = !items.list().is_empty();
         items.retain(|item| !is_done(item));
         let done = some && items.list().is_empty();

@@ -200,20 +200,16 @@ fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId>
     };
     part.set_listed(list.items().len(), temporary);
     let info = part.watch.seen().info;
-    let chosen = {
-        let mut state = hub.state.lock();
-        if let Some(info) = info {
-            state.know(part.id, info, list);
-        }
-        state.choices.listed(part.id, list);
-        if settings {
-            return Vec::new(); // nothing is synchronized
-        }
-        match &order.items {
-            Some(items) => return items.list().to_vec(),
-            None => state.choices.select(part.id, list),
-        }
-    };
+    if let Some(info) = info {
+        hub.know(part.id, info, list);
+    }
+    let chosen = hub.chosen(part.id, list);
+    if settings {
+        return Vec::new(); // nothing is synchronized
+    }
+    if let Some(items) = &order.items {
+        return items.list().to_vec();
+    }
     match &hub.settings.chooser {
         Some(chooser) if !order.invoke.contains(InvokeFlags::START_SYNC) => {
             match catch_unwind(AssertUnwindSafe(|| chooser(part.id, list, &chosen))) {

@@ -12,7 +12,8 @@ use support::manager::{Records, handler_id, script, succeed};
 use syncmgr::testing::{Action, Answer, Script, Step, Trace};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemStatus, LogEntry, LogFilter,
-    LogLevel, LogRecord, LogSelector, Session, SyncCallback, SyncEvent, SyncManager,
+    LogLevel, LogRecord, LogSelector, RunOptions, Session, SyncCallback, SyncEvent, SyncManager,
+    run_handler,
 };
 
 fn error(n: u128) -> ErrorId {
@@ -413,5 +414,90 @@ fn a_full_log_in_a_retry_refuses_the_entry_and_nothing_else() {
     assert_eq!(refused.load(Ordering::SeqCst), 51);
     assert_eq!(manager.log_lost(), 51);
     assert_eq!(texts(&manager).len(), 10_000);
+    records.judge();
+}
+
+#[test]
+fn selected_items_that_are_not_listed_leave_room_for_the_errors_of_the_handler() {
+    let manager = SyncManager::builder().show_error_if(|_| true).build();
+    let records = Records::default();
+    let again = Step::complete_show_error(HResult::S_SYNCMGR_RETRYSYNC, [id(1)]);
+    records.register(&manager, 1, fails(again));
+    let gone = (2..=10_001).map(id);
+    let run = manager
+        .sync_items(handler_id(1), gone.chain([id(1)]))
+        .unwrap();
+    let report = finish(&run);
+    assert!(of(&report, 1).rounds > 1, "it was not retried");
+    assert_eq!(manager.log_lost(), 0);
+    let logged = texts(&manager);
+    let (summary, errors) = logged.split_first().unwrap();
+    let names = [2, 3, 4].map(|n| id(n).to_string()).join(", ");
+    assert_eq!(
+        *summary,
+        format!(
+            "10000 selected items are not in the handler's list and are left out: {names} and \
+             9997 more"
+        )
+    );
+    assert!(
+        errors[..2].iter().all(|text| text == "no space"),
+        "{errors:?}"
+    );
+    records.judge();
+}
+
+#[test]
+fn a_handler_whose_log_is_full_or_deleted_does_not_lose_the_summary_of_its_host() {
+    let handler = |steps: Vec<Step>| {
+        Script::new()
+            .sync_item(named(1))
+            .prepare(steps)
+            .synchronize(succeed(id(1)))
+            .handler()
+    };
+    let two_unknown = || RunOptions::new().select([1, 2, 3].map(id)).log_capacity(1);
+    let names = [2, 3].map(|n| id(n).to_string()).join(", ");
+    let summary =
+        format!("2 selected items are not in the handler's list and are left out: {names}");
+    let info = || Step::log(&LogRecord::new(LogLevel::Information, "one"));
+    for (steps, expected) in [
+        (vec![info()], vec![summary.as_str(), "one"]),
+        (
+            vec![info(), Step::delete_log(LogSelector::All)],
+            vec![&summary],
+        ),
+        (
+            vec![Step::delete_log(LogSelector::All), info()],
+            vec![&summary, "one"],
+        ),
+    ] {
+        let report = run_handler(handler(steps), two_unknown());
+        let log = report.session.as_ref().unwrap().log();
+        let texts: Vec<&str> = log.iter().map(|entry| entry.text.as_str()).collect();
+        assert_eq!(texts, expected);
+        assert_eq!(report.session.as_ref().unwrap().log_refused(), 0);
+    }
+}
+
+#[test]
+fn an_error_that_is_deleted_and_logged_again_before_it_is_shown_is_shown() {
+    let manager = SyncManager::builder().show_error_if(|_| true).build();
+    let records = Records::default();
+    let anew = Step::call(|callback| {
+        let _ = callback.delete_log_error(LogSelector::One(error(8)));
+        let record = LogRecord::new(LogLevel::Error, "again").jump_text(error(8));
+        assert_eq!(callback.log_error(&record), Ok(()));
+        let _ = callback.delete_log_error(LogSelector::One(error(9)));
+        assert_eq!(callback.show_error_completed(ErrorOutcome::Done), Ok(()));
+    });
+    let steps = [7, 8, 9].map(jump).into_iter().chain(succeed(id(1)));
+    let script = Script::new()
+        .sync_item(named(1))
+        .synchronize(steps)
+        .show_error([anew], Ok(()));
+    records.register(&manager, 1, script);
+    wait_for(&manager.update_all());
+    assert_eq!(shown(&records.traces()[0]), [error(7), error(8)]);
     records.judge();
 }
