@@ -141,7 +141,8 @@ pub use contract::{
 };
 pub use manager::{
     Choices, Fault, HandlerReport, Listing, LogFilter, ManagerError, Registration, Run, RunChanges,
-    RunObserver, RunOptions, RunProgress, RunReport, SyncManager, Unfinished, run_handler,
+    RunObserver, RunOptions, RunProgress, RunReport, SyncManager, SyncManagerBuilder, Unfinished,
+    run_handler,
 };
 pub use session::{
     BuildError, CancelGuard, Changes, Completion, Connections, Connector, Cursor, DialogArbiter,

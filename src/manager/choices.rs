@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::SyncManager;
 use crate::{HandlerId, ItemFlags, ItemId, ItemList, SyncItem};
 
@@ -53,7 +55,19 @@ impl Choices {
 
     /// Takes the choice for an item back.
     pub fn forget(&mut self, handler: HandlerId, item: ItemId) {
-        self.retain(handler, |id| id != item);
+        self.forget_all(handler, &[item]);
+    }
+
+    /// Takes the choices for these items back: O(log n) for each.
+    pub(super) fn forget_all(&mut self, handler: HandlerId, forgotten: &[ItemId]) {
+        if let Some(items) = self.handlers.get_mut(&handler) {
+            for item in forgotten {
+                items.remove(item);
+            }
+            if items.is_empty() {
+                self.handlers.remove(&handler);
+            }
+        }
     }
 
     /// Takes every choice for a handler back.
@@ -82,42 +96,45 @@ impl Choices {
         self.handlers.is_empty()
     }
 
-    fn retain(&mut self, handler: HandlerId, keep: impl Fn(ItemId) -> bool) {
-        if let Some(items) = self.handlers.get_mut(&handler) {
-            items.retain(|item, _| keep(*item));
-            if items.is_empty() {
-                self.handlers.remove(&handler);
-            }
+    /// Whether an item of a handler takes part.
+    pub(super) fn checked(&self, handler: HandlerId) -> impl Fn(&SyncItem) -> bool + '_ {
+        let chosen = self.handlers.get(&handler);
+        move |item| {
+            let chosen = chosen.and_then(|chosen| chosen.get(&item.id));
+            chosen.copied().unwrap_or(item.checked)
         }
-    }
-
-    /// Whether an item takes part.
-    pub(super) fn checked(&self, handler: HandlerId, item: &SyncItem) -> bool {
-        self.get(handler, item.id).unwrap_or(item.checked)
     }
 
     /// The items of a list that take part.
     pub(super) fn select(&self, handler: HandlerId, list: &ItemList) -> Vec<ItemId> {
-        let items = list.items().iter();
-        items
-            .filter(|item| self.checked(handler, item))
-            .map(|item| item.id)
-            .collect()
+        let checked = self.checked(handler);
+        let items = list.items().iter().filter(|item| checked(item));
+        items.map(|item| item.id).collect()
     }
 
-    /// Drops what the list has no more, if it is complete (rule M07).
-    pub(super) fn listed(&mut self, handler: HandlerId, list: &ItemList) {
-        if list.is_complete() && self.handlers.contains_key(&handler) {
-            let listed: HashSet<ItemId> = list.items().iter().map(|item| item.id).collect();
-            self.retain(handler, |item| listed.contains(&item));
+    /// The choices for one handler.
+    pub(super) fn of(&self, handler: HandlerId) -> Self {
+        let items = self.handlers.get(&handler).cloned();
+        Self {
+            handlers: items.map(|items| (handler, items)).into_iter().collect(),
         }
+    }
+
+    /// The items that the list has no more, if it is complete.
+    pub(super) fn not_in(&self, handler: HandlerId, list: &ItemList) -> Vec<ItemId> {
+        let chosen = self.handlers.get(&handler);
+        let Some(chosen) = chosen.filter(|_| list.is_complete()) else {
+            return Vec::new();
+        };
+        let listed: HashSet<ItemId, RandomState> =
+            list.items().iter().map(|item| item.id).collect();
+        let gone = chosen.keys().filter(|item| !listed.contains(item));
+        gone.copied().collect()
     }
 
     /// Drops what was for one run only.
     pub(super) fn run_is_over(&mut self, handler: HandlerId, temporary: &[ItemId]) {
-        if !temporary.is_empty() {
-            self.retain(handler, |item| !temporary.contains(&item));
-        }
+        self.forget_all(handler, temporary);
     }
 }
 
@@ -154,7 +171,8 @@ impl SyncManager {
 
     /// Sets all choices, in place of those that are there.
     pub fn set_choices(&self, choices: Choices) {
-        self.hub.state.lock().choices = choices;
+        let old = std::mem::replace(&mut self.hub.state.lock().choices, choices);
+        drop(old); // with no lock held: it may be long
     }
 }
 

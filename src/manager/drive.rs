@@ -11,7 +11,7 @@ use super::start::{bad_items, distinct, known, selected};
 use super::{Fault, RunOptions};
 use crate::session::{HostEvent, Phase, Session, SessionBuilder};
 use crate::{
-    CallbackError, ErrorId, HResult, HandlerError, ItemId, ItemStatus, LogLevel, Prepared,
+    CallbackError, HResult, HandlerError, ItemId, ItemStatus, LogLevel, Prepared,
     PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler,
 };
 
@@ -154,14 +154,19 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         let mut listed = HashSet::with_capacity(list.items().len());
+        let mut refused = None;
         for item in list.into_items() {
             listed.insert(item.id);
             if self.session.item(item.id).is_none() {
                 if let Err(error) = self.session.add_item(item) {
-                    let text = format!("an item of the new list is left out: {error}");
-                    log(Some(self.session), LogLevel::Warning, &text);
+                    let (count, _) = refused.get_or_insert((0_usize, error));
+                    *count += 1;
                 }
             }
+        }
+        if let Some((count, error)) = refused {
+            let text = format!("{count} items of the new list are left out: {error}");
+            self.session.log_own(LogLevel::Warning, &text);
         }
         let mut items = known(self.session, wanted);
         items.retain(|item| listed.contains(item));
@@ -238,18 +243,18 @@ impl Run<'_> {
         let Some(wanted) = &self.options.show_error_if else {
             return Ok(None);
         };
-        for entry in self.session.log() {
+        for entry in self.session.log_after(self.shown) {
             if self.session.is_cancelled() {
                 break; // the user wants to see nothing more
-            }
-            if entry.sequence <= self.shown {
-                continue;
             }
             self.shown = entry.sequence;
             let Some(error) = entry.error_id else {
                 continue;
             };
-            if !entry.can_be_shown() || !wanted(&entry) || !self.is_logged(error) {
+            if !entry.can_be_shown()
+                || !wanted(&entry)
+                || !self.session.is_logged(entry.sequence, error)
+            {
                 continue;
             }
             self.discard_events();
@@ -265,12 +270,6 @@ impl Run<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// Whether the handler has not deleted the error meanwhile.
-    fn is_logged(&self, error: ErrorId) -> bool {
-        let log = self.session.log();
-        log.iter().any(|entry| entry.error_id == Some(error))
     }
 
     /// Begins a retry with these items, if there may be one.

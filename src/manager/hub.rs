@@ -1,13 +1,13 @@
 //! What the manager, its runs and its threads share.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::{Condvar, Mutex};
 
 use super::listing::Known;
-use super::order::Order;
+use super::order::{Distinct, Order};
 use super::part::{Make, Part};
 use super::{Choices, HandlerReport, LogFilter, Registration};
 use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session, contained};
@@ -16,8 +16,7 @@ use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, Prop
 pub(super) type ShowErrorIf = dyn Fn(&LogEntry) -> bool + Send + Sync;
 pub(super) type Chooser = dyn Fn(HandlerId, &ItemList, &[ItemId]) -> Vec<ItemId> + Send + Sync;
 
-/// What a manager is set to. It does not change once a handler was registered.
-#[derive(Clone)]
+/// The settings of a manager, which do not change.
 pub(super) struct Settings {
     pub(super) concurrency: usize,
     pub(super) dialogs: bool,
@@ -88,7 +87,7 @@ impl State {
             return None;
         };
         if let Some(items) = &order.items {
-            current.request(items);
+            current.request(items.list());
         }
         // Starts that nobody follows, over and over while a handler runs long, are not to pile up.
         let is_orphan = |part: &Arc<Part>| Arc::strong_count(part) == 1;
@@ -119,15 +118,13 @@ impl State {
         self.order.iter().filter_map(known)
     }
 
-    /// What the handler told; known no longer than it is registered.
-    pub(super) fn know(&mut self, id: HandlerId, info: HandlerInfo, list: &ItemList) {
+    /// What the handler told; known no longer than it is registered. Returns what is not known any
+    /// more, to be dropped with no lock held, since it may be long.
+    fn know(&mut self, id: HandlerId, known: Known) -> Option<Known> {
         if !self.handlers.contains_key(&id) {
-            return;
+            return Some(known);
         }
-        match self.known.get_mut(&id) {
-            Some(known) if known.is(list) => known.info = info,
-            _ => _ = self.known.insert(id, Known::new(info, list)),
-        }
+        self.known.insert(id, known)
     }
 
     /// The run of a handler has told something about its items.
@@ -138,25 +135,35 @@ impl State {
         if let (Some(known), Some(session), Some(count)) = (known, &report.session, listed.count) {
             known.grow(session.items_from(count));
         }
+        let mut deleted = Distinct::default();
         for (target, outcome) in &report.properties {
             if let (Some(item), PropertiesOutcome::ItemDeleted) = (target, outcome) {
                 self.choices.forget(part.id, *item);
-                if let Some(known) = self.known.get_mut(&part.id) {
-                    known.remove(*item);
-                }
+                deleted.extend([*item]);
             }
+        }
+        if let Some(known) = self.known.get_mut(&part.id) {
+            known.remove_all(&deleted);
         }
     }
 
-    /// The parts behind this one that wait for items of which none is left to do: its handler took them in.
-    fn done_by(&self, part: &Part, session: &Arc<Session>) -> Vec<Arc<Part>> {
-        let Some(busy) = self.busy.get(&part.id) else {
-            return Vec::new();
-        };
-        let left = part.left(session);
-        let waiting = busy.waiting.iter();
-        let done = waiting.filter(|part| part.is_done_by(session, &left));
-        done.cloned().collect()
+    /// Takes out the parts behind this one that wait for items of which none is left to do: its
+    /// handler took them in.
+    fn take_done_by(&mut self, part: &Part, session: &Arc<Session>) -> Vec<Arc<Part>> {
+        let mut done = Vec::new();
+        if let Some(busy) = self.busy.get_mut(&part.id) {
+            if !busy.waiting.is_empty() {
+                let left = part.left(session);
+                busy.waiting.retain(|part| {
+                    let is_done = part.is_done_by(session, &left);
+                    if is_done {
+                        done.push(Arc::clone(part));
+                    }
+                    !is_done
+                });
+            }
+        }
+        done
     }
 
     /// Takes out of a handler's parts what has not begun, so that nothing of it comes to its turn; and tells which part is on
@@ -216,13 +223,18 @@ impl State {
             return;
         };
         // What the others wait to do, its handler may take in.
-        for items in busy.waiting.iter().filter_map(|part| part.wanted()) {
-            next.request(&items);
+        let mut items = Distinct::default();
+        for part in &busy.waiting {
+            part.wanted(|wanted| items.extend(wanted.list().iter().copied()));
         }
+        next.request(items.list());
         busy.current = Arc::clone(&next);
         self.ready.push_back(next);
     }
 }
+
+/// How many parts are ended without giving the lock back in between.
+const CHUNK: usize = 1_000;
 
 /// Why a part that was cancelled early did nothing.
 pub(super) const CANCELLED: &str = "it was cancelled before it was started";
@@ -287,6 +299,28 @@ impl Hub {
         self.over(part, report, |state| state.workers -= 1)
     }
 
+    /// What the handler told, compared and copied with no lock held.
+    pub(super) fn know(&self, id: HandlerId, info: HandlerInfo, list: &ItemList) {
+        let known = self.state.lock().known.get(&id).cloned();
+        let known = match known {
+            Some(known) if known.is(list) => Known { info, ..known },
+            _ => Known::new(info, list),
+        };
+        let old = self.state.lock().know(id, known);
+        drop(old);
+    }
+
+    /// The items of a list that take part by the user's choices. Those for items that are not
+    /// listed any more are dropped (rule M07).
+    pub(super) fn chosen(&self, id: HandlerId, list: &ItemList) -> Vec<ItemId> {
+        let choices = self.state.lock().choices.of(id);
+        let gone = choices.not_in(id, list);
+        if !gone.is_empty() {
+            self.state.lock().choices.forget_all(id, &gone);
+        }
+        choices.select(id, list)
+    }
+
     /// A worker has something else to do, and drives no handler after it.
     pub(super) fn retire(&self) {
         self.state.lock().workers -= 1;
@@ -301,30 +335,33 @@ impl Hub {
     ) -> Option<Closing> {
         let log = report.session.as_ref().map(|session| session.log());
         let mut closing = Closing::default();
+        let report = Arc::new(report);
         // Dropped with no lock held: a part may be the last one that keeps its factory.
         let mut over = vec![Arc::clone(part)];
         {
             let mut state = self.state.lock();
-            let followers = part.end(report.clone())?;
+            let followers = part.end(&report)?;
             for entry in log.into_iter().flatten() {
                 state.keep(entry, self.settings.log_capacity);
             }
             state.learn(part, &report);
-            let mut done = followers;
+            over.extend(followers); // which wait nowhere any more
             if let Some(session) = &report.session {
                 state.log_lost += session.log_refused();
-                done.extend(state.done_by(part, session));
+                // Before the part leaves, so that none of them comes to its turn.
+                over.extend(state.take_done_by(part, session));
             }
-            for part in done {
-                part.end(report.clone());
-                over.push(part);
-            }
-            // The waiting ones first, so that none of them comes to its turn.
-            for part in over.iter().rev() {
-                state.leave(part);
-                closing.0.extend(part.batch.leave());
-            }
+            state.leave(part);
+            closing.0.extend(part.batch.leave());
             then(&mut state);
+        }
+        // They may be very many, so others are let in between.
+        for some in over.get(1..).unwrap_or_default().chunks(CHUNK) {
+            let _state = self.state.lock(); // whoever waits for one of them looks with it locked
+            let ended = some.iter().filter(|part| part.end(&report).is_some());
+            closing
+                .0
+                .extend(ended.filter_map(|part| part.batch.leave()));
         }
         self.changed.notify_all();
         for part in &over {
@@ -336,18 +373,21 @@ impl Hub {
     /// Cancels a part. One that has not begun is over at once; what it waits to do is not asked of the part before it any more,
     /// unless another waits for it too.
     pub(super) fn cancel(&self, part: &Arc<Part>) {
-        let wanted = part.wanted();
+        let wanted = part.wanted(Distinct::clone);
         if !part.cancel_all() {
             drop(self.end(part, part.never_begun(CANCELLED)));
         }
-        let Some(mut items) = wanted.filter(|items| !items.is_empty()) else {
+        let Some(mut items) = wanted else {
             return;
         };
         let state = self.state.lock();
         if let Some(busy) = state.busy.get(&part.id) {
-            let others = busy.waiting.iter().filter_map(|part| part.wanted());
-            let others: HashSet<ItemId> = others.flatten().collect();
-            items.retain(|item| !others.contains(item));
+            for other in &busy.waiting {
+                if items.list().is_empty() {
+                    return;
+                }
+                other.wanted(|others| items.remove_all(others));
+            }
             busy.current.withdraw(&items);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::hub::{Closing, Entry, State};
-use super::order::Order;
+use super::order::{Distinct, Order};
 use super::part::{Batch, Part};
 use super::pool::ensure_workers;
 use super::{ManagerError, Run, SyncManager};
@@ -91,14 +91,14 @@ impl SyncManager {
     ///
     /// [`ManagerError::UnknownHandler`] if there is none with this id.
     pub fn enumerate(&self, id: HandlerId) -> Result<Run, ManagerError> {
-        self.start_one(id, self.settings_order(Vec::new()))
+        self.start_one(id, self.settings_order(None))
     }
 
     /// As [`enumerate`](Self::enumerate), for every handler.
     pub fn enumerate_all(&self) -> Run {
         self.start(
             |state| registered(state, |_| true),
-            &self.settings_order(Vec::new()),
+            &self.settings_order(None),
         )
     }
 
@@ -120,7 +120,7 @@ impl SyncManager {
         id: HandlerId,
         item: impl Into<Option<ItemId>>,
     ) -> Result<Run, ManagerError> {
-        self.start_one(id, self.settings_order(vec![item.into()]))
+        self.start_one(id, self.settings_order(Some(item.into())))
     }
 
     /// Something happened: starts the handlers that are registered for it. [`Connect`](SyncEvent::Connect),
@@ -169,12 +169,13 @@ impl SyncManager {
         self.start_one(id, self.order(event))
     }
 
-    /// The order of a start for configuration only.
-    fn settings_order(&self, properties: Vec<Option<ItemId>>) -> Order {
+    /// The order of a start for configuration only, which shows the properties of this target, if
+    /// any.
+    fn settings_order(&self, target: Option<Option<ItemId>>) -> Order {
         let manual = self.order(SyncEvent::Manual);
         Order {
             flags: manual.flags | SyncFlags::SETTINGS,
-            properties,
+            properties: target.into_iter().collect(),
             ..manual
         }
     }
@@ -191,7 +192,7 @@ impl SyncManager {
             cookie: None,
             invoke: InvokeFlags::empty(),
             items: None,
-            properties: Vec::new(),
+            properties: Distinct::default(),
         }
     }
 

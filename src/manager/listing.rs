@@ -1,7 +1,11 @@
 //! What the manager knows of each handler's items from the last time that it enumerated them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
+use super::order::Distinct;
 use super::{Registration, SyncManager};
 use crate::{HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
 
@@ -61,24 +65,31 @@ impl SyncManager {
     /// they are to be listed always ([`ALWAYS_LIST_HANDLER`](HandlerFlags::ALWAYS_LIST_HANDLER)).
     #[must_use]
     pub fn listing(&self) -> Vec<Listing> {
-        let state = self.hub.state.lock();
+        // What may be long is copied with no lock held.
+        let known: Vec<_> = {
+            let state = self.hub.state.lock();
+            let known = state.in_order().filter_map(|(handler, entry)| {
+                let known = state.known.get(&handler)?.clone();
+                let choices = state.choices.of(handler);
+                Some((handler, entry.registration.clone(), known, choices))
+            });
+            known.collect()
+        };
         let mut listings = Vec::new();
-        for (handler, entry) in state.in_order() {
-            let Some(known) = state.known.get(&handler) else {
-                continue;
-            };
+        for (handler, registration, known, choices) in known {
             let flags = known.info.flags;
             let mut items = known.visible();
             let empty = items.is_empty() && !flags.contains(HandlerFlags::ALWAYS_LIST_HANDLER);
             if flags.contains(HandlerFlags::HIDDEN) || empty {
                 continue;
             }
+            let checked = choices.checked(handler);
             for item in &mut items {
-                item.checked = state.choices.checked(handler, item);
+                item.checked = checked(item);
             }
             listings.push(Listing {
                 handler,
-                registration: entry.registration.clone(),
+                registration,
                 info: known.info.clone(),
                 items,
                 complete: known.is_complete(),
@@ -92,22 +103,23 @@ impl SyncManager {
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) info: HandlerInfo,
-    items: Vec<SyncItem>,
-    complete: bool,
+    /// Behind an `Arc`, so that it is compared and copied with no lock held.
+    pub(super) items: Arc<Vec<SyncItem>>,
+    pub(super) complete: bool,
 }
 
 impl Known {
     pub(super) fn new(info: HandlerInfo, list: &ItemList) -> Self {
         Self {
             info,
-            items: list.items().to_vec(),
+            items: Arc::new(list.items().to_vec()),
             complete: list.is_complete(),
         }
     }
 
     /// Whether this is what is known already.
     pub(super) fn is(&self, list: &ItemList) -> bool {
-        self.complete == list.is_complete() && self.items == list.items()
+        self.complete == list.is_complete() && *self.items == list.items()
     }
 
     /// Takes in items that the handler added or committed while it ran.
@@ -115,13 +127,18 @@ impl Known {
         if items.is_empty() {
             return;
         }
-        let known: HashSet<ItemId> = self.items.iter().map(|item| item.id).collect();
-        let new = items.into_iter().filter(|item| !known.contains(&item.id));
-        self.items.extend(new);
+        let known: HashSet<ItemId, RandomState> = self.items.iter().map(|item| item.id).collect();
+        let mut new: Vec<SyncItem> = items;
+        new.retain(|item| !known.contains(&item.id));
+        if !new.is_empty() {
+            Arc::make_mut(&mut self.items).extend(new);
+        }
     }
 
-    pub(super) fn remove(&mut self, item: ItemId) {
-        self.items.retain(|known| known.id != item);
+    pub(super) fn remove_all(&mut self, items: &Distinct<ItemId>) {
+        if !items.list().is_empty() {
+            Arc::make_mut(&mut self.items).retain(|known| !items.contains(&known.id));
+        }
     }
 
     /// What of it is for the user's eyes.

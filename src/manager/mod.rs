@@ -7,7 +7,7 @@
 //! | `start` | from `initialize` to the list of items |
 //! | `drive` | from the callback to the release |
 //! | `call`, `watch` | a call of the handler, with its panics, and who looks whether it returns |
-//! | `sync_manager` | the manager of many handlers: what it is, and what it is set to |
+//! | `sync_manager` | the manager of many handlers: what it is, and its builder with the settings |
 //! | `registry`, `listing`, `choices`, `log` | what it knows of them, what they listed, what the user chose, what they logged: each with the manager's methods for it |
 //! | `invoke`, `order` | its methods that start them, and how a handler is to be started |
 //! | `runs`, `part` | a run of several, and one handler's part in it |
@@ -55,4 +55,4 @@ pub(crate) use report::went_well;
 pub use report::{Fault, HandlerReport};
 pub use run::run_handler;
 pub use runs::{Run, RunReport, Unfinished};
-pub use sync_manager::SyncManager;
+pub use sync_manager::{SyncManager, SyncManagerBuilder};

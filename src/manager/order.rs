@@ -3,19 +3,95 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
+
 use crate::{InvokeFlags, ItemId, SyncFlags};
 
+/// Values in the order in which they were added first, each once. Adding and finding one is O(1).
+#[derive(Clone, Debug)]
+pub(super) struct Distinct<T> {
+    list: Vec<T>,
+    there: HashSet<T, RandomState>,
+}
+
+impl<T> Default for Distinct<T> {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            there: HashSet::default(),
+        }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Distinct<T> {
+    pub(super) fn list(&self) -> &[T] {
+        &self.list
+    }
+
+    pub(super) fn into_list(self) -> Vec<T> {
+        self.list
+    }
+
+    pub(super) fn contains(&self, value: &T) -> bool {
+        self.there.contains(value)
+    }
+
+    /// Appends a value that is not there yet.
+    fn add(&mut self, value: T) {
+        if self.there.insert(value) {
+            self.list.push(value);
+        }
+    }
+
+    /// Drops the values that `keep` does not want. O(n).
+    pub(super) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        let Self { list, there } = self;
+        list.retain(|value| {
+            let stays = keep(value);
+            if !stays {
+                there.remove(value);
+            }
+            stays
+        });
+    }
+
+    /// Drops the values that `others` contains, at the cost of the shorter one.
+    pub(super) fn remove_all(&mut self, others: &Distinct<T>) {
+        let (fewer, more) = match self.list.len() < others.list.len() {
+            true => (&*self, others),
+            false => (others, &*self),
+        };
+        if fewer.list.iter().any(|value| more.contains(value)) {
+            self.retain(|value| !others.contains(value));
+        }
+    }
+}
+
+impl<T: Copy + Eq + Hash> Extend<T> for Distinct<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, values: I) {
+        values.into_iter().for_each(|value| self.add(value));
+    }
+}
+
+impl<T: Copy + Eq + Hash> FromIterator<T> for Distinct<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let mut distinct = Self::default();
+        distinct.extend(values);
+        distinct
+    }
+}
+
 /// How a handler is to be started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Order {
     pub(super) flags: SyncFlags,
     pub(super) cookie: Option<Vec<u8>>,
     /// How the choice is made: by whoever was asked for it, unless the program that invokes wants it at once.
     pub(super) invoke: InvokeFlags,
     /// These items, whatever was chosen; none: what was chosen.
-    pub(super) items: Option<Vec<ItemId>>,
+    pub(super) items: Option<Distinct<ItemId>>,
     /// The properties to show: of an item, or the handler's own.
-    pub(super) properties: Vec<Option<ItemId>>,
+    pub(super) properties: Distinct<Option<ItemId>>,
 }
 
 impl Order {
@@ -29,15 +105,10 @@ impl Order {
             return false;
         }
         if let (Some(items), Some(more)) = (&mut self.items, &other.items) {
-            join_lists(items, more);
+            items.extend(more.list().iter().copied());
         }
-        join_lists(&mut self.properties, &other.properties);
+        let more = other.properties.list().iter().copied();
+        self.properties.extend(more);
         true
     }
-}
-
-/// Appends what is not there yet.
-fn join_lists<T: Copy + Eq + Hash>(list: &mut Vec<T>, more: &[T]) {
-    let mut there: HashSet<T> = list.iter().copied().collect();
-    list.extend(more.iter().filter(|new| there.insert(**new)));
 }

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
 use super::news::{News, Readers};
-use super::order::Order;
+use super::order::{Distinct, Order};
 use super::watch::Watch;
 use super::{Fault, HandlerReport};
 use crate::session::{Connections, Phase, Session, wake};
@@ -72,15 +73,16 @@ struct State {
     followers: Vec<Arc<Part>>,
     /// Everything is cancelled; before there is a session this is kept here.
     cancelled: bool,
-    cancels: Vec<ItemId>,
-    skips: Vec<ItemId>,
+    cancels: Distinct<ItemId>,
+    skips: Distinct<ItemId>,
     /// Items that were asked for while there was no session, or that it did not take: it does not know of them.
-    requests: Vec<ItemId>,
+    requests: Distinct<ItemId>,
     listed: Listed,
     /// What went wrong on the host's side.
     failure: Option<String>,
     readers: Readers,
-    report: Option<HandlerReport>,
+    /// Shared by all parts that one run was for.
+    report: Option<Arc<HandlerReport>>,
 }
 
 /// Asks a session for items; answers those that it does not take.
@@ -106,7 +108,10 @@ pub(super) struct Listed {
 impl State {
     /// Nothing was cancelled or skipped, and it is not over.
     fn is_untouched(&self) -> bool {
-        self.report.is_none() && !self.cancelled && self.cancels.is_empty() && self.skips.is_empty()
+        self.report.is_none()
+            && !self.cancelled
+            && self.cancels.list().is_empty()
+            && self.skips.list().is_empty()
     }
 }
 
@@ -129,9 +134,9 @@ impl Part {
                 leader: None,
                 followers: Vec::new(),
                 cancelled: false,
-                cancels: Vec::new(),
-                skips: Vec::new(),
-                requests: Vec::new(),
+                cancels: Distinct::default(),
+                skips: Distinct::default(),
+                requests: Distinct::default(),
                 listed: Listed::default(),
                 failure: None,
                 readers: Readers::default(),
@@ -210,7 +215,8 @@ impl Part {
             state.readers.session();
             // Before anybody sees the session, so that none is asked for twice.
             let requests = std::mem::take(&mut state.requests);
-            state.requests = offer(session, requests);
+            let unknown = offer(session, requests.into_list());
+            state.requests.extend(unknown);
             (
                 state.cancelled,
                 std::mem::take(&mut state.cancels),
@@ -221,10 +227,10 @@ impl Part {
             session.cancel_all();
         }
         // An item that the handler does not list cannot be cancelled, and need not be.
-        for item in cancels {
+        for item in cancels.into_list() {
             let _ = session.cancel_item(item);
         }
-        for item in skips {
+        for item in skips.into_list() {
             let _ = session.skip_item(item);
         }
         // It is theirs too.
@@ -287,7 +293,7 @@ impl Part {
     fn stop(
         &self,
         item: ItemId,
-        early: fn(&mut State) -> &mut Vec<ItemId>,
+        early: fn(&mut State) -> &mut Distinct<ItemId>,
         now: fn(&Session, ItemId) -> Result<(), CallbackError>,
     ) -> Result<(), CallbackError> {
         // One look at both, so that the part does not get a leader between, who would never learn of it.
@@ -297,7 +303,7 @@ impl Part {
                 if state.report.is_some() {
                     return Err(CallbackError::Released);
                 }
-                early(&mut state).push(item);
+                early(&mut state).extend([item]);
             }
             (state.session.clone(), state.leader.clone())
         };
@@ -319,34 +325,40 @@ impl Part {
     }
 
     /// The items that were asked for and are left to do, since the session of this part did not take them in.
-    pub(super) fn left(&self, session: &Session) -> HashSet<ItemId> {
-        let mut left: HashSet<ItemId> = session.requested_items().into_iter().collect();
-        left.extend(&self.state.lock().requests);
+    pub(super) fn left(&self, session: &Session) -> HashSet<ItemId, RandomState> {
+        let mut left: HashSet<_, _> = session.requested_items().into_iter().collect();
+        left.extend(self.state.lock().requests.list());
         left
     }
 
     /// Takes back what [`request`](Self::request) asked for.
-    pub(super) fn withdraw(&self, items: &[ItemId]) {
+    pub(super) fn withdraw(&self, items: &Distinct<ItemId>) {
         let session = {
             let mut state = self.state.lock();
-            state.requests.retain(|item| !items.contains(item));
+            state.requests.remove_all(items);
             state.session.clone()
         };
         if let Some(session) = session {
-            session.withdraw_items(items);
+            session.withdraw_items(items.list());
         }
     }
 
-    /// The items that this part was asked for, if it waits for its turn.
-    pub(super) fn wanted(&self) -> Option<Vec<ItemId>> {
+    /// Calls `with` with the items that this part was asked for, if it waits for its turn. `with`
+    /// is none of the user's code: the part is locked.
+    pub(super) fn wanted<R>(&self, with: impl FnOnce(&Distinct<ItemId>) -> R) -> Option<R> {
         let state = self.state.lock();
         let waits = !state.begun && !state.cancelled && state.report.is_none();
-        state.order.items.clone().filter(|_| waits)
+        let items = state.order.items.as_ref().filter(|_| waits);
+        items.map(with)
     }
 
     /// The session of the part before this one has ended, which may have done items that this one waits to do. They are not
     /// done again; answers whether nothing is left.
-    pub(super) fn is_done_by(&self, session: &Arc<Session>, left: &HashSet<ItemId>) -> bool {
+    pub(super) fn is_done_by(
+        &self,
+        session: &Arc<Session>,
+        left: &HashSet<ItemId, RandomState>,
+    ) -> bool {
         let mut state = self.state.lock();
         if state.begun || state.cancelled {
             return false;
@@ -355,13 +367,10 @@ impl Part {
             return false;
         };
         // One that was cancelled there, or did not come to its end, was not done.
-        let is_done = |item: &ItemId| {
-            let view = session.item(*item).filter(|_| !left.contains(item));
-            view.is_some_and(|view| view.is_finished() && view.verdict.is_continue())
-        };
-        let some = !items.is_empty();
+        let is_done = |item: &ItemId| !left.contains(item) && session.is_done(*item);
+        let some = !items.list().is_empty();
         items.retain(|item| !is_done(item));
-        let done = some && items.is_empty();
+        let done = some && items.list().is_empty();
         if done {
             state.session = Some(Arc::clone(session));
         }
@@ -400,11 +409,12 @@ impl Part {
     }
 
     pub(super) fn report(&self) -> Option<HandlerReport> {
-        self.state.lock().report.clone()
+        let report = self.state.lock().report.clone();
+        report.map(|report| HandlerReport::clone(&report)) // with no lock held: it may be long
     }
 
     /// The part is over, and with it those that it did besides: it answers them. None where it was over before.
-    pub(super) fn end(&self, report: HandlerReport) -> Option<Vec<Arc<Part>>> {
+    pub(super) fn end(&self, report: &Arc<HandlerReport>) -> Option<Vec<Arc<Part>>> {
         let mut state = self.state.lock();
         if state.report.is_some() {
             return None;
@@ -412,7 +422,7 @@ impl Part {
         if state.leader.take().is_some() {
             state.session = report.session.clone();
         }
-        state.report = Some(report);
+        state.report = Some(Arc::clone(report));
         state.readers.ended();
         Some(std::mem::take(&mut state.followers))
     }

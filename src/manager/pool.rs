@@ -179,7 +179,7 @@ fn options(hub: &Arc<Hub>, part: &Arc<Part>, mut order: Order) -> RunOptions {
             options = options.cookie(cookie);
         }
     }
-    for target in std::mem::take(&mut order.properties) {
+    for target in std::mem::take(&mut order.properties).into_list() {
         options = options.show_properties(target);
     }
     let (on_session, selecting) = (Arc::clone(part), Arc::clone(part));
@@ -200,20 +200,16 @@ fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId>
     };
     part.set_listed(list.items().len(), temporary);
     let info = part.watch.seen().info;
-    let chosen = {
-        let mut state = hub.state.lock();
-        if let Some(info) = info {
-            state.know(part.id, info, list);
-        }
-        state.choices.listed(part.id, list);
-        if settings {
-            return Vec::new(); // nothing is synchronized
-        }
-        match &order.items {
-            Some(items) => return items.clone(),
-            None => state.choices.select(part.id, list),
-        }
-    };
+    if let Some(info) = info {
+        hub.know(part.id, info, list);
+    }
+    let chosen = hub.chosen(part.id, list);
+    if settings {
+        return Vec::new(); // nothing is synchronized
+    }
+    if let Some(items) = &order.items {
+        return items.list().to_vec();
+    }
     match &hub.settings.chooser {
         Some(chooser) if !order.invoke.contains(InvokeFlags::START_SYNC) => {
             match catch_unwind(AssertUnwindSafe(|| chooser(part.id, list, &chosen))) {

@@ -129,7 +129,8 @@ impl SyncManager {
     }
 
     /// Takes a handler out of the registry. One that runs is cancelled, and waited for, at most as long as the
-    /// [`deadline`](Self::deadline), or 10 s where there is none; then it is let go on. What has not begun is over at once. The
+    /// [`deadline`](crate::SyncManagerBuilder::deadline), or 10 s where there is none; then it is
+    /// let go on. What has not begun is over at once. The
     /// user's choices stay, for when it is registered again.
     ///
     /// From inside the handler itself this waits as long as it waits at most.

@@ -134,11 +134,31 @@ pub(super) fn known(session: &Session, wanted: Vec<ItemId>) -> Vec<ItemId> {
     let (known, unknown): (Vec<_>, Vec<_>) = distinct(wanted)
         .into_iter()
         .partition(|item| session.item(*item).is_some());
-    for item in unknown {
-        let text = format!("the selected item {item} is not in the handler's list; it is left out");
-        log(Some(session), LogLevel::Warning, &text);
+    if let Some(text) = left_out(&unknown) {
+        session.log_own(LogLevel::Warning, &text);
     }
     known
+}
+
+/// How many of the items that were left out are named.
+const NAMED: usize = 3;
+
+/// One entry for all selected items that are not listed, however many.
+fn left_out(unknown: &[ItemId]) -> Option<String> {
+    let named: Vec<String> = unknown.iter().take(NAMED).map(ItemId::to_string).collect();
+    let named = named.join(", ");
+    match (unknown.len(), unknown.len().saturating_sub(NAMED)) {
+        (0, _) => None,
+        (1, _) => Some(format!(
+            "the selected item {named} is not in the handler's list; it is left out"
+        )),
+        (count, 0) => Some(format!(
+            "{count} selected items are not in the handler's list and are left out: {named}"
+        )),
+        (count, more) => Some(format!(
+            "{count} selected items are not in the handler's list and are left out: {named} and {more} more"
+        )),
+    }
 }
 
 /// Each item once, where it stands first.

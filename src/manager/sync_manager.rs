@@ -16,8 +16,8 @@ use crate::{HandlerId, ItemId, ItemList};
 /// A manager of many handlers: it knows how to make each of them, remembers what the user chose, starts them for events and
 /// runs them together. Any number of managers can live in a process.
 ///
-/// - A fresh handler is made for each run. At most [`concurrency`](Self::concurrency) handlers are driven at once, each on a
-///   thread of its own; one that waits has no thread.
+/// - A fresh handler is made for each run. At most [`concurrency`](SyncManagerBuilder::concurrency)
+///   handlers are driven at once, each on a thread of its own; one that waits has no thread.
 /// - Two runs of one handler never overlap. A start that comes while the handler runs is done after it. Several starts that wait
 ///   and ask for the same (event, flags, cookie) are done by one, from its begin on: then they have one session, and a cancel
 ///   of one is a cancel of all. Until then each can be cancelled for itself.
@@ -34,7 +34,8 @@ use crate::{HandlerId, ItemId, ItemList};
 /// [`MAY_BOTHER_USER`](crate::SyncFlags::MAY_BOTHER_USER) where somebody is there to be bothered: for
 /// [`Manual`](crate::SyncEvent::Manual), [`Invoke`](crate::SyncEvent::Invoke), [`Connect`](crate::SyncEvent::Connect) and
 /// [`PendingDisconnect`](crate::SyncEvent::PendingDisconnect), but not for [`Idle`](crate::SyncEvent::Idle) and
-/// [`Scheduled`](crate::SyncEvent::Scheduled), and never where [`dialogs`](Self::dialogs) are off.
+/// [`Scheduled`](crate::SyncEvent::Scheduled), and never where
+/// [`dialogs`](SyncManagerBuilder::dialogs) are off.
 ///
 /// | started by | event | raw flags |
 /// |---|---|---|
@@ -48,7 +49,8 @@ use crate::{HandlerId, ItemId, ItemList};
 /// While one handler has the turn to show a dialog, [`enable_modeless`](crate::SyncCallback::enable_modeless) answers the others
 /// `Denied` at once. A handler that cannot go on without its dialog may ask again after a while, with a
 /// [`check`](crate::ItemReporter::check) between, since the run may be cancelled meanwhile. Where the handlers cannot wait like
-/// that, a [`concurrency`](Self::concurrency) of 1 drives them one after the other, and none is denied for another's sake.
+/// that, a [`concurrency`](SyncManagerBuilder::concurrency) of 1 drives them one after the other,
+/// and none is denied for another's sake.
 ///
 /// # Examples
 ///
@@ -82,113 +84,167 @@ pub struct SyncManager {
     pub(super) hub: Arc<Hub>,
 }
 
-/// The settings. They are made before a handler is registered.
+/// Construction: what a manager is set to is decided before it starts anything.
 impl SyncManager {
-    /// A manager without handlers, connector or deadline.
+    /// Creates a manager with the default settings: without handlers, connector or deadline.
+    /// Equivalent to `SyncManager::builder().build()`.
     #[must_use]
     pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Returns a builder for a manager with other settings. A manager keeps its settings for as
+    /// long as it lives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use syncmgr::SyncManager;
+    ///
+    /// let manager = SyncManager::builder()
+    ///     .concurrency(2)
+    ///     .deadline(Duration::from_secs(60))
+    ///     .max_retries(3)
+    ///     .build();
+    /// assert!(manager.handlers().is_empty());
+    /// ```
+    ///
+    /// A manager that may have started handlers has no setters:
+    ///
+    /// ```compile_fail,E0599
+    /// # let manager = syncmgr::SyncManager::new();
+    /// let run = manager.update_all();
+    /// let manager = manager.max_retries(3);
+    /// ```
+    pub fn builder() -> SyncManagerBuilder {
         let cores = available_parallelism().map_or(1, usize::from);
-        Self {
-            hub: Hub::new(Settings {
-                concurrency: cores.max(4),
-                dialogs: true,
-                deadline: None,
-                max_retries: 16,
-                log_capacity: 10_000,
-                connector: None,
-                show_error_if: None,
-                chooser: None,
-            }),
-        }
+        SyncManagerBuilder(Settings {
+            concurrency: cores.max(4),
+            dialogs: true,
+            deadline: None,
+            max_retries: 16,
+            log_capacity: 10_000,
+            connector: None,
+            show_error_if: None,
+            chooser: None,
+        })
+    }
+}
+
+/// A builder for a [`SyncManager`]: see [`SyncManager::builder`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct SyncManagerBuilder(Settings);
+
+impl SyncManagerBuilder {
+    /// Sets how many handlers are driven concurrently, at least one. Defaults to the number of
+    /// cores, and at least 4.
+    pub fn concurrency(mut self, handlers: usize) -> Self {
+        self.0.concurrency = handlers.max(1);
+        self
     }
 
-    fn set(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = self.hub.settings.clone();
-        change(&mut settings);
-        let hub = Hub::new(settings);
-        {
-            let (mut old, mut new) = (self.hub.state.lock(), hub.state.lock());
-            std::mem::swap(&mut old.handlers, &mut new.handlers);
-            std::mem::swap(&mut old.order, &mut new.order);
-            std::mem::swap(&mut old.choices, &mut new.choices);
-        }
-        Self { hub }
+    /// Sets the connector that opens the connections which handlers request. Without one, such
+    /// requests are refused.
+    pub fn connector(mut self, connector: impl Connector + 'static) -> Self {
+        self.0.connector = Some(Arc::new(connector));
+        self
     }
 
-    /// How many handlers are driven at once: as many as there are cores and at least 4, unless this says otherwise; at least
-    /// one.
-    #[must_use]
-    pub fn concurrency(self, handlers: usize) -> Self {
-        self.set(|settings| settings.concurrency = handlers.max(1))
+    /// Sets whether handlers may show dialogs at all. Defaults to `true`.
+    pub fn dialogs(mut self, allowed: bool) -> Self {
+        self.0.dialogs = allowed;
+        self
     }
 
-    /// Opens the connections that handlers ask for. Without it they are refused.
-    #[must_use]
-    pub fn connector(self, connector: impl Connector + 'static) -> Self {
-        self.set(|settings| settings.connector = Some(Arc::new(connector)))
-    }
-
-    /// Whether dialogs may be shown at all. They may, unless this says otherwise.
-    #[must_use]
-    pub fn dialogs(self, allowed: bool) -> Self {
-        self.set(|settings| settings.dialogs = allowed)
-    }
-
-    /// How long a handler may be silent, without a call on its callback and without a change of a value, before its run is
-    /// given up: while a completion is awaited, and inside each call of it. Without this setting the manager waits for ever.
+    /// Sets how long a handler may be silent, without a call on its callback and without a change
+    /// of a value, before the manager gives up its run. It applies while a completion is awaited
+    /// and inside each call of the handler. By default, the manager waits forever.
     ///
     /// A thread in a call that does not return is left behind, and counted in the report.
-    #[must_use]
-    pub fn deadline(self, silence: Duration) -> Self {
-        self.set(|settings| settings.deadline = Some(silence))
+    pub fn deadline(mut self, silence: Duration) -> Self {
+        self.0.deadline = Some(silence);
+        self
     }
 
-    /// How many retries a handler gets in a run: 16 unless this says otherwise.
-    #[must_use]
-    pub fn max_retries(self, retries: u32) -> Self {
-        self.set(|settings| settings.max_retries = retries)
+    /// Sets how many retries a handler gets in a run. Defaults to 16.
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.0.max_retries = retries;
+        self
     }
 
-    /// Which logged errors the user wants to see, as in
-    /// [`RunOptions::show_error_if`](crate::RunOptions::show_error_if). It is called on the threads of the handlers.
+    /// Sets which logged errors are shown to the user, as in
+    /// [`RunOptions::show_error_if`](crate::RunOptions::show_error_if). The closure is called on
+    /// the threads of the handlers. By default, no error is shown.
     ///
-    /// It may take its time: a host that asks the user waits here. Meanwhile the handler lives, and keeps its place among
-    /// those that are driven at once. A host that asks only when everything is over does the failed items again, by
-    /// [`sync_items`](Self::sync_items).
-    #[must_use]
-    pub fn show_error_if(self, wanted: impl Fn(&LogEntry) -> bool + Send + Sync + 'static) -> Self {
-        self.set(|settings| settings.show_error_if = Some(Arc::new(wanted)))
+    /// The closure may block, for example to ask the user. Meanwhile the handler lives, and keeps
+    /// its place among those that are driven concurrently. A host that asks only after the run
+    /// repeats the failed items with [`sync_items`](SyncManager::sync_items).
+    pub fn show_error_if(
+        mut self,
+        wanted: impl Fn(&LogEntry) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.0.show_error_if = Some(Arc::new(wanted));
+        self
     }
 
-    /// Lets the user choose the items of a run: called with the handler's list, and with the items that take part by what was
-    /// chosen before, on the thread of the handler; it answers the items to synchronize. It is not asked where a program
-    /// wants the run at once ([`START_SYNC`](crate::InvokeFlags::START_SYNC)), and for items that were named. One that panics
-    /// fails the run of that handler; one that does not return holds it up, whatever the [`deadline`](Self::deadline).
+    /// Sets a closure that selects the items of a run. It is called on the handler's thread, with
+    /// the handler's list and the items that take part by the user's stored choices, and returns
+    /// the items to synchronize.
+    ///
+    /// It is not called for a start with [`START_SYNC`](crate::InvokeFlags::START_SYNC), nor for
+    /// one that names its items. If it panics, the run of that handler fails. If it does not
+    /// return, the handler waits for it, whatever the [`deadline`](Self::deadline).
+    ///
+    /// # Examples
     ///
     /// ```
     /// use syncmgr::{ItemFlags, SyncManager};
     ///
-    /// // What was chosen before, and everything that is there for now only.
-    /// let manager = SyncManager::new().chooser(|_handler, list, chosen| {
-    ///     let wanted = list.items().iter().filter(|item| {
-    ///         item.flags.contains(ItemFlags::TEMPORARY) || chosen.contains(&item.id)
-    ///     });
-    ///     wanted.map(|item| item.id).collect()
-    /// });
+    /// // The stored choices, and all temporary items.
+    /// let manager = SyncManager::builder()
+    ///     .chooser(|_handler, list, chosen| {
+    ///         let wanted = list.items().iter().filter(|item| {
+    ///             item.flags.contains(ItemFlags::TEMPORARY) || chosen.contains(&item.id)
+    ///         });
+    ///         wanted.map(|item| item.id).collect()
+    ///     })
+    ///     .build();
     /// # drop(manager);
     /// ```
-    #[must_use]
     pub fn chooser(
-        self,
+        mut self,
         chooser: impl Fn(HandlerId, &ItemList, &[ItemId]) -> Vec<ItemId> + Send + Sync + 'static,
     ) -> Self {
-        self.set(|settings| settings.chooser = Some(Arc::new(chooser)))
+        self.0.chooser = Some(Arc::new(chooser));
+        self
     }
 
-    /// How many log entries of runs that are over are kept: 10,000 unless this says otherwise. Then the oldest give way.
+    /// Sets how many log entries of finished runs are kept. Defaults to 10,000. The oldest entries
+    /// are dropped first.
+    pub fn log_capacity(mut self, entries: usize) -> Self {
+        self.0.log_capacity = entries;
+        self
+    }
+
+    /// Builds the manager, which has no handlers yet.
     #[must_use]
-    pub fn log_capacity(self, entries: usize) -> Self {
-        self.set(|settings| settings.log_capacity = entries)
+    pub fn build(self) -> SyncManager {
+        SyncManager {
+            hub: Hub::new(self.0),
+        }
+    }
+}
+
+impl fmt::Debug for SyncManagerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SyncManagerBuilder")
+            .field("concurrency", &self.0.concurrency)
+            .field("dialogs", &self.0.dialogs)
+            .field("deadline", &self.0.deadline)
+            .field("max_retries", &self.0.max_retries)
+            .field("log_capacity", &self.0.log_capacity)
+            .finish_non_exhaustive()
     }
 }
 

@@ -26,6 +26,9 @@ use crate::{
     CallbackError, ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord, LogSelector,
 };
 
+/// How many entries of the host's own a log has at most, beside those of the handler.
+const OWN_MOST: usize = 16;
+
 /// What happened, as far as the journal says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Note {
@@ -78,6 +81,8 @@ struct Kept {
     error_id: Option<ErrorId>,
     flags: ErrorFlags,
     level: LogLevel,
+    /// The host's, not the handler's.
+    own: bool,
 }
 
 impl Kept {
@@ -112,6 +117,8 @@ struct State {
     ring: VecDeque<Note>,
     active: BTreeSet<u32>,
     log: Vec<Kept>,
+    /// How many of those entries are the host's own.
+    own: usize,
     /// Of those entries in the log that have any.
     details: AllDetails,
     refused: u64,
@@ -163,6 +170,7 @@ impl Board {
                 ring: VecDeque::new(),
                 active: BTreeSet::new(),
                 log: Vec::new(),
+                own: 0,
                 details: AllDetails::new(),
                 refused: 0,
                 log_calls: 0,
@@ -271,13 +279,14 @@ impl Board {
             error_id: record.error_id,
             flags: record.flags,
             level: record.level,
+            own: false,
         };
         let mut state = self.state.lock();
         state.log_calls += 1;
         if state.phase == Phase::Released {
             return Err(CallbackError::Released);
         }
-        if state.log.len() >= self.log_capacity {
+        if state.log.len() - state.own >= self.log_capacity {
             state.refused += 1;
             return Err(CallbackError::LogFull);
         }
@@ -288,6 +297,33 @@ impl Board {
         Ok(())
     }
 
+    /// Logs an entry of the host's own, at most [`OWN_MOST`] of them: it takes no room from the
+    /// handler's entries, and the handler cannot delete it.
+    pub(super) fn log_own(&self, level: LogLevel, text: &str) {
+        let mut entry = Kept {
+            time: SystemTime::now(),
+            sequence: 0,
+            text: cut(text, Session::LOG_TEXT_LIMIT).into_boxed_str(),
+            item: None,
+            error_id: None,
+            flags: ErrorFlags::empty(),
+            level,
+            own: true,
+        };
+        let mut state = self.state.lock();
+        if state.phase == Phase::Released {
+            return;
+        }
+        if state.own >= OWN_MOST {
+            state.refused += 1;
+            return;
+        }
+        state.own += 1;
+        self.note(&mut state, Note::Other);
+        entry.sequence = state.sequence;
+        state.log.push(entry);
+    }
+
     pub(super) fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
         let mut state = self.state.lock();
         if state.phase == Phase::Released {
@@ -296,8 +332,8 @@ impl Board {
         let before = state.log.len();
         match which {
             LogSelector::All => {
-                state.log.clear();
-                state.details.clear();
+                state.log.retain(|entry| entry.own);
+                state.details.clear(); // the host's own entries have none
             }
             LogSelector::One(id) => {
                 let State { log, details, .. } = &mut *state;
@@ -324,6 +360,29 @@ impl Board {
         let entry = |kept: &Kept| kept.entry(self.handler, &state.details);
         let entries = state.log.iter().map(entry);
         entries.collect()
+    }
+
+    /// The entries after the one with this sequence number.
+    pub(super) fn entries_after(&self, sequence: u64) -> Vec<LogEntry> {
+        let state = self.state.lock();
+        let first = state
+            .log
+            .partition_point(|entry| entry.sequence <= sequence);
+        let log = state.log.get(first..).unwrap_or_default();
+        let entry = |kept: &Kept| kept.entry(self.handler, &state.details);
+        log.iter().map(entry).collect()
+    }
+
+    /// Whether there is an entry with this error id. The one with this sequence number is the first
+    /// guess, which makes it O(log n) unless that was deleted.
+    pub(super) fn is_logged(&self, sequence: u64, id: ErrorId) -> bool {
+        let state = self.state.lock();
+        let is_it = |entry: &Kept| entry.error_id == Some(id);
+        let guess = state
+            .log
+            .binary_search_by_key(&sequence, |entry| entry.sequence);
+        let guess = guess.ok().and_then(|place| state.log.get(place));
+        guess.is_some_and(is_it) || state.log.iter().any(is_it)
     }
 
     pub(super) fn log_len(&self) -> usize {

@@ -162,7 +162,9 @@ impl SessionBuilder {
     }
 
     /// How many log entries are kept: 10,000 unless this says otherwise. When the log is full, entries are refused
-    /// with [`LogFull`](crate::CallbackError::LogFull) and counted.
+    /// with [`LogFull`](crate::CallbackError::LogFull) and counted. At most 16 entries of the host
+    /// itself are kept in addition, such as the summary of [selected](crate::RunOptions::select)
+    /// items that are not listed.
     pub fn log_capacity(mut self, entries: usize) -> Self {
         self.log_capacity = entries;
         self

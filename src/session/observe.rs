@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 use super::{Phase, Session, bits};
-use crate::{HResult, HandlerId, ItemId};
+use crate::{ErrorId, HResult, HandlerId, ItemId, LogLevel};
 
 impl Session {
     /// The phase.
@@ -34,6 +34,12 @@ impl Session {
         let look = found.look();
         self.table
             .item(found.number(), |item| ItemView::new(item, look))
+    }
+
+    /// Whether an item has come to its end, and was not cancelled.
+    pub(crate) fn is_done(&self, item: ItemId) -> bool {
+        let flags = self.table.find(item).map(|slot| slot.flags());
+        flags.is_some_and(|flags| flags & bits::FINISHED != 0 && bits::verdict(flags).is_continue())
     }
 
     fn view(&self, number: u32) -> Option<ItemView> {
@@ -68,6 +74,23 @@ impl Session {
     #[must_use]
     pub fn log(&self) -> Vec<LogEntry> {
         self.board.entries()
+    }
+
+    /// Logs an entry of the host's own, beside the handler's
+    /// [capacity](crate::SessionBuilder::log_capacity).
+    pub(crate) fn log_own(&self, level: LogLevel, text: &str) {
+        self.board.log_own(level, text);
+        self.board.ring();
+    }
+
+    /// As [`log`](Self::log), after the entry with this sequence number.
+    pub(crate) fn log_after(&self, sequence: u64) -> Vec<LogEntry> {
+        self.board.entries_after(sequence)
+    }
+
+    /// Whether the handler has not deleted an error, which was logged with this sequence number.
+    pub(crate) fn is_logged(&self, sequence: u64, id: ErrorId) -> bool {
+        self.board.is_logged(sequence, id)
     }
 
     /// How many log entries were refused because the log was full.

@@ -75,7 +75,9 @@ fn a_handler_that_was_given_up_is_called_no_more_when_it_comes_back() {
         "items",
         "take callback",
     ] {
-        let manager = SyncManager::new().deadline(Duration::from_millis(50));
+        let manager = SyncManager::builder()
+            .deadline(Duration::from_millis(50))
+            .build();
         let (come_back, second_gate) = (Gate::default(), Gate::default());
         let (gone, made) = (Gate::default(), Arc::new(AtomicUsize::new(0)));
         let old_calls = Arc::new(Mutex::new(Vec::new()));
@@ -139,7 +141,7 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
         told.open();
         held_close.pass();
     });
-    let manager = Arc::new(manager.concurrency(4));
+    let manager = Arc::new(manager.concurrency(4).build());
     let gate = Gate::default();
     records.register(&manager, 1, held(1, &gate));
     let first = manager.update_all();
@@ -175,7 +177,7 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
 #[test]
 fn what_has_not_begun_is_over_as_soon_as_it_is_cancelled_or_unregistered() {
     let records = Records::default();
-    let manager = Arc::new(SyncManager::new().concurrency(1));
+    let manager = Arc::new(SyncManager::builder().concurrency(1).build());
     let gate = Gate::default();
     records.register(&manager, 1, held(1, &gate));
     let blocks = manager.update_all();
@@ -204,7 +206,7 @@ fn what_has_not_begun_is_over_as_soon_as_it_is_cancelled_or_unregistered() {
 
 #[test]
 fn an_item_that_the_run_before_cancelled_is_done_by_the_run_that_asked_for_it() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let (records, gate) = (Records::default(), Gate::default());
     records.register(&manager, 2, held(2, &gate));
     let blocks = manager.update_all();

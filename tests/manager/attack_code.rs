@@ -16,9 +16,10 @@ use syncmgr::{
 #[test]
 fn a_handler_whose_drop_does_not_return_is_given_up() {
     let records = Records::default();
-    let manager = SyncManager::new()
+    let manager = SyncManager::builder()
         .concurrency(1)
-        .deadline(Duration::from_millis(50));
+        .deadline(Duration::from_millis(50))
+        .build();
     let gate = Gate::default();
     let held = gate.clone();
     register_hooked(&records, &manager, 1, script(1).inline(), move |call| {
@@ -41,7 +42,9 @@ fn a_handler_whose_drop_does_not_return_is_given_up() {
 #[test]
 fn connections_that_panic_when_they_are_closed_keep_nobody_from_going_on() {
     let records = Records::default();
-    let manager = closing(|| panic!("the line is dead")).concurrency(1);
+    let manager = closing(|| panic!("the line is dead"))
+        .concurrency(1)
+        .build();
     for n in 1..=2 {
         records.register(&manager, n, connects(n));
     }
@@ -60,7 +63,8 @@ fn while_a_connection_is_closed_other_handlers_are_driven() {
         told.open();
         held.pass();
     })
-    .concurrency(1);
+    .concurrency(1)
+    .build();
     records.register(&manager, 1, connects(1));
     let first = manager.update_all();
     within("the close", move || closes.pass());
@@ -125,7 +129,8 @@ fn while_the_connections_of_a_handler_that_was_given_up_are_closed_others_are_gi
         told.open();
         held_close.pass();
     })
-    .deadline(Duration::from_millis(50));
+    .deadline(Duration::from_millis(50))
+    .build();
     let pass = gate.clone();
     let hangs = [Step::connect(None), Step::run(move || pass.pass())];
     records.register(&manager, 1, connects(1).prepare(hangs));
@@ -153,7 +158,9 @@ impl Wake for Held {
 #[test]
 fn while_a_waker_of_a_handler_that_was_given_up_hangs_others_are_given_up() {
     let records = Records::default();
-    let manager = SyncManager::new().deadline(Duration::from_millis(50));
+    let manager = SyncManager::builder()
+        .deadline(Duration::from_millis(50))
+        .build();
     let gate = Gate::default();
     let (waker, pass) = (Waker::from(Arc::new(Held(gate.clone()))), gate.clone());
     let waits = Step::call(move |callback| {
@@ -189,7 +196,7 @@ fn a_panic_may_carry_something_whose_drop_panics() {
                 panic_any(Bomb);
             }
         };
-        let manager = SyncManager::new()
+        let manager = SyncManager::builder()
             .concurrency(1)
             .chooser(move |handler, _, chosen| {
                 if handler == handler_id(1) {
@@ -200,7 +207,8 @@ fn a_panic_may_carry_something_whose_drop_panics() {
             .show_error_if(move |_| {
                 throw("show_error_if");
                 false
-            });
+            })
+            .build();
         let error = LogRecord::new(LogLevel::Error, "oh").jump_text(ErrorId::from_u128(1));
         let script_1 = script(1).inline().prepare([Step::log(&error)]);
         let recorded = records.clone();
@@ -278,7 +286,9 @@ fn the_manager_may_be_called_from_inside_each_method_and_whatever_else_is_the_us
 fn a_handler_may_unregister_itself_and_drop_the_last_manager() {
     let records = Records::default();
     for drops in [false, true] {
-        let manager = SyncManager::new().deadline(Duration::from_secs(1));
+        let manager = SyncManager::builder()
+            .deadline(Duration::from_secs(1))
+            .build();
         let slot = Arc::new(Mutex::new(None::<Arc<SyncManager>>));
         let mine = slot.clone();
         let (alone, gone) = mpsc::channel::<()>();

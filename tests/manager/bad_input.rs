@@ -161,8 +161,9 @@ fn an_item_that_is_asked_for_beside_a_nil_one_is_not_lost() {
 
 #[test]
 fn a_chooser_that_names_unknown_items_chooses_the_others() {
-    let manager =
-        SyncManager::new().chooser(|_, _, _| vec![id(9), id(3), ItemId::NIL, id(3), id(1)]);
+    let manager = SyncManager::builder()
+        .chooser(|_, _, _| vec![id(9), id(3), ItemId::NIL, id(3), id(1)])
+        .build();
     let records = Records::default();
     records.register(&manager, 1, three());
     update(&manager);
@@ -243,20 +244,22 @@ fn choices_for_handlers_that_nobody_knows_are_kept_for_later() {
 
 #[test]
 fn settings_of_nothing_are_settings_too() {
-    let manager = SyncManager::new()
+    let manager = SyncManager::builder()
         .concurrency(0)
         .max_retries(0)
-        .log_capacity(0);
+        .log_capacity(0)
+        .build();
     let records = Records::default();
     records.register(&manager, 1, script(1));
     records.register(&manager, 2, script(2));
     update(&manager);
     records.judge();
-    let manager = SyncManager::new()
+    let manager = SyncManager::builder()
         .concurrency(usize::MAX)
         .max_retries(u32::MAX)
         .log_capacity(usize::MAX)
-        .deadline(Duration::MAX);
+        .deadline(Duration::MAX)
+        .build();
     records.register(&manager, 1, script(1));
     update(&manager);
     records.judge();
@@ -264,7 +267,7 @@ fn settings_of_nothing_are_settings_too() {
 
 #[test]
 fn a_retry_of_unknown_items_is_a_fault_of_that_handler() {
-    let manager = SyncManager::new().show_error_if(|_| true);
+    let manager = SyncManager::builder().show_error_if(|_| true).build();
     let records = Records::default();
     let error = LogRecord::new(LogLevel::Error, "e").jump_text(ErrorId::from_u128(7));
     let retry = Step::call(|callback| {

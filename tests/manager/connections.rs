@@ -15,7 +15,7 @@ use support::{id, join, until};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
     CallbackError, ErrorId, Fault, HResult, HandlerFlags, ItemStatus, LogLevel, LogRecord,
-    Registration, SyncManager,
+    Registration, SyncManager, SyncManagerBuilder,
 };
 
 /// What is open.
@@ -31,9 +31,9 @@ impl Drop for Line {
 }
 
 impl Lines {
-    fn manager(&self) -> SyncManager {
+    fn manager(&self) -> SyncManagerBuilder {
         let lines = self.clone();
-        SyncManager::new().connector(
+        SyncManager::builder().connector(
             move |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
                 *lines.0.lock().unwrap() += 1;
                 Ok(Box::new(Line(lines.clone())))
@@ -49,7 +49,7 @@ impl Lines {
 #[test]
 fn unregistered_while_connections_are_open() {
     let lines = Lines::default();
-    let manager = Arc::new(lines.manager().concurrency(2));
+    let manager = Arc::new(lines.manager().concurrency(2).build());
     let records = Records::default();
     let (gate, other) = (Gate::new(), Gate::new());
     let steps = [Step::connect(Some("office"))]
@@ -82,7 +82,7 @@ fn unregistered_while_connections_are_open() {
 #[test]
 fn hung_while_a_connection_is_open() {
     let lines = Lines::default();
-    let manager = lines.manager().deadline(Duration::from_millis(200));
+    let manager = lines.manager().deadline(Duration::from_millis(200)).build();
     let records = Records::default();
     let hang = Gate::new();
     let steps = [Step::connect(None), hang.step()];
@@ -108,12 +108,14 @@ fn a_panic_while_an_error_is_shown_with_a_turn_and_a_connection() {
         }
     }
     let opens = open.clone();
-    let manager = shows_errors().connector(
-        move |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
-            opens.fetch_add(1, Ordering::SeqCst);
-            Ok(Box::new(Line(opens.clone())))
-        },
-    );
+    let manager = shows_errors()
+        .connector(
+            move |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
+                opens.fetch_add(1, Ordering::SeqCst);
+                Ok(Box::new(Line(opens.clone())))
+            },
+        )
+        .build();
     let records = Records::default();
     let steps = [
         Step::connect(None),
@@ -143,12 +145,14 @@ fn a_panic_while_an_error_is_shown_with_a_turn_and_a_connection() {
 fn a_connection_is_opened_by_its_name() {
     let names: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
     let asked = names.clone();
-    let manager = SyncManager::new().connector(
-        move |name: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
-            asked.lock().unwrap().push(name.map(str::to_owned));
-            Ok(Box::new(()))
-        },
-    );
+    let manager = SyncManager::builder()
+        .connector(
+            move |name: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
+                asked.lock().unwrap().push(name.map(str::to_owned));
+                Ok(Box::new(()))
+            },
+        )
+        .build();
     let records = Records::default();
     let steps = [Some("office"), None, Some(""), Some("office")].map(Step::connect);
     records.register(&manager, 1, may_connect(1).prepare(steps));
@@ -162,7 +166,7 @@ fn a_connection_is_opened_by_its_name() {
 #[test]
 fn the_connections_of_one_run_do_not_wait_for_another_run() {
     let lines = Lines::default();
-    let manager = lines.manager().concurrency(2);
+    let manager = lines.manager().concurrency(2).build();
     let records = Records::default();
     let gates = [Gate::new(), Gate::new()];
     for (n, gate) in (1..).zip(&gates) {
@@ -191,9 +195,13 @@ fn a_connection_that_panics_when_it_is_closed_harms_nobody() {
             }
         }
     }
-    let manager = SyncManager::new().connector(
-        |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> { Ok(Box::new(Breaks)) },
-    );
+    let manager = SyncManager::builder()
+        .connector(
+            |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
+                Ok(Box::new(Breaks))
+            },
+        )
+        .build();
     let records = Records::default();
     records.register(&manager, 1, may_connect(1).prepare([Step::connect(None)]));
     for _ in 0..3 {
@@ -206,7 +214,11 @@ fn a_connection_that_panics_when_it_is_closed_harms_nobody() {
 #[test]
 fn a_connection_stays_open_over_the_retries() {
     let lines = Lines::default();
-    let manager = lines.manager().show_error_if(|_| true).max_retries(1);
+    let manager = lines
+        .manager()
+        .show_error_if(|_| true)
+        .max_retries(1)
+        .build();
     let records = Records::default();
     let gate = Gate::at(2);
     let error = ErrorId::from_u128(7);

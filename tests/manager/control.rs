@@ -12,7 +12,7 @@ use support::{id, join, until, within};
 use syncmgr::testing::{Action, Script, Step};
 use syncmgr::{
     CallbackError, HResult, HandlerFlags, InvokeFlags, ItemStatus, Phase, Registration, Run,
-    SyncEvent, SyncFlags, SyncManager, Verdict,
+    SyncEvent, SyncFlags, SyncManager, SyncManagerBuilder, Verdict,
 };
 
 /// A handler that works on item `n` at a gate.
@@ -23,8 +23,8 @@ fn works(n: u128, gate: &Gate) -> Script {
 }
 
 /// A manager of one thread, which handler 9 keeps busy until the gate is opened.
-fn busy(manager: SyncManager, records: &Records) -> (SyncManager, Gate, Run) {
-    let manager = manager.concurrency(1);
+fn busy(manager: SyncManagerBuilder, records: &Records) -> (SyncManager, Gate, Run) {
+    let manager = manager.concurrency(1).build();
     let gate = Gate::new();
     records.register(&manager, 9, works(9, &gate));
     let run = manager.sync_items(handler_id(9), [id(9)]).unwrap();
@@ -107,7 +107,7 @@ const STARTS: [Start; 9] = {
 #[test]
 fn every_start_tells_its_handler_what_it_is_for() {
     for dialogs in [true, false] {
-        let manager = SyncManager::new().dialogs(dialogs);
+        let manager = SyncManager::builder().dialogs(dialogs).build();
         let records = Records::default();
         let script = script(1)
             .flags(HandlerFlags::HAS_PROPERTIES)
@@ -133,7 +133,7 @@ fn every_start_tells_its_handler_what_it_is_for() {
 #[test]
 fn every_start_returns_at_once() {
     let records = Records::default();
-    let (manager, gate, first) = busy(SyncManager::new(), &records);
+    let (manager, gate, first) = busy(SyncManager::builder(), &records);
     records.register(&manager, 1, script(1));
     let runs = within("the starts", move || {
         let runs = STARTS.map(|(_, start, ..)| start(&manager));
@@ -150,10 +150,12 @@ fn every_start_returns_at_once() {
 fn starts_that_ask_for_the_same_are_one_run_and_others_are_not() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
-    let manager = SyncManager::new().chooser(move |_, _, chosen| {
-        count.fetch_add(1, Ordering::SeqCst);
-        chosen.to_vec()
-    });
+    let manager = SyncManager::builder()
+        .chooser(move |_, _, chosen| {
+            count.fetch_add(1, Ordering::SeqCst);
+            chosen.to_vec()
+        })
+        .build();
     let records = Records::default();
     let gate = Gate::new();
     records.register(&manager, 1, works(1, &gate));
@@ -187,7 +189,7 @@ fn starts_that_ask_for_the_same_are_one_run_and_others_are_not() {
 #[test]
 fn starts_that_ask_for_the_same_are_one_run_also_where_other_handlers_are_before_it() {
     let records = Records::default();
-    let (manager, gate, first) = busy(SyncManager::new(), &records);
+    let (manager, gate, first) = busy(SyncManager::builder(), &records);
     records.register(&manager, 1, script(1));
     let runs = [(); 3].map(|()| {
         let run = manager.update_items(handler_id(1), InvokeFlags::empty(), b"x");
@@ -208,7 +210,7 @@ fn starts_that_ask_for_the_same_are_one_run_also_where_other_handlers_are_before
 #[test]
 fn a_cancel_of_one_of_two_starts_that_are_one_run_leaves_it_to_the_other() {
     let records = Records::default();
-    let (manager, gate, first) = busy(SyncManager::new(), &records);
+    let (manager, gate, first) = busy(SyncManager::builder(), &records);
     records.register(&manager, 1, script(1));
     let one = handler_id(1);
     let start = || {
@@ -251,7 +253,7 @@ fn an_item_is_cancelled_alone() {
 #[test]
 fn a_cancel_of_an_item_is_remembered_until_the_handler_tells_its_items() {
     let records = Records::default();
-    let (manager, gate, first) = busy(SyncManager::new(), &records);
+    let (manager, gate, first) = busy(SyncManager::builder(), &records);
     let script = Script::new()
         .sync_item(named(1))
         .sync_item(named(2))
@@ -324,7 +326,7 @@ fn what_is_not_in_the_run_cannot_be_cancelled_or_skipped() {
 
 #[test]
 fn one_handler_is_cancelled_and_the_others_go_on() {
-    let manager = SyncManager::new().concurrency(2);
+    let manager = SyncManager::builder().concurrency(2).build();
     let records = Records::default();
     let gates = [Gate::new(), Gate::new()];
     for (n, gate) in (1..).zip(&gates) {
@@ -348,7 +350,7 @@ fn one_handler_is_cancelled_and_the_others_go_on() {
 
 #[test]
 fn a_cancel_of_everything_stops_what_runs_and_ends_what_waits() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let gate = Gate::new();
     records.register(&manager, 1, works(1, &gate));
@@ -445,7 +447,7 @@ fn each_run_is_made_a_fresh_handler_on_its_own_thread() {
 #[test]
 fn starts_that_nobody_follows_are_one_run_in_the_end() {
     let records = Records::default();
-    let (manager, gate, first) = busy(SyncManager::new(), &records);
+    let (manager, gate, first) = busy(SyncManager::builder(), &records);
     records.register(&manager, 1, script(1));
     let one = handler_id(1);
     let kept = manager.sync_items(one, [id(1)]).unwrap();
@@ -476,7 +478,7 @@ fn starts_that_nobody_follows_are_one_run_in_the_end() {
 #[test]
 fn a_report_tells_whether_everything_was_cancelled() {
     let records = Records::default();
-    let (manager, gate, first) = busy(SyncManager::new(), &records);
+    let (manager, gate, first) = busy(SyncManager::builder(), &records);
     records.register(&manager, 1, script(1));
     let waits = manager.sync_items(handler_id(1), [id(1)]).unwrap();
     waits.cancel_all(); // before it is started

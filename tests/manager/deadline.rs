@@ -13,7 +13,7 @@ const SILENCE: Duration = Duration::from_millis(200);
 
 #[test]
 fn unregistered_while_it_hangs() {
-    let manager = SyncManager::new().deadline(SILENCE);
+    let manager = SyncManager::builder().deadline(SILENCE).build();
     let records = Records::default();
     let hang = Gate::new();
     records.register(&manager, 1, script(1).prepare([hang.step()]));
@@ -31,7 +31,7 @@ fn unregistered_while_it_hangs() {
 
 #[test]
 fn hung_while_it_has_the_turn() {
-    let manager = SyncManager::new().deadline(SILENCE);
+    let manager = SyncManager::builder().deadline(SILENCE).build();
     let records = Records::default();
     let hang = Gate::new();
     let steps = [Step::enable_modeless(true), hang.step()];
@@ -44,7 +44,7 @@ fn hung_while_it_has_the_turn() {
 #[test]
 fn unregistered_while_its_completion_of_the_error_is_awaited() {
     let deadline = SILENCE;
-    let manager = shows_errors().deadline(deadline);
+    let manager = shows_errors().deadline(deadline).build();
     let records = Records::default();
     let shown = Gate::new();
     shown.open();
@@ -63,7 +63,7 @@ fn unregistered_while_its_completion_of_the_error_is_awaited() {
 fn the_deadline_while_an_error_is_shown() {
     let hang = Gate::new();
     for hangs in [true, false] {
-        let manager = shows_errors().deadline(SILENCE);
+        let manager = shows_errors().deadline(SILENCE).build();
         let records = Records::default();
         let steps = match hangs {
             true => vec![hang.step()],
@@ -91,7 +91,7 @@ fn the_deadline_while_an_error_is_shown() {
 #[test]
 fn the_deadline_while_properties_are_shown() {
     for hangs in [true, false] {
-        let manager = SyncManager::new().deadline(SILENCE);
+        let manager = SyncManager::builder().deadline(SILENCE).build();
         let records = Records::default();
         let shown = Gate::new();
         if !hangs {

@@ -12,7 +12,8 @@ use support::manager::{Records, handler_id, script, succeed};
 use syncmgr::testing::{Action, Answer, Script, Step, Trace};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemStatus, LogEntry, LogFilter,
-    LogLevel, LogRecord, LogSelector, Session, SyncCallback, SyncEvent, SyncManager,
+    LogLevel, LogRecord, LogSelector, RunOptions, Session, SyncCallback, SyncEvent, SyncManager,
+    run_handler,
 };
 
 fn error(n: u128) -> ErrorId {
@@ -115,7 +116,7 @@ fn the_log_of_a_run_that_goes_on_comes_last_and_shows_what_is_deleted_no_more() 
 
 #[test]
 fn a_handler_deletes_what_it_logged_itself_and_nothing_of_others() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     for n in 1..=2 {
         let mut steps = vec![
@@ -136,7 +137,10 @@ fn a_handler_deletes_what_it_logged_itself_and_nothing_of_others() {
 
 #[test]
 fn the_oldest_entries_give_way_and_are_counted() {
-    let manager = SyncManager::new().log_capacity(3).concurrency(1);
+    let manager = SyncManager::builder()
+        .log_capacity(3)
+        .concurrency(1)
+        .build();
     let records = Records::default();
     for n in 1..=2 {
         let logs = (1..=2).map(|k| {
@@ -156,7 +160,7 @@ fn the_oldest_entries_give_way_and_are_counted() {
 
 #[test]
 fn a_log_that_keeps_nothing_counts_everything() {
-    let manager = SyncManager::new().log_capacity(0);
+    let manager = SyncManager::builder().log_capacity(0).build();
     let records = Records::default();
     let log = Step::log(&LogRecord::new(LogLevel::Error, "gone"));
     records.register(&manager, 1, script(1).prepare([log]));
@@ -168,7 +172,9 @@ fn a_log_that_keeps_nothing_counts_everything() {
 
 #[test]
 fn what_was_logged_before_a_hang_is_not_lost() {
-    let manager = SyncManager::new().deadline(Duration::from_millis(200));
+    let manager = SyncManager::builder()
+        .deadline(Duration::from_millis(200))
+        .build();
     let records = Records::default();
     let hang = Gate::new();
     let steps = [
@@ -185,7 +191,7 @@ fn what_was_logged_before_a_hang_is_not_lost() {
 
 #[test]
 fn a_retry_is_made_as_often_as_it_is_asked_for() {
-    let manager = SyncManager::new().show_error_if(|_| true);
+    let manager = SyncManager::builder().show_error_if(|_| true).build();
     let records = Records::default();
     let asked = AtomicUsize::new(0);
     let show = Step::call(move |callback| {
@@ -212,9 +218,10 @@ fn a_retry_is_made_as_often_as_it_is_asked_for() {
 #[test]
 fn no_more_retries_are_made_than_are_allowed() {
     for allowed in [0, 1] {
-        let manager = SyncManager::new()
+        let manager = SyncManager::builder()
             .show_error_if(|_| true)
-            .max_retries(allowed);
+            .max_retries(allowed)
+            .build();
         let records = Records::default();
         let again = HResult::S_SYNCMGR_RETRYSYNC;
         records.register(
@@ -232,10 +239,12 @@ fn no_more_retries_are_made_than_are_allowed() {
 fn only_what_the_user_wants_to_see_and_what_can_be_followed_is_shown() {
     let asked: Arc<Mutex<Vec<Option<ErrorId>>>> = Arc::default();
     let log = asked.clone();
-    let manager = SyncManager::new().show_error_if(move |entry| {
-        log.lock().unwrap().push(entry.error_id);
-        entry.error_id != Some(error(2))
-    });
+    let manager = SyncManager::builder()
+        .show_error_if(move |entry| {
+            log.lock().unwrap().push(entry.error_id);
+            entry.error_id != Some(error(2))
+        })
+        .build();
     let records = Records::default();
     let plain = LogRecord::new(LogLevel::Error, "no jump text").error_id(error(4));
     let steps = [jump(1), jump(2), Step::log(&plain), jump(3)];
@@ -266,7 +275,10 @@ fn without_the_setting_no_error_is_shown() {
 
 #[test]
 fn errors_of_one_handler_are_shown_while_others_work() {
-    let manager = SyncManager::new().concurrency(2).show_error_if(|_| true);
+    let manager = SyncManager::builder()
+        .concurrency(2)
+        .show_error_if(|_| true)
+        .build();
     let records = Records::default();
     let gate = Gate::new();
     let busy = Script::new()
@@ -301,7 +313,10 @@ fn where_nobody_may_be_bothered_a_dialog_is_granted_only_for_an_error_that_is_sh
         (SyncEvent::Manual, false, [Dialog::Denied; 3]),
         (SyncEvent::Scheduled, false, [Dialog::Denied; 3]),
     ] {
-        let manager = SyncManager::new().dialogs(dialogs).show_error_if(|_| true);
+        let manager = SyncManager::builder()
+            .dialogs(dialogs)
+            .show_error_if(|_| true)
+            .build();
         let records = Records::default();
         let steps = [Step::dialog(), jump(7)].into_iter().chain(succeed(id(1)));
         let script = Script::new()
@@ -364,7 +379,7 @@ fn a_dialog_asked_for_twice_is_denied_the_second_time() {
 
 #[test]
 fn a_full_log_in_a_retry_refuses_the_entry_and_nothing_else() {
-    let manager = SyncManager::new().show_error_if(|_| true);
+    let manager = SyncManager::builder().show_error_if(|_| true).build();
     let records = Records::default();
     let round = AtomicUsize::new(0);
     let refused = Arc::new(AtomicUsize::new(0));
@@ -399,5 +414,90 @@ fn a_full_log_in_a_retry_refuses_the_entry_and_nothing_else() {
     assert_eq!(refused.load(Ordering::SeqCst), 51);
     assert_eq!(manager.log_lost(), 51);
     assert_eq!(texts(&manager).len(), 10_000);
+    records.judge();
+}
+
+#[test]
+fn selected_items_that_are_not_listed_leave_room_for_the_errors_of_the_handler() {
+    let manager = SyncManager::builder().show_error_if(|_| true).build();
+    let records = Records::default();
+    let again = Step::complete_show_error(HResult::S_SYNCMGR_RETRYSYNC, [id(1)]);
+    records.register(&manager, 1, fails(again));
+    let gone = (2..=10_001).map(id);
+    let run = manager
+        .sync_items(handler_id(1), gone.chain([id(1)]))
+        .unwrap();
+    let report = finish(&run);
+    assert!(of(&report, 1).rounds > 1, "it was not retried");
+    assert_eq!(manager.log_lost(), 0);
+    let logged = texts(&manager);
+    let (summary, errors) = logged.split_first().unwrap();
+    let names = [2, 3, 4].map(|n| id(n).to_string()).join(", ");
+    assert_eq!(
+        *summary,
+        format!(
+            "10000 selected items are not in the handler's list and are left out: {names} and \
+             9997 more"
+        )
+    );
+    assert!(
+        errors[..2].iter().all(|text| text == "no space"),
+        "{errors:?}"
+    );
+    records.judge();
+}
+
+#[test]
+fn a_handler_whose_log_is_full_or_deleted_does_not_lose_the_summary_of_its_host() {
+    let handler = |steps: Vec<Step>| {
+        Script::new()
+            .sync_item(named(1))
+            .prepare(steps)
+            .synchronize(succeed(id(1)))
+            .handler()
+    };
+    let two_unknown = || RunOptions::new().select([1, 2, 3].map(id)).log_capacity(1);
+    let names = [2, 3].map(|n| id(n).to_string()).join(", ");
+    let summary =
+        format!("2 selected items are not in the handler's list and are left out: {names}");
+    let info = || Step::log(&LogRecord::new(LogLevel::Information, "one"));
+    for (steps, expected) in [
+        (vec![info()], vec![summary.as_str(), "one"]),
+        (
+            vec![info(), Step::delete_log(LogSelector::All)],
+            vec![&summary],
+        ),
+        (
+            vec![Step::delete_log(LogSelector::All), info()],
+            vec![&summary, "one"],
+        ),
+    ] {
+        let report = run_handler(handler(steps), two_unknown());
+        let log = report.session.as_ref().unwrap().log();
+        let texts: Vec<&str> = log.iter().map(|entry| entry.text.as_str()).collect();
+        assert_eq!(texts, expected);
+        assert_eq!(report.session.as_ref().unwrap().log_refused(), 0);
+    }
+}
+
+#[test]
+fn an_error_that_is_deleted_and_logged_again_before_it_is_shown_is_shown() {
+    let manager = SyncManager::builder().show_error_if(|_| true).build();
+    let records = Records::default();
+    let anew = Step::call(|callback| {
+        let _ = callback.delete_log_error(LogSelector::One(error(8)));
+        let record = LogRecord::new(LogLevel::Error, "again").jump_text(error(8));
+        assert_eq!(callback.log_error(&record), Ok(()));
+        let _ = callback.delete_log_error(LogSelector::One(error(9)));
+        assert_eq!(callback.show_error_completed(ErrorOutcome::Done), Ok(()));
+    });
+    let steps = [7, 8, 9].map(jump).into_iter().chain(succeed(id(1)));
+    let script = Script::new()
+        .sync_item(named(1))
+        .synchronize(steps)
+        .show_error([anew], Ok(()));
+    records.register(&manager, 1, script);
+    wait_for(&manager.update_all());
+    assert_eq!(shown(&records.traces()[0]), [error(7), error(8)]);
     records.judge();
 }

@@ -17,12 +17,13 @@ use syncmgr::{
 
 /// A chooser that panics for handler 1.
 fn panics_for_one() -> SyncManager {
-    SyncManager::new()
+    SyncManager::builder()
         .concurrency(1)
         .chooser(|handler, _, chosen| {
             assert_ne!(handler, handler_id(1), "no choice today");
             chosen.to_vec()
         })
+        .build()
 }
 
 #[test]
@@ -61,10 +62,13 @@ fn a_chooser_that_panics_is_told_in_the_log() {
 
 #[test]
 fn a_choice_of_errors_that_panics_ends_that_handler_alone() {
-    let manager = SyncManager::new().concurrency(1).show_error_if(|entry| {
-        assert_ne!(entry.handler, Some(handler_id(1)), "no look today");
-        false
-    });
+    let manager = SyncManager::builder()
+        .concurrency(1)
+        .show_error_if(|entry| {
+            assert_ne!(entry.handler, Some(handler_id(1)), "no look today");
+            false
+        })
+        .build();
     let records = Records::default();
     for n in 1..=2 {
         let error = LogRecord::new(LogLevel::Error, "e").jump_text(ErrorId::from_u128(n));
@@ -101,9 +105,10 @@ fn a_factory_that_panics_is_tried_again_by_the_next_run() {
 
 #[test]
 fn a_factory_that_hangs_is_given_up() {
-    let manager = SyncManager::new()
+    let manager = SyncManager::builder()
         .concurrency(1)
-        .deadline(Duration::from_millis(200));
+        .deadline(Duration::from_millis(200))
+        .build();
     let records = Records::default();
     let hang = Gate::new();
     let at = hang.clone();
@@ -121,15 +126,17 @@ fn a_factory_that_hangs_is_given_up() {
 
 #[test]
 fn a_connector_that_fails_or_panics_is_no_end_of_the_run() {
-    let manager = SyncManager::new().connector(
-        |name: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
-            match name {
-                Some("busy") => Err(CallbackError::Other(HResult::E_ABORT)),
-                Some("wrong") => Err(CallbackError::InvalidArgument),
-                _ => panic!("no line today"),
-            }
-        },
-    );
+    let manager = SyncManager::builder()
+        .connector(
+            |name: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
+                match name {
+                    Some("busy") => Err(CallbackError::Other(HResult::E_ABORT)),
+                    Some("wrong") => Err(CallbackError::InvalidArgument),
+                    _ => panic!("no line today"),
+                }
+            },
+        )
+        .build();
     let records = Records::default();
     let steps = [Step::connect(Some("busy")), Step::connect(Some("wrong"))];
     let flags = HandlerFlags::MAY_ESTABLISH_CONNECTION;
@@ -157,7 +164,7 @@ fn a_connector_that_fails_or_panics_is_no_end_of_the_run() {
 
 #[test]
 fn a_session_that_is_released_from_outside_ends_that_handler_alone() {
-    let manager = SyncManager::new().concurrency(2);
+    let manager = SyncManager::builder().concurrency(2).build();
     let records = Records::default();
     let gates = [Gate::new(), Gate::new()];
     for (n, gate) in (1..).zip(&gates) {
@@ -224,7 +231,7 @@ impl SyncHandler for Breaks {
 
 #[test]
 fn a_handler_that_panics_when_it_is_dropped_harms_nobody() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let made = manager.register(handler_id(1), Registration::new(), || {
         Arc::new(Breaks(script(1).handler()))
@@ -243,14 +250,15 @@ fn a_handler_that_panics_when_it_is_dropped_harms_nobody() {
 fn a_connector_that_hangs_is_given_up_with_the_handler_that_asked() {
     let hang = Gate::new();
     let at = hang.clone();
-    let manager = SyncManager::new()
+    let manager = SyncManager::builder()
         .deadline(Duration::from_millis(200))
         .connector(
             move |_: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
                 at.pass();
                 Ok(Box::new(()))
             },
-        );
+        )
+        .build();
     let records = Records::default();
     let flags = HandlerFlags::MAY_ESTABLISH_CONNECTION;
     let connect = [Step::connect(None)];

@@ -67,7 +67,7 @@ fn two(n: u128, gate: &Gate) -> Script {
 
 #[test]
 fn a_run_is_followed_from_the_first_handler_to_the_last() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let gates = [Gate::new(), Gate::new()];
     for (n, gate) in (1..).zip(&gates) {
@@ -145,7 +145,7 @@ fn an_observer_that_comes_after_the_end_is_told_everything_at_once() {
 
 #[test]
 fn several_observers_do_not_take_anything_from_each_other() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let gates = [Gate::new(), Gate::new()];
     for (n, gate) in (1..).zip(&gates) {
@@ -211,7 +211,7 @@ fn handlers_that_fail_before_they_have_a_session_are_told_as_ended() {
 
 #[test]
 fn looks_at_every_moment_lead_to_what_the_report_says() {
-    let manager = SyncManager::new().concurrency(3);
+    let manager = SyncManager::builder().concurrency(3).build();
     let records = Records::default();
     for n in 1..=12_u128 {
         let items = (1..=8).map(|item| 100 * n + item);
@@ -289,7 +289,7 @@ fn a_run_of_nobody_is_over() {
 
 #[test]
 fn a_run_tells_how_far_it_is_by_itself_too() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let gate = Gate::new();
     records.register(&manager, 1, two(1, &gate));
@@ -314,7 +314,7 @@ fn a_run_tells_how_far_it_is_by_itself_too() {
 
 #[test]
 fn a_wait_that_ends_too_early_tells_who_is_not_done_and_can_be_made_again() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let gate = Gate::new();
     records.register(&manager, 1, script(1));
@@ -427,7 +427,7 @@ fn two_starts_that_are_one_run_are_both_told_of_it() {
 
 /// A run of which the first handler stands at the gate and the second was cancelled before its turn.
 fn cancelled(records: &Records, gate: &Gate) -> (SyncManager, Run) {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     records.register(&manager, 1, two(1, gate));
     records.register(&manager, 2, script(2));
     records.register(&manager, 3, script(3));
@@ -467,7 +467,7 @@ fn what_is_cancelled_before_its_turn_is_over_at_once() {
 
 #[test]
 fn what_a_handler_told_about_itself_is_known_once_it_has() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let gates = [Gate::new(), Gate::new()];
     let of_each = gates.clone();

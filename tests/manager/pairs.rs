@@ -14,7 +14,8 @@ use support::{LIMIT, id, join, receive, until};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
     CallbackError, Dialog, HResult, InvokeFlags, ItemStatus, LogFilter, ManagerError, Phase,
-    RegisterFlags, Registration, Run, SyncCallback, SyncEvent, SyncManager, Verdict,
+    RegisterFlags, Registration, Run, SyncCallback, SyncEvent, SyncManager, SyncManagerBuilder,
+    Verdict,
 };
 
 /// Waits until everything is cancelled.
@@ -62,7 +63,11 @@ fn unregistered_while_it_shows_a_dialog() {
 
 #[test]
 fn unregistered_by_itself() {
-    let manager = Arc::new(SyncManager::new().deadline(Duration::from_millis(200)));
+    let manager = Arc::new(
+        SyncManager::builder()
+            .deadline(Duration::from_millis(200))
+            .build(),
+    );
     let records = Records::default();
     let weak = Arc::downgrade(&manager);
     let (tell, told) = std::sync::mpsc::channel();
@@ -84,8 +89,8 @@ fn unregistered_by_itself() {
 }
 
 /// A manager whose one thread is kept busy by handler 2, and a run of handler 1 that waits for it.
-fn waits(manager: SyncManager, records: &Records, gate: &Gate) -> (SyncManager, Run, Run) {
-    let manager = manager.concurrency(1);
+fn waits(manager: SyncManagerBuilder, records: &Records, gate: &Gate) -> (SyncManager, Run, Run) {
+    let manager = manager.concurrency(1).build();
     let busy = Script::new()
         .sync_item(named(2))
         .synchronize(gated(id(2), gate));
@@ -100,7 +105,7 @@ fn waits(manager: SyncManager, records: &Records, gate: &Gate) -> (SyncManager, 
 #[test]
 fn unregistered_while_others_are_before_it() {
     let (records, gate) = (Records::default(), Gate::new());
-    let manager = SyncManager::new().deadline(LIMIT / 100);
+    let manager = SyncManager::builder().deadline(LIMIT / 100);
     let (manager, _, waits) = waits(manager, &records, &gate);
     assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
     records.register(&manager, 1, script(1));
@@ -117,7 +122,7 @@ fn unregistered_while_others_are_before_it() {
 #[test]
 fn nobody_waits_for_a_handler_that_does_not_run_to_be_unregistered() {
     let (records, gate) = (Records::default(), Gate::new());
-    let (manager, first, _) = waits(SyncManager::new(), &records, &gate);
+    let (manager, first, _) = waits(SyncManager::builder(), &records, &gate);
     let started = Instant::now();
     assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
     let waited = started.elapsed();
@@ -323,7 +328,7 @@ fn the_manager_is_called_from_every_place_that_it_calls() {
             self.0();
         }
     }
-    let manager = SyncManager::new()
+    let manager = SyncManager::builder()
         .chooser(move |_, _, chosen| {
             choose();
             chosen.to_vec()
@@ -337,7 +342,8 @@ fn the_manager_is_called_from_every_place_that_it_calls() {
         .show_error_if(move |_| {
             show();
             true
-        });
+        })
+        .build();
     let manager = Arc::new(manager);
     assert!(held.set(manager.clone()).is_ok());
     let error = syncmgr::ErrorId::from_u128(7);

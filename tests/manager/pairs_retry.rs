@@ -33,7 +33,7 @@ fn cancels() -> [fn(&Run); 2] {
 #[test]
 fn cancelled_while_it_shows_the_error() {
     for cancel in cancels() {
-        let manager = shows_errors();
+        let manager = shows_errors().build();
         let records = Records::default();
         let gate = Gate::new();
         records.register(&manager, 1, retries(fails(), [gate.step()], &[id(1)]));
@@ -53,7 +53,7 @@ fn cancelled_while_it_shows_the_error() {
 #[test]
 fn cancelled_between_the_answer_and_the_retry() {
     for cancel in cancels() {
-        let manager = shows_errors();
+        let manager = shows_errors().build();
         let records = Records::default();
         let gate = Gate::new();
         let steps = [Step::complete_show_error(AGAIN, [id(1)]), gate.step()];
@@ -73,7 +73,7 @@ fn cancelled_between_the_answer_and_the_retry() {
 #[test]
 fn cancelled_in_the_second_prepare() {
     for cancel in cancels() {
-        let manager = shows_errors();
+        let manager = shows_errors().build();
         let records = Records::default();
         let gate = Gate::at(2);
         let script = fails().prepare([gate.step()]);
@@ -94,7 +94,7 @@ fn cancelled_in_the_second_prepare() {
 
 #[test]
 fn an_item_cancelled_in_the_second_prepare_is_stopped_and_the_others_are_not() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let gate = Gate::at(2);
     let script = fails().prepare([gate.step()]);
@@ -113,7 +113,7 @@ fn an_item_cancelled_in_the_second_prepare_is_stopped_and_the_others_are_not() {
 
 #[test]
 fn an_item_cancelled_while_its_error_is_shown_is_done_by_the_retry_that_names_it() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let gate = Gate::new();
     records.register(&manager, 1, retries(fails(), [gate.step()], &[id(1)]));
@@ -129,7 +129,7 @@ fn an_item_cancelled_while_its_error_is_shown_is_done_by_the_retry_that_names_it
 
 #[test]
 fn unregistered_while_it_shows_the_error() {
-    let manager = Arc::new(shows_errors());
+    let manager = Arc::new(shows_errors().build());
     let records = Records::default();
     let gate = Gate::new();
     records.register(&manager, 1, retries(fails(), [gate.step()], &[id(1)]));
@@ -147,7 +147,7 @@ fn unregistered_while_it_shows_the_error() {
 
 #[test]
 fn unregistered_while_it_waits_for_the_turn_to_show_its_error() {
-    let manager = Arc::new(shows_errors());
+    let manager = Arc::new(shows_errors().build());
     let records = Records::default();
     let turn = Gate::new();
     let holds = Script::new().sync_item(named(2)).synchronize([
@@ -189,7 +189,7 @@ fn unregistered_while_it_waits_for_the_turn_to_show_its_error() {
 
 #[test]
 fn the_manager_dropped_while_an_error_is_shown() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let gate = Gate::new();
     records.register(&manager, 1, retries(fails(), [gate.step()], &[id(1)]));
@@ -204,7 +204,7 @@ fn the_manager_dropped_while_an_error_is_shown() {
 
 #[test]
 fn the_manager_dropped_in_a_retry() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let gate = Gate::at(2);
     let steps = [jump()].into_iter().chain(gated(id(1), &gate));
@@ -222,7 +222,7 @@ fn the_manager_dropped_in_a_retry() {
 
 #[test]
 fn items_asked_for_while_an_error_is_shown_are_done_by_the_retry_that_names_them() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let gate = Gate::new();
     let script = retries(fails(), [gate.step()], &[id(1), id(2)]);
@@ -241,7 +241,7 @@ fn items_asked_for_while_an_error_is_shown_are_done_by_the_retry_that_names_them
 
 #[test]
 fn items_asked_for_in_a_retry_are_told_to_the_handler() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let gate = Gate::at(2);
     let ask = Step::call(|callback| {
@@ -268,7 +268,7 @@ fn items_asked_for_in_a_retry_are_told_to_the_handler() {
 
 #[test]
 fn skipped_during_the_prepare_of_a_retry() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let gate = Gate::at(2);
     let script = fails().prepare_on_thread([gate.step()]);
@@ -294,7 +294,7 @@ fn skipped_during_the_prepare_of_a_retry() {
 
 #[test]
 fn skipped_while_the_error_is_shown_and_done_by_the_retry_all_the_same() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let gate = Gate::new();
     records.register(&manager, 1, retries(fails(), [gate.step()], &[id(1)]));
@@ -310,7 +310,7 @@ fn skipped_while_the_error_is_shown_and_done_by_the_retry_all_the_same() {
 
 #[test]
 fn a_start_that_waits_comes_after_the_retries() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let gate = Gate::new();
     records.register(&manager, 1, retries(fails(), [gate.step()], &[id(1)]));

@@ -372,7 +372,9 @@ fn a_handler_that_ends_before_it_asks_leaves_it_to_the_next_run() {
 
 #[test]
 fn a_handler_that_hangs_leaves_it_to_the_next_run_too() {
-    let manager = SyncManager::new().deadline(Duration::from_millis(200));
+    let manager = SyncManager::builder()
+        .deadline(Duration::from_millis(200))
+        .build();
     let records = Records::default();
     let (gate, hang) = (Gate::new(), Gate::new());
     records.register_made(&manager, 1, works_once(&gate, vec![hang.step()]));
@@ -409,7 +411,7 @@ fn a_run_that_only_lists_leaves_it_to_the_next_run() {
 
 #[test]
 fn what_is_asked_for_while_other_handlers_are_before_it_is_done_with_what_waits() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let gate = Gate::new();
     let busy = Script::new()

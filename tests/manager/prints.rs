@@ -71,7 +71,7 @@ fn a_manager_by_default_is_a_new_one() {
 
 #[test]
 fn a_run_and_who_follows_it_print_how_far_they_are_while_it_works() {
-    let manager = Arc::new(SyncManager::new().concurrency(1));
+    let manager = Arc::new(SyncManager::builder().concurrency(1).build());
     let records = Records::default();
     let gate = Gate::new();
     let waits = Script::new().sync_item(named(1));

@@ -58,7 +58,7 @@ fn a_start_returns_before_the_handler_has_done_anything() {
 #[test]
 fn no_more_handlers_run_at_once_than_the_setting_says_and_that_many_do() {
     let records = Records::default();
-    let manager = SyncManager::new().concurrency(3);
+    let manager = SyncManager::builder().concurrency(3).build();
     let together = Arc::new(Barrier::new(3));
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     for n in 1..=9 {
@@ -126,7 +126,7 @@ fn a_start_of_a_handler_that_runs_comes_after_it_and_equal_ones_are_one_run() {
 #[test]
 fn a_handler_that_panics_does_not_keep_the_others_from_going_on() {
     let records = Records::default();
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     records.register(&manager, 1, script(1));
     manager
         .register(handler_id(2), Registration::new(), || {
@@ -166,9 +166,10 @@ fn a_handler_that_panics_does_not_keep_the_others_from_going_on() {
 #[test]
 fn a_call_that_does_not_return_is_given_up_and_its_place_is_taken() {
     let records = Records::default();
-    let manager = SyncManager::new()
+    let manager = SyncManager::builder()
         .concurrency(1)
-        .deadline(Duration::from_millis(50));
+        .deadline(Duration::from_millis(50))
+        .build();
     let (open, gate) = mpsc::channel::<()>();
     let gate = Mutex::new(gate);
     let hang = Step::run(move || {
@@ -198,7 +199,7 @@ fn a_call_that_does_not_return_is_given_up_and_its_place_is_taken() {
 #[test]
 fn a_handler_is_cancelled_alone_and_an_item_is_skipped_before_it_is_listed() {
     let records = Records::default();
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     records.register(&manager, 1, script(1));
     records.register(&manager, 2, script(2));
     records.register(&manager, 3, script(3));
@@ -282,7 +283,7 @@ fn unregister_cancels_what_runs_and_ends_what_waits() {
 #[test]
 fn a_handler_that_waits_has_no_thread() {
     let records = Records::default();
-    let manager = SyncManager::new().concurrency(2);
+    let manager = SyncManager::builder().concurrency(2).build();
     let threads = Arc::new(Mutex::new(HashSet::new()));
     for n in 1..=200 {
         let (threads, recorded) = (threads.clone(), records.clone());
@@ -312,7 +313,7 @@ fn gated(n: u128, gate: mpsc::Receiver<()>) -> Script {
 #[test]
 fn a_run_that_is_cancelled_before_it_has_begun_is_over_at_once() {
     let records = Records::default();
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let (open, gate) = mpsc::channel();
     records.register(&manager, 1, gated(1, gate));
     records.register(&manager, 2, script(2));

@@ -14,7 +14,7 @@ use syncmgr::{
 
 #[test]
 fn one_dialog_at_a_time_over_all_handlers() {
-    let manager = SyncManager::new().concurrency(2);
+    let manager = SyncManager::builder().concurrency(2).build();
     let records = Records::default();
     let (asked, done) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let granted = Arc::new(AtomicUsize::new(0));
@@ -42,7 +42,7 @@ fn one_dialog_at_a_time_over_all_handlers() {
 
 #[test]
 fn a_turn_that_a_handler_forgets_or_panics_with_is_free_again() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let item = |n| Script::new().item(id(n), "item");
     records.register(&manager, 1, item(1).prepare([Step::enable_modeless(true)]));
@@ -83,15 +83,18 @@ impl Drop for Line {
 fn connections_stay_open_until_the_last_handler_of_the_run_has_finished() {
     let events: Arc<Mutex<Vec<&'static str>>> = Arc::default();
     let opened = events.clone();
-    let manager = SyncManager::new().concurrency(1).connector(
-        move |name: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
-            if name == Some("nowhere") {
-                return Err(CallbackError::NotConnected);
-            }
-            opened.lock().unwrap().push("opened");
-            Ok(Box::new(Line(opened.clone())))
-        },
-    );
+    let manager = SyncManager::builder()
+        .concurrency(1)
+        .connector(
+            move |name: Option<&str>| -> Result<Box<dyn Any + Send>, CallbackError> {
+                if name == Some("nowhere") {
+                    return Err(CallbackError::NotConnected);
+                }
+                opened.lock().unwrap().push("opened");
+                Ok(Box::new(Line(opened.clone())))
+            },
+        )
+        .build();
     let records = Records::default();
     let connects = Script::new()
         .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
@@ -147,7 +150,7 @@ fn without_a_connector_connections_are_refused() {
 
 #[test]
 fn the_log_of_all_handlers_is_filtered_and_outlives_the_runs() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     for n in 1..=2 {
         let log = |level, text, item| Step::log(&LogRecord::new(level, text).item(item));
@@ -186,7 +189,10 @@ fn the_log_of_all_handlers_is_filtered_and_outlives_the_runs() {
 #[test]
 fn errors_are_shown_and_retried_within_the_bound() {
     let rounds = Arc::new(AtomicUsize::new(0));
-    let manager = SyncManager::new().show_error_if(|_| true).max_retries(3);
+    let manager = SyncManager::builder()
+        .show_error_if(|_| true)
+        .max_retries(3)
+        .build();
     let records = Records::default();
     let count = rounds.clone();
     let error = ErrorId::from_u128(7);
@@ -217,7 +223,7 @@ fn errors_are_shown_and_retried_within_the_bound() {
 
 #[test]
 fn a_manager_that_is_dropped_cancels_what_runs_and_ends_what_waits() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let records = Records::default();
     let begun = Arc::new(Barrier::new(2));
     let here = begun.clone();

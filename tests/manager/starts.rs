@@ -51,7 +51,7 @@ fn the_flags_tell_the_event_and_whether_anybody_may_be_bothered() {
         (SyncEvent::Scheduled, false),
     ] {
         for dialogs in [true, false] {
-            let manager = SyncManager::new().dialogs(dialogs);
+            let manager = SyncManager::builder().dialogs(dialogs).build();
             let records = Records::default();
             records.register_for(&manager, 1, Registration::new().flags(all), script(1));
             let run = manager.signal(event);
@@ -246,11 +246,13 @@ fn a_choice_for_a_temporary_item_is_for_one_run() {
 
 #[test]
 fn a_chooser_is_asked_unless_the_start_is_to_be_at_once() {
-    let manager = SyncManager::new().chooser(|_, list, chosen| {
-        assert_eq!(list.items().len(), 3);
-        assert_eq!(chosen, [id(1), id(2)]);
-        vec![id(3)]
-    });
+    let manager = SyncManager::builder()
+        .chooser(|_, list, chosen| {
+            assert_eq!(list.items().len(), 3);
+            assert_eq!(chosen, [id(1), id(2)]);
+            vec![id(3)]
+        })
+        .build();
     let records = Records::default();
     records.register(&manager, 1, three());
     assert_eq!(run_of(&manager, &records), [id(3)]);

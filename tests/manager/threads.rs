@@ -130,7 +130,7 @@ fn is_whole(run: &Run) {
 
 #[test]
 fn whatever_is_started_on_whatever_thread_ends() {
-    let manager = Arc::new(SyncManager::new().concurrency(3));
+    let manager = Arc::new(SyncManager::builder().concurrency(3).build());
     let records = Records::default();
     for n in 1..=HANDLERS {
         let inside = Arc::new(AtomicUsize::new(0));
@@ -155,7 +155,7 @@ fn whatever_is_started_on_whatever_thread_ends() {
 
 #[test]
 fn handlers_come_and_go_while_everything_runs() {
-    let manager = Arc::new(SyncManager::new().concurrency(2));
+    let manager = Arc::new(SyncManager::builder().concurrency(2).build());
     let records = Records::default();
     let insides: Vec<_> = (1..=HANDLERS)
         .map(|n| (n, Arc::new(AtomicUsize::new(0))))
@@ -196,7 +196,7 @@ fn handlers_come_and_go_while_everything_runs() {
 #[test]
 fn a_manager_that_is_dropped_in_the_middle_ends_every_run() {
     for mut seed in 1..=20 {
-        let manager = SyncManager::new().concurrency(2);
+        let manager = SyncManager::builder().concurrency(2).build();
         let records = Records::default();
         for n in 1..=HANDLERS {
             let inside = Arc::new(AtomicUsize::new(0));
@@ -211,7 +211,12 @@ fn a_manager_that_is_dropped_in_the_middle_ends_every_run() {
 
 #[test]
 fn who_follows_the_runs_of_many_threads_knows_what_they_came_to() {
-    let manager = Arc::new(SyncManager::new().concurrency(3).show_error_if(|_| true));
+    let manager = Arc::new(
+        SyncManager::builder()
+            .concurrency(3)
+            .show_error_if(|_| true)
+            .build(),
+    );
     let records = Records::default();
     for n in 1..=HANDLERS {
         let inside = Arc::new(AtomicUsize::new(0));

@@ -70,7 +70,7 @@ fn a_run_of_several_handlers() {
 
 #[test]
 fn a_handler_that_was_cancelled_before_its_turn_has_not_failed() {
-    let manager = SyncManager::new().concurrency(1);
+    let manager = SyncManager::builder().concurrency(1).build();
     let (reached, gate) = (mpsc::channel(), mpsc::channel::<()>());
     let opened = Mutex::new(Some((reached.0, gate.1)));
     let make = move || {

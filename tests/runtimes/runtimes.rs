@@ -333,7 +333,7 @@ fn a_cancel_ends_a_read_of_a_socket() {
 
 /// A manager of these many handlers, each of some items, all of them in the runtime of this place.
 fn manager(place: &Place, handlers: u128) -> SyncManager {
-    let manager = SyncManager::new().concurrency(2);
+    let manager = SyncManager::builder().concurrency(2).build();
     for n in 1..=handlers {
         let spawn = Arc::clone(&place.spawn);
         let make = move || {

@@ -625,7 +625,7 @@ mod runs {
     fn a_stream_follows_a_run_of_several_handlers_to_its_end() {
         for concurrency in [1, 3] {
             let records = Records::default();
-            let manager = SyncManager::new().concurrency(concurrency);
+            let manager = SyncManager::builder().concurrency(concurrency).build();
             for n in 1..=6 {
                 records.register(&manager, n, script(n));
             }
@@ -753,7 +753,7 @@ mod runs {
         ];
         for (name, happens) in ways {
             let (records, gate) = (Records::default(), Gate::new());
-            let manager = SyncManager::new().concurrency(1);
+            let manager = SyncManager::builder().concurrency(1).build();
             let first = at_gate(&records, &manager, &gate);
             records.register(&manager, 2, script(2));
             let run = manager
@@ -776,7 +776,9 @@ mod runs {
     #[test]
     fn a_run_that_is_given_up_wakes() {
         let (records, gate) = (Records::default(), Gate::new());
-        let manager = SyncManager::new().deadline(Duration::from_millis(200));
+        let manager = SyncManager::builder()
+            .deadline(Duration::from_millis(200))
+            .build();
         records.register(&manager, 1, script(1).prepare([gate.step()]));
         let run = manager.update_all();
         gate.reached();
@@ -972,7 +974,7 @@ mod runs {
         for concurrency in [1, 2] {
             within("the run", move || {
                 let (records, gate) = (Records::default(), Gate::new());
-                let manager = Arc::new(SyncManager::new().concurrency(concurrency));
+                let manager = Arc::new(SyncManager::builder().concurrency(concurrency).build());
                 for n in 2..=4 {
                     records.register(&manager, n, script(n));
                 }

@@ -132,7 +132,7 @@ impl Drop for Line {
 fn manager(world: &Arc<World>, chance: &mut Chance) -> SyncManager {
     let (lines, seed) = (Arc::clone(world), world.seed);
     let calls = AtomicU64::new(0);
-    SyncManager::new()
+    SyncManager::builder()
         .concurrency(4 + chance.below(20) as usize)
         .dialogs(!chance.one_in(5))
         .deadline(world.deadline)
@@ -160,6 +160,7 @@ fn manager(world: &Arc<World>, chance: &mut Chance) -> SyncManager {
             let some = chosen.iter().filter(|_| chance.one_in(2));
             some.copied().collect()
         })
+        .build()
 }
 
 /// Registers a handler for events by chance.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use syncmgr::testing::{Action, Answer, Script, Step, Trace};
 use syncmgr::{
     ErrorId, HandlerFlags, HandlerReport, ItemId, ItemName, ItemStatus, LogLevel, LogRecord, Run,
-    RunReport, SyncCallback, SyncFlags, SyncItem, SyncManager, Verdict,
+    RunReport, SyncCallback, SyncFlags, SyncItem, SyncManager, SyncManagerBuilder, Verdict,
 };
 
 use super::manager::{handler_id, succeed};
@@ -207,8 +207,10 @@ pub fn jump() -> Step {
 }
 
 /// A manager that shows every error and allows one retry.
-pub fn shows_errors() -> SyncManager {
-    SyncManager::new().show_error_if(|_| true).max_retries(1)
+pub fn shows_errors() -> SyncManagerBuilder {
+    SyncManager::builder()
+        .show_error_if(|_| true)
+        .max_retries(1)
 }
 
 /// Item 1 and, not checked, item 2; an error is logged in each round.

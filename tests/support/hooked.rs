@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
     ErrorId, HandlerError, HandlerFlags, HandlerInfo, ItemId, ItemList, ItemStatus, Participation,
-    Prepared, Registration, SyncCallback, SyncFlags, SyncHandler, SyncManager, Uuid,
+    Prepared, Registration, SyncCallback, SyncFlags, SyncHandler, SyncManager, SyncManagerBuilder,
+    Uuid,
 };
 
 use super::manager::{Records, handler_id, script};
@@ -162,9 +163,9 @@ pub fn connects(n: u128) -> Script {
 }
 
 /// A manager whose connections call this when they are closed.
-pub fn closing(close: impl Fn() + Send + Sync + 'static) -> SyncManager {
+pub fn closing(close: impl Fn() + Send + Sync + 'static) -> SyncManagerBuilder {
     let close = Arc::new(close);
-    SyncManager::new().connector(move |_: Option<&str>| {
+    SyncManager::builder().connector(move |_: Option<&str>| {
         let close = Arc::clone(&close);
         Ok(Box::new(OnDrop(move || close())) as Box<dyn Any + Send>)
     })

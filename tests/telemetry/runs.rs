@@ -197,7 +197,7 @@ fn handlers_that_fail_are_marked_and_those_that_decline_are_not() {
 
 #[test]
 fn a_retry_by_the_host_counts_its_rounds() {
-    let manager = shows_errors();
+    let manager = shows_errors().build();
     let records = Records::default();
     let script = Script::new().name("Retries").sync_item(named(1));
     let script = script.synchronize([jump()].into_iter().chain(succeed(id(1))));

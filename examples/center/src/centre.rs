@@ -55,9 +55,10 @@ impl Centre {
     pub fn new(tree: &Tree) -> Result<Self, ManagerError> {
         let shown = Arc::new(Shown::default());
         let wanted = Arc::clone(&shown);
-        let manager = SyncManager::new()
+        let manager = SyncManager::builder()
             .deadline(DEADLINE)
-            .show_error_if(move |entry| wanted.wants(entry));
+            .show_error_if(move |entry| wanted.wants(entry))
+            .build();
         let mut centre = Self {
             manager,
             shown,
