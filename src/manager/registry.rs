@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::SyncManager;
 use super::hub::Entry;
+use crate::session::Foreign;
 use crate::{HResult, HandlerId, RegisterFlags, SyncHandler};
 
 /// How long `unregister` waits for a running handler to stop, at most, where no deadline is set.
@@ -112,9 +113,11 @@ impl SyncManager {
         if id.is_nil() {
             return Err(ManagerError::NilHandler);
         }
+        // Its last owner may be a worker's thread.
+        let make = Foreign::new(make);
         let entry = Entry {
             registration,
-            make: Arc::new(make),
+            make: Arc::new(move || make()),
         };
         let old = {
             let mut state = self.hub.state.lock();

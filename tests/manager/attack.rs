@@ -228,28 +228,69 @@ fn an_item_that_the_run_before_cancelled_is_done_by_the_run_that_asked_for_it() 
 /// Set for the process in which no thread can be had.
 const NO_THREADS: &str = "SYNCMGR_TEST_NO_THREADS";
 
+/// Runs this test of this file alone, in a process of its own that gives threads stacks of this size.
+/// Returns `true` in that process, where the test goes on.
+fn in_a_process(test: &str, mut child: Command, stack: u64) -> bool {
+    if std::env::var_os(NO_THREADS).is_some() {
+        return true;
+    }
+    let (_, module) = module_path!().split_once("::").expect("a path has parts");
+    child.arg(std::env::current_exe().unwrap());
+    child.args(["--exact", &format!("{module}::{test}"), "--test-threads=1"]);
+    child
+        .env(NO_THREADS, "1")
+        .env("RUST_MIN_STACK", stack.to_string());
+    let output = within("the other process", move || child.output()).unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    false
+}
+
+/// The process has room for two stacks of 1 GiB: that of the test itself and that of one worker.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_worker_that_has_closed_connections_goes_on_if_no_thread_can_be_created() {
+    let mut child = Command::new("sh");
+    child.args(["-c", "ulimit -v 2883584 && exec \"$0\" \"$@\""]);
+    let test = "a_worker_that_has_closed_connections_goes_on_if_no_thread_can_be_created";
+    if !in_a_process(test, child, 1 << 30) {
+        return;
+    }
+    let records = Records::default();
+    let closed = Arc::new(AtomicUsize::new(0));
+    let count = closed.clone();
+    let manager = closing(move || _ = count.fetch_add(1, Ordering::SeqCst)).concurrency(1);
+    let gate = Gate::default();
+    let pass = gate.clone();
+    let steps = [Step::connect(None), Step::run(move || pass.pass())];
+    records.register(&manager, 1, connects(1).inline().prepare(steps));
+    for n in 2..=4 {
+        records.register(&manager, n, connects(n).inline());
+    }
+    let one = |n| manager.sync_items(handler_id(n), [id(n)]).unwrap();
+    let runs = [1, 2, 3, 4].map(one);
+    // The worker has its thread. Whatever room is left is taken until the process ends.
+    let taken = (0..9).filter(|_| std::thread::Builder::new().spawn(std::thread::park).is_ok());
+    assert!(taken.count() < 9, "the limit has no effect");
+    gate.open();
+    for run in runs {
+        let report = run.wait_timeout(support::LIMIT).expect("it ends");
+        assert!(report.is_success(), "{report:?}");
+    }
+    until("all connections are closed", || {
+        closed.load(Ordering::SeqCst) == 4
+    });
+}
+
 #[test]
 #[cfg_attr(windows, ignore = "the test's own harness needs a thread there")]
 fn where_no_thread_is_to_be_had_what_waits_behind_fails_too() {
-    if std::env::var_os(NO_THREADS).is_none() {
-        let (_, name) = concat!(
-            module_path!(),
-            "::where_no_thread_is_to_be_had_what_waits_behind_fails_too"
-        )
-        .split_once("::")
-        .expect("a path has parts");
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", name, "--test-threads=1"]);
-        // So large a stack that no thread gets one.
-        child
-            .env(NO_THREADS, "1")
-            .env("RUST_MIN_STACK", (1_u64 << 60).to_string());
-        let output = within("the other process", move || child.output()).unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stdout)
-        );
+    // So large a stack that no thread gets one.
+    let test = "where_no_thread_is_to_be_had_what_waits_behind_fails_too";
+    if !in_a_process(test, Command::new("env"), 1 << 60) {
         return;
     }
     let records = Records::default();

@@ -6,6 +6,7 @@ mod bad_input;
 mod connections;
 mod control;
 mod deadline;
+mod drops;
 mod errors;
 mod faults;
 mod listing;
