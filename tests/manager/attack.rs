@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use support::gate::prepared;
 use support::hooked::{Gate, Hooked, closing, connects, held, register_hooked};
-use support::manager::{Records, handler_id, script};
+use support::manager::{REMOVED, Records, handler_id, remove, script};
 use support::{id, item, until, within};
 use syncmgr::testing::Step;
 use syncmgr::{
@@ -131,7 +131,7 @@ fn a_handler_that_was_given_up_is_called_no_more_when_it_comes_back() {
 }
 
 #[test]
-fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
+fn a_stop_that_is_held_up_lets_nothing_begin_that_waited() {
     let records = Records::default();
     let (closes, close_gate) = (Gate::default(), Gate::default());
     let (told, held_close) = (closes.clone(), close_gate.clone());
@@ -150,7 +150,7 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
     until("the other is done", || waits.progress().finished == 1);
     let scheduled = manager.signal(SyncEvent::Scheduled);
     let same = manager.clone();
-    let unregister = std::thread::spawn(move || same.unregister(handler_id(1)));
+    let stop = std::thread::spawn(move || remove(&same, 1));
     within("the close", move || closes.pass());
     gate.open(); // the first run ends, and the second one that waits comes to its turn
     let _ = within("the first run", move || first.wait());
@@ -159,7 +159,7 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
     let _ = within("a later run", move || later.wait());
     let made = records.made();
     close_gate.open();
-    assert!(support::join("unregister", unregister).is_ok());
+    assert_eq!(support::join("the stop", stop), REMOVED);
     for run in [waits, scheduled] {
         let report = within("a run", move || run.wait());
         assert_eq!(report.handlers[0].1.result, HResult::E_ABORT);
@@ -173,7 +173,7 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
 }
 
 #[test]
-fn what_has_not_begun_is_over_as_soon_as_it_is_cancelled_or_unregistered() {
+fn what_has_not_begun_is_over_as_soon_as_it_is_cancelled_or_stopped() {
     let records = Records::default();
     let manager = Arc::new(SyncManager::new().concurrency(1));
     let gate = Gate::default();
@@ -189,7 +189,7 @@ fn what_has_not_begun_is_over_as_soon_as_it_is_cancelled_or_unregistered() {
     behind.cancel_all();
     ready.cancel_handler(handler_id(2));
     let same = manager.clone();
-    assert!(within("unregister", move || same.unregister(handler_id(3))).is_ok());
+    assert_eq!(within("the stop", move || remove(&same, 3)), REMOVED);
     for run in [behind, ready, gone] {
         assert!(run.is_over());
         let report = run.wait();

@@ -20,3 +20,4 @@ mod runs;
 mod shared;
 mod starts;
 mod threads;
+mod unregister;
