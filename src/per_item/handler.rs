@@ -330,7 +330,9 @@ impl SyncHandler for Adapter {
         flags: SyncFlags,
         _cookie: Option<&[u8]>,
     ) -> Result<Participation, HandlerError> {
-        self.state.lock().flags = flags;
+        let mut state = self.state.lock();
+        state.flags = flags;
+        state.logged.clear(); // those of an earlier run are in another log (rule H20)
         Ok(Participation::Joins)
     }
 
