@@ -10,7 +10,9 @@ use super::listing::Known;
 use super::order::{Distinct, Order};
 use super::part::{Make, Part};
 use super::{Choices, HandlerReport, LogFilter, Registration};
-use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session, contained};
+use crate::session::{
+    Connections, Connector, DialogArbiter, Foreign, LogEntry, Session, contained,
+};
 use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, PropertiesOutcome};
 
 pub(super) type ShowErrorIf = dyn Fn(&LogEntry) -> bool + Send + Sync;
@@ -48,6 +50,9 @@ pub(super) struct State {
     pub(super) ready: VecDeque<Arc<Part>>,
     pub(super) running: Vec<Arc<Part>>,
     pub(super) workers: usize,
+    /// How many workers close connections. They are not among `workers`, and drive again afterwards if
+    /// they are needed.
+    pub(super) closing: usize,
     pub(super) supervised: bool,
     pub(super) choices: Choices,
     /// What each registered handler told of itself and its items, when it was asked last.
@@ -99,6 +104,11 @@ impl State {
         let orphan = if absorbed { waiting.pop_back() } else { None };
         waiting.push_back(Arc::clone(part));
         orphan
+    }
+
+    /// Returns `true` if there is something to do for one more worker.
+    pub(super) fn wants_worker(&self, concurrency: usize) -> bool {
+        self.workers < (self.ready.len() + self.running.len()).min(concurrency)
     }
 
     /// A worker takes the next part, and with it those that wait behind it and can be done by one run.
@@ -236,6 +246,16 @@ impl State {
 /// How many parts are ended without giving the lock back in between.
 const CHUNK: usize = 1_000;
 
+impl Drop for Hub {
+    /// The last owner may be a worker, and the closures are foreign code.
+    fn drop(&mut self) {
+        let settings = &mut self.settings;
+        drop(settings.connector.take().map(Foreign::new));
+        drop(settings.show_error_if.take().map(Foreign::new));
+        drop(settings.chooser.take().map(Foreign::new));
+    }
+}
+
 /// Why a part that was cancelled early did nothing.
 pub(super) const CANCELLED: &str = "it was cancelled before it was started";
 
@@ -321,10 +341,28 @@ impl Hub {
         choices.select(id, list)
     }
 
-    /// A worker has something else to do, and drives no handler after it.
+    /// A worker drives no handler any more.
     pub(super) fn retire(&self) {
         self.state.lock().workers -= 1;
         self.changed.notify_all();
+    }
+
+    /// A worker goes to close connections; another one may take its place.
+    pub(super) fn step_aside(&self) {
+        let mut state = self.state.lock();
+        state.workers -= 1;
+        state.closing += 1;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// A worker has closed connections. Returns `true` if it is a worker again.
+    pub(super) fn step_back(&self) -> bool {
+        let mut state = self.state.lock();
+        state.closing -= 1;
+        let wanted = state.wants_worker(self.settings.concurrency);
+        state.workers += usize::from(wanted);
+        wanted
     }
 
     fn over(

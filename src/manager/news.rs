@@ -4,12 +4,12 @@
 //! Tasks that wait for news are user code, and news are told while the manager's state is locked. So those that are to be woken
 //! are gathered in the part's [`Readers`], and woken by whoever told the news, with no lock held: [`Part::ring`](super::part::Part::ring).
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use parking_lot::Mutex;
 
-use crate::session::keep;
+use crate::session::{Foreign, keep};
 
 /// The news of one run. Locked last, and for a push or a copy only.
 #[derive(Debug, Default)]
@@ -83,11 +83,19 @@ impl News {
         let waits = waits(&lists);
         let replaced = match waits {
             true => keep(&mut lists.tasks, waker),
-            false => Some(waker),
+            false => Some(Foreign::new(waker)),
         };
         drop(lists);
         drop(replaced);
         waits
+    }
+}
+
+impl Drop for News {
+    /// Tasks that wait for a run that nobody holds any more.
+    fn drop(&mut self) {
+        let tasks = std::mem::take(&mut self.0.get_mut().tasks);
+        drop(tasks.into_iter().map(Foreign::new).collect::<Vec<_>>());
     }
 }
 
@@ -96,8 +104,15 @@ impl News {
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     run: Option<(Weak<News>, usize)>,
-    /// The tasks that what was told is to wake.
-    woken: Vec<Waker>,
+    woken: Woken,
+}
+
+/// The tasks that what was told must wake.
+#[derive(Debug, Default)]
+pub(super) struct Woken {
+    pub(super) tasks: Vec<Waker>,
+    /// The run may be gone meanwhile, and its last waiting tasks are dropped with this: not under a lock.
+    news: Option<Arc<News>>,
 }
 
 impl Readers {
@@ -110,6 +125,7 @@ impl Readers {
         if ended {
             self.ended();
         }
+        self.woken.news = None; // the caller has it
     }
 
     pub(super) fn begun(&mut self) {
@@ -132,13 +148,15 @@ impl Readers {
             if let Some(news) = news.upgrade() {
                 let mut lists = news.0.lock();
                 what(&mut lists, *place);
-                self.woken.append(&mut lists.tasks);
+                self.woken.tasks.append(&mut lists.tasks);
+                drop(lists);
+                self.woken.news = Some(news);
             }
         }
     }
 
     /// The tasks to be woken, with no lock held.
-    pub(super) fn take_woken(&mut self) -> Vec<Waker> {
+    pub(super) fn take_woken(&mut self) -> Woken {
         std::mem::take(&mut self.woken)
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::watch::Watch;
-use crate::session::{Connections, Connector, DialogArbiter, LogEntry, Session, SessionBuilder};
+use crate::session::{
+    Connections, Connector, DialogArbiter, Foreign, LogEntry, Session, SessionBuilder,
+};
 use crate::{HandlerId, ItemId, ItemList, SyncEvent, SyncFlags, Uuid};
 
-type OnSession = Box<dyn FnOnce(Arc<Session>) + Send>;
+type OnSession = Foreign<Box<dyn FnOnce(Arc<Session>) + Send>>;
 /// Which items of a handler's list are synchronized. Asked again where the list was told again.
 pub(super) type Select = Box<dyn FnMut(&ItemList) -> Vec<ItemId> + Send>;
-type ShowErrorIf = Box<dyn Fn(&LogEntry) -> bool + Send>;
+type ShowErrorIf = Foreign<Box<dyn Fn(&LogEntry) -> bool + Send>>;
 
 /// What a host decides about one run of a handler: see [`run_handler`](crate::run_handler).
 ///
@@ -98,7 +100,7 @@ impl RunOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn on_session(mut self, call: impl FnOnce(Arc<Session>) + Send + 'static) -> Self {
-        self.on_session.push(Box::new(call));
+        self.on_session.push(Foreign::new(Box::new(call)));
         self
     }
 
@@ -174,7 +176,7 @@ impl RunOptions {
     /// Which logged errors the user wants to see: `show_error` is called for them after the synchronization, if they
     /// can be shown (rule M05). Without this call none is.
     pub fn show_error_if(mut self, wanted: impl Fn(&LogEntry) -> bool + Send + 'static) -> Self {
-        self.show_error_if = Some(Box::new(wanted));
+        self.show_error_if = Some(Foreign::new(Box::new(wanted)));
         self
     }
 

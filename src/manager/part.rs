@@ -158,14 +158,17 @@ impl Part {
     /// Wakes the tasks that what was told about the part is to wake, and about those that it does besides. To be called after
     /// [`begin`](Self::begin), [`lead`](Self::lead), [`set_session`](Self::set_session) and [`end`](Self::end), with no lock held.
     pub(super) fn ring(&self) {
-        let (mut woken, followers) = {
+        let (own, followers) = {
             let mut state = self.state.lock();
             (state.readers.take_woken(), state.followers.clone())
         };
-        for follower in followers {
-            woken.extend(follower.state.lock().readers.take_woken());
+        let theirs = followers
+            .iter()
+            .map(|follower| follower.state.lock().readers.take_woken());
+        let all: Vec<_> = std::iter::once(own).chain(theirs).collect();
+        for woken in all {
+            wake(woken.tasks);
         }
-        wake(woken);
     }
 
     /// Takes in another part, which waits behind this one that begins, if one run can do for both: it has this one's session and

@@ -9,7 +9,10 @@
 //! 3. Each part gets one report: from its worker, or from whoever gave it up or cancelled it before. The second one is dropped.
 //! 4. The manager's state is never locked while user code is called or dropped: a handler, a factory, a chooser, a connector, a
 //!    waker.
-//! 5. A worker is counted from its start until it finds nothing ready, is given up, or goes to close connections: once.
+//! 5. A worker is counted from its start until it finds nothing ready, is given up, or dies of a panic: once. While it closes
+//!    connections it is counted apart, and it drives again afterwards if no other worker could take its place.
+//! 6. Foreign values that a worker drops are wrapped in [`Foreign`](crate::session::Foreign), so that their panics are
+//!    contained. [`Worker`] restores the count if another panic ends a worker's thread nevertheless.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,7 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::choices::temporary;
-use super::hub::{CANCELLED, Hub};
+use super::hub::{CANCELLED, Closing, Hub};
 use super::order::Order;
 use super::part::Part;
 use super::{Fault, HandlerReport, RunOptions, run_handler};
@@ -30,8 +33,7 @@ pub(super) fn ensure_workers(hub: &Arc<Hub>) {
     loop {
         {
             let mut state = hub.state.lock();
-            let wanted = (state.ready.len() + state.running.len()).min(hub.settings.concurrency);
-            if state.workers >= wanted {
+            if !state.wants_worker(hub.settings.concurrency) {
                 break;
             }
             state.workers += 1;
@@ -66,13 +68,14 @@ pub(super) fn ensure_workers(hub: &Arc<Hub>) {
     }
 }
 
-/// No thread is to be had. What is ready waits for the workers that there are; where there is none, it fails.
+/// No thread can be created. What is ready waits for the workers that there are, including those that close connections; if
+/// there are none, it fails.
 fn no_thread(hub: &Hub, error: &str) {
     hub.retire();
     loop {
         let part = {
             let mut state = hub.state.lock();
-            if state.workers > 0 {
+            if state.workers + state.closing > 0 {
                 return;
             }
             state.ready.pop_front()
@@ -86,20 +89,75 @@ fn no_thread(hub: &Hub, error: &str) {
     }
 }
 
-/// A worker: drives one part after the other, and ends when there is none.
+/// Drives one part after the other, and ends when there is none.
 fn work(hub: &Arc<Hub>) {
-    while let Some(part) = hub.next() {
+    let mut worker = Worker {
+        hub,
+        part: None,
+        counted: true,
+    };
+    while let Some(part) = worker.next() {
         let report = drive(hub, &part);
         let closing = hub.end(&part, report);
         if part.was_given_up() {
-            return; // and this thread with it: it is not counted any more
-        }
-        if !closing.is_empty() {
-            // That may take its time, and other handlers are not to wait for it.
-            hub.retire();
-            ensure_workers(hub);
+            worker.counted = false; // by the supervisor, and this thread ends
             return;
         }
+        drop(part);
+        if !closing.is_empty() && !worker.close(closing) {
+            return;
+        }
+    }
+}
+
+/// A worker's place in the count. If a panic ends the thread, the place is given back and the part in
+/// progress fails.
+struct Worker<'a> {
+    hub: &'a Arc<Hub>,
+    /// The part in progress.
+    part: Option<Arc<Part>>,
+    counted: bool,
+}
+
+impl Worker<'_> {
+    fn next(&mut self) -> Option<Arc<Part>> {
+        self.part = None;
+        self.part = self.hub.next();
+        self.counted = self.part.is_some();
+        self.part.clone()
+    }
+
+    /// Closes connections. This may take long, so another worker takes over what is ready meanwhile.
+    /// Returns `true` if this one must go on, because no thread could be created for another.
+    fn close(&mut self, closing: Closing) -> bool {
+        self.part = None;
+        self.hub.step_aside();
+        self.counted = false;
+        ensure_workers(self.hub);
+        drop(closing);
+        self.counted = self.hub.step_back();
+        if self.counted {
+            ensure_workers(self.hub); // the supervisor may have ended
+        }
+        self.counted
+    }
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        if !self.counted {
+            return;
+        }
+        if let Some(part) = self.part.take() {
+            let text = "the worker's thread panicked".to_owned();
+            let report = part.failed(HResult::E_UNEXPECTED, text, Vec::new());
+            drop(self.hub.end(&part, report));
+            if part.was_given_up() {
+                return; // the supervisor has uncounted it
+            }
+        }
+        self.hub.retire();
+        ensure_workers(self.hub);
     }
 }
 
@@ -278,5 +336,52 @@ fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration
             let builder = thread::Builder::new().name("syncmgr handler".to_owned());
             let _ = builder.spawn(move || drop((let_go, closing)));
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::SyncManager;
+    use super::super::part::Batch;
+    use super::*;
+    use crate::HandlerId;
+
+    /// Foreign values are contained before a panic can end a worker, so only a test of the guard itself reaches it.
+    #[test]
+    fn a_worker_that_dies_gives_its_place_back_and_ends_its_part() {
+        let hub = Arc::clone(&SyncManager::new().hub);
+        let order = Order {
+            flags: SyncFlags::default(),
+            cookie: None,
+            invoke: InvokeFlags::empty(),
+            items: None,
+            properties: Default::default(),
+        };
+        let make = || -> Arc<dyn SyncHandler> { unreachable!("it is not driven") };
+        let id = HandlerId::from_u128(1);
+        let part = Part::new(id, Arc::new(make), Batch::new(None, 1), order.clone());
+        {
+            let mut state = hub.state.lock();
+            assert!(state.ask(&part, &order).is_none());
+            state.workers = 1;
+        }
+        let dies = catch_unwind(AssertUnwindSafe(|| {
+            let mut worker = Worker {
+                hub: &hub,
+                part: None,
+                counted: true,
+            };
+            assert!(worker.next().is_some());
+            panic!("nothing contains this");
+        }));
+        assert!(dies.is_err());
+        let report = part.report().expect("it is over");
+        assert_eq!(
+            report.error.as_deref(),
+            Some("the worker's thread panicked")
+        );
+        let state = hub.state.lock();
+        assert_eq!((state.workers, state.running.len()), (0, 0));
+        assert!(state.busy.is_empty());
     }
 }

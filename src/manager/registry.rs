@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::SyncManager;
 use super::hub::Entry;
+use crate::session::Foreign;
 use crate::{HResult, HandlerId, RegisterFlags, SyncHandler};
 
-/// How long `unregister` waits for a running handler to stop, at most, where no deadline is set.
-const UNREGISTER: Duration = Duration::from_secs(10);
+/// How long `stop_handler` waits for a running handler at most, if no deadline is set.
+const STOP: Duration = Duration::from_secs(10);
 
 /// What a handler is registered with: the arguments of `ISyncMgrRegister::RegisterSyncMgrHandler`.
 ///
@@ -112,9 +113,11 @@ impl SyncManager {
         if id.is_nil() {
             return Err(ManagerError::NilHandler);
         }
+        // Its last owner may be a worker's thread.
+        let make = Foreign::new(make);
         let entry = Entry {
             registration,
-            make: Arc::new(make),
+            make: Arc::new(move || make()),
         };
         let old = {
             let mut state = self.hub.state.lock();
@@ -128,42 +131,106 @@ impl SyncManager {
         Ok(())
     }
 
-    /// Takes a handler out of the registry. One that runs is cancelled, and waited for, at most as long as the
-    /// [`deadline`](crate::SyncManagerBuilder::deadline), or 10 s where there is none; then it is
-    /// let go on. What has not begun is over at once. The
-    /// user's choices stay, for when it is registered again.
+    /// Removes the registration of a handler, and returns it immediately. No later start includes the
+    /// handler.
     ///
-    /// From inside the handler itself this waits as long as it waits at most.
+    /// This stops nothing: runs that were already requested, in progress or waiting, use the handler
+    /// that was registered when they were requested. So a handler may call this from inside its own
+    /// run, for example when it no longer has any items. To stop the runs as well, call
+    /// [`stop_handler`](Self::stop_handler) afterwards. The user's choices are kept for a later
+    /// registration with the same id.
+    ///
+    /// Page: `ISyncMgrRegister::UnregisterSyncMgrHandler`.
     ///
     /// # Errors
     ///
-    /// [`ManagerError::UnknownHandler`] if there is none with this id.
+    /// Returns [`ManagerError::UnknownHandler`] if no handler is registered with this id.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::{HandlerId, ItemId, Registration, SyncItem, SyncManager};
+    ///
+    /// let id = HandlerId::from_u128(1);
+    /// let manager = SyncManager::new();
+    /// manager.register(id, Registration::new().description("Mail"), || {
+    ///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
+    ///     let work = from_items([inbox], |work| Ok(work.set(1)?));
+    ///     Handler::new("Mail".parse().expect("a short name"), work).build()
+    /// })?;
+    /// let run = manager.update_all();
+    /// let registration = manager.unregister(id)?;
+    /// assert_eq!(registration.description.as_deref(), Some("Mail"));
+    /// assert!(run.wait().is_success()); // it was requested before
+    /// assert!(manager.update_all().handlers().is_empty());
+    /// # Ok::<(), syncmgr::ManagerError>(())
+    /// ```
     #[doc(alias = "UnregisterSyncMgrHandler")]
     pub fn unregister(&self, id: HandlerId) -> Result<Registration, ManagerError> {
-        let (entry, current, waiting) = {
+        let entry = {
             let mut state = self.hub.state.lock();
             let entry = state.handlers.remove(&id);
             let entry = entry.ok_or(ManagerError::UnknownHandler { id })?;
             state.order.retain(|other| *other != id);
             state.known.remove(&id);
-            let (current, waiting) = state.take_waiting(id);
-            (entry, current, waiting)
+            entry
         };
+        Ok(entry.registration) // the factory is dropped here, with no lock held
+    }
+
+    /// Stops a handler, registered or not. Its starts that wait end immediately. Its run in progress is
+    /// cancelled and waited for.
+    ///
+    /// The wait is limited to the [`deadline`](Self::deadline), or to 10 s if none is set. After that
+    /// the run's session is released, so the handler's next call on it returns
+    /// [`Released`](crate::CallbackError::Released). The handler stays registered; a later start runs
+    /// it again.
+    ///
+    /// Returns `true` if the run in progress has ended or there was none, and `false` if the wait was
+    /// given up.
+    ///
+    /// Do not call this from inside the handler's own run. It would wait for itself for the full time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::{HandlerId, ItemId, Registration, SyncItem, SyncManager};
+    ///
+    /// let id = HandlerId::from_u128(1);
+    /// let manager = SyncManager::new();
+    /// manager.register(id, Registration::new(), || {
+    ///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
+    ///     let work = from_items([inbox], |work| Ok(work.wait_cancelled(Duration::MAX)?));
+    ///     Handler::new("Mail".parse().expect("a short name"), work).build()
+    /// })?;
+    /// let run = manager.update_all();
+    /// manager.unregister(id)?; // nothing starts it any more
+    /// assert!(manager.stop_handler(id));
+    /// assert!(run.is_over());
+    /// # Ok::<(), syncmgr::ManagerError>(())
+    /// ```
+    pub fn stop_handler(&self, id: HandlerId) -> bool {
+        let (current, waiting) = self.hub.state.lock().take_waiting(id);
         for part in waiting {
-            let report = part.never_begun("its handler was unregistered before it was started");
+            let report = part.never_begun("its handler was stopped before it was started");
             drop(self.hub.end(&part, report));
         }
-        if let Some(part) = current {
-            part.cancel_all();
-            let bound = self.hub.settings.deadline.unwrap_or(UNREGISTER);
-            let until = Instant::now().checked_add(bound);
-            if !self.hub.wait_for(&part, until) {
-                if let Some(session) = part.session() {
-                    session.release();
-                }
+        let Some(part) = current else {
+            return true;
+        };
+        part.cancel_all();
+        let bound = self.hub.settings.deadline.unwrap_or(STOP);
+        let until = Instant::now().checked_add(bound);
+        let ended = self.hub.wait_for(&part, until);
+        if !ended {
+            if let Some(session) = part.session() {
+                session.release();
             }
         }
-        Ok(entry.registration)
+        ended
     }
 
     /// What a handler is registered with; none if it is not registered.

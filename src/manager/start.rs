@@ -61,7 +61,8 @@ impl Start<'_> {
         }
         for on_session in options.on_session.drain(..) {
             let given = Arc::clone(&session);
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| on_session(given))) {
+            let call = || on_session.into_inner().map(|call| call(given));
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
                 session.release(); // whoever follows it already is to stop
                 resume_unwind(panic);
             }

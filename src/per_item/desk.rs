@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::session::Foreign;
 use crate::{CallbackError, SyncCallback, SyncFlags};
 
 /// The host's callback, for as long as the host lets the handler have it.
 pub(super) struct Desk {
-    pub(super) callback: Arc<dyn SyncCallback>,
+    pub(super) callback: Foreign<Arc<dyn SyncCallback>>,
     pub(super) flags: SyncFlags,
     /// The callback was not taken away (rule H13). Written with `Release` when it is, read with `Acquire` before each call: a
     /// thread that knows of the end makes no call. One that is about to call at that moment may still do so.
@@ -17,7 +18,7 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(callback: Arc<dyn SyncCallback>, flags: SyncFlags) -> Arc<Self> {
         Arc::new(Self {
-            callback,
+            callback: Foreign::new(callback),
             flags,
             open: AtomicBool::new(true),
         })

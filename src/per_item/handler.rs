@@ -17,15 +17,17 @@ use super::tasks::{AsyncPerItem, Task, Tasks};
 use super::threads::Threads;
 use super::work::Work;
 use super::{Error, PerItem};
+use crate::session::Foreign;
 use crate::{
     ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo, HandlerName, ItemId,
     ItemList, ItemName, ItemStatus, LogLevel, Participation, Prepared, SyncCallback, SyncFlags,
     SyncHandler, SyncItem,
 };
 
-type Order = dyn Fn(&SyncItem, &SyncItem) -> Ordering + Send + Sync;
-type Measure = dyn Fn(&Work) -> Result<u64, Error> + Send + Sync;
-type Finish = dyn Fn() -> Result<(), Error> + Send + Sync;
+// The last owner of the handler may be one of its workers, so each is dropped with its panics contained.
+type Order = Foreign<Box<dyn Fn(&SyncItem, &SyncItem) -> Ordering + Send + Sync>>;
+type Measure = Foreign<Box<dyn Fn(&Work) -> Result<u64, Error> + Send + Sync>>;
+type Finish = Foreign<Box<dyn Fn() -> Result<(), Error> + Send + Sync>>;
 
 /// Makes a [`SyncHandler`] of a [`PerItem`]: see the [module](super).
 ///
@@ -48,9 +50,9 @@ pub struct Handler {
     info: HandlerInfo,
     workers: usize,
     stack: Option<usize>,
-    order: Option<Box<Order>>,
-    measure: Option<Box<Measure>>,
-    finish: Option<Box<Finish>>,
+    order: Option<Order>,
+    measure: Option<Measure>,
+    finish: Option<Finish>,
     retry: bool,
     wait: bool,
 }
@@ -58,7 +60,7 @@ pub struct Handler {
 impl Handler {
     /// A handler of this name that does its items one after the other, on a thread of its own.
     pub fn new(name: HandlerName, source: impl PerItem) -> Self {
-        Self::of(name, Threads(source))
+        Self::of(name, Threads(Foreign::new(source)))
     }
 
     /// As [`new`](Self::new), for work that is a future (feature `async`). `spawn` is given one [`Task`] for each
@@ -119,7 +121,7 @@ impl Handler {
         mut self,
         order: impl Fn(&SyncItem, &SyncItem) -> Ordering + Send + Sync + 'static,
     ) -> Self {
-        self.order = Some(Box::new(order));
+        self.order = Some(Foreign::new(Box::new(order)));
         self
     }
 
@@ -159,7 +161,7 @@ impl Handler {
         mut self,
         measure: impl Fn(&Work) -> Result<u64, Error> + Send + Sync + 'static,
     ) -> Self {
-        self.measure = Some(Box::new(measure));
+        self.measure = Some(Foreign::new(Box::new(measure)));
         self
     }
 
@@ -169,7 +171,7 @@ impl Handler {
         mut self,
         finish: impl Fn() -> Result<(), Error> + Send + Sync + 'static,
     ) -> Self {
-        self.finish = Some(Box::new(finish));
+        self.finish = Some(Foreign::new(Box::new(finish)));
         self
     }
 
@@ -220,9 +222,9 @@ pub(super) struct Adapter {
     source: Arc<dyn Source>,
     info: HandlerInfo,
     workers: usize,
-    order: Option<Box<Order>>,
-    measure: Option<Box<Measure>>,
-    finish: Option<Box<Finish>>,
+    order: Option<Order>,
+    measure: Option<Measure>,
+    finish: Option<Finish>,
     pub(super) retry: bool,
     pub(super) wait: bool,
     pub(super) at_work: Arc<AtWork>,
@@ -290,7 +292,7 @@ impl Adapter {
     /// What is to be done at the end; none where nothing is.
     pub(super) fn finish(&self) -> Option<Result<(), Broken>> {
         let finish = self.finish.as_ref()?;
-        Some(guarded(finish))
+        Some(guarded(&**finish))
     }
 
     fn desk(&self) -> Result<Arc<Desk>, HandlerError> {
@@ -328,7 +330,9 @@ impl SyncHandler for Adapter {
         flags: SyncFlags,
         _cookie: Option<&[u8]>,
     ) -> Result<Participation, HandlerError> {
-        self.state.lock().flags = flags;
+        let mut state = self.state.lock();
+        state.flags = flags;
+        state.logged.clear(); // those of an earlier run are in another log (rule H20)
         Ok(Participation::Joins)
     }
 

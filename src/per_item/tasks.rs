@@ -11,7 +11,7 @@ use std::thread::{self, Thread};
 use super::crew::{Crew, Member, Turn};
 use super::round::{Broken, Round, Source};
 use super::{Error, Work};
-use crate::session::contained;
+use crate::session::{Foreign, contained};
 use crate::{ItemList, LogLevel, SyncItem};
 
 /// One worker of an async handler, to be run by a runtime (feature `async`): a future that does one item after the other until
@@ -187,15 +187,15 @@ impl Wake for Unpark {
 }
 
 pub(super) struct Tasks<P> {
-    source: P,
-    spawn: Box<dyn Fn(Task) + Send + Sync>,
+    source: Foreign<P>,
+    spawn: Foreign<Box<dyn Fn(Task) + Send + Sync>>,
 }
 
 impl<P: AsyncPerItem> Tasks<P> {
     pub(super) fn new(source: P, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
         Self {
-            source,
-            spawn: Box::new(spawn),
+            source: Foreign::new(source),
+            spawn: Foreign::new(Box::new(spawn)),
         }
     }
 

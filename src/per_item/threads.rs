@@ -7,8 +7,9 @@ use super::crew::start_threads;
 use super::round::{Round, Source, guarded};
 use super::{Error, PerItem};
 use crate::ItemList;
+use crate::session::Foreign;
 
-pub(super) struct Threads<P>(pub(super) P);
+pub(super) struct Threads<P>(pub(super) Foreign<P>);
 
 impl<P: PerItem> Source for Threads<P> {
     fn items(&self) -> Result<ItemList, Error> {

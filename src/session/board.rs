@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
+use super::contained::Foreign;
 use super::sync::{AtomicU32, Mutex, Ordering, Signal, deadline};
 use super::text::cut;
 use super::view::{Cursor, LogEntry};
@@ -453,7 +454,7 @@ impl Board {
             }
             keep(&mut state.tasks, waker)
         } else {
-            Some(waker)
+            Some(Foreign::new(waker))
         };
         drop(state);
         drop(replaced);

@@ -9,8 +9,8 @@ use super::sync::{LAST_SLOT, MutexGuard, Ordering};
 use super::wakers::{WHOLE, wake};
 use super::{Completion, HostEvent, Phase, Session, Stage};
 use crate::{
-    CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogRecord, LogSelector, ProgressUpdate,
-    PropertiesOutcome, SlotHandle, SyncCallback, SyncItem, Verdict,
+    CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogLevel, LogRecord, LogSelector,
+    ProgressUpdate, PropertiesOutcome, SlotHandle, SyncCallback, SyncItem, Verdict,
 };
 
 impl Session {
@@ -246,7 +246,13 @@ impl SyncCallback for Session {
                 Err(released) => Err(released), // the release came meanwhile and took them
             };
         };
-        connections.open(connection)?;
+        let opened = connections.open(connection).unwrap_or_else(|panic| {
+            let text = format!("the connector panicked: {panic}");
+            // A full log loses the entry; the panic hook has shown the panic.
+            let _ = self.log_error(&LogRecord::new(LogLevel::Error, &text));
+            Err(CallbackError::NotConnected)
+        });
+        opened?;
         self.called(); // opening may have taken its time
         Ok(())
     }

@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::contained::contained;
+use super::contained::{Foreign, panicked};
 use super::sync::Mutex;
 use crate::CallbackError;
 
@@ -29,6 +30,9 @@ pub trait Connector: Send + Sync {
     /// Opens the connection of this name; none: the default connection. Dropping the box closes it.
     ///
     /// Called on the handler's thread that asked, with no lock held; it may block, and it may call the session.
+    ///
+    /// A panic is contained. The session logs it as an error, and the handler receives
+    /// [`CallbackError::NotConnected`].
     ///
     /// # Errors
     ///
@@ -70,18 +74,8 @@ pub struct Connections(Arc<Inner>);
 
 struct Inner {
     /// Before the connector, so that it is dropped before it: a connection may need it to close.
-    open: Mutex<Vec<Box<dyn Any + Send>>>,
-    connector: Box<dyn Connector>,
-}
-
-impl Drop for Inner {
-    /// A connection that panics when it is closed keeps the others from nothing.
-    fn drop(&mut self) {
-        let open = std::mem::take(&mut *self.open.lock());
-        for connection in open {
-            contained(|| drop(connection));
-        }
-    }
+    open: Mutex<Vec<Foreign<Box<dyn Any + Send>>>>,
+    connector: Foreign<Box<dyn Connector>>,
 }
 
 impl Connections {
@@ -90,7 +84,7 @@ impl Connections {
     pub fn new(connector: impl Connector + 'static) -> Self {
         Self(Arc::new(Inner {
             open: Mutex::new(Vec::new()),
-            connector: Box::new(connector),
+            connector: Foreign::new(Box::new(connector)),
         }))
     }
 
@@ -100,10 +94,19 @@ impl Connections {
         self.0.open.lock().len()
     }
 
-    pub(super) fn open(&self, connection: Option<&str>) -> Result<(), CallbackError> {
-        let opened = self.0.connector.open(connection)?; // user code: no lock is held
-        self.0.open.lock().push(opened);
-        Ok(())
+    /// Opens a connection.
+    ///
+    /// The outer error is the text of a panic: the connector is the host's code, so the handler must
+    /// not be blamed for it.
+    pub(super) fn open(
+        &self,
+        connection: Option<&str>,
+    ) -> Result<Result<(), CallbackError>, String> {
+        // Foreign code: no lock is held.
+        let opened = catch_unwind(AssertUnwindSafe(|| self.0.connector.open(connection)));
+        Ok(opened.map_err(panicked)?.map(|opened| {
+            self.0.open.lock().push(Foreign::new(opened));
+        }))
     }
 }
 

@@ -64,7 +64,7 @@ pub use completion::{Completion, RefusedCompletion};
 pub use connections::{Connections, Connector};
 #[cfg(feature = "testing")]
 pub(crate) use contained::panic_text;
-pub(crate) use contained::{contained, panicked};
+pub(crate) use contained::{Foreign, contained, panicked};
 pub use dialogs::DialogArbiter;
 pub use mailbox::HostEvent;
 pub use observer::Observer;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::time::Instant;
 
-use super::contained::contained;
+use super::contained::{Foreign, contained};
 use super::sync::{Mutex, Signal, ThreadId, this_thread};
 use super::wakers::wake;
 use crate::{CallbackError, Verdict};
@@ -63,12 +63,12 @@ impl Waiters {
     /// Puts a listener in, or gives it this waker. It is woken once; to be woken again, it is put in again.
     fn put(&self, key: u64, waker: Waker) {
         let old = self.0.lock().wakers.insert(key, waker);
-        drop(old); // user code, with the lock given back
+        drop(old.map(Foreign::new)); // user code, with the lock given back
     }
 
     fn remove(&self, key: u64) {
         let old = self.0.lock().wakers.remove(&key);
-        drop(old);
+        drop(old.map(Foreign::new));
     }
 
     /// Whether the caller must register the waker: then how often it was woken so far.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::task::Waker;
 
-use super::contained::contained;
+use super::contained::{Foreign, contained};
 use super::sync::Mutex;
 
 /// The key of those who wait for the whole handler.
@@ -21,7 +21,7 @@ impl Wakers {
     }
 
     /// Keeps a waker: see [`keep`].
-    pub(super) fn keep(&self, key: u32, waker: Waker) -> Option<Waker> {
+    pub(super) fn keep(&self, key: u32, waker: Waker) -> Option<Foreign<Waker>> {
         keep(self.0.lock().entry(key).or_default(), waker)
     }
 
@@ -38,9 +38,9 @@ impl Wakers {
 }
 
 /// Keeps a waker; one that wakes the same task gives way to it, and is returned to be dropped without the lock.
-pub(crate) fn keep(kept: &mut Vec<Waker>, waker: Waker) -> Option<Waker> {
+pub(crate) fn keep(kept: &mut Vec<Waker>, waker: Waker) -> Option<Foreign<Waker>> {
     match kept.iter_mut().find(|kept| kept.will_wake(&waker)) {
-        Some(same) => Some(std::mem::replace(same, waker)),
+        Some(same) => Some(Foreign::new(std::mem::replace(same, waker))),
         None => {
             kept.push(waker);
             None
@@ -54,6 +54,8 @@ pub(crate) fn keep(kept: &mut Vec<Waker>, waker: Waker) -> Option<Waker> {
 /// it, and it is nobody's here.
 pub(crate) fn wake(wakers: Vec<Waker>) {
     for waker in wakers {
-        contained(|| waker.wake());
+        // By reference, so that a panic does not drop the waker on its way: that may panic too.
+        contained(|| waker.wake_by_ref());
+        contained(|| drop(waker));
     }
 }

@@ -4,6 +4,7 @@ mod answers;
 mod completions;
 mod deadline;
 mod faults;
+mod host_code;
 mod life;
 mod panics;
 mod properties;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use support::gate::prepared;
 use support::hooked::{Gate, Hooked, closing, connects, held, register_hooked};
-use support::manager::{Records, handler_id, script};
+use support::manager::{REMOVED, Records, handler_id, remove, script};
 use support::{id, item, until, within};
 use syncmgr::testing::Step;
 use syncmgr::{
@@ -133,7 +133,7 @@ fn a_handler_that_was_given_up_is_called_no_more_when_it_comes_back() {
 }
 
 #[test]
-fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
+fn a_stop_that_is_held_up_lets_nothing_begin_that_waited() {
     let records = Records::default();
     let (closes, close_gate) = (Gate::default(), Gate::default());
     let (told, held_close) = (closes.clone(), close_gate.clone());
@@ -152,7 +152,7 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
     until("the other is done", || waits.progress().finished == 1);
     let scheduled = manager.signal(SyncEvent::Scheduled);
     let same = manager.clone();
-    let unregister = std::thread::spawn(move || same.unregister(handler_id(1)));
+    let stop = std::thread::spawn(move || remove(&same, 1));
     within("the close", move || closes.pass());
     gate.open(); // the first run ends, and the second one that waits comes to its turn
     let _ = within("the first run", move || first.wait());
@@ -161,7 +161,7 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
     let _ = within("a later run", move || later.wait());
     let made = records.made();
     close_gate.open();
-    assert!(support::join("unregister", unregister).is_ok());
+    assert_eq!(support::join("the stop", stop), REMOVED);
     for run in [waits, scheduled] {
         let report = within("a run", move || run.wait());
         assert_eq!(report.handlers[0].1.result, HResult::E_ABORT);
@@ -175,7 +175,7 @@ fn an_unregister_that_is_held_up_lets_nothing_begin_that_waited() {
 }
 
 #[test]
-fn what_has_not_begun_is_over_as_soon_as_it_is_cancelled_or_unregistered() {
+fn what_has_not_begun_is_over_as_soon_as_it_is_cancelled_or_stopped() {
     let records = Records::default();
     let manager = Arc::new(SyncManager::builder().concurrency(1).build());
     let gate = Gate::default();
@@ -191,7 +191,7 @@ fn what_has_not_begun_is_over_as_soon_as_it_is_cancelled_or_unregistered() {
     behind.cancel_all();
     ready.cancel_handler(handler_id(2));
     let same = manager.clone();
-    assert!(within("unregister", move || same.unregister(handler_id(3))).is_ok());
+    assert_eq!(within("the stop", move || remove(&same, 3)), REMOVED);
     for run in [behind, ready, gone] {
         assert!(run.is_over());
         let report = run.wait();
@@ -230,28 +230,71 @@ fn an_item_that_the_run_before_cancelled_is_done_by_the_run_that_asked_for_it() 
 /// Set for the process in which no thread can be had.
 const NO_THREADS: &str = "SYNCMGR_TEST_NO_THREADS";
 
+/// Runs this test of this file alone, in a process of its own that gives threads stacks of this size.
+/// Returns `true` in that process, where the test goes on.
+fn in_a_process(test: &str, mut child: Command, stack: u64) -> bool {
+    if std::env::var_os(NO_THREADS).is_some() {
+        return true;
+    }
+    let (_, module) = module_path!().split_once("::").expect("a path has parts");
+    child.arg(std::env::current_exe().unwrap());
+    child.args(["--exact", &format!("{module}::{test}"), "--test-threads=1"]);
+    child
+        .env(NO_THREADS, "1")
+        .env("RUST_MIN_STACK", stack.to_string());
+    let output = within("the other process", move || child.output()).unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    false
+}
+
+/// The process has room for two stacks of 1 GiB: that of the test itself and that of one worker.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_worker_that_has_closed_connections_goes_on_if_no_thread_can_be_created() {
+    let mut child = Command::new("sh");
+    child.args(["-c", "ulimit -v 2883584 && exec \"$0\" \"$@\""]);
+    let test = "a_worker_that_has_closed_connections_goes_on_if_no_thread_can_be_created";
+    if !in_a_process(test, child, 1 << 30) {
+        return;
+    }
+    let records = Records::default();
+    let closed = Arc::new(AtomicUsize::new(0));
+    let count = closed.clone();
+    let manager = closing(move || _ = count.fetch_add(1, Ordering::SeqCst))
+        .concurrency(1)
+        .build();
+    let gate = Gate::default();
+    let pass = gate.clone();
+    let steps = [Step::connect(None), Step::run(move || pass.pass())];
+    records.register(&manager, 1, connects(1).inline().prepare(steps));
+    for n in 2..=4 {
+        records.register(&manager, n, connects(n).inline());
+    }
+    let one = |n| manager.sync_items(handler_id(n), [id(n)]).unwrap();
+    let runs = [1, 2, 3, 4].map(one);
+    // The worker has its thread. Whatever room is left is taken until the process ends.
+    let taken = (0..9).filter(|_| std::thread::Builder::new().spawn(std::thread::park).is_ok());
+    assert!(taken.count() < 9, "the limit has no effect");
+    gate.open();
+    for run in runs {
+        let report = run.wait_timeout(support::LIMIT).expect("it ends");
+        assert!(report.is_success(), "{report:?}");
+    }
+    until("all connections are closed", || {
+        closed.load(Ordering::SeqCst) == 4
+    });
+}
+
 #[test]
 #[cfg_attr(windows, ignore = "the test's own harness needs a thread there")]
 fn where_no_thread_is_to_be_had_what_waits_behind_fails_too() {
-    if std::env::var_os(NO_THREADS).is_none() {
-        let (_, name) = concat!(
-            module_path!(),
-            "::where_no_thread_is_to_be_had_what_waits_behind_fails_too"
-        )
-        .split_once("::")
-        .expect("a path has parts");
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", name, "--test-threads=1"]);
-        // So large a stack that no thread gets one.
-        child
-            .env(NO_THREADS, "1")
-            .env("RUST_MIN_STACK", (1_u64 << 60).to_string());
-        let output = within("the other process", move || child.output()).unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stdout)
-        );
+    // So large a stack that no thread gets one.
+    let test = "where_no_thread_is_to_be_had_what_waits_behind_fails_too";
+    if !in_a_process(test, Command::new("env"), 1 << 60) {
         return;
     }
     let records = Records::default();

@@ -10,12 +10,12 @@ use support::gate::{
     Gate, fails, finish, gated, goes_well, is_cancelled, may_connect, named, of, shows_errors,
     status_of, wait_for,
 };
-use support::manager::{Records, handler_id, script};
+use support::manager::{REMOVED, Records, handler_id, remove, script};
 use support::{id, join, until};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
     CallbackError, ErrorId, Fault, HResult, HandlerFlags, ItemStatus, LogLevel, LogRecord,
-    Registration, SyncManager, SyncManagerBuilder,
+    SyncManager, SyncManagerBuilder,
 };
 
 /// What is open.
@@ -47,7 +47,7 @@ impl Lines {
 }
 
 #[test]
-fn unregistered_while_connections_are_open() {
+fn stopped_while_connections_are_open() {
     let lines = Lines::default();
     let manager = Arc::new(lines.manager().concurrency(2).build());
     let records = Records::default();
@@ -65,10 +65,10 @@ fn unregistered_while_connections_are_open() {
     other.reached();
     assert_eq!(lines.open(), 1);
     let same = manager.clone();
-    let gone = thread::spawn(move || same.unregister(handler_id(1)));
+    let gone = thread::spawn(move || remove(&same, 1));
     is_cancelled(&run, 1);
     gate.open();
-    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    assert_eq!(join("the stop", gone), REMOVED);
     assert_eq!(lines.open(), 1, "another handler of the run goes on (M08)");
     assert!(!run.is_over());
     other.open();

@@ -9,7 +9,7 @@ use support::gate::{
     Gate, finish, gated, goes_well, initialized, is_cancelled, may_connect, named, of, rounds,
     status_of, succeed_in, wait_for,
 };
-use support::manager::{Records, handler_id, script, succeed};
+use support::manager::{REMOVED, Records, handler_id, remove, script, succeed};
 use support::{LIMIT, id, join, receive, until};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
@@ -41,7 +41,7 @@ fn shows_a_dialog(n: u128, gate: &Gate) -> Script {
 }
 
 #[test]
-fn unregistered_while_it_shows_a_dialog() {
+fn stopped_while_it_shows_a_dialog() {
     let manager = Arc::new(SyncManager::new());
     let records = Records::default();
     let gate = Gate::new();
@@ -51,8 +51,8 @@ fn unregistered_while_it_shows_a_dialog() {
     gate.reached();
     assert!(manager.dialog_arbiter().is_taken());
     let same = manager.clone();
-    let gone = thread::spawn(move || same.unregister(handler_id(1)));
-    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    let gone = thread::spawn(move || remove(&same, 1));
+    assert_eq!(join("the stop", gone), REMOVED);
     assert!(!manager.dialog_arbiter().is_taken());
     assert!(run.is_over());
     let report = finish(&run);
@@ -103,11 +103,11 @@ fn waits(manager: SyncManagerBuilder, records: &Records, gate: &Gate) -> (SyncMa
 }
 
 #[test]
-fn unregistered_while_others_are_before_it() {
+fn stopped_while_others_are_before_it() {
     let (records, gate) = (Records::default(), Gate::new());
     let manager = SyncManager::builder().deadline(LIMIT / 100);
     let (manager, _, waits) = waits(manager, &records, &gate);
-    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
+    assert_eq!(remove(&manager, 1), REMOVED);
     records.register(&manager, 1, script(1));
     let anew = manager.sync_items(handler_id(1), [id(1)]).unwrap();
     gate.open();
@@ -120,11 +120,11 @@ fn unregistered_while_others_are_before_it() {
 }
 
 #[test]
-fn nobody_waits_for_a_handler_that_does_not_run_to_be_unregistered() {
+fn nobody_waits_for_a_handler_that_does_not_run_to_be_stopped() {
     let (records, gate) = (Records::default(), Gate::new());
     let (manager, first, _) = waits(SyncManager::builder(), &records, &gate);
     let started = Instant::now();
-    assert_eq!(manager.unregister(handler_id(1)), Ok(Registration::new()));
+    assert_eq!(remove(&manager, 1), REMOVED);
     let waited = started.elapsed();
     gate.open();
     goes_well(&first);
@@ -191,7 +191,7 @@ fn replaced_while_it_runs() {
 }
 
 #[test]
-fn unregistered_and_registered_anew_while_it_runs() {
+fn stopped_and_registered_anew_while_it_runs() {
     let manager = Arc::new(SyncManager::new());
     let (old, new) = (Records::default(), Records::default());
     let gate = Gate::new();
@@ -202,13 +202,13 @@ fn unregistered_and_registered_anew_while_it_runs() {
     let run = manager.update_all();
     gate.reached();
     let same = manager.clone();
-    let gone = thread::spawn(move || same.unregister(handler_id(1)));
+    let gone = thread::spawn(move || remove(&same, 1));
     is_cancelled(&run, 1);
     new.register(&manager, 1, script(1));
     let next = manager.update_all();
     assert_eq!(new.made(), 0, "its old run goes on");
     gate.open();
-    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    assert_eq!(join("the stop", gone), REMOVED);
     let report = succeed_in(&next);
     assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Succeeded));
     let report = finish(&run);
@@ -384,14 +384,14 @@ fn asked(records: &Records, gate: &Gate) -> (Arc<SyncManager>, Run, Run) {
 }
 
 #[test]
-fn unregistered_while_items_are_asked_for() {
+fn stopped_while_items_are_asked_for() {
     let (records, gate) = (Records::default(), Gate::new());
     let (manager, run, waits) = asked(&records, &gate);
     let same = manager.clone();
-    let gone = thread::spawn(move || same.unregister(handler_id(1)));
+    let gone = thread::spawn(move || remove(&same, 1));
     is_cancelled(&run, 1);
     gate.open();
-    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    assert_eq!(join("the stop", gone), REMOVED);
     let report = finish(&run);
     assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Stopped));
     let report = finish(&waits);

@@ -7,10 +7,10 @@ use support::gate::{
     Gate, answers, fails, finish, gated, goes_well, is_cancelled, jump, named, names, of, rounds,
     shows_errors, status_of, succeed_in, wait_for,
 };
-use support::manager::{Records, handler_id};
+use support::manager::{REMOVED, Records, handler_id, remove};
 use support::{id, join, until};
 use syncmgr::testing::{Action, Answer, Script, Step};
-use syncmgr::{ErrorOutcome, HResult, ItemId, ItemStatus, Phase, Registration, Run, Verdict};
+use syncmgr::{ErrorOutcome, HResult, ItemId, ItemStatus, Phase, Run, Verdict};
 
 const AGAIN: HResult = HResult::S_SYNCMGR_RETRYSYNC;
 
@@ -128,7 +128,7 @@ fn an_item_cancelled_while_its_error_is_shown_is_done_by_the_retry_that_names_it
 }
 
 #[test]
-fn unregistered_while_it_shows_the_error() {
+fn stopped_while_it_shows_the_error() {
     let manager = Arc::new(shows_errors().build());
     let records = Records::default();
     let gate = Gate::new();
@@ -136,17 +136,17 @@ fn unregistered_while_it_shows_the_error() {
     let run = manager.update_all();
     gate.reached();
     let same = manager.clone();
-    let gone = thread::spawn(move || same.unregister(handler_id(1)));
+    let gone = thread::spawn(move || remove(&same, 1));
     is_cancelled(&run, 1);
     gate.open();
-    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    assert_eq!(join("the stop", gone), REMOVED);
     let report = finish(&run);
     assert_eq!(of(&report, 1).rounds, 1);
     records.judge();
 }
 
 #[test]
-fn unregistered_while_it_waits_for_the_turn_to_show_its_error() {
+fn stopped_while_it_waits_for_the_turn_to_show_its_error() {
     let manager = Arc::new(shows_errors().build());
     let records = Records::default();
     let turn = Gate::new();
@@ -177,8 +177,8 @@ fn unregistered_while_it_waits_for_the_turn_to_show_its_error() {
     let run = manager.sync_items(handler_id(1), [id(1)]).unwrap();
     denied.reached();
     let same = manager.clone();
-    let gone = thread::spawn(move || same.unregister(handler_id(1)));
-    assert_eq!(join("unregister", gone), Ok(Registration::new()));
+    let gone = thread::spawn(move || remove(&same, 1));
+    assert_eq!(join("the stop", gone), REMOVED);
     assert!(run.is_over());
     assert!(manager.dialog_arbiter().is_taken(), "by the other");
     turn.open();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use support::manager::{Records, handler_id, script};
+use support::manager::{REMOVED, Records, handler_id, remove, script};
 use support::{id, receive, until, within};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
@@ -244,7 +244,7 @@ fn a_handler_is_cancelled_alone_and_an_item_is_skipped_before_it_is_listed() {
 }
 
 #[test]
-fn unregister_cancels_what_runs_and_ends_what_waits() {
+fn a_stop_cancels_what_runs_and_ends_what_waits() {
     let records = Records::default();
     let manager = Arc::new(SyncManager::new());
     let (began, begun) = mpsc::channel::<()>();
@@ -264,8 +264,7 @@ fn unregister_cancels_what_runs_and_ends_what_waits() {
     receive("the handler", &begun);
     let waiting = manager.update_all();
     let same = manager.clone();
-    let registration = within("unregister", move || same.unregister(handler_id(1)));
-    assert_eq!(registration, Ok(Registration::new()));
+    assert_eq!(within("the stop", move || remove(&same, 1)), REMOVED);
     assert_eq!(manager.registration(handler_id(1)), None);
     let report = running
         .wait_timeout(Duration::ZERO)

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use support::gate::{finish, named};
-use support::manager::{Records, handler_id, succeed};
+use support::manager::{Records, handler_id, remove, succeed};
 use support::{Deadline, id, join, within};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
@@ -177,8 +177,8 @@ fn handlers_come_and_go_while_everything_runs() {
         thread::spawn(move || {
             for _ in 0..10 {
                 for (n, inside) in &insides {
-                    let gone = manager.unregister(handler_id(*n));
-                    assert!(gone.is_ok(), "{gone:?}");
+                    let gone = remove(&manager, *n);
+                    assert!(gone.0.is_ok(), "{gone:?}");
                     records.register(&manager, *n, alone(*n, inside));
                 }
             }

@@ -444,3 +444,21 @@ fn an_error_that_the_handler_did_not_log_cannot_be_shown() {
     assert_eq!(session.phase(), Phase::Idle);
     assert_eq!(session.host_event(std::time::Duration::ZERO), None);
 }
+
+#[test]
+fn a_handler_that_is_run_again_deletes_no_error_of_the_run_before() {
+    let rounds = AtomicUsize::new(0);
+    let handler = handler(1, move |_| match rounds.fetch_add(1, Ordering::SeqCst) {
+        0 => Err("not the first time".into()),
+        _ => Ok(()),
+    });
+    let handler = handler.build();
+    for succeeds in [false, true] {
+        let recorder = syncmgr::testing::Recorder::new();
+        let recorded = recorder.handler(Arc::clone(&handler));
+        let report = within("the run", move || run_handler(recorded, RunOptions::new()));
+        assert_eq!(report.items()[0].status == ItemStatus::Succeeded, succeeds);
+        let trace = recorder.trace();
+        assert!(trace.violations().is_empty(), "{trace}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Handlers made of a list of items and a closure.
 
+mod drops;
 mod edges;
 mod items;
 mod steps;

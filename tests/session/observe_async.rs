@@ -746,8 +746,8 @@ mod runs {
                 run.cancel_all();
                 drop(manager);
             }),
-            ("unregister", |manager, _| {
-                assert!(manager.unregister(handler_id(2)).is_ok());
+            ("stop_handler", |manager, _| {
+                assert!(manager.stop_handler(handler_id(2)));
             }),
             ("the manager's drop", |manager, _| drop(manager)),
         ];

@@ -1,7 +1,7 @@
 //! Who starts, cancels and looks.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use syncmgr::{
     Choices, Cursor, InvokeFlags, ItemId, LogFilter, LogLevel, Run, SyncEvent, SyncManager,
@@ -59,7 +59,7 @@ fn any_run(runs: &Mutex<Vec<Run>>, chance: &mut Chance) -> Option<Run> {
     runs.get(place).cloned()
 }
 
-/// Cancels, skips, chooses, registers anew and unregisters.
+/// Cancels, skips, chooses, registers anew, unregisters and stops.
 pub fn act(world: &Arc<World>, manager: &SyncManager, runs: &Mutex<Vec<Run>>, chance: &mut Chance) {
     let handler = any_handler(chance);
     let (id, item) = (handler_id(handler), any_item(chance));
@@ -89,14 +89,13 @@ pub fn act(world: &Arc<World>, manager: &SyncManager, runs: &Mutex<Vec<Run>>, ch
             }
         }
         (25, _) => {
-            let begun = Instant::now();
             if let Ok(registration) = manager.unregister(id) {
                 count(&world.counts.unregistered);
                 let number = registration
                     .description
                     .and_then(|text| text.parse::<u64>().ok());
-                // It waited for what ran, unless it had to wait too long.
-                if begun.elapsed() < world.deadline {
+                // Nothing of it is left, unless the wait for its run was given up.
+                if manager.stop_handler(id) {
                     lock(&world.gone).extend(number);
                 }
             }

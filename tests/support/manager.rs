@@ -4,12 +4,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use syncmgr::testing::{Recorder, Script, Step};
-use syncmgr::{HandlerId, ItemId, ItemStatus, Registration, SyncHandler, SyncManager};
+use syncmgr::{
+    HandlerId, ItemId, ItemStatus, ManagerError, Registration, SyncHandler, SyncManager,
+};
 
 use crate::id;
 
 pub fn handler_id(n: u128) -> HandlerId {
     HandlerId::from_u128(n)
+}
+
+/// What [`remove`] returns for a handler that stops in time.
+pub const REMOVED: (Result<Registration, ManagerError>, bool) = (Ok(Registration::new()), true);
+
+/// Unregisters a handler, then stops what is left of it.
+pub fn remove(manager: &SyncManager, n: u128) -> (Result<Registration, ManagerError>, bool) {
+    let registration = manager.unregister(handler_id(n));
+    (registration, manager.stop_handler(handler_id(n)))
 }
 
 /// A script of one item that succeeds.
