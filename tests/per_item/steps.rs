@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 use support::works::handler;
 use support::{id, item, items, receive};
@@ -491,4 +491,31 @@ fn a_part_that_fails_is_logged_and_the_others_go_on() {
         };
         Harness::explore(make, |trace, ()| assert_eq!(logged(trace), [])).assert_conformant();
     }
+}
+
+#[test]
+fn an_error_after_a_cancellation_is_logged_and_the_item_is_stopped() {
+    let started = Arc::new(OnceLock::<Arc<Session>>::new());
+    let of_work = Arc::clone(&started);
+    let handler = handler(1, move |work| {
+        let session = of_work.get().expect("it was started with a session");
+        session.cancel_item(work.item().id)?;
+        assert!(work.check().is_err());
+        Err("the disk is full".into())
+    });
+    let options = RunOptions::new().on_session(move |session| {
+        assert!(started.set(session).is_ok());
+    });
+    let report = run_handler(handler.build(), options);
+    let session = report.session.expect("it has items");
+    assert_eq!(
+        session.item(id(1)).map(|view| view.status),
+        Some(ItemStatus::Stopped)
+    );
+    let log = session.log();
+    let logged: Vec<_> = log
+        .iter()
+        .map(|entry| (entry.level, &*entry.text))
+        .collect();
+    assert_eq!(logged, [(LogLevel::Information, "the disk is full")]);
 }
