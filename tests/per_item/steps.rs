@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 use support::works::handler;
-use support::{id, item, items, receive};
+use support::{id, item, items, receive, until, view};
 use syncmgr::per_item::{Error, Handler, Interrupted, PerItem, Work};
 use syncmgr::testing::{Action, Harness, Trace, explore_cancellations, explore_faults};
 use syncmgr::{
-    CallbackError, HResult, ItemList, ItemStatus, LogLevel, ProgressUpdate, RunOptions, Session,
-    SyncEvent, SyncFlags, SyncHandler, run_handler,
+    CallbackError, HResult, ItemList, ItemStatus, LogLevel, Phase, ProgressUpdate, RunOptions,
+    Session, SyncEvent, SyncFlags, SyncHandler, run_handler,
 };
 
 /// What is done for an item.
@@ -518,4 +518,26 @@ fn an_error_after_a_cancellation_is_logged_and_the_item_is_stopped() {
         .map(|entry| (entry.level, &*entry.text))
         .collect();
     assert_eq!(logged, [(LogLevel::Information, "the disk is full")]);
+}
+
+#[test]
+fn an_item_that_was_skipped_is_done_when_a_retry_names_it() {
+    let handler = handler(1, steps).build();
+    let session = support::driven(1);
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    for (skipped, expected) in [(true, ItemStatus::Skipped), (false, ItemStatus::Succeeded)] {
+        assert_eq!(session.begin_prepare(&[id(1)]), Ok(()));
+        Arc::clone(&handler).prepare_for_sync(&[id(1)]).unwrap();
+        assert_eq!(session.phase(), Phase::Prepared);
+        assert_eq!(session.begin_synchronize(), Ok(()));
+        if skipped {
+            handler.set_item_status(id(1), ItemStatus::Skipped).unwrap();
+        }
+        Arc::clone(&handler).synchronize().unwrap();
+        until("the completion", || session.phase() == Phase::Completed);
+        assert_eq!(view(&session, 1).status, expected);
+    }
+    handler.set_progress_callback(None).unwrap();
 }
