@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use support::subscriber::Recorder;
-use support::telemetry::{blocked_at, complete, follow, report, stepped, without_progress};
+use support::telemetry::{blocked_at, complete, follow, report, without_progress};
 use support::{driven, id, items, join, open, start_round, status, until, value, view};
 use syncmgr::{ItemStatus, Session};
 
@@ -288,24 +288,4 @@ fn the_work_of_a_retry_is_given_a_new_span() {
         .collect();
     assert_eq!(told, [Some("failed"), Some("succeeded")]);
     assert_eq!(recorder.open().0, 0);
-}
-
-#[test]
-fn a_span_that_a_worker_opened_before_its_item_began_follows_the_item_to_its_end() {
-    let recorder = Recorder::new();
-    let session = open(1);
-    let telemetry = stepped();
-    let traced = follow(&recorder, &telemetry, &session);
-    let kept = recorder.during(|| telemetry.span(id(1)));
-    traced.look();
-    recorder.news();
-    report(&session, 1, &value(5).max(10));
-    traced.look();
-    report(&session, 1, &status(ItemStatus::Succeeded));
-    traced.look();
-    drop(kept);
-    let item = recorder.span("item item 1");
-    assert_eq!(item.field("syncmgr.item.status"), Some("succeeded"));
-    assert_eq!(item.field("syncmgr.item.value"), Some("5"), "{item:?}");
-    assert!(!item.open);
 }
