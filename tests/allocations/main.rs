@@ -1,8 +1,9 @@
-//! Bar P8: reporting allocates nothing, once a text has found its room.
+//! Reporting allocates nothing once a text has found its room, and a stream reader keeps no long buffer.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
+use syncmgr::json::StreamReader;
 use syncmgr::{
     ItemId, ItemName, ItemReporter, ProgressUpdate, Session, SyncCallback, SyncItem, Verdict,
 };
@@ -85,4 +86,22 @@ fn texts_allocate_nothing_once_they_have_room() {
     report(0);
     let count = allocations(|| (1..100_000).for_each(report));
     assert_eq!(count, 0);
+}
+
+#[test]
+fn a_stream_reader_releases_the_buffer_of_a_long_line() {
+    const LONG: usize = 64 << 20;
+    let blank = " ".repeat(LONG); // an empty line is passed over
+    let text = format!("{{\"syncmgr_stream\":1}}\n{blank}\n{{\"unknown\":1}}\nno JSON\n");
+    let mut lines = StreamReader::new(text.as_bytes()).expect("a head");
+    let held = allocation_counter::measure(|| {
+        let error = lines.next().expect("a line").expect_err("no JSON");
+        drop(error);
+    });
+    assert!(held.bytes_max >= LONG as u64, "the line was read whole");
+    assert!(
+        held.bytes_current < LONG as i64 / 8,
+        "{} bytes are kept",
+        held.bytes_current
+    );
 }

@@ -557,3 +557,16 @@ fn the_ends_of_a_stream_say_how_far_they_are() {
     assert!(lines.next().is_some());
     assert!(format!("{lines:?}").starts_with("StreamReader { line: 2, "));
 }
+
+#[test]
+fn a_last_line_that_is_malformed_is_not_reported_as_truncated() {
+    for bad in ["no JSON", r#"{"end":[1]}"#, r#"{"snapshot":"none"}"#] {
+        let text = format!("{{\"syncmgr_stream\":1}}\n{bad}");
+        let mut lines = StreamReader::new(text.as_bytes()).expect("a head");
+        let error = lines.next().expect("a second line").expect_err(bad);
+        assert!(
+            matches!(error, StreamError::NoLine { line: 2, .. }),
+            "{bad}: {error}"
+        );
+    }
+}

@@ -1,12 +1,16 @@
 //! Handlers that fall silent: past the deadline they are given up, wherever they are.
 
+use std::cell::RefCell;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use support::LIMIT;
-use support::gate::{Gate, fails, finish, goes_well, of, shows_errors, status_of, wait_for};
+use support::gate::{Gate, fails, finish, gated, goes_well, of, shows_errors, status_of, wait_for};
+use support::hooked::register_hooked;
 use support::manager::{Records, handler_id, remove, script};
+use support::{LIMIT, id};
 use syncmgr::testing::Step;
-use syncmgr::{Fault, HResult, HandlerFlags, ItemStatus, Registration, SyncManager};
+use syncmgr::{Fault, HResult, HandlerFlags, ItemStatus, Registration, SyncEvent, SyncManager};
 
 /// Long enough for a handler that works, on a busy machine too.
 const SILENCE: Duration = Duration::from_millis(200);
@@ -116,4 +120,70 @@ fn the_deadline_while_properties_are_shown() {
         shown.open();
         records.judge();
     }
+}
+
+#[test]
+fn silence_of_one_call_is_not_counted_for_the_next_one() {
+    const DEADLINE: Duration = Duration::from_secs(2);
+    // No call of the callback comes between these two, so only their return ends the silence.
+    let slow = |call| {
+        if matches!(call, "initialize" | "items") {
+            thread::sleep(DEADLINE * 3 / 5);
+        }
+    };
+    let manager = SyncManager::builder().deadline(DEADLINE).build();
+    let records = Records::default();
+    register_hooked(&records, &manager, 1, script(1), slow);
+    goes_well(&manager.update_all());
+    records.judge();
+}
+
+/// Sends when the thread that has it ends.
+struct OnExit(mpsc::Sender<()>);
+
+impl Drop for OnExit {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+thread_local! {
+    static EXIT: RefCell<Option<OnExit>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn an_abandoned_worker_ends_when_its_call_returns_and_takes_no_other_handler() {
+    let manager = SyncManager::builder()
+        .concurrency(1)
+        .deadline(SILENCE)
+        .build();
+    let records = Records::default();
+    let hang = Gate::new();
+    let (exits, exited) = mpsc::channel();
+    let marked = Step::run(move || EXIT.set(Some(OnExit(exits.clone()))));
+    records.register(&manager, 1, script(1).prepare([marked, hang.step()]));
+    let report = finish(&manager.update_all());
+    assert_eq!(of(&report, 1).abandoned, 1);
+    // The only worker that is left is busy with one handler, and another one waits.
+    let busy = Gate::new();
+    for n in [2, 3] {
+        let script = script(n).synchronize(gated(id(n), &busy)).inline();
+        records.register(&manager, n, script);
+    }
+    let runs = [2, 3].map(|n| {
+        manager
+            .signal_handler(handler_id(n), SyncEvent::Manual)
+            .unwrap()
+    });
+    busy.reached();
+    hang.open();
+    exited
+        .recv_timeout(LIMIT)
+        .expect("the abandoned worker ends");
+    assert!(runs[1].session(handler_id(3)).is_none(), "3 has to wait");
+    busy.open();
+    for run in &runs {
+        assert_eq!(finish(run).handlers.len(), 1);
+    }
+    records.judge();
 }

@@ -457,3 +457,32 @@ fn a_cancel_of_the_running_run_leaves_what_was_asked_for_to_be_done() {
     assert_eq!(status_of(of(&report, 1), 2), Some(ItemStatus::Succeeded));
     records.judge();
 }
+
+#[test]
+fn requests_of_a_run_that_waits_for_two_others_are_passed_from_the_first_to_the_second() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let (gate, told) = (Gate::new(), Told::default());
+    let first = works(&gate, []);
+    let second = works(&opened(), succeed(id(2)).into_iter().chain([told.step()]));
+    let third = works(&opened(), succeed(id(3)));
+    records.register_made(&manager, 1, move |time| match time {
+        1 => first.clone(),
+        2 => second.clone(),
+        _ => third.clone(),
+    });
+    let run = manager.update_all();
+    gate.reached();
+    let next = ask(&manager, [2, 4]);
+    // One run cannot do for both: this one has an item that is cancelled.
+    assert_eq!(next.cancel_item(handler_id(1), id(4)), Ok(()));
+    let last = ask(&manager, [3]);
+    gate.open();
+    goes_well(&run);
+    wait_for(&next);
+    assert_eq!(told.take(), [id(3)]);
+    let report = succeed_in(&last);
+    assert_eq!(status_of(of(&report, 1), 3), Some(ItemStatus::Succeeded));
+    assert_eq!(records.made(), 3);
+    records.judge();
+}

@@ -2,15 +2,15 @@
 
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 use support::works::handler;
-use support::{id, item, items, receive};
+use support::{id, item, items, receive, until, view};
 use syncmgr::per_item::{Error, Handler, Interrupted, PerItem, Work};
 use syncmgr::testing::{Action, Harness, Trace, explore_cancellations, explore_faults};
 use syncmgr::{
-    CallbackError, HResult, ItemList, ItemStatus, LogLevel, ProgressUpdate, RunOptions, Session,
-    SyncEvent, SyncFlags, SyncHandler, run_handler,
+    CallbackError, HResult, ItemList, ItemStatus, LogLevel, Phase, ProgressUpdate, RunOptions,
+    Session, SyncEvent, SyncFlags, SyncHandler, run_handler,
 };
 
 /// What is done for an item.
@@ -491,4 +491,53 @@ fn a_part_that_fails_is_logged_and_the_others_go_on() {
         };
         Harness::explore(make, |trace, ()| assert_eq!(logged(trace), [])).assert_conformant();
     }
+}
+
+#[test]
+fn an_error_after_a_cancellation_is_logged_and_the_item_is_stopped() {
+    let started = Arc::new(OnceLock::<Arc<Session>>::new());
+    let of_work = Arc::clone(&started);
+    let handler = handler(1, move |work| {
+        let session = of_work.get().expect("it was started with a session");
+        session.cancel_item(work.item().id)?;
+        assert!(work.check().is_err());
+        Err("the disk is full".into())
+    });
+    let options = RunOptions::new().on_session(move |session| {
+        assert!(started.set(session).is_ok());
+    });
+    let report = run_handler(handler.build(), options);
+    let session = report.session.expect("it has items");
+    assert_eq!(
+        session.item(id(1)).map(|view| view.status),
+        Some(ItemStatus::Stopped)
+    );
+    let log = session.log();
+    let logged: Vec<_> = log
+        .iter()
+        .map(|entry| (entry.level, &*entry.text))
+        .collect();
+    assert_eq!(logged, [(LogLevel::Information, "the disk is full")]);
+}
+
+#[test]
+fn an_item_that_was_skipped_is_done_when_a_retry_names_it() {
+    let handler = handler(1, steps).build();
+    let session = support::driven(1);
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    for (skipped, expected) in [(true, ItemStatus::Skipped), (false, ItemStatus::Succeeded)] {
+        assert_eq!(session.begin_prepare(&[id(1)]), Ok(()));
+        Arc::clone(&handler).prepare_for_sync(&[id(1)]).unwrap();
+        assert_eq!(session.phase(), Phase::Prepared);
+        assert_eq!(session.begin_synchronize(), Ok(()));
+        if skipped {
+            handler.set_item_status(id(1), ItemStatus::Skipped).unwrap();
+        }
+        Arc::clone(&handler).synchronize().unwrap();
+        until("the completion", || session.phase() == Phase::Completed);
+        assert_eq!(view(&session, 1).status, expected);
+    }
+    handler.set_progress_callback(None).unwrap();
 }
