@@ -70,7 +70,7 @@ pub use mailbox::HostEvent;
 pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
-pub(crate) use text::error_chain;
+pub(crate) use text::{SOURCES_MOST, error_chain};
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 pub use waiting::CancelGuard;
 pub(crate) use waiting::{Answer, Host, Waiting};
