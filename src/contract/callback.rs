@@ -369,8 +369,12 @@ pub trait SyncCallback: Send + Sync {
 
     /// Announces a new item that the host shows only once [`commit_item`](Self::commit_item) names it.
     ///
-    /// For an item whose coming is not certain yet: another device that answered, a folder that the user is
-    /// about to share. Nobody sees the proposal, and nothing becomes of it if it is not committed.
+    /// For an item that is no part of the sync set before it has been synchronized: another device that answered, a folder
+    /// that the user is about to share. It takes reports like the items of the round, but no view, total or report of the host
+    /// has it, and it needs no final status. If it is not committed, it is never listed.
+    ///
+    /// A proposal that has not been committed stays for the next round of the session. There it starts anew, unless it ended
+    /// with another status than `Failed`.
     ///
     /// The default answers [`CallbackError::NotImplemented`].
     ///
@@ -386,21 +390,23 @@ pub trait SyncCallback: Send + Sync {
         Err(CallbackError::NotImplemented)
     }
 
-    /// Makes a proposed item a real one: from then on it stands in the host's list, as if the handler had
-    /// enumerated it.
+    /// Makes a proposed item a real one: from then on it is in the host's list, with all that was reported of it.
     ///
-    /// It does not take part in a round that goes on: that is what [`add_item`](Self::add_item) is for, before
-    /// the commit, which is then needless, or after it.
+    /// The usual order is to propose the item, synchronize it, and commit it once it has succeeded. If it is committed while it is
+    /// in progress, it takes part in the round from then on, and needs a final status (rule H15). If nothing was reported of it,
+    /// it is only listed: it takes part after an [`add_item`](Self::add_item) or in a retry that names it, and in an open session
+    /// immediately. An item that has failed cannot be committed.
     ///
     /// ```
-    /// use syncmgr::{ItemId, Session, SyncCallback, SyncItem};
+    /// use syncmgr::{ItemId, ItemStatus, Session, SyncCallback, SyncItem};
     ///
     /// let session = Session::builder().build()?;
     /// let share = ItemId::from_u128(1);
     /// session.propose_item(SyncItem::new(share, "a new share".parse()?))?;
-    /// assert!(session.items().is_empty()); // nobody sees it yet
+    /// session.reporter(share)?.succeed()?;
+    /// assert!(session.snapshot().items.is_empty()); // no observer sees it yet
     /// session.commit_item(share)?;
-    /// assert_eq!(session.items()[0].id, share);
+    /// assert_eq!(session.snapshot().items[0].status, ItemStatus::Succeeded);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -410,9 +416,9 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`CallbackError::InvalidArgument`] for an item that was not proposed, or was added or committed
-    /// since; [`CallbackError::WrongPhase`] where no round can follow; [`CallbackError::Released`] on a
-    /// released callback.
+    /// [`CallbackError::InvalidArgument`] for an item that was not proposed, has failed, or was added or
+    /// committed since; [`CallbackError::WrongPhase`] where no round can follow;
+    /// [`CallbackError::Released`] on a released callback.
     #[doc(alias = "CommitItem")]
     fn commit_item(&self, item: ItemId) -> Result<(), CallbackError> {
         let _ = item;

@@ -286,11 +286,15 @@ impl Drop for SyncManager {
 
 impl fmt::Debug for SyncManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.hub.state.lock();
+        // The formatter is the caller's code: no lock is held while it is called.
+        let [handlers, running, ready] = {
+            let state = self.hub.state.lock();
+            [state.handlers.len(), state.running.len(), state.ready.len()]
+        };
         f.debug_struct("SyncManager")
-            .field("handlers", &state.handlers.len())
-            .field("running", &state.running.len())
-            .field("ready", &state.ready.len())
+            .field("handlers", &handlers)
+            .field("running", &running)
+            .field("ready", &ready)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
 //! The workers that do one step, threads or tasks, of which the last one completes it.
 //!
-//! - `done` is called once, by the member that ends last, however its work ended; never where no thread could be started.
+//! - `done` is called once, by the member that ends last, however its work ended; never where no thread could be started. It
+//!   calls the host, as the work does, and both are contained: a host that panics in one call is not called again while the
+//!   thread unwinds, where a second panic would abort the process.
 //! - A worker is at work from before it is started until it has made its last call.
 
 use std::io;
@@ -9,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 
 use parking_lot::{Condvar, Mutex};
+
+use crate::session::contained;
 
 /// The workers of one step.
 pub(super) struct Crew {
@@ -30,7 +34,8 @@ impl Crew {
     /// So many members have ended. With the last one the step is over.
     pub(super) fn leave(&self, members: usize) {
         if members > 0 && self.left.fetch_sub(members, Ordering::AcqRel) == members {
-            (self.done)();
+            // A runtime may drop a task while it unwinds.
+            contained(|| (self.done)());
         }
     }
 }
@@ -68,7 +73,7 @@ pub(super) fn start_threads(
             let _turn = turn;
             let work = work;
             let _member = Member(own);
-            work();
+            contained(|| work());
         });
         match started {
             Ok(_) => {}
@@ -94,6 +99,8 @@ pub(super) struct AtWork {
 struct Threads {
     /// Those that are still to begin included.
     count: usize,
+    /// Of these, the tasks that are not being polled.
+    suspended: usize,
     begun: Vec<ThreadId>,
 }
 
@@ -108,10 +115,17 @@ impl AtWork {
     }
 
     /// Waits until nobody is at work but, perhaps, the calling thread: a host may call the handler from inside an answer.
+    ///
+    /// On a thread that is at work, suspended tasks are not waited for: it may be the only thread that polls them.
     pub(super) fn rest(&self) {
         let own = thread::current().id();
         let mut threads = self.threads.lock();
-        while threads.count > usize::from(threads.begun.contains(&own)) {
+        loop {
+            let on_own = threads.begun.iter().filter(|begun| **begun == own).count();
+            let left_out = if on_own > 0 { threads.suspended } else { 0 };
+            if threads.count <= on_own + left_out {
+                return;
+            }
             self.changed.wait(&mut threads);
         }
     }
@@ -122,6 +136,7 @@ pub(super) struct Turn {
     at_work: Arc<AtWork>,
     /// The thread, once it has started.
     thread: Option<ThreadId>,
+    is_suspended: bool,
 }
 
 impl Turn {
@@ -130,14 +145,26 @@ impl Turn {
         Self {
             at_work: Arc::clone(at_work),
             thread: None,
+            is_suspended: false,
         }
+    }
+
+    /// The turn of a task, which is suspended until it [begins](Self::begin).
+    #[cfg(feature = "async")]
+    pub(super) fn of_task(at_work: &Arc<AtWork>) -> Self {
+        let mut turn = Self::new(at_work);
+        at_work.threads.lock().suspended += 1;
+        turn.is_suspended = true;
+        turn
     }
 
     /// It is this thread that is at work.
     pub(super) fn begin(&mut self) {
         let own = thread::current().id();
         self.thread = Some(own);
-        self.at_work.threads.lock().begun.push(own);
+        let mut threads = self.at_work.threads.lock();
+        threads.begun.push(own);
+        threads.suspended -= usize::from(std::mem::take(&mut self.is_suspended));
     }
 }
 
@@ -155,7 +182,12 @@ impl Turn {
     #[cfg(feature = "async")]
     pub(super) fn pause(&mut self) {
         let thread = self.thread.take();
-        self.at_work.threads.lock().leave(thread);
+        let mut threads = self.at_work.threads.lock();
+        threads.leave(thread);
+        threads.suspended += 1;
+        self.is_suspended = true;
+        drop(threads);
+        self.at_work.changed.notify_all();
     }
 }
 
@@ -163,6 +195,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut threads = self.at_work.threads.lock();
         threads.count -= 1;
+        threads.suspended -= usize::from(self.is_suspended);
         threads.leave(self.thread);
         drop(threads);
         self.at_work.changed.notify_all();

@@ -183,6 +183,9 @@ impl Handler {
     ///
     /// Threads of the work's own are not known here: a host must not take the callback away from inside an answer to one of
     /// them.
+    ///
+    /// If the host takes the callback away inside a call of a task, tasks that are suspended at that moment are not waited for,
+    /// because they may need the same thread to end. They are refused their next report.
     pub fn wait_for_work(mut self, wait: bool) -> Self {
         self.wait = wait;
         self

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use crate::session::SOURCES_MOST;
 use crate::{CallbackError, Verdict};
 
 /// Why work is to end: a cancel, or a host that takes no more reports. An error, so that `?` carries it out of the work.
@@ -31,11 +32,12 @@ pub enum Interrupted {
 }
 
 impl Interrupted {
-    /// Finds it in an error: the error itself, what it wraps, or one of its sources.
+    /// Finds it in an error: the error itself, what it wraps, or one of its first 64 sources.
     #[must_use]
     pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
-        while let Some(error) = next {
+        for _ in 0..=SOURCES_MOST {
+            let error = next?;
             if let Some(found) = error.downcast_ref::<Self>() {
                 return Some(*found);
             }

@@ -49,6 +49,8 @@
 //! - Items that the host [asks for](crate::SyncCallback::additional_items) while it works are taken in, if it listed them; the work
 //!   can [add](Work::add_item) others.
 //!
+//! If the host panics in a call of a worker, the item of that call ends `Failed`, and the worker goes on with the next one.
+//!
 //! Work that never reports and never asks cannot be stopped: it is done to its end, and its item is what it answers. The adapter
 //! waits for it.
 
@@ -59,12 +61,14 @@
 // | `threads`, `tasks` | workers that are threads, and those that are tasks of a runtime (feature `async`) |
 // | `crew` | the threads of one step, and who is at work |
 // | `work`, `adapters`, `waits`, `interrupted` | what the work of an item reports to, what does so for it, what waits for a cancel, and how one is told |
+// | `maximum` | the value and the maximum of an item, reported in order by several threads |
 
 mod adapters;
 mod crew;
 mod desk;
 mod handler;
 mod interrupted;
+mod maximum;
 mod queue;
 mod round;
 #[cfg(feature = "async")]

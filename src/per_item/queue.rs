@@ -2,26 +2,29 @@
 
 use std::collections::VecDeque;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 
+use crate::session::contained;
 use crate::{CallbackError, SyncItem};
 
 /// What is to be done. Locked for a push or a pop only.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// Nobody adds any more.
-    added: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     waiting: VecDeque<Waiting>,
     /// How many are adding an item to the host's session now.
     adding: usize,
     /// The round is over: nobody would do what is added.
     closed: bool,
+    /// Called with what was not begun by the last thread that was adding when the queue was closed.
+    over: Option<Box<Over>>,
 }
+
+type Over = dyn FnOnce(VecDeque<Waiting>) + Send;
 
 /// An item that waits.
 #[derive(Debug)]
@@ -64,14 +67,19 @@ impl Queue {
         self.state.lock().waiting.pop_front()
     }
 
-    /// The round is over: answers what nobody has begun.
-    pub(super) fn close(&self) -> VecDeque<Waiting> {
-        let mut state = self.state.lock();
-        state.closed = true;
-        while state.adding > 0 {
-            self.added.wait(&mut state);
-        }
-        std::mem::take(&mut state.waiting)
+    /// The round is over: calls `over` with what nobody has begun. While the host is still adding items, the last of the threads
+    /// that do so calls it instead. Nobody waits for them, because the host may have ended the workers from inside `add_item`.
+    pub(super) fn close(&self, over: impl FnOnce(VecDeque<Waiting>) + Send + 'static) {
+        let left = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            if state.adding > 0 {
+                state.over = Some(Box::new(over));
+                return;
+            }
+            std::mem::take(&mut state.waiting)
+        };
+        over(left);
     }
 }
 
@@ -80,7 +88,17 @@ struct Adding<'a>(&'a Queue);
 
 impl Drop for Adding<'_> {
     fn drop(&mut self) {
-        self.0.state.lock().adding -= 1;
-        self.0.added.notify_all();
+        let mut state = self.0.state.lock();
+        state.adding -= 1;
+        if state.adding > 0 {
+            return;
+        }
+        let Some(over) = state.over.take() else {
+            return;
+        };
+        let left = std::mem::take(&mut state.waiting);
+        drop(state);
+        // The host is called, which may have panicked in `add_item` already.
+        contained(|| over(left));
     }
 }

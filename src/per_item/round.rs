@@ -1,6 +1,7 @@
 //! One round: the items of one prepare, and the workers that do them.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::{fmt, io};
@@ -15,7 +16,7 @@ use super::work::Work;
 use crate::session::{contained, error_chain, panicked};
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
-    LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid, Verdict,
+    LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid,
 };
 
 /// What there is to do, and who does it: threads or tasks.
@@ -54,10 +55,14 @@ impl Round {
                 if !self.desk.is_open() {
                     break;
                 }
-                if let Some((reporter, true)) = self.ask(waiting.item.id) {
-                    let work = Work::new(waiting.item, reporter, Arc::clone(&self.desk), None, 0);
-                    self.adapter.measure(&work);
-                }
+                // Where the host panics, the item has no maximum.
+                contained(|| {
+                    if let Some((reporter, true)) = self.ask(waiting.item.id) {
+                        let desk = Arc::clone(&self.desk);
+                        let work = Work::new(waiting.item, reporter, desk, None, 0);
+                        self.adapter.measure(&work);
+                    }
+                });
             }
         };
         start_threads(&round.adapter.at_work, workers, work, move || {
@@ -69,17 +74,24 @@ impl Round {
     }
 
     /// All workers have ended. To be called once.
-    pub(super) fn complete(&self) {
-        if !self.desk.is_open() {
-            return;
+    pub(super) fn complete(self: &Arc<Self>) {
+        if self.desk.is_open() {
+            let round = Arc::clone(self);
+            self.queue.close(move |left| round.end_with(&left));
         }
-        let left = self.give_up_the_rest();
+    }
+
+    /// Completes the round; items are left that nobody will start where the workers were dropped.
+    fn end_with(&self, left: &VecDeque<Waiting>) {
+        if !left.is_empty() {
+            self.give_up(left);
+        }
         let result = match self.adapter.finish() {
             Some(Err(broken)) => {
                 self.log(LogLevel::Error, &broken.to_string());
                 HResult::E_FAIL
             }
-            _ if left => HResult::E_ABORT,
+            _ if !left.is_empty() => HResult::E_ABORT,
             _ => HResult::S_OK,
         };
         if self.desk.is_open() {
@@ -87,31 +99,27 @@ impl Round {
         }
     }
 
-    /// Where the workers were dropped, items are left that nobody will start; answers whether there are such.
-    fn give_up_the_rest(&self) -> bool {
-        let left = self.queue.close();
-        for Waiting { item, .. } in &left {
-            let Ok(reporter) = ItemReporter::new(&self.desk.callback, item.id) else {
-                continue;
-            };
-            if reporter.check().is_ok() {
-                let skipped = ProgressUpdate::new().status(ItemStatus::Skipped);
-                let _ = reporter.report(&skipped.text("not started"));
-            }
-        }
-        if left.is_empty() {
-            return false;
+    fn give_up(&self, left: &VecDeque<Waiting>) {
+        for Waiting { item, .. } in left {
+            // A host that panics here gets the completion all the same.
+            contained(|| {
+                let reporter = ItemReporter::new(&self.desk.callback, item.id)?;
+                if reporter.check().is_ok() {
+                    let skipped = ProgressUpdate::new().status(ItemStatus::Skipped);
+                    let _ = reporter.report(&skipped.text("not started"))?;
+                }
+                Ok::<(), CallbackError>(())
+            });
         }
         let count = left.len();
         let text = format!("the tasks that do the items were dropped; not started: {count}");
         self.log(LogLevel::Error, &text);
-        true
     }
 
     /// A line about the round as a whole.
     pub(super) fn log(&self, level: LogLevel, text: &str) {
         if let Ok(callback) = self.desk.callback() {
-            let _ = callback.log_error(&LogRecord::new(level, text));
+            contained(|| callback.log_error(&LogRecord::new(level, text)));
         }
     }
 
@@ -123,9 +131,14 @@ impl Round {
         if let Some(waiting) = self.queue.pop() {
             return Some(waiting);
         }
+        contained(|| self.take_requests());
+        self.queue.pop()
+    }
+
+    /// Adds the items that the host asks for.
+    fn take_requests(&self) -> Result<(), CallbackError> {
         // A host may not offer it.
-        let wanted = self.desk.callback().ok()?.additional_items().ok()?;
-        for id in wanted {
+        for id in self.desk.callback()?.additional_items()? {
             let Some(item) = self.adapter.listed(id) else {
                 continue;
             };
@@ -133,7 +146,7 @@ impl Round {
             let add = |item| self.desk.callback.add_item(item);
             let _ = self.queue.add(item, add);
         }
-        self.queue.pop()
+        Ok(())
     }
 
     /// The reporter of an item, and whether the item may be begun. None where the host has let go: there is nobody to tell.
@@ -148,37 +161,55 @@ impl Round {
     /// Begins the next item that is to be worked on; those that are cancelled or skipped are ended on the way. None where
     /// there is nothing left for this worker.
     pub(super) fn begin(&self) -> Option<Work> {
+        loop {
+            let waiting = self.next()?;
+            let id = waiting.item.id;
+            match contained(|| self.begin_one(waiting)) {
+                Some(Some(work)) => return Some(work),
+                Some(None) => {}
+                None => self.fail_by_host(id),
+            }
+        }
+    }
+
+    fn begin_one(&self, Waiting { item, late }: Waiting) -> Option<Work> {
         // So that it is seen before it has a value.
         const IN_WORK: ProgressUpdate<'_> = ProgressUpdate::new().status(ItemStatus::Updating);
-        loop {
-            let Waiting { item, late } = self.next()?;
-            let Some((reporter, begins)) = self.ask(item.id) else {
-                continue;
-            };
-            let goes_on = match begins {
-                true => reporter.report(&IN_WORK).map(Verdict::is_continue),
-                false => Ok(false),
-            };
-            match goes_on {
-                Ok(true) => {}
-                Ok(false) => {
-                    let _ = reporter.skip();
-                    continue;
-                }
-                Err(_) => continue,
-            }
-            let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
-            let max = self.adapter.measured(item.id);
-            let work = Work::new(item, reporter, desk, Some(queue), max);
-            if late {
-                self.adapter.measure(&work);
-            }
-            return Some(work);
+        let (reporter, begins) = self.ask(item.id)?;
+        if !begins || !reporter.report(&IN_WORK).ok()?.is_continue() {
+            let _ = reporter.skip();
+            return None;
         }
+        let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
+        let max = self.adapter.measured(item.id);
+        let work = Work::new(item, reporter, desk, Some(queue), max);
+        if late {
+            self.adapter.measure(&work);
+        }
+        Some(work)
+    }
+
+    /// The host panicked in a call about an item: the item has failed, unless the host says that it has ended.
+    fn fail_by_host(&self, id: ItemId) {
+        contained(|| {
+            let reporter = ItemReporter::new(self.desk.callback()?, id)?;
+            if reporter.check() != Err(CallbackError::ItemFinished) {
+                let failed = ProgressUpdate::new().status(ItemStatus::Failed);
+                let _ = reporter.report(&failed.text("the host panicked"))?;
+            }
+            Ok::<(), CallbackError>(())
+        });
     }
 
     /// Ends an item as its work says.
     pub(super) fn end(&self, work: &Work, done: Result<(), Broken>) {
+        if contained(|| self.end_as(work, done)).is_none() {
+            work.close();
+            self.fail_by_host(work.item().id);
+        }
+    }
+
+    fn end_as(&self, work: &Work, done: Result<(), Broken>) {
         const NO_WAKE: Interrupted = Interrupted::Refused(CallbackError::NotImplemented);
         let end = match done {
             // What went wrong is not undone by a cancel.

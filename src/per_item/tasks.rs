@@ -292,7 +292,7 @@ impl<P: AsyncPerItem> Source for Tasks<P> {
             let task: Task = Box::pin(Worker {
                 work: Box::pin(async move { source.work(&on_task).await }),
                 member: Member(Arc::clone(&crew)),
-                turn: waits.then(|| Turn::new(&round.adapter.at_work)),
+                turn: waits.then(|| Turn::of_task(&round.adapter.at_work)),
             });
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.spawn)(task))) {
                 // Whether it has taken the task or not, the task leaves the round. So the call succeeds, and the completion

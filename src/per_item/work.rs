@@ -1,7 +1,7 @@
 //! What the work of one item reports to.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::Error;
 use super::desk::Desk;
 use super::interrupted::Interrupted;
+use super::maximum::{Maximum, Report};
 use super::queue::Queue;
 use super::waits::AtDesk;
 use crate::session::{Answer, Waiting, error_chain};
@@ -39,7 +40,7 @@ use crate::{
 /// ```
 pub struct Work {
     item: SyncItem,
-    reporter: ItemReporter,
+    pub(super) reporter: ItemReporter,
     desk: Arc<Desk>,
     /// Where what the work finds goes; none while it is only measured.
     queue: Option<Arc<Queue>>,
@@ -51,12 +52,7 @@ pub struct Work {
     /// The work has returned. `Relaxed`, as above.
     ended: AtomicBool,
     last: Mutex<Last>,
-    /// What was reported so far, and what of it all is to do (0: not known), so that the value never exceeds the maximum (rule
-    /// H17). `Relaxed`: a maximum that another thread tells at the same time is told before that call returns.
-    done: AtomicU64,
-    max: AtomicU64,
-    /// Held while the maximum is raised: of two threads the greater one is told last.
-    raising: Mutex<()>,
+    pub(super) maximum: Maximum,
     /// Who waits here for a cancel, once somebody does.
     waiting: OnceLock<Box<Waiting>>,
 }
@@ -89,9 +85,7 @@ impl Work {
                 status: ItemStatus::Succeeded,
                 words: None,
             }),
-            done: AtomicU64::new(0),
-            max: AtomicU64::new(max),
-            raising: Mutex::new(()),
+            maximum: Maximum::new(max),
             waiting: OnceLock::new(),
         }
     }
@@ -119,9 +113,11 @@ impl Work {
     #[inline]
     pub fn set(&self, value: u64) -> Result<(), Interrupted> {
         self.open()?;
-        self.done.store(value, Ordering::Relaxed);
-        self.fit(value)?;
-        self.heed(Interrupted::of(self.reporter.set(value)))
+        if self.maximum.set(value) {
+            self.heed(Interrupted::of(self.reporter.set(value)))
+        } else {
+            self.raise(&Report::of(ProgressUpdate::new().value(value)))
+        }
     }
 
     /// Adds to what is done; a total above the maximum raises it, as for [`set`](Self::set).
@@ -132,30 +128,10 @@ impl Work {
     #[inline]
     pub fn advance(&self, amount: u64) -> Result<(), Interrupted> {
         self.open()?;
-        let before = self.done.fetch_add(amount, Ordering::Relaxed);
-        self.fit(before.wrapping_add(amount))?;
-        self.heed(Interrupted::of(self.reporter.advance(amount)))
-    }
-
-    /// Raises the maximum that was told, where a value would exceed it.
-    #[inline]
-    fn fit(&self, value: u64) -> Result<(), Interrupted> {
-        let max = self.max.load(Ordering::Relaxed);
-        if max == 0 || value <= max {
-            return Ok(());
+        match self.maximum.add(amount) {
+            None => self.heed(Interrupted::of(self.reporter.advance(amount))),
+            Some(value) => self.raise(&Report::growth(amount, value)),
         }
-        self.raise(value)
-    }
-
-    #[cold]
-    fn raise(&self, value: u64) -> Result<(), Interrupted> {
-        let _raising = self.raising.lock();
-        if value <= self.max.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        self.max.store(value, Ordering::Relaxed);
-        let answer = self.reporter.report(&ProgressUpdate::new().max(value));
-        self.heed(Interrupted::of(answer))
     }
 
     /// Asks whether to go on, where there is nothing to report.
@@ -196,22 +172,12 @@ impl Work {
         self.open()?;
         let mut update = *update;
         update.status = update.status.filter(|status| !status.is_final());
-        if let Some(value) = update.value {
-            self.done.store(value, Ordering::Relaxed);
-            if update.max.is_none() {
-                self.fit(value)?;
-            }
+        let is_direct = update.value.is_none_or(|value| self.maximum.set(value));
+        if is_direct && update.max.is_none() {
+            self.heed(Interrupted::of(self.reporter.report(&update)))
+        } else {
+            self.raise(&Report::of(update))
         }
-        let Some(max) = update.max else {
-            return self.heed(Interrupted::of(self.reporter.report(&update)));
-        };
-        let _raising = self.raising.lock();
-        if max > 0 {
-            let max = max.max(self.done.load(Ordering::Relaxed));
-            update.max = Some(max);
-        }
-        self.max.store(update.max.unwrap_or(0), Ordering::Relaxed);
-        self.heed(Interrupted::of(self.reporter.report(&update)))
     }
 
     /// One of many parts of the item, of which one may fail and the others go on: what it has come to. An error is logged with what
@@ -287,7 +253,7 @@ impl Work {
     }
 
     #[inline]
-    fn heed(&self, answer: Result<(), Interrupted>) -> Result<(), Interrupted> {
+    pub(super) fn heed(&self, answer: Result<(), Interrupted>) -> Result<(), Interrupted> {
         if answer.is_err() {
             self.told.store(true, Ordering::Relaxed);
         }
@@ -421,6 +387,12 @@ impl Work {
         self.desk.callback()
     }
 
+    /// Refuses all further reports and additions.
+    pub(super) fn close(&self) {
+        self.told.store(true, Ordering::Relaxed);
+        self.ended.store(true, Ordering::Relaxed);
+    }
+
     /// Ends the item, with this text unless the work has said another. What the work has left behind, such as a thread of its own,
     /// is answered [`Interrupted`] from now on.
     pub(super) fn finish(&self, status: ItemStatus, text: Option<String>) {
@@ -429,8 +401,11 @@ impl Work {
         if let Some(text) = &text {
             update = update.text(text);
         }
-        self.told.store(true, Ordering::Relaxed);
-        self.ended.store(true, Ordering::Relaxed);
+        // Left to a thread that is still in a call of the host.
+        if let Some((value, max)) = self.maximum.left() {
+            update = update.value(value).max(max);
+        }
+        self.close();
         if self.desk.is_open() {
             // Refused only where the host has let go meanwhile.
             let _ = self.reporter.report(&update);

@@ -115,9 +115,10 @@ impl Shown {
     /// Puts a line above the bars, where it stays: what a program writes to the terminal itself would be drawn over. It
     /// waits for nothing; the line appears with the next frame, and not at all once the session is over or the terminal gone.
     pub fn line(&self, text: impl Into<String>) {
+        let text = text.into(); // user code
         let mut lines = self.control.lines.lock();
         if lines.len() < MOST_LINES {
-            lines.push(text.into());
+            lines.push(text);
         }
     }
 

@@ -6,6 +6,7 @@ use std::task::Waker;
 use super::bits::{self, Change};
 use super::slot::{Slot, Tools};
 use super::sync::{LAST_SLOT, MutexGuard, Ordering};
+use super::table::Table;
 use super::wakers::{WHOLE, wake};
 use super::{Completion, HostEvent, Phase, Session, Stage};
 use crate::{
@@ -67,7 +68,7 @@ impl Session {
         mut with: impl FnMut(&Slot) -> Result<R, CallbackError>,
     ) -> Result<R, CallbackError> {
         loop {
-            let Some(slot) = self.table.find(item) else {
+            let Some(slot) = self.table.reported(item) else {
                 self.called();
                 return Err(self.unknown());
             };
@@ -85,8 +86,13 @@ impl Session {
         update: &ProgressUpdate<'_>,
         advance: Option<u64>,
     ) -> Result<Verdict, CallbackError> {
-        let number = slot.number();
+        let mut number = slot.number();
         let change = slot.report(update, advance, |change| {
+            // With the slot locked, so that it is not committed meanwhile.
+            number = slot.number();
+            if number >= Table::HIDDEN {
+                return; // nobody sees it
+            }
             // Nobody polls an item that is not in work, so what else a report changes there is journalled: the text of a
             // late FAILED, the maximum of an item that waits.
             let unseen = (change.before | change.after) & bits::WORKING == 0;
@@ -342,7 +348,7 @@ impl SyncCallback for Session {
     }
 
     fn slot(&self, item: ItemId) -> Option<SlotHandle> {
-        let number = self.table.find(item)?.number();
+        let number = self.table.reported(item)?.number();
         Some(SlotHandle::new(self.me.upgrade()?, number))
     }
 }

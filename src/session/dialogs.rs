@@ -1,5 +1,6 @@
 //! One dialog at a time.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::sync::Mutex;
@@ -19,7 +20,7 @@ use super::sync::Mutex;
 /// assert_eq!(files.enable_modeless(true)?, Dialog::Granted);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DialogArbiter(Arc<Mutex<Option<usize>>>);
 
 impl DialogArbiter {
@@ -57,5 +58,14 @@ impl DialogArbiter {
 impl Default for DialogArbiter {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl fmt::Debug for DialogArbiter {
+    /// With no lock held: the formatter is the caller's code.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DialogArbiter")
+            .field("is_taken", &self.is_taken())
+            .finish_non_exhaustive()
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! # Invariants
 //!
-//! 1. An id is either proposed or in the table, never both: proposing one that is there is refused, and committing or adding
-//!    one takes the proposal away.
+//! 1. An id is either proposed or listed, never both: proposing one that is there is refused, and committing or adding one takes
+//!    the proposal away. A proposed item takes reports where those of the round do, and is part of no view, sum or round.
 //! 2. An id stands among the requests until the handler takes it into its work: by `add_item`, or by a round that names it.
 //! 3. All of it is changed with the stage locked, so an item is not added after the release, and a request is either seen
 //!    by the round that begins or stays.
@@ -12,15 +12,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
-use super::{Phase, Session, bits};
-use crate::{CallbackError, ItemId, SyncItem};
-
-/// What is announced and takes no part yet.
-#[derive(Debug, Default)]
-pub(super) struct Extra {
-    proposed: HashMap<ItemId, SyncItem, RandomState>,
-    pub(super) requests: Requests,
-}
+use super::table::Table;
+use super::wakers::wake;
+use super::{Phase, Session, Stage, bits};
+use crate::{CallbackError, ItemId, ItemStatus, SyncItem};
 
 /// Ids that were asked for, each once, in the order in which they were asked for first.
 #[derive(Debug, Default)]
@@ -82,7 +77,7 @@ impl Session {
             return Err(CallbackError::InvalidArgument);
         }
         for item in items {
-            stage.extra.requests.add(*item);
+            stage.requests.add(*item);
         }
         Ok(())
     }
@@ -91,7 +86,7 @@ impl Session {
     pub fn withdraw_items(&self, items: &[ItemId]) {
         let mut stage = self.stage.lock();
         for item in items {
-            stage.extra.requests.remove(*item);
+            stage.requests.remove(*item);
         }
     }
 
@@ -99,7 +94,7 @@ impl Session {
     /// asked for. It keeps answering after the release.
     #[must_use]
     pub fn requested_items(&self) -> Vec<ItemId> {
-        self.stage.lock().extra.requests.list()
+        self.stage.lock().requests.list()
     }
 
     /// The items as the handler described them, and not how they stand: that is `snapshot().items`, in the same order (see
@@ -123,7 +118,7 @@ impl Session {
 impl Session {
     pub(super) fn additional(&self) -> Result<Vec<ItemId>, CallbackError> {
         let (stage, _) = self.stage()?;
-        Ok(stage.extra.requests.list())
+        Ok(stage.requests.list())
     }
 
     pub(super) fn add(&self, item: SyncItem) -> Result<(), CallbackError> {
@@ -135,15 +130,19 @@ impl Session {
             return Err(CallbackError::InvalidArgument);
         }
         let id = item.id;
-        let mut bits = bits::MEMBER;
+        let mut bits = self.round_bits(&stage, phase);
         if phase.takes_reports() {
-            bits |= bits::OPEN | bits::JOINED;
+            bits |= bits::JOINED;
         }
-        if stage.cancelled {
-            bits |= bits::CANCEL_ALL;
-        }
-        let number = match self.table.find(id) {
+        let mut waiting = Vec::new();
+        let number = match self.table.reported(id) {
             None => self.table.add(item, bits)?,
+            Some(slot) if slot.number() >= Table::HIDDEN => {
+                let number = self.table.add(item, bits)?;
+                slot.retire();
+                waiting = self.wakers.take(slot.number());
+                number
+            }
             Some(slot) if slot.flags() & bits::MEMBER != 0 => {
                 return Err(CallbackError::InvalidArgument);
             }
@@ -158,20 +157,34 @@ impl Session {
         if stage.begun {
             stage.members.push(number);
         }
-        stage.extra.proposed.remove(&id);
-        stage.extra.requests.remove(id);
+        stage.requests.remove(id);
         self.board.touch(number);
+        drop(stage);
+        wake(waiting);
         Ok(())
     }
 
+    /// The bits of an item that comes now and takes part.
+    fn round_bits(&self, stage: &Stage, phase: Phase) -> u32 {
+        let mut bits = bits::MEMBER;
+        if phase.takes_reports() {
+            bits |= bits::OPEN;
+        }
+        if phase == Phase::Completed {
+            bits |= bits::FROZEN;
+        }
+        if stage.cancelled {
+            bits |= bits::CANCEL_ALL;
+        }
+        bits
+    }
+
     pub(super) fn propose(&self, item: SyncItem) -> Result<(), CallbackError> {
-        let (mut stage, _) = self.stage()?;
-        let known = self.table.find(item.id).is_some();
-        if item.id.is_nil() || known || stage.extra.proposed.contains_key(&item.id) {
+        let (stage, phase) = self.stage()?;
+        if item.id.is_nil() || self.table.reported(item.id).is_some() {
             return Err(CallbackError::InvalidArgument);
         }
-        stage.extra.proposed.insert(item.id, item);
-        Ok(())
+        self.table.propose(item, self.round_bits(&stage, phase))
     }
 
     pub(super) fn commit(&self, id: ItemId) -> Result<(), CallbackError> {
@@ -179,20 +192,68 @@ impl Session {
         if phase == Phase::Completed && !self.driven {
             return Err(CallbackError::WrongPhase); // nothing takes part in it any more
         }
-        let item = stage.extra.proposed.get(&id);
-        let item = item.ok_or(CallbackError::InvalidArgument)?.clone();
-        // As if it had been listed: it takes part where every listed item does, and else waits for `add_item` or a retry.
-        let mut bits = match (stage.begun, phase) {
-            (false, Phase::Open) => bits::MEMBER | bits::OPEN | bits::JOINED,
-            (false, Phase::Idle) => bits::MEMBER,
-            _ => 0,
-        };
-        if stage.cancelled {
-            bits |= bits::CANCEL_ALL;
+        let slot = self.table.reported(id);
+        let slot = slot
+            .filter(|slot| slot.number() >= Table::HIDDEN)
+            .filter(|slot| bits::status(slot.flags()) != ItemStatus::Failed)
+            .ok_or(CallbackError::InvalidArgument)?;
+        let proposed = slot.number();
+        let number = self.table.commit(&slot)?;
+        let mut waiting = Vec::new();
+        // This edit refuses nothing.
+        let _ = slot.change::<()>(
+            |_, flags| {
+                let is_begun =
+                    flags & bits::WORKING != 0 || bits::status(flags) != ItemStatus::Pending;
+                Ok(match phase {
+                    Phase::Open => flags | bits::JOINED,
+                    Phase::Idle => flags,
+                    // As if it had been listed: it waits for `add_item` or a retry.
+                    _ if !is_begun => flags & !(bits::MEMBER | bits::OPEN | bits::WAITED),
+                    Phase::Completed => (flags | bits::JOINED) & !bits::MEMBER,
+                    _ => flags | bits::JOINED,
+                })
+            },
+            |change| {
+                slot.set_number(number);
+                if change.clears(bits::WAITED) {
+                    waiting = self.wakers.take(proposed);
+                } else if change.after & bits::WAITED != 0 {
+                    self.wakers.rename(proposed, number);
+                }
+                if change.after & bits::WORKING != 0 {
+                    self.board.begin(number, true);
+                } else {
+                    self.board.touch(number);
+                }
+            },
+        );
+        if stage.begun && slot.flags() & bits::MEMBER != 0 {
+            stage.members.push(number);
         }
-        let number = self.table.add(item, bits)?;
-        stage.extra.proposed.remove(&id);
-        self.board.touch(number);
+        drop(stage);
+        wake(waiting);
         Ok(())
+    }
+
+    /// Changes the flags of every proposed item. To be called with the stage locked.
+    pub(super) fn change_proposed(&self, edit: impl Fn(u32) -> u32) {
+        for slot in self.table.proposed() {
+            // This edit refuses nothing, and nobody is told.
+            let _ = slot.change::<()>(|_, flags| Ok(edit(flags)), |_| {});
+        }
+    }
+
+    /// A round begins: proposed items take reports. In a retry, those that have not ended, or have failed, start anew.
+    pub(super) fn open_proposed(&self, is_retry: bool) {
+        for slot in self.table.proposed() {
+            let flags = slot.flags();
+            let has_failed = bits::status(flags) == ItemStatus::Failed;
+            if is_retry && (flags & bits::FINISHED == 0 || has_failed) {
+                self.table.reopen(&slot, bits::MEMBER | bits::OPEN);
+            } else {
+                let _ = slot.change::<()>(|_, flags| Ok(flags | bits::OPEN), |_| {});
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 
 use super::bits;
 use super::contained::contained;
+use super::slot::Slot;
 use super::sync::Ordering;
 use super::wakers::wake;
 use super::{
@@ -51,7 +52,7 @@ impl Session {
     /// [`UnknownItem`](CallbackError::UnknownItem) for an id that the session does not know,
     /// [`Released`](CallbackError::Released) after the release.
     pub fn reporter(self: &Arc<Self>, item: ItemId) -> Result<ItemReporter, CallbackError> {
-        match self.table.find(item) {
+        match self.table.reported(item) {
             Some(found) if found.flags() & bits::RELEASED == 0 => {
                 Ok(ItemReporter::on_slot(found.into_arc(), self.me.clone()))
             }
@@ -162,6 +163,7 @@ impl Session {
         for number in 0..self.table.len() {
             self.change(number, &edit);
         }
+        self.change_proposed(edit);
     }
 
     fn change(&self, number: u32, edit: impl Fn(u32) -> u32) {
@@ -268,8 +270,9 @@ impl Session {
         stage.result = None;
         stage.members = members;
         for item in items {
-            stage.extra.requests.remove(*item);
+            stage.requests.remove(*item);
         }
+        self.open_proposed(phase == Phase::Completed);
         self.board.set_phase(Phase::Preparing);
         drop(stage);
         wake(left);
@@ -401,11 +404,7 @@ impl Session {
     pub fn take_activity(&self) -> bool {
         let mut touched = false;
         let mut values = 0_u64;
-        let (active, log_calls) = self.board.activity();
-        for number in active {
-            let Some(slot) = self.table.by_number(number) else {
-                continue;
-            };
+        let mut look = |number: u32, slot: &Slot| {
             // Each value and whose it is go into one number, which stays the same only if all of them do.
             values = (values.rotate_left(5) ^ u64::from(number))
                 .wrapping_mul(0x9E37_79B9_7F4A_7C15)
@@ -413,6 +412,17 @@ impl Session {
             if slot.flags() & bits::TOUCHED != 0 {
                 touched = true;
                 self.change(number, |flags| flags & !bits::TOUCHED);
+            }
+        };
+        let (active, log_calls) = self.board.activity();
+        for number in active {
+            if let Some(slot) = self.table.by_number(number) {
+                look(number, &slot);
+            }
+        }
+        for slot in self.table.proposed() {
+            if slot.flags() & bits::WORKING != 0 {
+                look(slot.number(), &slot);
             }
         }
         let calls = self.calls.load(Ordering::Relaxed).wrapping_add(log_calls);
@@ -460,11 +470,12 @@ impl Session {
         let mut waiting = Vec::new();
         if next == Phase::Completed {
             stage.result = Some(result);
+            let close =
+                |flags| (flags | bits::FROZEN) & !(bits::OPEN | bits::WORKING | bits::WAITED);
             for number in self.round(&stage) {
-                self.change(number, |flags| {
-                    (flags | bits::FROZEN) & !(bits::OPEN | bits::WORKING | bits::WAITED)
-                });
+                self.change(number, close);
             }
+            self.change_proposed(close);
             waiting = self.wakers.take_all();
             self.arbiter.give_back(self.token());
         }

@@ -52,7 +52,7 @@ use std::sync::{Arc, Weak};
 
 use crate::{HResult, HandlerId, SyncItem};
 use board::Board;
-use extra::Extra;
+use extra::Requests;
 use index::Index;
 use mailbox::Mailbox;
 use sync::{AtomicU64, Mutex};
@@ -70,7 +70,7 @@ pub use mailbox::HostEvent;
 pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
-pub(crate) use text::error_chain;
+pub(crate) use text::{SOURCES_MOST, error_chain};
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 pub use waiting::CancelGuard;
 pub(crate) use waiting::{Answer, Host, Waiting};
@@ -151,7 +151,8 @@ struct Stage {
     /// The numbers of the items of the current round, in the order of the prepare, then as added. In an open session,
     /// and before the first prepare, every item takes part and this is empty.
     members: Vec<u32>,
-    extra: Extra,
+    /// Ids that the host asks for while the handler works.
+    requests: Requests,
     refused: Vec<RefusedCompletion>,
     /// The code that completed the last round.
     result: Option<HResult>,

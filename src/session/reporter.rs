@@ -355,7 +355,7 @@ impl ItemReporter {
         self.end(ItemStatus::Succeeded, None)
     }
 
-    /// Ends the item as failed: logs the error with its sources, at level `Error`, and shows it as the item's text.
+    /// Ends the item as failed: logs the error with its first 64 sources, at level `Error`, and shows it as the item's text.
     ///
     /// A log that refuses the entry does not keep the status from being set. For an error that the user can follow to
     /// [`show_error`](crate::SyncHandler::show_error), or that is to be deleted later, there is

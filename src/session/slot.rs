@@ -67,8 +67,9 @@ pub(super) struct Slot {
     /// that on real machines the cancel has left the core when the call that made it returns; a plain store may
     /// linger in the store buffer past the return.
     flags: AtomicU32,
-    /// The item's number in the table.
-    number: u32,
+    /// The item's number in the table. Written with the stage and the slot locked, when a proposed item is committed. `Relaxed`:
+    /// who depends on it reads it with one of the two locked.
+    number: AtomicU32,
     /// The item's id, to prove a guess of the slot right.
     id: ItemId,
     cold: Mutex<Cold>,
@@ -89,7 +90,7 @@ impl Slot {
         Self {
             value: AtomicU64::new(0),
             flags: AtomicU32::new(settle(with_status(bits, ItemStatus::Pending))),
-            number,
+            number: AtomicU32::new(number),
             id,
             cold: Mutex::new(Cold::default()),
         }
@@ -101,7 +102,12 @@ impl Slot {
     }
 
     pub(super) fn number(&self) -> u32 {
-        self.number
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// Gives the item another number. To be called with the slot locked.
+    pub(super) fn set_number(&self, number: u32) {
+        self.number.store(number, Ordering::Relaxed);
     }
 
     pub(super) fn id(&self) -> ItemId {

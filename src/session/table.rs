@@ -11,7 +11,9 @@
 //! 2. The current slot of a frozen item is its frozen slot, until that is `RETIRED`; then it is the one in
 //!    `Overflow::moved`, where it is put before the old one is retired. The current slot of an added item is the one in
 //!    `Overflow::added`.
-//! 3. Each slot sits behind an `Arc` of its own, so that a reporter reaches it by one pointer and keeps it without the
+//! 3. A proposed item is known to those who report it only. Its number is at least [`Table::HIDDEN`] until it is committed, which
+//!    gives it the next number of the added items. Its slot stays the same.
+//! 4. Each slot sits behind an `Arc` of its own, so that a reporter reaches it by one pointer and keeps it without the
 //!    session. Chunks of 64 slots behind an `Arc` would take half the memory, but the index within the chunk costs a
 //!    report a load and three additions: 1.20 times the floor in place of 1.0 (bar P1).
 
@@ -56,12 +58,16 @@ impl Deref for Found<'_> {
 /// What came after the build.
 #[derive(Debug, Default)]
 struct Overflow {
-    /// The numbers of the added items.
+    /// The numbers of the added and the proposed items.
     index: HashMap<ItemId, u32, RandomState>,
     /// The added items and their current slots. The first has the number that follows the frozen ones.
     added: Vec<(SyncItem, Arc<Slot>)>,
     /// The current slots of the frozen items that a retry moved, by number.
     moved: HashMap<u32, Arc<Slot>, RandomState>,
+    /// The proposed items and their current slots, by number.
+    proposed: HashMap<u32, (SyncItem, Arc<Slot>), RandomState>,
+    /// How many items were ever proposed.
+    proposals: u32,
 }
 
 #[derive(Debug)]
@@ -73,8 +79,11 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// How many items a session can have. The last number stands for "none" elsewhere.
-    pub(super) const MOST: u32 = u32::MAX - 1;
+    /// How many items a session can have.
+    pub(super) const MOST: u32 = Self::HIDDEN;
+
+    /// The first number of a proposed item. The last number stands for "none" elsewhere.
+    pub(super) const HIDDEN: u32 = 1 << 31;
 
     /// A table of these items, at most [`Table::MOST`], and the index over them, each slot with these bits.
     pub(super) fn new(items: Vec<SyncItem>, index: Index, bits: u32) -> Self {
@@ -107,13 +116,30 @@ impl Table {
         slot.holds(id).then_some(slot)
     }
 
-    /// The current slot of an item.
+    /// The current slot of an item that is listed.
     pub(super) fn find(&self, id: ItemId) -> Option<Found<'_>> {
+        self.search(id, |_| None)
+    }
+
+    /// The current slot of an item that may be reported: listed or proposed.
+    pub(super) fn reported(&self, id: ItemId) -> Option<Found<'_>> {
+        self.search(id, |slot| Some(Found::Added(Arc::clone(slot))))
+    }
+
+    /// The current slot of an item, which `hidden` answers for one that is proposed.
+    fn search<'a>(
+        &'a self,
+        id: ItemId,
+        hidden: impl FnOnce(&Arc<Slot>) -> Option<Found<'a>>,
+    ) -> Option<Found<'a>> {
         if let Some((slot, number)) = self.frozen(id) {
             return self.current(slot, number);
         }
         let overflow = self.overflow.read();
         let number = *overflow.index.get(&id)?;
+        if let Some((_, slot)) = overflow.proposed.get(&number) {
+            return hidden(slot);
+        }
         Some(Found::Added(Arc::clone(self.added(&overflow, number)?.1)))
     }
 
@@ -123,7 +149,11 @@ impl Table {
             return self.current(slot, number);
         }
         let overflow = self.overflow.read();
-        Some(Found::Added(Arc::clone(self.added(&overflow, number)?.1)))
+        let slot = match overflow.proposed.get(&number) {
+            Some((_, slot)) => slot,
+            None => self.added(&overflow, number)?.1,
+        };
+        Some(Found::Added(Arc::clone(slot)))
     }
 
     /// The slot that a frozen item has now.
@@ -159,15 +189,23 @@ impl Table {
         (self.items.len() + self.overflow.read().added.len()) as u32 // at most MOST
     }
 
-    /// Adds an item that the table does not have, with these state bits; answers its number.
-    pub(super) fn add(&self, item: SyncItem, bits: u32) -> Result<u32, CallbackError> {
-        let mut overflow = self.overflow.write();
-        let number = u32::try_from(self.items.len() + overflow.added.len())
+    /// The number of the next item that is added.
+    fn next_number(&self, overflow: &Overflow) -> Result<u32, CallbackError> {
+        u32::try_from(self.items.len() + overflow.added.len())
             .ok()
             .filter(|number| *number < Self::MOST)
-            .ok_or(CallbackError::Other(HResult::E_OUTOFMEMORY))?;
+            .ok_or(CallbackError::Other(HResult::E_OUTOFMEMORY))
+    }
+
+    /// Adds an item that the table does not have, or only as proposed, with these state bits; answers its number. The caller
+    /// retires the slot of the proposal.
+    pub(super) fn add(&self, item: SyncItem, bits: u32) -> Result<u32, CallbackError> {
+        let mut overflow = self.overflow.write();
+        let number = self.next_number(&overflow)?;
         let slot = Arc::new(Slot::new(item.id, number, bits));
-        overflow.index.insert(item.id, number);
+        if let Some(proposed) = overflow.index.insert(item.id, number) {
+            overflow.proposed.remove(&proposed);
+        }
         overflow.added.push((item, slot));
         Ok(number)
     }
@@ -179,13 +217,56 @@ impl Table {
         let fresh = Arc::new(Slot::new(old.id(), number, bits));
         let mut overflow = self.overflow.write();
         let place = (number as usize).checked_sub(self.items.len());
-        let replaced = match place.and_then(|place| overflow.added.get_mut(place)) {
+        let Overflow {
+            added,
+            moved,
+            proposed,
+            ..
+        } = &mut *overflow;
+        let added = place.and_then(|place| added.get_mut(place));
+        let replaced = match added.or_else(|| proposed.get_mut(&number)) {
             Some((_, slot)) => Some(std::mem::replace(slot, fresh)),
-            None => overflow.moved.insert(number, fresh),
+            None => moved.insert(number, fresh),
         };
         drop(overflow);
         drop(replaced);
         old.retire();
+    }
+}
+
+/// Proposed items. Changed with the stage locked.
+impl Table {
+    /// Keeps an item that the table does not have as proposed, with these state bits.
+    pub(super) fn propose(&self, item: SyncItem, bits: u32) -> Result<(), CallbackError> {
+        let mut overflow = self.overflow.write();
+        let number = Self::HIDDEN + overflow.proposals;
+        if number == u32::MAX {
+            return Err(CallbackError::Other(HResult::E_OUTOFMEMORY));
+        }
+        overflow.proposals += 1;
+        let slot = Arc::new(Slot::new(item.id, number, bits));
+        overflow.index.insert(item.id, number);
+        overflow.proposed.insert(number, (item, slot));
+        Ok(())
+    }
+
+    /// Puts a proposed item among the added ones; answers the number that is to be given to its slot.
+    pub(super) fn commit(&self, slot: &Slot) -> Result<u32, CallbackError> {
+        let mut overflow = self.overflow.write();
+        let number = self.next_number(&overflow)?;
+        let proposed = overflow.proposed.remove(&slot.number());
+        overflow
+            .added
+            .push(proposed.ok_or(CallbackError::InvalidArgument)?);
+        overflow.index.insert(slot.id(), number);
+        Ok(number)
+    }
+
+    /// The slots of all proposed items.
+    pub(super) fn proposed(&self) -> Vec<Arc<Slot>> {
+        let overflow = self.overflow.read();
+        let slots = overflow.proposed.values().map(|(_, slot)| Arc::clone(slot));
+        slots.collect()
     }
 }
 

@@ -27,11 +27,21 @@ fn push_part(kept: &mut String, text: &str, limit: usize) {
     kept.push_str(MARK);
 }
 
-/// The error and its sources in one line.
+/// How many sources of an error are followed. An error may be one of its own sources.
+pub(crate) const SOURCES_MOST: usize = 64;
+
+/// The error and its sources in one line: the first [`SOURCES_MOST`] of them, then `…` if there are more.
 pub(crate) fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
+    let mut left = SOURCES_MOST;
     while let Some(cause) = source {
+        if left == 0 {
+            text.push_str(": ");
+            text.push_str(MARK);
+            break;
+        }
+        left -= 1;
         let cause_text = cause.to_string();
         // Many errors already say their source at the end.
         if !text.ends_with(&cause_text) {

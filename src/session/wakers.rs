@@ -30,6 +30,14 @@ impl Wakers {
         self.0.lock().remove(&key).unwrap_or_default()
     }
 
+    /// Those who wait for `old` wait for `new` from now on.
+    pub(super) fn rename(&self, old: u32, new: u32) {
+        let mut all = self.0.lock();
+        if let Some(waiting) = all.remove(&old) {
+            all.insert(new, waiting);
+        }
+    }
+
     /// Hands out everybody.
     pub(super) fn take_all(&self) -> Vec<Waker> {
         let all = std::mem::take(&mut *self.0.lock());

@@ -149,12 +149,13 @@ impl Opened {
 
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match *self.state.lock() {
+        let state = match *self.state.lock() {
             State::Unopened => "Unopened",
             State::Opening(_) => "Opening",
             State::Open(_) => "Open",
             State::Closed => "Closed",
-        })
+        };
+        f.write_str(state)
     }
 }
 

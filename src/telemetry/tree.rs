@@ -124,7 +124,10 @@ impl Tree {
             items: Mutex::new(Some(Items::default())),
         });
         let mut handlers = self.handlers.lock();
-        Some(Arc::clone(handlers.as_mut()?.entry(id).or_insert(new)))
+        let handlers = handlers.as_mut()?;
+        // If another thread was faster, the new one is dropped after the lock: it has a session, which is foreign code.
+        let known = handlers.entry(id).or_insert_with(|| Arc::clone(&new));
+        Some(Arc::clone(known))
     }
 
     /// The handler's place.

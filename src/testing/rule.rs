@@ -113,8 +113,8 @@ rules! {
         asks "after CancelAll stop every item and start no new one"
         from "Progress (\"as soon as possible\") and ReportProgress of syncmgr.h; made exact by this crate"
         instead "look at the answer of every report; when it is CancelAll, stop the item, start no other, and report a final status for each";
-    /// H04: a report of an item that is neither named by the last `prepare_for_sync` nor added since by an `add_item` that was
-    /// taken.
+    /// H04: a report of an item that is neither named by the last `prepare_for_sync`, nor added since by an `add_item` that was
+    /// taken, nor proposed.
     OnlyPreparedItems = "H04"
         asks "report only items of the current prepare, or added since"
         from "PrepareForSync, Synchronize, AddItemToSession of syncmgr.h; \"only\" is this crate's"
@@ -176,7 +176,8 @@ rules! {
         from "SetItemStatus"
         instead "ask before an item is started, for example by `check()`, and start it only if the answer is Continue; or look at the skipped items under the lock that set_item_status takes, and report under it. Its final status is then Skipped";
     /// H15: `synchronize_completed` is called while an item of the round has no final status that was taken. Not judged where
-    /// `synchronize` itself fails.
+    /// `synchronize` itself fails. A proposed item that was
+    /// reported is one of the round once it is committed.
     FinalStatusBeforeCompletion = "H15"
         asks "give every item of the round a final status before synchronize_completed"
         from "the remarks on ISyncMgrSyncCallback of syncmgr.h; the list of final statuses is this crate's"

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use syncmgr::json::{Line, StreamEnd, StreamError, StreamReader, StreamWriter};
 use syncmgr::per_item::{Handler, from_items};
 use syncmgr::{
-    HResult, HandlerId, ItemStatus, LogLevel, LogRecord, Phase, RunOptions, Session, SyncCallback,
-    run_handler,
+    HResult, HandlerId, ItemStatus, LogLevel, LogRecord, Phase, ProgressUpdate, RunOptions,
+    Session, SyncCallback, run_handler,
 };
 
+use support::hooked::OnWrite;
 use support::{Deadline, id, items, join, open, view};
 
 const SAMPLE: &str = include_str!("../data/stream-1.jsonl");
@@ -569,4 +570,25 @@ fn a_last_line_that_is_malformed_is_not_reported_as_truncated() {
             "{bad}: {error}"
         );
     }
+}
+
+#[test]
+fn a_writer_may_report_to_the_session_whose_stream_it_takes() {
+    support::within("the stream", || {
+        let (session, mut value) = (open(1), 0);
+        let inside = session.clone();
+        let out = OnWrite(move || {
+            value += 1;
+            let update = ProgressUpdate::new().value(value).text("from inside");
+            let _ = inside.progress(id(1), &update);
+            let _ = inside.log_error(&LogRecord::new(LogLevel::Information, "from inside"));
+            let _ = (inside.snapshot(), inside.log());
+        });
+        let mut stream = StreamWriter::new(session.clone(), out);
+        assert!(!stream.look().unwrap());
+        assert!(!stream.look().unwrap());
+        session.synchronize_completed(HResult::S_OK).unwrap();
+        stream.end(HResult::S_OK).unwrap();
+        assert!(view(&session, 1).value > 2);
+    });
 }

@@ -1,11 +1,12 @@
 //! Attacks on the manager by user code: it panics, hangs or calls back wherever it is called or dropped.
 
+use std::fmt::Write;
 use std::panic::panic_any;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use support::hooked::{Gate, Hooked, OnDrop, closing, connects, held, register_hooked};
+use support::hooked::{Gate, Hooked, OnDrop, OnWrite, closing, connects, held, register_hooked};
 use support::manager::{Records, handler_id, remove, script, succeed};
 use support::{id, item, within};
 use syncmgr::testing::Step;
@@ -319,4 +320,18 @@ fn a_handler_may_unregister_itself_and_drop_the_last_manager() {
         // The hook drops the last manager in both cases.
         assert_ne!(status, ItemStatus::Succeeded, "drops: {drops}");
     }
+}
+
+#[test]
+fn a_manager_may_be_used_while_it_is_printed() {
+    within("the text", || {
+        let manager = SyncManager::new();
+        let mut out = OnWrite(|| {
+            let made = || script(1).handler();
+            let added = manager.register(handler_id(1), Registration::new(), made);
+            assert_eq!(added, Ok(()));
+        });
+        write!(out, "{manager:?}").expect("it takes everything");
+        assert_eq!(manager.handlers(), [handler_id(1)]);
+    });
 }

@@ -512,3 +512,37 @@ fn an_error_whose_text_and_drop_panic_fails_its_item() {
     assert_eq!(trace.status(id(1)), Some(ItemStatus::Failed));
     assert_eq!(trace.status(id(2)), Some(ItemStatus::Succeeded));
 }
+
+/// An error that is its own source.
+#[derive(Debug)]
+struct Endless;
+
+impl std::fmt::Display for Endless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("endless")
+    }
+}
+
+impl std::error::Error for Endless {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self)
+    }
+}
+
+#[test]
+fn an_error_among_its_own_sources_fails_its_item() {
+    let trace = support::within("the run", || {
+        run(handler(2, |work| match work.item().id {
+            first if first == id(1) => Err(Endless.into()),
+            _ => work
+                .part("a part", Err::<(), _>(Endless))
+                .map(drop)
+                .map_err(Into::into),
+        }))
+    });
+    trace.assert_conformant();
+    assert_eq!(trace.status(id(1)), Some(ItemStatus::Failed));
+    assert_eq!(trace.status(id(2)), Some(ItemStatus::Failed));
+    let wrapped = std::io::Error::other(Endless);
+    assert_eq!(Interrupted::find(&wrapped), None);
+}

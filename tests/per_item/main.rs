@@ -2,6 +2,7 @@
 
 mod drops;
 mod edges;
+mod foreign_calls;
 mod items;
 mod steps;
 mod tasks;

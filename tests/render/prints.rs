@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::plain::Text;
 use super::*;
 use support::{LIMIT, driven, id, open, start_round, status, within};
+use syncmgr::render::Shown;
 use syncmgr::{HResult, ItemStatus, LogLevel, LogRecord, SyncCallback};
 
 #[test]
@@ -369,4 +370,30 @@ fn without_a_word_plain_lines_go_to_standard_error_where_that_is_no_terminal() {
     assert_eq!(rows.len(), 3, "{told}");
     let out = String::from_utf8(child.stdout).expect("it is text");
     assert!(!out.contains("Mail"), "{out}");
+}
+
+/// A line that is written when it is asked for, by a program that puts another one above the bars meanwhile.
+struct Nested<'a>(&'a Shown);
+
+impl From<Nested<'_>> for String {
+    fn from(Nested(shown): Nested<'_>) -> Self {
+        shown.line("inner");
+        "outer".to_owned()
+    }
+}
+
+#[test]
+fn a_text_may_put_another_line_above_the_bars() {
+    let (session, text) = (open(1), Text::default());
+    let shown = Bars::new().plain_to(text.clone()).session(&session);
+    let shown = within("the line", move || {
+        shown.line(Nested(&shown));
+        shown
+    });
+    shown.finish();
+    let text = text.take();
+    assert!(
+        text.contains("inner\n") && text.contains("outer\n"),
+        "{text}"
+    );
 }

@@ -22,10 +22,7 @@ fn a_proposed_item_shows_only_once_it_is_committed() {
     assert_eq!(session.item(id(7)), None);
     assert_eq!(seen(&session), ids(1));
     assert_eq!(session.items().len(), 1);
-    assert_eq!(
-        session.progress(id(7), &UPDATING),
-        Err(CallbackError::UnknownItem)
-    );
+    assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
     assert_eq!(session.cancel_item(id(7)), Err(CallbackError::UnknownItem));
     assert!(session.changes(cursor).items().is_empty());
 
@@ -38,7 +35,157 @@ fn a_proposed_item_shows_only_once_it_is_committed() {
 }
 
 #[test]
-fn a_committed_item_takes_part_only_once_it_is_added() {
+fn a_proposed_item_is_reported_unseen_and_listed_with_its_end_when_it_is_committed() {
+    let session = synchronizing(1);
+    let cursor = session.snapshot().cursor;
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    let reporter = support::reporter(&session, 7);
+    let update = ProgressUpdate::new().value(3).max(4).text("new");
+    assert_eq!(reporter.report(&update), Ok(Verdict::Continue));
+    assert_eq!(reporter.set(4), Ok(Verdict::Continue));
+    assert_eq!(reporter.succeed(), Ok(()));
+    let snapshot = session.snapshot();
+    assert_eq!(snapshot.items.len(), 1);
+    assert_eq!((snapshot.totals.items, snapshot.totals.value), (1, 0));
+    assert_eq!(snapshot.cursor, cursor, "no observer is told");
+    assert_eq!(session.open_items(), ids(1));
+
+    assert_eq!(session.commit_item(id(7)), Ok(()));
+    let changes = session.changes(cursor);
+    assert_eq!(changes.items().len(), 1);
+    let view = &changes.items()[0];
+    assert_eq!((view.id, view.status), (id(7), ItemStatus::Succeeded));
+    assert_eq!((view.value, view.max, &*view.text), (4, 4, "new"));
+    assert!(view.selected);
+    let totals = session.snapshot().totals;
+    assert_eq!((totals.items, totals.finished, totals.value), (2, 1, 4));
+    assert_eq!(session.open_items(), ids(1));
+    let late = session.progress(id(7), &UPDATING);
+    assert_eq!(late, Err(CallbackError::ItemFinished));
+}
+
+#[test]
+fn an_item_that_is_committed_in_progress_goes_on_in_the_same_reporter() {
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    let reporter = support::reporter(&session, 7);
+    assert_eq!(reporter.set(1), Ok(Verdict::Continue));
+    let wakes = support::Wakes::new();
+    let waits = session.wake_on_cancel(Some(id(7)), &wakes.waker());
+    assert_eq!(waits, Ok(()));
+    assert_eq!(session.commit_item(id(7)), Ok(()));
+    assert_eq!(session.open_items(), [id(1), id(7)], "it needs an end now");
+    let cursor = session.snapshot().cursor;
+    assert_eq!(reporter.set(2), Ok(Verdict::Continue));
+    assert_eq!(session.changes(cursor).items()[0].value, 2, "it is in work");
+    assert_eq!(session.cancel_item(id(7)), Ok(()));
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(reporter.set(3), Ok(Verdict::CancelItem));
+    assert_eq!(reporter.stop(), Ok(()));
+    assert_eq!(support::view(&session, 7).status, ItemStatus::Stopped);
+}
+
+#[test]
+fn a_proposed_item_that_failed_is_never_listed() {
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    let failed = ProgressUpdate::new().status(ItemStatus::Failed);
+    assert_eq!(session.progress(id(7), &failed), Ok(Verdict::Continue));
+    let refused = Err(CallbackError::InvalidArgument);
+    assert_eq!(session.commit_item(id(7)), refused);
+    assert_eq!(session.propose_item(item(7)), refused, "it is proposed");
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    assert_eq!(session.commit_item(id(7)), refused);
+    assert_eq!(seen(&session), ids(1));
+
+    // It may do better in the next round.
+    support::start_round(&session, &ids(1));
+    assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
+    let succeeded = ProgressUpdate::new().status(ItemStatus::Succeeded);
+    assert_eq!(session.progress(id(7), &succeeded), Ok(Verdict::Continue));
+    assert_eq!(session.commit_item(id(7)), Ok(()));
+    assert_eq!(seen(&session), [id(1), id(7)]);
+}
+
+#[test]
+fn a_proposed_item_that_succeeded_can_be_committed_after_the_completion_and_in_the_next_round() {
+    for is_retried in [false, true] {
+        let session = synchronizing(1);
+        assert_eq!(session.propose_item(item(7)), Ok(()));
+        assert_eq!(support::reporter(&session, 7).succeed(), Ok(()));
+        assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+        if is_retried {
+            support::start_round(&session, &ids(1));
+        }
+        assert_eq!(session.commit_item(id(7)), Ok(()));
+        let view = support::view(&session, 7);
+        assert_eq!(
+            (view.status, view.selected),
+            (ItemStatus::Succeeded, true),
+            "{is_retried}"
+        );
+    }
+}
+
+#[test]
+fn a_proposed_item_is_told_of_a_cancel_of_all_the_completion_and_the_release() {
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    let reporter = support::reporter(&session, 7);
+    assert_eq!(reporter.set(1), Ok(Verdict::Continue));
+    let wakes = support::Wakes::new();
+    let waits = session.wake_on_cancel(Some(id(7)), &wakes.waker());
+    assert_eq!(waits, Ok(()));
+    session.cancel_all();
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(reporter.set(2), Ok(Verdict::CancelAll));
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    assert_eq!(reporter.set(3), Err(CallbackError::WrongPhase));
+    session.release();
+    assert_eq!(reporter.set(4), Err(CallbackError::Released));
+}
+
+#[test]
+fn an_item_that_is_proposed_before_the_prepare_takes_reports_from_then_on() {
+    let session = Stage::Idle.session(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    let early = session.progress(id(7), &UPDATING);
+    assert_eq!(early, Err(CallbackError::WrongPhase));
+    assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
+    assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
+}
+
+#[test]
+fn a_value_of_a_proposed_item_is_a_sign_of_life() {
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    let reporter = support::reporter(&session, 7);
+    assert_eq!(reporter.set(1), Ok(Verdict::Continue));
+    let _ = session.take_activity();
+    assert!(!session.take_activity());
+    assert_eq!(reporter.set(2), Ok(Verdict::Continue));
+    assert!(session.take_activity());
+    assert!(!session.take_activity());
+}
+
+#[test]
+fn who_reports_and_waits_for_a_proposal_that_is_added_is_told_so() {
+    let session = synchronizing(1);
+    assert_eq!(session.propose_item(item(7)), Ok(()));
+    let reporter = support::reporter(&session, 7);
+    assert_eq!(reporter.set(1), Ok(Verdict::Continue));
+    let wakes = support::Wakes::new();
+    let waits = session.wake_on_cancel(Some(id(7)), &wakes.waker());
+    assert_eq!(waits, Ok(()));
+    assert_eq!(session.add_item(item(7)), Ok(()));
+    assert_eq!(wakes.count(), 1);
+    assert_eq!(reporter.set(2), Err(CallbackError::Released));
+    assert_eq!(support::view(&session, 7).status, ItemStatus::Pending);
+    assert_eq!(session.open_items(), [id(1), id(7)]);
+}
+
+#[test]
+fn a_committed_item_of_which_nothing_was_reported_takes_part_only_once_it_is_added() {
     let session = synchronizing(1);
     assert_eq!(session.propose_item(item(7)), Ok(()));
     assert_eq!(session.commit_item(id(7)), Ok(()));

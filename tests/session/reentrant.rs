@@ -1,15 +1,17 @@
 //! Foreign code that the session runs (a waker, a connector, a connection's end) may call the session back.
 
 use std::any::Any;
+use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Wake, Waker};
 
 use syncmgr::{
-    CallbackError, Cursor, Dialog, HResult, ItemStatus, LogLevel, LogRecord, LogSelector,
-    ProgressUpdate, Session, SyncCallback, Verdict,
+    CallbackError, Cursor, Dialog, DialogArbiter, HResult, ItemStatus, LogLevel, LogRecord,
+    LogSelector, ProgressUpdate, Session, SyncCallback, Verdict,
 };
 
+use support::hooked::OnWrite;
 use support::{id, ids, item, items, open, status, synchronizing, value, within};
 
 /// Calls everything that does not end the session; answers how many calls it made.
@@ -291,4 +293,21 @@ fn a_dialog_may_be_asked_for_while_another_call_waits_for_a_change() {
     assert_eq!(session.cancel_item(id(1)), Ok(()));
     let changes = support::join("wait_for_change", waiting);
     assert_eq!(changes.items().len(), 1);
+}
+
+#[test]
+fn a_session_and_its_arbiter_may_be_used_while_they_are_printed() {
+    within("the text", || {
+        let arbiter = DialogArbiter::new();
+        let session = Session::builder()
+            .items(items(2))
+            .dialog_arbiter(arbiter.clone())
+            .build()
+            .expect("distinct items build");
+        let mut out = OnWrite(|| {
+            assert!(!arbiter.is_taken());
+            call_everything(&session);
+        });
+        write!(out, "{arbiter:?} {session:?}").expect("it takes everything");
+    });
 }

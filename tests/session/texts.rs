@@ -5,7 +5,7 @@ use std::fmt;
 
 use syncmgr::{Session, SyncCallback, Verdict};
 
-use support::{id, open, text, view};
+use support::{id, open, text, view, within};
 
 #[test]
 fn a_text_at_the_limit_is_kept_whole() {
@@ -102,4 +102,48 @@ fn a_failure_tells_the_error_with_its_sources_and_none_of_them_twice() {
         let logged: Vec<_> = session.log().into_iter().map(|entry| entry.text).collect();
         assert_eq!(logged, [expected]);
     }
+}
+
+/// An error that is its own source.
+#[derive(Debug)]
+struct Alone;
+
+/// Errors that are the sources of each other.
+#[derive(Debug)]
+struct Even;
+
+#[derive(Debug)]
+struct Odd;
+
+macro_rules! error {
+    ($type:ty, $text:literal, $source:expr) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str($text)
+            }
+        }
+        impl Error for $type {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some($source)
+            }
+        }
+    };
+}
+
+error!(Alone, "alone", &Alone);
+error!(Even, "even", &Odd);
+error!(Odd, "odd", &Even);
+
+#[test]
+fn an_error_among_its_own_sources_is_told_with_the_first_of_them() {
+    let fails = |error: &'static (dyn Error + Sync)| {
+        within("the end of the item", move || {
+            let session = open(1);
+            assert_eq!(support::reporter(&session, 1).fail(error), Ok(()));
+            session.log().remove(0).text
+        })
+    };
+    assert_eq!(fails(&Alone), "alone: …");
+    let expected = ["even: odd: "; 32].concat() + "even: …";
+    assert_eq!(fails(&Even), expected);
 }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::{fmt, io};
 
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
@@ -120,6 +121,28 @@ impl Gate {
         while !*open {
             open = self.0.1.wait(open).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+/// Calls a closure for each piece of text that is written to it.
+pub struct OnWrite<F: FnMut()>(pub F);
+
+impl<F: FnMut()> fmt::Write for OnWrite<F> {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        (self.0)();
+        Ok(())
+    }
+}
+
+impl<F: FnMut()> io::Write for OnWrite<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (self.0)();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (self.0)();
+        Ok(())
     }
 }
 

@@ -1,12 +1,14 @@
 //! Followers whose subscriber blocks, panics or comes late, and how they end.
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use std::time::Duration;
 
+use support::hooked::OnWrite;
 use support::subscriber::Recorder;
 use support::telemetry::{blocked_at, complete, follow, report, stepped, without_progress};
-use support::{id, items, open, status, until, value};
+use support::{id, items, open, status, until, value, within};
 use syncmgr::telemetry::{Telemetry, Traced};
 use syncmgr::{ItemStatus, LogLevel, LogRecord, Session, SyncCallback};
 
@@ -270,4 +272,16 @@ fn nothing_is_told_where_there_is_no_subscriber() {
     let _in = telemetry.span(id(1)).entered();
     complete(&session);
     traced.finish();
+}
+
+#[test]
+fn telemetry_may_be_used_while_it_is_printed() {
+    within("the text", || {
+        let (telemetry, session) = (stepped(), open(1));
+        let mut out = OnWrite(|| {
+            let _span = telemetry.span(id(1));
+            telemetry.session(&session).finish();
+        });
+        write!(out, "{telemetry:?}").expect("it takes everything");
+    });
 }

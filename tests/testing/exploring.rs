@@ -4,10 +4,12 @@ use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use support::rules::{copy, obedient};
+use support::{id, item};
 use syncmgr::testing::{
     Harness, Incident, Rule, Script, Step, explore_cancellations, explore_faults,
 };
-use syncmgr::{HResult, ItemId, ItemStatus};
+use syncmgr::{HResult, ItemId, ItemStatus, SyncHandler};
 
 use ItemStatus::{Stopped, Succeeded, Updating};
 
@@ -263,4 +265,24 @@ fn work_on_an_item_is_done_only_while_it_may_be() {
     assert_eq!(run(|harness| harness.cancel_item_at(1)), 0);
     assert_eq!(run(|harness| harness.skip("photos")), 0);
     assert_eq!(run(|harness| harness.cancel_item_at(2)), 1);
+}
+
+#[test]
+fn a_handler_that_proposes_an_item_and_commits_it_is_conformant_wherever_it_is_cancelled() {
+    let make = || {
+        let script = obedient(1).synchronize(|handler| {
+            let callback = handler.callback();
+            for item in handler.round() {
+                copy(&*callback, item);
+            }
+            callback.propose_item(item(7))?;
+            copy(&*callback, id(7));
+            callback.commit_item(id(7))?;
+            handler.complete_synchronize(HResult::S_OK);
+            Ok(())
+        });
+        let handler: Arc<dyn SyncHandler> = script.build();
+        (Harness::new(handler), ())
+    };
+    Harness::explore(make, |_, ()| {}).assert_conformant();
 }

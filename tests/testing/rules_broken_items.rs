@@ -456,6 +456,39 @@ fn h15_an_item_that_was_added_is_forgotten() {
     tells(found, completed, &[], &["item 2"]);
 }
 
+#[test]
+fn h15_an_item_that_was_committed_in_progress_is_forgotten() {
+    let handler = obedient(1).synchronize(|handler| {
+        let callback = handler.callback();
+        copy(&*callback, id(1));
+        callback.propose_item(item(2))?;
+        let _ = callback.progress(id(2), &status(ItemStatus::Updating))?;
+        callback.commit_item(id(2))?;
+        handler.complete_synchronize(HResult::S_OK);
+        Ok(())
+    });
+    let trace = Harness::new(handler.build()).run();
+    let completed = named(&trace, "synchronize_completed")[0];
+    let found = only(&trace, Rule::FinalStatusBeforeCompletion);
+    tells(found, completed, &[], &["item 2"]);
+}
+
+#[test]
+fn h16_a_proposed_item_is_reported_after_its_end() {
+    let handler = obedient(1).synchronize(|handler| {
+        let callback = handler.callback();
+        callback.propose_item(item(2))?;
+        copy(&*callback, id(2));
+        let late = callback.progress(id(2), &status(ItemStatus::Updating));
+        assert_eq!(late, Err(syncmgr::CallbackError::ItemFinished));
+        copy(&*callback, id(1));
+        handler.complete_synchronize(HResult::S_OK);
+        Ok(())
+    });
+    let trace = Harness::new(handler.build()).run();
+    only(&trace, Rule::OnlyFailedAfterFinal);
+}
+
 // H16 -------------------------------------------------------------------------------------------------------------
 
 #[test]

@@ -235,6 +235,33 @@ fn h04_an_item_that_was_added_may_be_reported() {
 }
 
 #[test]
+fn h04_an_item_that_was_proposed_may_be_reported_and_committed_once_it_has_succeeded() {
+    for is_committed in [false, true] {
+        run(working(1, move |callback| {
+            copy(&**callback, id(1));
+            callback.propose_item(item(2))?;
+            copy(&**callback, id(2));
+            if is_committed {
+                callback.commit_item(id(2))?;
+            }
+            Ok(())
+        }));
+    }
+}
+
+#[test]
+fn h15_a_proposed_item_needs_no_end_and_neither_does_one_that_is_only_listed() {
+    run(working(1, |callback| {
+        callback.propose_item(item(2))?;
+        let _ = callback.progress(id(2), &status(ItemStatus::Updating))?;
+        callback.propose_item(item(3))?;
+        callback.commit_item(id(3))?;
+        copy(&**callback, id(1));
+        Ok(())
+    }));
+}
+
+#[test]
 fn h04_what_is_logged_need_not_take_part() {
     let script = working(2, |callback| {
         callback.log_error(&LogRecord::new(LogLevel::Warning, "left out").item(id(2)))?;

@@ -1,7 +1,9 @@
 //! The host that answers from a list: what it takes, what it answers, and what it says of what came beside the list.
 
+use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use support::hooked::OnWrite;
 use syncmgr::testing::{Expect, ScriptedHost};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemId, ItemStatus, LogLevel, LogRecord,
@@ -212,5 +214,28 @@ fn a_host_that_is_dropped_in_a_panic_does_not_panic_too() {
         }));
         let panic = panic.expect_err("it panics");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"the test's own"));
+    }
+}
+
+#[test]
+fn a_scripted_host_may_be_called_while_it_is_printed() {
+    for place in 0..20 {
+        support::within("the text", move || {
+            let host = ScriptedHost::new([Expect::log_error()]);
+            let callback = host.callback();
+            let call = || callback.log_error(&LogRecord::new(LogLevel::Error, "x"));
+            let mut writes = 0;
+            let mut out = OnWrite(|| {
+                if writes == place {
+                    assert_eq!(call(), Ok(()));
+                }
+                writes += 1;
+            });
+            write!(out, "{host:?}").expect("it takes everything");
+            if writes <= place {
+                assert_eq!(call(), Ok(()));
+            }
+            let _trace = host.finish();
+        });
     }
 }

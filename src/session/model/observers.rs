@@ -72,6 +72,24 @@ fn an_item_that_ends_is_listed_by_every_look() {
 }
 
 #[test]
+fn a_proposed_item_that_ends_while_it_is_committed_is_listed_with_its_end() {
+    check(|| {
+        let session = open(&[]);
+        session.propose_item(item(A)).expect("new");
+        let reporter = begun(&session, A);
+        let cursor = session.changes(Cursor::default()).cursor();
+        let worker = thread::spawn(move || reporter.succeed());
+        assert_eq!(session.commit_item(A), Ok(()));
+        assert_eq!(join(worker), Ok(()));
+        let changes = session.changes(cursor);
+        let statuses: Vec<_> = changes.items().iter().map(|view| view.status).collect();
+        assert_eq!(statuses, [ItemStatus::Succeeded]);
+        let later = session.changes(changes.cursor());
+        assert!(later.items().is_empty(), "it is in work no more");
+    });
+}
+
+#[test]
 fn an_item_that_ended_is_in_work_no_more() {
     check(|| {
         let session = open(&[A]);

@@ -57,6 +57,23 @@ fn a_cancel_of_everything_wakes_who_waits_for_the_handler_or_is_seen() {
 }
 
 #[test]
+fn the_end_of_an_item_that_is_committed_meanwhile_wakes() {
+    check(|| {
+        let session = open(&[]);
+        session.propose_item(item(A)).expect("new");
+        let reporter = begun(&session, A);
+        let wakes = Wakes::new();
+        let registered = session.wake_on_cancel(Some(A), &wakes.waker());
+        assert_eq!(registered, Ok(()));
+        let other = spawn(&session, |session| session.commit_item(A));
+        assert_eq!(reporter.succeed(), Ok(()));
+        assert_eq!(join(other), Ok(()));
+        assert_eq!(wakes.count(), 1);
+        assert_eq!(Arc::strong_count(&wakes), 1, "the waker is still kept");
+    });
+}
+
+#[test]
 fn the_end_of_the_item_wakes_or_is_seen() {
     woken(
         Some(A),

@@ -42,14 +42,36 @@ struct Round {
     prepare: Option<usize>,
     members: Vec<ItemId>,
     is_member: HashSet<ItemId>,
+    /// Items that may be reported, and whose end is not waited for until they are committed.
+    proposed: HashSet<ItemId>,
     items: HashMap<ItemId, Item>,
-    /// The `add_item` by which an item joined last.
+    /// The `add_item` or `commit_item` by which an item joined last.
     added: HashMap<ItemId, usize>,
     synchronize: Option<usize>,
     completed: bool,
 }
 
 impl Round {
+    /// A proposed item of an earlier round starts anew, unless it has ended well.
+    fn reopen_proposed(&mut self) {
+        for id in &self.proposed {
+            let status = self.items.get(id).and_then(|item| item.status);
+            if status.is_none_or(|status| !status.is_final() || status == ItemStatus::Failed) {
+                self.items.remove(id);
+            }
+        }
+    }
+
+    /// A proposed item is an item of the round, with what was reported of it, unless that is nothing.
+    fn commit(&mut self, item: ItemId, at: usize) {
+        let known = self.items.get(&item);
+        let is_begun = known.is_some_and(|item| item.status.is_some() || item.value.is_some());
+        if self.proposed.remove(&item) && is_begun && self.is_member.insert(item) {
+            self.members.push(item);
+            self.added.insert(item, at);
+        }
+    }
+
     fn join(&mut self, item: ItemId) {
         if self.is_member.insert(item) {
             self.members.push(item);
@@ -68,6 +90,7 @@ pub(super) fn check(check: &mut Check<'_>) {
                 round.members.clear();
                 round.is_member.clear();
                 round.completed = false;
+                round.reopen_proposed();
                 for item in items {
                     round.items.remove(item);
                     round.join(*item);
@@ -75,9 +98,16 @@ pub(super) fn check(check: &mut Check<'_>) {
             }
             // One that has not returned may have been taken.
             Action::AddItem { item } if call.answer.is_taken() || call.answer == Answer::None => {
+                round.proposed.remove(&item.id);
                 round.join(item.id);
                 round.added.insert(item.id, at);
             }
+            Action::ProposeItem { item }
+                if call.answer.is_taken() || call.answer == Answer::None =>
+            {
+                round.proposed.insert(item.id);
+            }
+            Action::CommitItem { item } if call.answer.is_taken() => round.commit(*item, at),
             Action::Synchronize => {
                 round.synchronize = Some(at);
                 round.completed = false;
@@ -125,7 +155,7 @@ fn report(
             "the trace does not have the host's calls, so what was prepared is not known",
         );
     }
-    if !round.is_member.contains(&id) {
+    if !round.is_member.contains(&id) && !round.proposed.contains(&id) {
         let what = match round.prepare {
             Some(prepare) => format!(
                 "the prepare of {} does not name it, and no add_item did since",

@@ -76,7 +76,8 @@ impl One {
             let count = wakes.0.load(Ordering::Relaxed);
             same("how often a task was woken", &count, &model.wakes[task])?;
             let waits = |waiting: &BTreeSet<Task>| usize::from(waiting.contains(&task));
-            let kept: usize = model.items.iter().map(|item| waits(&item.waiting)).sum();
+            let all = model.items.iter().chain(&model.proposed);
+            let kept: usize = all.map(|item| waits(&item.waiting)).sum();
             // Besides those that are kept, this test has the task and its waker.
             let real = Arc::strong_count(wakes) - 2;
             same(

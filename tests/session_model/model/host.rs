@@ -1,6 +1,6 @@
 //! The host's side of the model: the user's cancels, the driver's phases and events; and what observers see.
 
-use syncmgr::{CallbackError, HostEvent, ItemId, Phase, Totals};
+use syncmgr::{CallbackError, HostEvent, ItemId, ItemStatus, Phase, Totals};
 
 use CallbackError::{InvalidArgument, WrongPhase};
 
@@ -57,7 +57,7 @@ impl Session {
             return;
         }
         self.cancelled = true;
-        for item in &mut self.items {
+        for item in self.items.iter_mut().chain(&mut self.proposed) {
             item.cancelled_with_all = !item.is_finished();
         }
         self.note(Note::CancelAll);
@@ -94,6 +94,11 @@ impl Session {
                 let tasks = std::mem::take(&mut item.waiting);
                 self.note(Note::Item(id));
                 self.wake(tasks);
+            }
+        }
+        for item in self.proposed.iter_mut().filter(|_| retry) {
+            if !item.is_finished() || item.status == ItemStatus::Failed {
+                item.start_anew();
             }
         }
         self.rounds.extend(&round);
@@ -157,7 +162,8 @@ impl Session {
 
     /// None: either answer will do.
     pub fn take_activity(&mut self) -> Option<bool> {
-        let working = self.items.iter().filter(|item| item.in_work);
+        let all = self.items.iter().chain(&self.proposed);
+        let working = all.filter(|item| item.in_work);
         let values: Vec<_> = working
             .map(|item| (item.id, item.life, item.value))
             .collect();

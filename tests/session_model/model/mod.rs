@@ -94,8 +94,8 @@ pub struct Session {
     round: Option<Vec<ItemId>>,
     /// The items of all rounds.
     rounds: BTreeSet<ItemId>,
-    /// Proposed, and neither committed nor added.
-    proposed: BTreeSet<ItemId>,
+    /// Proposed, and neither committed nor added: they are reported, and nobody sees them.
+    pub proposed: Vec<Item>,
     /// Asked for and not taken, in that order.
     pub requested: Vec<ItemId>,
     pub cancelled: bool,
@@ -128,7 +128,7 @@ impl Session {
             items: shape.items.iter().map(|id| Item::new(*id, 0)).collect(),
             round: None,
             rounds: BTreeSet::new(),
-            proposed: BTreeSet::new(),
+            proposed: Vec::new(),
             requested: Vec::new(),
             cancelled: false,
             journal: Vec::new(),
@@ -154,6 +154,16 @@ impl Session {
 
     pub fn find(&self, id: ItemId) -> Option<&Item> {
         self.items.iter().find(|item| item.id == id)
+    }
+
+    /// An item that is listed or proposed.
+    fn reported(&self, id: ItemId) -> Option<&Item> {
+        let mut all = self.items.iter().chain(&self.proposed);
+        all.find(|item| item.id == id)
+    }
+
+    fn is_proposed(&self, id: ItemId) -> bool {
+        self.proposed.iter().any(|item| item.id == id)
     }
 
     fn known(&mut self, id: ItemId) -> Result<&mut Item, CallbackError> {
@@ -185,6 +195,15 @@ impl Session {
         }
     }
 
+    /// The item, if it may be reported: it takes part, or is proposed.
+    fn reportable(&mut self, id: ItemId) -> Result<&mut Item, CallbackError> {
+        self.released()?;
+        match self.proposed.iter().position(|item| item.id == id) {
+            Some(place) => Ok(&mut self.proposed[place]),
+            None => self.part(id),
+        }
+    }
+
     fn takes_reports(&self) -> bool {
         matches!(
             self.phase,
@@ -203,8 +222,11 @@ impl Session {
     }
 
     fn wake_all(&mut self) {
-        for n in 0..self.items.len() {
-            let tasks = std::mem::take(&mut self.items[n].waiting);
+        let mut tasks = Vec::new();
+        for item in self.items.iter_mut().chain(&mut self.proposed) {
+            tasks.push(std::mem::take(&mut item.waiting));
+        }
+        for tasks in tasks {
             self.wake(tasks);
         }
         let tasks = std::mem::take(&mut self.waiting);
@@ -223,6 +245,9 @@ impl Session {
             if std::mem::take(&mut self.items[n].in_work) {
                 self.note(Note::Item(self.items[n].id));
             }
+        }
+        for item in &mut self.proposed {
+            item.in_work = false;
         }
         self.wake_all();
         self.give_turn_back();
@@ -250,7 +275,8 @@ impl Session {
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
         let takes_reports = self.takes_reports();
-        let item = self.part(id)?;
+        let is_hidden = self.is_proposed(id);
+        let item = self.reportable(id)?;
         if !takes_reports {
             return Err(WrongPhase);
         }
@@ -284,7 +310,7 @@ impl Session {
             true => std::mem::take(&mut item.waiting),
             false => BTreeSet::new(),
         };
-        if changed || unseen {
+        if (changed || unseen) && !is_hidden {
             self.note(Note::Item(id));
         }
         self.wake(tasks);
@@ -425,7 +451,7 @@ impl Session {
         let completed = self.phase == Phase::Completed;
         let late = match id {
             Some(id) => {
-                let item = self.part(id)?;
+                let item = self.reportable(id)?;
                 item.is_finished() || !item.verdict().is_continue() || completed
             }
             None => {
@@ -436,7 +462,7 @@ impl Session {
         if late {
             self.wakes[task] += 1;
         } else if let Some(id) = id {
-            self.part(id)?.waiting.insert(task);
+            self.reportable(id)?.waiting.insert(task);
         } else {
             self.waiting.insert(task);
         }
@@ -461,37 +487,62 @@ impl Session {
             item.cancelled = cancelled;
             item.skipped = skipped;
         } else {
-            self.items.push(Item::new(id, 0));
+            // A proposal is taken away, and who waits for it is woken.
+            let proposal = self.take_proposal(id);
+            let life = proposal.as_ref().map_or(0, |item| item.life + 1);
+            self.items.push(Item::new(id, life));
+            self.wake(proposal.map_or_else(BTreeSet::new, |item| item.waiting));
         }
         self.known(id)?.cancelled_with_all = all;
         if let Some(round) = &mut self.round {
             round.push(id);
             self.rounds.insert(id);
         }
-        self.proposed.remove(&id);
         self.requested.retain(|other| *other != id);
         self.note(Note::Item(id));
         Ok(())
     }
 
+    fn take_proposal(&mut self, id: ItemId) -> Option<Item> {
+        let place = self.proposed.iter().position(|item| item.id == id)?;
+        Some(self.proposed.remove(place))
+    }
+
     pub fn propose_item(&mut self, id: ItemId) -> Result<(), CallbackError> {
         self.released()?;
-        if id.is_nil() || self.find(id).is_some() || !self.proposed.insert(id) {
+        if id.is_nil() || self.reported(id).is_some() {
             return Err(InvalidArgument);
         }
+        let mut item = Item::new(id, 0);
+        item.cancelled_with_all = self.cancelled;
+        self.proposed.push(item);
         Ok(())
     }
 
     pub fn commit_item(&mut self, id: ItemId) -> Result<(), CallbackError> {
         self.released()?;
-        if self.phase == Phase::Completed && !self.shape.driven {
+        let completed = self.phase == Phase::Completed;
+        if completed && !self.shape.driven {
             return Err(WrongPhase);
         }
-        if !self.proposed.remove(&id) {
+        let has_failed = |item: &Item| item.status == ItemStatus::Failed;
+        if self.reported(id).is_some_and(has_failed) {
             return Err(InvalidArgument);
         }
-        let mut item = Item::new(id, 0);
-        item.cancelled_with_all = self.cancelled;
+        let Some(mut item) = self.take_proposal(id) else {
+            return Err(InvalidArgument);
+        };
+        if let Some(round) = &mut self.round {
+            if item.in_work || item.status != ItemStatus::Pending {
+                // It was part of the round.
+                self.rounds.insert(id);
+                round.extend((!completed).then_some(id));
+            } else {
+                // It is listed, and takes no part.
+                let tasks = std::mem::take(&mut item.waiting);
+                self.wake(tasks);
+            }
+        }
         self.items.push(item);
         self.note(Note::Item(id));
         Ok(())

@@ -4,7 +4,7 @@ use syncmgr::{
     CallbackError, ErrorId, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, Verdict,
 };
 
-use CallbackError::{ItemFinished, Released};
+use CallbackError::{ItemFinished, Released, UnknownItem};
 
 use super::Session;
 
@@ -32,13 +32,14 @@ pub enum End<'a> {
 /// The reporters.
 impl Session {
     pub fn reporter(&mut self, id: ItemId) -> Result<Reporter, CallbackError> {
-        let life = self.known(id)?.life;
+        self.released()?;
+        let life = self.reported(id).ok_or(UnknownItem)?.life;
         Ok(Reporter::Direct { item: id, life })
     }
 
     /// A reporter on the session as a callback, or on a wrapper of it.
     pub fn reporter_on_callback(&self, id: ItemId, wrapped: bool) -> Reporter {
-        match self.find(id) {
+        match self.reported(id) {
             Some(item) if !wrapped => Reporter::Direct {
                 item: id,
                 life: item.life,
@@ -54,7 +55,7 @@ impl Session {
     ) -> Result<Verdict, CallbackError> {
         match reporter {
             Reporter::Direct { item, life } => {
-                if self.find(*item).is_none_or(|item| item.life != *life) {
+                if self.reported(*item).is_none_or(|item| item.life != *life) {
                     return Err(Released);
                 }
                 self.progress(*item, update)
@@ -73,7 +74,7 @@ impl Session {
         amount: u64,
     ) -> Result<Verdict, CallbackError> {
         let so_far = match *reporter {
-            Reporter::Direct { item, .. } => self.find(item).map_or(0, |item| item.value),
+            Reporter::Direct { item, .. } => self.reported(item).map_or(0, |item| item.value),
             Reporter::ByCalls { total, .. } => total,
         };
         let update = ProgressUpdate::new().value(so_far.wrapping_add(amount));
