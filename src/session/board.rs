@@ -20,7 +20,8 @@ use std::time::{Duration, SystemTime};
 use super::sync::{AtomicU32, Mutex, Ordering, Signal, deadline};
 use super::text::cut;
 use super::view::{Cursor, LogEntry};
-use super::wakers::{keep, wake};
+use super::wakers::keep;
+use super::waking::wake;
 use super::{Phase, Session};
 use crate::{
     CallbackError, ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord, LogSelector,

@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use super::bits;
 use super::contained::contained;
 use super::sync::Ordering;
-use super::wakers::wake;
+use super::waking::wake;
 use super::{
     Completion, Connections, HostEvent, ItemReporter, Phase, RefusedCompletion, Session, Stage,
 };

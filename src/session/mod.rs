@@ -46,6 +46,7 @@ mod text;
 mod view;
 mod waiting;
 mod wakers;
+mod waking;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -74,7 +75,8 @@ pub(crate) use text::error_chain;
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 pub use waiting::CancelGuard;
 pub(crate) use waiting::{Answer, Host, Waiting};
-pub(crate) use wakers::{keep, wake};
+pub(crate) use wakers::keep;
+pub(crate) use waking::wake;
 
 /// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.
 ///

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::task::Waker;
 
-use super::contained::contained;
 use super::sync::Mutex;
 
 /// The key of those who wait for the whole handler.
@@ -45,15 +44,5 @@ pub(crate) fn keep(kept: &mut Vec<Waker>, waker: Waker) -> Option<Waker> {
             kept.push(waker);
             None
         }
-    }
-}
-
-/// Wakes them all. To be called with no lock held.
-///
-/// One that panics does not keep the others from being woken, nor the cancel from returning: the panic hook has shown
-/// it, and it is nobody's here.
-pub(crate) fn wake(wakers: Vec<Waker>) {
-    for waker in wakers {
-        contained(|| waker.wake());
     }
 }

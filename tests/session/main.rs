@@ -6,6 +6,7 @@ mod answers;
 mod cancel;
 mod connections;
 mod dialogs;
+mod eager;
 mod faults;
 mod handles;
 mod hot_path_bad_input;
