@@ -148,33 +148,44 @@ impl Round {
     /// Begins the next item that is to be worked on; those that are cancelled or skipped are ended on the way. None where
     /// there is nothing left for this worker.
     pub(super) fn begin(&self) -> Option<Work> {
+        loop {
+            match self.step() {
+                Step::Begun(work) => return Some(work),
+                Step::Passed => {}
+                Step::Over => return None,
+            }
+        }
+    }
+
+    /// Begins the next item, or ends it if it is cancelled or skipped: one item a call, so that a task can yield between two.
+    pub(super) fn step(&self) -> Step {
         // So that it is seen before it has a value.
         const IN_WORK: ProgressUpdate<'_> = ProgressUpdate::new().status(ItemStatus::Updating);
-        loop {
-            let Waiting { item, late } = self.next()?;
-            let Some((reporter, begins)) = self.ask(item.id) else {
-                continue;
-            };
-            let goes_on = match begins {
-                true => reporter.report(&IN_WORK).map(Verdict::is_continue),
-                false => Ok(false),
-            };
-            match goes_on {
-                Ok(true) => {}
-                Ok(false) => {
-                    let _ = reporter.skip();
-                    continue;
-                }
-                Err(_) => continue,
+        let Some(Waiting { item, late }) = self.next() else {
+            return Step::Over;
+        };
+        let Some((reporter, begins)) = self.ask(item.id) else {
+            return Step::Passed;
+        };
+        let goes_on = match begins {
+            true => reporter.report(&IN_WORK).map(Verdict::is_continue),
+            false => Ok(false),
+        };
+        match goes_on {
+            Ok(true) => {}
+            Ok(false) => {
+                let _ = reporter.skip();
+                return Step::Passed;
             }
-            let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
-            let max = self.adapter.measured(item.id);
-            let work = Work::new(item, reporter, desk, Some(queue), max);
-            if late {
-                self.adapter.measure(&work);
-            }
-            return Some(work);
+            Err(_) => return Step::Passed,
         }
+        let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
+        let max = self.adapter.measured(item.id);
+        let work = Work::new(item, reporter, desk, Some(queue), max);
+        if late {
+            self.adapter.measure(&work);
+        }
+        Step::Begun(work)
     }
 
     /// Ends an item as its work says.
@@ -237,6 +248,16 @@ impl Round {
             self.adapter.is_logged(error, item);
         }
     }
+}
+
+/// What became of the next item.
+pub(super) enum Step {
+    /// It is to be worked on.
+    Begun(Work),
+    /// It was ended without work, or takes no reports.
+    Passed,
+    /// There is none for this worker.
+    Over,
 }
 
 /// How an item ends.

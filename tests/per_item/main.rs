@@ -4,3 +4,4 @@ mod edges;
 mod items;
 mod steps;
 mod tasks;
+mod yields;
