@@ -72,6 +72,7 @@ pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
 pub(crate) use text::error_chain;
+pub(crate) use view::Sums;
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 pub use waiting::CancelGuard;
 pub(crate) use waiting::{Answer, Host, Waiting};

@@ -25,6 +25,7 @@ mod reports;
 mod rounds;
 mod stress;
 mod texts;
+mod totals;
 mod views;
 mod waiting;
 mod wakers;
