@@ -324,6 +324,10 @@ pub trait SyncCallback: Send + Sync {
     /// wake tells nothing by itself: register first, then ask [`can_continue`](Self::can_continue),
     /// and only then wait.
     ///
+    /// A host that keeps no wakers may wake each one immediately: then the handler has to poll. An
+    /// [`ItemReporter`](crate::ItemReporter) does so from a thread of its own, every 10 ms, for as
+    /// long as anything waits at it.
+    ///
     /// The default answers [`CallbackError::NotImplemented`]. No page: ours.
     ///
     /// # Errors

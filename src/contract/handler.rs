@@ -319,8 +319,9 @@ pub trait SyncHandler: Send + Sync {
 
     /// Returns an object for an item, of an interface that the original kept for later versions.
     ///
-    /// No such interface was ever defined. The default answers [`HandlerError::NotImplemented`], and
-    /// rule H19 asks every handler to leave it at that.
+    /// The page reserves the method for later versions and requires every handler to return
+    /// `E_NOTIMPL` (rule H19). A later SDK sample returns icons from it all the same; no page
+    /// describes that. The default returns [`HandlerError::NotImplemented`].
     ///
     /// Page: `ISyncMgrSynchronize::GetItemObject`.
     ///

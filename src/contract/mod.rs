@@ -7,6 +7,7 @@
 mod answer;
 mod callback;
 mod callback_error;
+mod escaped;
 mod event;
 mod filetime;
 mod flags;
@@ -32,6 +33,11 @@ mod value;
 pub use answer::{Dialog, Participation, Prepared, Verdict};
 pub use callback::SyncCallback;
 pub use callback_error::CallbackError;
+pub(crate) use escaped::Escaped;
+#[cfg(feature = "indicatif")]
+pub(crate) use escaped::is_invisible;
+#[cfg(feature = "serde")]
+pub(crate) use escaped::printable;
 pub use event::SyncEvent;
 pub use filetime::{from_filetime, to_filetime};
 pub use flags::{

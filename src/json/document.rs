@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::head::Wanted;
 use super::{HandlerRecord, RunRecord};
+use crate::contract::{Escaped, printable};
 use crate::manager::choices_json;
 use crate::{
     Changes, Choices, HandlerReport, Listing, RunChanges, RunReport, SessionSnapshot, Unfinished,
@@ -71,7 +72,7 @@ impl Document for Choices {
 #[non_exhaustive]
 pub enum JsonError {
     /// It does not say that it is one.
-    #[error("the text is {}; an object with the field {head:?} is wanted", .found.as_deref().map_or("an object without a head".into(), |found| format!("a {found}")))]
+    #[error("the text is {}; an object with the field {head:?} is wanted", .found.as_deref().map_or("an object without a head".into(), |found| format!("a {}", Escaped(found))))]
     NoHead {
         /// The field that is wanted.
         head: &'static str,
@@ -206,6 +207,6 @@ pub fn from_str<T: Document + DeserializeOwned>(text: &str) -> Result<T, JsonErr
     wanted.check(text.as_bytes())?;
     serde_json::from_str(text).map_err(|source| JsonError::Form {
         head: T::HEAD,
-        source,
+        source: printable(source),
     })
 }

@@ -8,6 +8,7 @@ use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
 use super::JsonError;
+use crate::contract::printable;
 
 /// What every such field begins with.
 const PREFIX: &str = "syncmgr_";
@@ -28,7 +29,7 @@ impl Wanted {
     pub(super) fn check(self, text: &[u8]) -> Result<(), JsonError> {
         let form = |source| JsonError::Form {
             head: self.head,
-            source,
+            source: printable(source),
         };
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let found = self.deserialize(&mut deserializer).map_err(form)?;

@@ -9,6 +9,7 @@ use super::JsonError;
 use super::document::said;
 use super::head::Wanted;
 use super::stream::{self, Head, StreamEnd};
+use crate::contract::{Escaped, printable};
 use crate::session::LogEntry;
 use crate::{Changes, HandlerId, SessionSnapshot, Totals};
 
@@ -84,7 +85,7 @@ pub enum StreamError {
         line: u64,
     },
     /// It cannot be read.
-    #[error("line {line} cannot be read: {source}")]
+    #[error("line {line} cannot be read: {}", Escaped(.source))]
     Read {
         /// The line's number, counted from 1.
         line: u64,
@@ -164,7 +165,7 @@ impl<R: BufRead> StreamReader<R> {
         };
         wanted.check(&this.bytes).map_err(StreamError::NoHead)?;
         let head: Head = serde_json::from_slice(&this.bytes).map_err(|source| {
-            let head = wanted.head;
+            let (head, source) = (wanted.head, printable(source));
             StreamError::NoHead(JsonError::Form { head, source })
         })?;
         (this.handler, this.about) = (head.handler, head.about);
@@ -230,9 +231,13 @@ impl<R: BufRead> StreamReader<R> {
                 Ok(read) => read,
                 Err(source) if !self.is_whole() && source.is_eof() => {
                     self.over = true;
+                    let source = printable(source);
                     return Err(StreamError::CutLine { line, source });
                 }
-                Err(source) => return Err(StreamError::NoLine { line, source }),
+                Err(source) => {
+                    let source = printable(source);
+                    return Err(StreamError::NoLine { line, source });
+                }
             };
             if let Some(line) = read.line() {
                 self.over = matches!(line, Line::End(_));

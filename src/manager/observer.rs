@@ -8,7 +8,7 @@ use std::task::Waker;
 use super::news::{News, Place};
 use super::part::Part;
 use crate::HandlerId;
-use crate::session::{Changes, Observer, Totals};
+use crate::session::{Changes, Observer, Sums, Totals};
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -85,7 +85,7 @@ pub struct RunObserver {
     active: BTreeMap<usize, Option<Observer>>,
     finished: usize,
     /// The sums of those that are over.
-    settled: Totals,
+    settled: Sums,
     looked: bool,
 }
 
@@ -97,7 +97,7 @@ impl RunObserver {
             place: Place::default(),
             active: BTreeMap::new(),
             finished: 0,
-            settled: Totals::default(),
+            settled: Sums::default(),
             looked: false,
         }
     }
@@ -147,7 +147,7 @@ impl RunObserver {
         // Looked at once more after they had ended: they will not change again.
         for part in &ended {
             if let Some(Some(observer)) = self.active.remove(part) {
-                self.settled.add_all(&observer.totals());
+                self.settled.add_all(observer.sums());
             }
         }
         self.finished += ended.len();
@@ -177,9 +177,9 @@ impl RunObserver {
     /// How far the run was at the last look.
     #[must_use]
     pub fn progress(&self) -> RunProgress {
-        let mut totals = self.settled;
+        let mut sums = self.settled;
         for observer in self.active.values().flatten() {
-            totals.add_all(&observer.totals());
+            sums.add_all(observer.sums());
         }
         let running = self.active.len();
         RunProgress {
@@ -187,7 +187,7 @@ impl RunObserver {
             waiting: self.parts.len() - running - self.finished,
             running,
             finished: self.finished,
-            totals,
+            totals: sums.totals(),
         }
     }
 }

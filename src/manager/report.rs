@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::contract::Escaped;
 use crate::session::{BuildError, ItemView, Phase, RefusedCompletion, Session};
 use crate::{CallbackError, HResult, HandlerInfo, ItemId, ItemStatus, PropertiesOutcome};
 
@@ -135,7 +136,7 @@ pub(crate) fn went_well(
 #[non_exhaustive]
 pub enum Fault {
     /// A method of the handler panicked; the run ended there.
-    #[error("the handler panicked in {call}: {message}")]
+    #[error("the handler panicked in {call}: {}", Escaped(.message))]
     Panicked {
         /// The method.
         call: &'static str,

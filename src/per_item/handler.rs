@@ -348,7 +348,7 @@ impl SyncHandler for Adapter {
         let mut listed = HashMap::with_capacity(list.items().len());
         for item in list.items() {
             // Rule H21, told here with the item's name.
-            let name = &item.name;
+            let name = item.name.as_str();
             if item.id.is_nil() {
                 let text =
                     format!("the item {name:?} has the nil id; an item needs one of its own");

@@ -162,14 +162,26 @@ impl Round {
     /// there is nothing left for this worker.
     pub(super) fn begin(&self) -> Option<Work> {
         loop {
-            let waiting = self.next()?;
-            let id = waiting.item.id;
-            match contained(|| self.begin_one(waiting)) {
-                Some(Some(work)) => return Some(work),
-                Some(None) => {}
-                None => self.fail_by_host(id),
+            match self.step() {
+                Step::Begun(work) => return Some(work),
+                Step::Passed => {}
+                Step::Over => return None,
             }
         }
+    }
+
+    /// Begins the next item, or ends it if it is cancelled or skipped: one item a call, so that a task can yield between two.
+    pub(super) fn step(&self) -> Step {
+        let Some(waiting) = self.next() else {
+            return Step::Over;
+        };
+        let id = waiting.item.id;
+        match contained(|| self.begin_one(waiting)) {
+            Some(Some(work)) => return Step::Begun(work),
+            Some(None) => {}
+            None => self.fail_by_host(id),
+        }
+        Step::Passed
     }
 
     fn begin_one(&self, Waiting { item, late }: Waiting) -> Option<Work> {
@@ -268,6 +280,16 @@ impl Round {
             self.adapter.is_logged(error, item);
         }
     }
+}
+
+/// What became of the next item.
+pub(super) enum Step {
+    /// It is to be worked on.
+    Begun(Work),
+    /// It was ended without work, or takes no reports.
+    Passed,
+    /// There is none for this worker.
+    Over,
 }
 
 /// How an item ends.

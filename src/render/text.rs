@@ -1,5 +1,7 @@
 //! Texts from outside, as they may reach a terminal: no command in them, and no wider than there is room.
 
+use crate::contract::is_invisible;
+
 /// The text without what a terminal would obey: line ends and tabs become spaces, other control characters, and those that
 /// draw nothing or turn the direction of what follows, become `�`.
 pub(super) fn clean(text: &str) -> String {
@@ -10,16 +12,6 @@ pub(super) fn clean(text: &str) -> String {
             c => c,
         })
         .collect()
-}
-
-/// What Unicode calls default-ignorable, and annotations. But for U+FE00 to U+FE0F, which say how the character before them
-/// looks: emoji have them.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// How many columns of a terminal a clean text takes.

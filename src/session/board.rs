@@ -14,6 +14,7 @@
 //!    snapshot.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +22,8 @@ use super::contained::Foreign;
 use super::sync::{AtomicU32, Mutex, Ordering, Signal, deadline};
 use super::text::cut;
 use super::view::{Cursor, LogEntry};
-use super::wakers::{keep, wake};
+use super::wakers::keep;
+use super::waking::wake;
 use super::{Phase, Session};
 use crate::{
     CallbackError, ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord, LogSelector,
@@ -72,12 +74,12 @@ impl Details {
 }
 
 /// A log entry as it is kept: what all of them share is left out, and what few of them have is kept apart, so that logging
-/// moves less memory (bar P9).
-#[derive(Debug)]
+/// moves less memory. Texts are shared, so that a reader copies none of them while it holds the lock.
+#[derive(Debug, Clone)]
 struct Kept {
     time: SystemTime,
     sequence: u64,
-    text: Box<str>,
+    text: Arc<str>,
     item: Option<ItemId>,
     error_id: Option<ErrorId>,
     flags: ErrorFlags,
@@ -95,7 +97,7 @@ impl Kept {
             sequence: self.sequence,
             handler,
             level: self.level,
-            text: self.text.clone().into_string(),
+            text: (*self.text).to_owned(),
             item: self.item,
             error_id: self.error_id,
             flags: self.flags,
@@ -108,7 +110,34 @@ impl Kept {
 }
 
 /// By the sequence number of the entry.
-type AllDetails = BTreeMap<u64, Details>;
+type AllDetails = BTreeMap<u64, Arc<Details>>;
+
+/// A part of the log, taken with the lock held. What it costs then does not depend on the length of the texts.
+struct Part {
+    log: Vec<Kept>,
+    details: AllDetails,
+}
+
+impl Part {
+    /// What was logged after `since`.
+    fn after(since: u64, state: &State) -> Self {
+        let first = state.log.partition_point(|kept| kept.sequence <= since);
+        let log = state.log.get(first..).unwrap_or_default().to_vec();
+        let details = match log.first() {
+            Some(first) => state.details.range(first.sequence..),
+            None => Default::default(),
+        };
+        let details = details.map(|(sequence, details)| (*sequence, Arc::clone(details)));
+        let details = details.collect();
+        Self { log, details }
+    }
+
+    /// The entries. To be called with no lock held: it copies each text.
+    fn entries(&self, handler: Option<HandlerId>) -> Vec<LogEntry> {
+        let entry = |kept: &Kept| kept.entry(handler, &self.details);
+        self.log.iter().map(entry).collect()
+    }
+}
 
 #[derive(Debug)]
 struct State {
@@ -257,7 +286,7 @@ impl Board {
 
     #[cold]
     fn log_with_details(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        let details = Details::of(record);
+        let details = Arc::new(Details::of(record));
         self.log(record, |state| {
             state.details.insert(state.sequence, details);
         })
@@ -275,7 +304,7 @@ impl Board {
         let mut entry = Kept {
             time: SystemTime::now(),
             sequence: 0,
-            text: cut(record.text, Session::LOG_TEXT_LIMIT).into_boxed_str(),
+            text: shared(record.text),
             item: record.item,
             error_id: record.error_id,
             flags: record.flags,
@@ -304,7 +333,7 @@ impl Board {
         let mut entry = Kept {
             time: SystemTime::now(),
             sequence: 0,
-            text: cut(text, Session::LOG_TEXT_LIMIT).into_boxed_str(),
+            text: shared(text),
             item: None,
             error_id: None,
             flags: ErrorFlags::empty(),
@@ -331,10 +360,15 @@ impl Board {
             return Err(CallbackError::Released);
         }
         let before = state.log.len();
+        let mut all = None;
         match which {
             LogSelector::All => {
-                state.log.retain(|entry| entry.own);
-                state.details.clear(); // the host's own entries have none
+                // Many texts, to be dropped without the lock. The host's own entries have no details.
+                let State { log, details, .. } = &mut *state;
+                let (own, others) = std::mem::take(log).into_iter().partition(|entry| entry.own);
+                *log = own;
+                let others: Vec<Kept> = others;
+                all = Some((others, std::mem::take(details)));
             }
             LogSelector::One(id) => {
                 let State { log, details, .. } = &mut *state;
@@ -353,25 +387,20 @@ impl Board {
         if state.log.len() != before {
             self.note(&mut state, Note::Other);
         }
+        drop(state);
+        drop(all);
         Ok(())
     }
 
     pub(super) fn entries(&self) -> Vec<LogEntry> {
-        let state = self.state.lock();
-        let entry = |kept: &Kept| kept.entry(self.handler, &state.details);
-        let entries = state.log.iter().map(entry);
-        entries.collect()
+        let all = Part::after(0, &self.state.lock());
+        all.entries(self.handler)
     }
 
     /// The entries after the one with this sequence number.
     pub(super) fn entries_after(&self, sequence: u64) -> Vec<LogEntry> {
-        let state = self.state.lock();
-        let first = state
-            .log
-            .partition_point(|entry| entry.sequence <= sequence);
-        let log = state.log.get(first..).unwrap_or_default();
-        let entry = |kept: &Kept| kept.entry(self.handler, &state.details);
-        log.iter().map(entry).collect()
+        let part = Part::after(sequence, &self.state.lock());
+        part.entries(self.handler)
     }
 
     /// Whether there is an entry with this error id. The one with this sequence number is the first
@@ -422,10 +451,7 @@ impl Board {
                 Note::Other => {}
             }
         }
-        let first = state.log.partition_point(|entry| entry.sequence <= since.0);
-        let log = state.log.get(first..).unwrap_or_default();
-        let entry = |kept: &Kept| kept.entry(self.handler, &state.details);
-        let log = log.iter().map(entry).collect();
+        let log = Part::after(since.0, &state);
         let (cursor, phase) = (Cursor(state.sequence), state.phase);
         drop(state);
         numbers.sort_unstable();
@@ -436,7 +462,7 @@ impl Board {
             numbers,
             all_cancelled,
             complete,
-            log,
+            log: log.entries(self.handler),
         }
     }
 
@@ -502,5 +528,13 @@ impl Board {
                 break;
             }
         }
+    }
+}
+
+/// A text of the log, cut to its limit, in one allocation.
+fn shared(text: &str) -> Arc<str> {
+    match text.len() <= Session::LOG_TEXT_LIMIT {
+        true => Arc::from(text),
+        false => Arc::from(cut(text, Session::LOG_TEXT_LIMIT)),
     }
 }

@@ -45,7 +45,7 @@ pub struct SessionBuilder {
 /// let error = Session::builder().items([item("Inbox"), item("Drafts")]).build().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "the item ItemName(\"Drafts\") has the id 00000000-0000-0000-0000-000000000001, \
+///     "the item \"Drafts\" has the id 00000000-0000-0000-0000-000000000001, \
 ///      as an earlier item has; ids must be unique",
 /// );
 /// assert_eq!(error.hresult(), HResult::E_INVALIDARG);
@@ -59,7 +59,7 @@ pub struct SessionBuilder {
 #[non_exhaustive]
 pub enum BuildError {
     /// Two items have the same id.
-    #[error("the item {name:?} has the id {id}, as an earlier item has; ids must be unique")]
+    #[error("the item {:?} has the id {id}, as an earlier item has; ids must be unique", .name.as_str())]
     DuplicateItem {
         /// The id.
         id: ItemId,
@@ -67,7 +67,7 @@ pub enum BuildError {
         name: ItemName,
     },
     /// An item has the nil id.
-    #[error("the item {name:?} has the nil id; an item needs an id of its own")]
+    #[error("the item {:?} has the nil id; an item needs an id of its own", .name.as_str())]
     NilItem {
         /// Its name.
         name: ItemName,

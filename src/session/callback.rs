@@ -7,7 +7,8 @@ use super::bits::{self, Change};
 use super::slot::{Slot, Tools};
 use super::sync::{LAST_SLOT, MutexGuard, Ordering};
 use super::table::Table;
-use super::wakers::{WHOLE, wake};
+use super::wakers::WHOLE;
+use super::waking::{wake, wake_at_once};
 use super::{Completion, HostEvent, Phase, Session, Stage};
 use crate::{
     CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogLevel, LogRecord, LogSelector,
@@ -280,7 +281,7 @@ impl SyncCallback for Session {
             let (stage, phase) = self.stage()?;
             if stage.cancelled || phase == Phase::Completed {
                 drop(stage);
-                wake(vec![waker]);
+                wake_at_once(waker);
                 return Ok(());
             }
             let replaced = self.wakers.keep(WHOLE, waker);
@@ -309,7 +310,9 @@ impl SyncCallback for Session {
             slot.change(edit, |_| {})
         })?;
         drop(replaced);
-        wake(waker.into_iter().collect());
+        if let Some(waker) = waker {
+            wake_at_once(waker);
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState;
 
 use super::table::Table;
-use super::wakers::wake;
+use super::waking::wake;
 use super::{Phase, Session, Stage, bits};
 use crate::{CallbackError, ItemId, ItemStatus, SyncItem};
 

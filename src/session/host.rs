@@ -11,7 +11,7 @@ use super::bits;
 use super::contained::contained;
 use super::slot::Slot;
 use super::sync::Ordering;
-use super::wakers::wake;
+use super::waking::wake;
 use super::{
     Completion, Connections, HostEvent, ItemReporter, Phase, RefusedCompletion, Session, Stage,
 };

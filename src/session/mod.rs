@@ -46,6 +46,7 @@ mod text;
 mod view;
 mod waiting;
 mod wakers;
+mod waking;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -71,10 +72,12 @@ pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
 pub(crate) use text::{SOURCES_MOST, error_chain};
+pub(crate) use view::Sums;
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 pub use waiting::CancelGuard;
 pub(crate) use waiting::{Answer, Host, Waiting};
-pub(crate) use wakers::{keep, wake};
+pub(crate) use wakers::keep;
+pub(crate) use waking::wake;
 
 /// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.
 ///

@@ -3,7 +3,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use super::view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
+use super::view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Share, Sums};
 use super::{Phase, Session, bits};
 use crate::{ErrorId, HResult, HandlerId, ItemId, LogLevel};
 
@@ -57,15 +57,17 @@ impl Session {
         let (cursor, phase) = self.board.cursor_and_phase();
         let count = self.table.len();
         let mut items = Vec::with_capacity(count as usize);
-        let mut totals = Totals::default();
+        let mut sums = Sums::default();
         for view in (0..count).filter_map(|number| self.view(number)) {
-            totals.add(&view);
+            Share::of(&view)
+                .into_iter()
+                .for_each(|share| sums.add(share));
             items.push(view);
         }
         SessionSnapshot {
             items,
             phase,
-            totals,
+            totals: sums.totals(),
             cursor,
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 
 use super::Session;
-use super::view::{Changes, Cursor, ItemView, Totals};
+use super::view::{Changes, Cursor, ItemView, Share, Sums, Totals};
 use crate::{ItemId, ItemStatus};
 
 /// Follows a session: it keeps the cursor, takes a snapshot where one is needed, and knows the sums over all items at the cost
@@ -40,45 +40,6 @@ pub struct Observer {
     sums: Sums,
     /// The last look found the session over.
     over: bool,
-}
-
-/// An item's part of the sums.
-#[derive(Clone, Copy)]
-struct Share {
-    value: u64,
-    max: u64,
-    status: ItemStatus,
-}
-
-impl Share {
-    fn measured(self) -> u128 {
-        if self.max > 0 { self.value.into() } else { 0 }
-    }
-}
-
-/// Wide enough that they never stop at a limit: what was added can be taken off again.
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    value: u128,
-    max: u128,
-    measured: u128,
-    finished: u64,
-}
-
-impl Sums {
-    fn add(&mut self, share: Share) {
-        self.value += u128::from(share.value);
-        self.max += u128::from(share.max);
-        self.measured += share.measured();
-        self.finished += u64::from(share.status.is_final());
-    }
-
-    fn take(&mut self, share: Share) {
-        self.value -= u128::from(share.value);
-        self.max -= u128::from(share.max);
-        self.measured -= share.measured();
-        self.finished -= u64::from(share.status.is_final());
-    }
 }
 
 impl Observer {
@@ -146,13 +107,8 @@ impl Observer {
 
     /// Answers the status in which the item was seen last.
     fn count(&mut self, view: &ItemView) -> Option<ItemStatus> {
-        let old = match Totals::share(view) {
-            Some((value, max)) => {
-                let share = Share {
-                    value,
-                    max,
-                    status: view.status,
-                };
+        let old = match Share::of(view) {
+            Some(share) => {
                 self.sums.add(share);
                 self.shares.insert(view.id, share)
             }
@@ -167,14 +123,12 @@ impl Observer {
     /// The sums over the items that take part, as of the last look. It costs nothing.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let narrow = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
-        Totals {
-            value: narrow(self.sums.value),
-            max: narrow(self.sums.max),
-            items: self.shares.len() as u64,
-            finished: self.sums.finished,
-            measured: narrow(self.sums.measured),
-        }
+        self.sums.totals()
+    }
+
+    /// The same, before they stop at a limit.
+    pub(crate) fn sums(&self) -> &Sums {
+        &self.sums
     }
 
     /// Asks for a task to be woken once there is something new to look at: see [`Session::wake_on_change`]. Answers false where

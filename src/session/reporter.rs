@@ -223,7 +223,8 @@ impl ItemReporter {
     /// reports nothing of the item. A panic in it goes no further.
     ///
     /// Where several threads wait at one reporter, or cancel at the same time, it is called on one of them, and another may go
-    /// on before it has returned.
+    /// on before it has returned. Callbacks that cancel further items nest; from the 16th level on, the next one is called as soon
+    /// as the one that cancels has returned.
     ///
     /// It waits as long as the guard is kept; dropping the guard waits for a callback that is being called on another thread at
     /// that moment, so do not hold a lock then that the callback takes. The guard may be kept over an `.await`. A callback that takes

@@ -3,7 +3,8 @@
 //! In the crate's own tests under `cfg(loom)` they are loom's, so that the model checker sees every access; otherwise
 //! they are `parking_lot`'s and the standard library's, also where a program that is itself checked with
 //! `--cfg loom` depends on the crate. Nothing in `session` names another. `Arc` and `Weak` are the
-//! standard library's in both cases: a count decides nothing here but when memory is freed.
+//! standard library's in both cases: a count decides nothing here but when memory is freed. The other thread-local variable,
+//! that of `waking`, is declared there, since its type is.
 //!
 //! # Lock order
 //!

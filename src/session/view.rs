@@ -121,7 +121,8 @@ pub struct Totals {
     pub items: u64,
     /// How many of them have a final status.
     pub finished: u64,
-    /// The part of `value` that belongs to `max`: the sum of the values of the items that told a maximum.
+    /// The part of `value` that belongs to `max`: the sum of the values of the items that told a maximum. Where `max` stops at
+    /// `u64::MAX`, it is scaled down with it, so that the share that is done is right.
     pub measured: u64,
 }
 
@@ -132,33 +133,85 @@ impl Totals {
     pub fn fraction(&self) -> Option<f64> {
         (self.max > 0).then(|| (self.measured as f64 / self.max as f64).min(1.0))
     }
+}
+
+/// An item's part of the sums.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    value: u64,
+    max: u64,
+    pub(super) status: ItemStatus,
+}
+
+impl Share {
+    /// None where the item takes no part.
+    pub(super) fn of(view: &ItemView) -> Option<Self> {
+        let most = if view.max > 0 { view.max } else { u64::MAX };
+        view.selected.then(|| Self {
+            value: view.value.min(most),
+            max: view.max,
+            status: view.status,
+        })
+    }
+
+    fn measured(self) -> u128 {
+        if self.max > 0 { self.value.into() } else { 0 }
+    }
+}
+
+/// [`Totals`] while they are summed up: wide enough that they never stop at a limit, so that what was added can be taken off again,
+/// and the share that is done is right whatever the sums.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sums {
+    value: u128,
+    max: u128,
+    measured: u128,
+    items: u64,
+    finished: u64,
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, share: Share) {
+        self.value += u128::from(share.value);
+        self.max += u128::from(share.max);
+        self.measured += share.measured();
+        self.items += 1;
+        self.finished += u64::from(share.status.is_final());
+    }
+
+    pub(super) fn take(&mut self, share: Share) {
+        self.value -= u128::from(share.value);
+        self.max -= u128::from(share.max);
+        self.measured -= share.measured();
+        self.items -= 1;
+        self.finished -= u64::from(share.status.is_final());
+    }
 
     /// Adds the sums of another session.
     pub(crate) fn add_all(&mut self, other: &Self) {
-        self.value = self.value.saturating_add(other.value);
-        self.max = self.max.saturating_add(other.max);
+        self.value += other.value;
+        self.max += other.max;
+        self.measured += other.measured;
         self.items += other.items;
         self.finished += other.finished;
-        self.measured = self.measured.saturating_add(other.measured);
     }
 
-    /// What an item adds to the values and to the maxima; none where it takes no part.
-    pub(super) fn share(view: &ItemView) -> Option<(u64, u64)> {
-        let most = if view.max > 0 { view.max } else { u64::MAX };
-        view.selected.then(|| (view.value.min(most), view.max))
-    }
-
-    pub(super) fn add(&mut self, view: &ItemView) {
-        let Some((value, max)) = Self::share(view) else {
-            return;
+    pub(crate) fn totals(&self) -> Totals {
+        let narrow = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
+        // Where the maxima stop at the limit, what is done of them keeps its share. The shift makes the product fit; more than
+        // 2^64 items do not fit any memory.
+        let over = 64_u32.saturating_sub(self.max.leading_zeros());
+        let measured = match over {
+            0 => self.measured,
+            over => (self.measured >> over) * u128::from(u64::MAX) / (self.max >> over),
         };
-        self.value = self.value.saturating_add(value);
-        self.max = self.max.saturating_add(max);
-        if max > 0 {
-            self.measured = self.measured.saturating_add(value);
+        Totals {
+            value: narrow(self.value),
+            max: narrow(self.max),
+            items: self.items,
+            finished: self.finished,
+            measured: narrow(measured),
         }
-        self.items += 1;
-        self.finished += u64::from(view.is_finished());
     }
 }
 

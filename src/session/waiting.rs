@@ -9,19 +9,23 @@
 //!    it by then: nobody relies on a registration that is still under way, and may be refused.
 //! 3. A wake tells nothing: a listener asks. One that is answered `Continue` waits on, and registers again.
 //! 4. No lock is held while the host, a waker or a callback is called.
-//! 5. Whoever waits borrows the reporter, and dropping a [`CancelGuard`] waits for the thread that asks for it or is in its
+//! 5. A host that wakes each registration without need keeps no waker, so that nothing would ever come of waiting. After
+//!    [`EAGER_MOST`] such wakes in a row a thread of ours does what the host does not: it wakes the listeners every [`POLL`], until
+//!    there are none. So no listener spins, and a callback needs no thread of its caller's.
+//! 6. Whoever waits borrows the reporter, and dropping a [`CancelGuard`] waits for the thread that asks for it or is in its
 //!    callback, unless that is the same one. So nobody asks about an item that its reporter has ended.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::contained::{Foreign, contained};
 use super::sync::{Mutex, Signal, ThreadId, this_thread};
-use super::wakers::wake;
+use super::waking::wake;
 use crate::{CallbackError, Verdict};
 
 /// What the host answers a question.
@@ -31,6 +35,12 @@ fn goes_on(answer: &Answer) -> bool {
     matches!(answer, Ok(Verdict::Continue))
 }
 
+/// How many wakes without need, each before its registration has returned, are waited over in a row.
+const EAGER_MOST: u32 = 64;
+
+/// How often the listeners at a host are woken that wakes without need.
+const POLL: Duration = Duration::from_millis(10);
+
 /// The reporter's one waker, and who listens to it.
 pub(super) struct Waiters(Mutex<Listeners>);
 
@@ -39,6 +49,10 @@ struct Listeners {
     registered: bool,
     /// How often it was woken.
     rings: u64,
+    /// How many registrations in a row did not last, though there was nothing to wake for.
+    eager: u32,
+    /// A thread of ours wakes the listeners, so there is nothing to register.
+    polled: bool,
     next: u64,
     wakers: BTreeMap<u64, Waker>,
 }
@@ -48,6 +62,8 @@ impl Waiters {
         Arc::new(Self(Mutex::new(Listeners {
             registered: false,
             rings: 0,
+            eager: 0,
+            polled: false,
             next: 0,
             wakers: BTreeMap::new(),
         })))
@@ -74,13 +90,46 @@ impl Waiters {
     /// Whether the caller must register the waker: then how often it was woken so far.
     fn must_register(&self) -> Option<u64> {
         let listeners = self.0.lock();
-        (!listeners.registered).then_some(listeners.rings)
+        let waits = listeners.registered || listeners.polled;
+        (!waits).then_some(listeners.rings)
     }
 
-    /// The host has taken the waker; what it knows of it is old where it has woken meanwhile.
-    fn is_registered(&self, rings: u64) {
+    /// The host has taken the waker. Returns whether it keeps it, as far as this is known: it has not woken meanwhile.
+    fn is_registered(&self, rings: u64) -> bool {
         let mut listeners = self.0.lock();
-        listeners.registered |= listeners.rings == rings;
+        if listeners.rings != rings {
+            return false;
+        }
+        listeners.registered = true;
+        listeners.eager = 0;
+        true
+    }
+
+    /// The host has woken before the registration returned, and without need. A host that does so over and over is polled.
+    fn is_eager(self: &Arc<Self>) -> Result<(), CallbackError> {
+        {
+            let mut listeners = self.0.lock();
+            listeners.eager = listeners.eager.saturating_add(1);
+            if listeners.eager < EAGER_MOST || listeners.polled {
+                return Ok(());
+            }
+            listeners.polled = true;
+        }
+        let waiters = Arc::downgrade(self);
+        let builder = thread::Builder::new().name("syncmgr poll".to_owned());
+        if builder.spawn(move || poll(&waiters)).is_err() {
+            self.0.lock().polled = false;
+            // As for any host that does not wake.
+            return Err(CallbackError::NotImplemented);
+        }
+        Ok(())
+    }
+
+    /// Whether somebody listens. Where nobody does, the polling ends with the answer.
+    fn has_listeners(&self) -> bool {
+        let mut listeners = self.0.lock();
+        listeners.polled = !listeners.wakers.is_empty();
+        listeners.polled
     }
 
     /// Wakes the listeners.
@@ -92,6 +141,17 @@ impl Waiters {
             std::mem::take(&mut listeners.wakers)
         };
         wake(woken.into_values().collect());
+    }
+}
+
+/// Wakes the listeners now and then, until there are none.
+fn poll(waiters: &Weak<Waiters>) {
+    loop {
+        thread::sleep(POLL);
+        match waiters.upgrade() {
+            Some(waiters) if waiters.has_listeners() => waiters.ring(),
+            _ => break,
+        }
     }
 }
 
@@ -128,12 +188,17 @@ impl Waiting {
 
     /// Sees to it that the listeners are woken, then asks. A host that does not wake answers an error.
     fn register_and_ask(&self) -> Answer {
-        if let Some(rings) = self.waiters.must_register() {
-            let waker = Waker::from(Arc::clone(&self.waiters));
-            self.host.register(&waker)?;
-            self.waiters.is_registered(rings);
+        let Some(rings) = self.waiters.must_register() else {
+            return self.host.ask();
+        };
+        let waker = Waker::from(Arc::clone(&self.waiters));
+        self.host.register(&waker)?;
+        let lasts = self.waiters.is_registered(rings);
+        let answer = self.host.ask();
+        if !lasts && goes_on(&answer) {
+            self.waiters.is_eager()?;
         }
-        self.host.ask()
+        answer
     }
 
     /// Blocks the thread until the host answers anything but `Continue`, or until then.
@@ -223,18 +288,19 @@ impl Sleeper {
         }
     }
 
-    /// Sleeps until it is woken; false where the time has come first.
+    /// Sleeps until it is woken; false where the time has come, though it may be woken too.
     fn sleep(&self, until: Option<Instant>) -> bool {
         let mut woken = self.woken.lock();
         while !*woken {
             let (guard, late) = self.signal.wait(woken, until);
             woken = guard;
-            if late && !*woken {
+            if late {
                 return false;
             }
         }
         *woken = false;
-        true
+        drop(woken);
+        until.is_none_or(|until| Instant::now() < until)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::task::Waker;
 
-use super::contained::{Foreign, contained};
+use super::contained::Foreign;
 use super::sync::Mutex;
 
 /// The key of those who wait for the whole handler.
@@ -53,17 +53,5 @@ pub(crate) fn keep(kept: &mut Vec<Waker>, waker: Waker) -> Option<Foreign<Waker>
             kept.push(waker);
             None
         }
-    }
-}
-
-/// Wakes them all. To be called with no lock held.
-///
-/// One that panics does not keep the others from being woken, nor the cancel from returning: the panic hook has shown
-/// it, and it is nobody's here.
-pub(crate) fn wake(wakers: Vec<Waker>) {
-    for waker in wakers {
-        // By reference, so that a panic does not drop the waker on its way: that may panic too.
-        contained(|| waker.wake_by_ref());
-        contained(|| drop(waker));
     }
 }

@@ -72,6 +72,8 @@
 //!   old one did between two looks, it is not told.
 //! - An item that is left out before its work began has no span, only an event. So spans, and what was told of them, are kept of
 //!   the items in work. Of one that is over its id and last status are kept, by which it is told once, and its share of the sums.
+//! - Messages are for people: control characters of names and texts, line ends included, are escaped in them, so that none forges
+//!   a line of a log. Fields are data, and have the texts as they are.
 //!
 //! # Logging inside an item
 //!

@@ -12,6 +12,7 @@ use super::number;
 use super::opened::Place;
 use super::pace::Pace;
 use super::tree::{Handler, Tree};
+use crate::contract::Escaped;
 use crate::session::contained;
 use crate::{
     Changes, HResult, HandlerReport, ItemId, ItemStatus, ItemView, LogEntry, LogLevel, Phase,
@@ -235,7 +236,7 @@ impl Story {
                 parent: self.place.span(),
                 Level::DEBUG,
                 syncmgr.handler.text = text.as_str(),
-                "{text}"
+                "{}", Escaped(&text)
             );
         });
         self.text = text;
@@ -278,7 +279,7 @@ impl Story {
                     syncmgr.log.name = entry.name.as_deref(),
                     syncmgr.log.link = entry.link.as_deref(),
                     syncmgr.log.context = entry.context.as_deref(),
-                    "{}", entry.text
+                    "{}", Escaped(&entry.text)
                 )
             };
         }
@@ -460,7 +461,7 @@ fn tell_status(place: &Place, view: &ItemView) {
                 $level,
                 syncmgr.item.id = %view.id,
                 syncmgr.item.status = %status,
-                "{}: {status}", view.name
+                "{}: {status}", Escaped(&view.name)
             )
         };
     }
@@ -479,7 +480,7 @@ fn tell_cancel(place: &Place, view: &ItemView) {
             Level::INFO,
             syncmgr.item.id = %view.id,
             syncmgr.verdict = ?view.verdict,
-            "{}: cancelled", view.name
+            "{}: cancelled", Escaped(&view.name)
         );
     });
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::trace::Trace;
+use crate::contract::printable;
 
 /// The version of the form that is written. Every version up to it is read.
 const VERSION: u64 = 1;
@@ -47,7 +48,8 @@ pub enum TraceError {
     },
     /// The calls are not in the order in which they began.
     #[error(
-        "the call in line {line} begins at {begun} and ends at {ended:?}; it has to begin after the calls before it, and to end after it began"
+        "the call in line {line} begins at {begun} and {}; it has to begin after the calls before it, and to end after it began",
+        ends(*.ended)
     )]
     Order {
         /// The line's number, counted from 1.
@@ -57,6 +59,10 @@ pub enum TraceError {
         /// Where it says that it ends.
         ended: Option<u64>,
     },
+}
+
+fn ends(ended: Option<u64>) -> String {
+    ended.map_or_else(|| "does not end".into(), |at| format!("ends at {at}"))
 }
 
 impl Trace {
@@ -99,8 +105,9 @@ impl Trace {
     pub fn from_json_lines(text: &str) -> Result<Self, TraceError> {
         let mut lines = text.lines().enumerate();
         let (_, head) = lines.next().unwrap_or_default();
-        let head: Head =
-            serde_json::from_str(head).map_err(|source| TraceError::NoHead { source })?;
+        let head: Head = serde_json::from_str(head).map_err(|error| TraceError::NoHead {
+            source: printable(error),
+        })?;
         if !(1..=VERSION).contains(&head.syncmgr_trace) {
             return Err(TraceError::Version {
                 version: head.syncmgr_trace,
@@ -110,9 +117,9 @@ impl Trace {
         let mut last = None;
         for (place, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
             let line_number = place + 1;
-            let call: Call = serde_json::from_str(line).map_err(|source| TraceError::NoCall {
+            let call: Call = serde_json::from_str(line).map_err(|error| TraceError::NoCall {
                 line: line_number,
-                source,
+                source: printable(error),
             })?;
             let after = last.is_none_or(|last| call.begun > last);
             if !after || call.ended.is_some_and(|ended| ended <= call.begun) {

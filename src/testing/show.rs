@@ -18,6 +18,7 @@ use super::trace::Trace;
 use super::violation::{Incident, Violation};
 use super::words::{action, arrow, counted};
 use crate::ItemId;
+use crate::contract::Escaped;
 
 /// How many calls around a breach a report shows.
 const AROUND: usize = 4;
@@ -192,7 +193,7 @@ fn summary(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let incidents = trace.incidents().len();
     write!(f, "{}", counted(trace.calls().len(), "call", "calls"))?;
     if let Some(about) = trace.what_was_done() {
-        write!(f, ", {about}")?;
+        write!(f, ", {}", Escaped(about))?;
     }
     if faults + questions + incidents == 0 {
         return writeln!(f, ": no rule is broken");
@@ -248,7 +249,13 @@ fn incidents(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f)?;
         match incident {
             Incident::Panicked { at, text } => {
-                writeln!(f, "{} (call {}) panicked: {text}", name(at), at + 1)?;
+                writeln!(
+                    f,
+                    "{} (call {}) panicked: {}",
+                    name(at),
+                    at + 1,
+                    indented(text)
+                )?;
             }
             Incident::DidNotReturn { at } => writeln!(
                 f,
@@ -257,11 +264,21 @@ fn incidents(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 at + 1
             )?,
             Incident::After { text } => {
-                writeln!(f, "the look at the world after the run panicked: {text}")?;
+                writeln!(
+                    f,
+                    "the look at the world after the run panicked: {}",
+                    indented(text)
+                )?;
             }
         }
     }
     Ok(())
+}
+
+/// A text of more than one line, whose further lines cannot be taken for lines of the report.
+fn indented(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| Escaped(line).to_string()).collect();
+    lines.join("\n    ")
 }
 
 fn undecided(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,5 @@
 //! The tables of the guide, against the code.
 
+mod mingw;
 mod names;
 mod tables;

@@ -39,7 +39,7 @@ const SOURCES: [&str; 18] = [
 ];
 
 /// A row of a table: its cells, each with the name of its column.
-struct Row {
+pub(super) struct Row {
     cells: Vec<(String, String)>,
 }
 
@@ -52,12 +52,12 @@ impl Row {
     }
 
     /// The names in a cell: what stands between backticks.
-    fn names(&self, column: &str) -> Vec<&str> {
+    pub(super) fn names(&self, column: &str) -> Vec<&str> {
         spans(self.cell(column).unwrap_or_default())
     }
 
     /// The number that the row gives, if it gives one.
-    fn value(&self) -> Option<u32> {
+    pub(super) fn value(&self) -> Option<u32> {
         let value = self.cell("value")?;
         match value.strip_prefix("0x") {
             Some(digits) => u32::from_str_radix(digits, 16).ok(),
@@ -70,7 +70,7 @@ fn spans(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-fn rows() -> Vec<Row> {
+pub(super) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     let mut columns: Vec<String> = Vec::new();
     for line in GUIDE.lines() {
@@ -547,9 +547,14 @@ const HEADER: [&str; 78] = [
     "dwReserved",
 ];
 
+/// Every name that the guide tells.
+pub(super) fn told() -> BTreeSet<&'static str> {
+    GUIDE.lines().flat_map(spans).collect()
+}
+
 #[test]
 fn every_name_of_the_header_is_told() {
-    let told: BTreeSet<&str> = GUIDE.lines().flat_map(spans).collect();
+    let told = told();
     for name in HEADER {
         assert!(told.contains(name), "{name} is not told");
     }

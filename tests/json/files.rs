@@ -170,13 +170,13 @@ fn the_faults(faults: &[Fault]) {
     assert_eq!(
         said,
         [
-            "the handler panicked in the factory: boom\n".to_owned(),
+            "the handler panicked in the factory: boom\\n".to_owned(),
             format!("synchronize_completed was not called: {told} 250ms"),
             format!("items did not return: {told} 18446744073709551615.999999999s"),
             "prepare_for_sync_completed with 0x80070002 came in the phase open; one is allowed for each call that answered S_OK".to_owned(),
             "show_error_completed was called with nothing to complete; it is due once, after a call that answered a success".to_owned(),
-            "the list of items cannot be used: the item ItemName(\"a\") has the id 00000000-0000-0000-0000-000000000001, as an earlier item has; ids must be unique".to_owned(),
-            "the list of items cannot be used: the item ItemName(\"a\") has the nil id; an item needs an id of its own".to_owned(),
+            "the list of items cannot be used: the item \"a\" has the id 00000000-0000-0000-0000-000000000001, as an earlier item has; ids must be unique".to_owned(),
+            "the list of items cannot be used: the item \"a\" has the nil id; an item needs an id of its own".to_owned(),
             "the list of items cannot be used: there are 4294967295 items; a session takes at most 4294967294".to_owned(),
             "the retry cannot be made: the item takes no part; only items of the current prepare, or added since, can be named".to_owned(),
             "the retry cannot be made: the host answered 0x00000123; only S_OK counts as done".to_owned(),

@@ -5,5 +5,6 @@ mod docs;
 mod documents;
 mod failing_writers;
 mod files;
+mod hostile;
 mod random;
 mod stream;

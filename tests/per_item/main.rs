@@ -6,3 +6,4 @@ mod foreign_calls;
 mod items;
 mod steps;
 mod tasks;
+mod yields;

@@ -461,25 +461,25 @@ fn the_drop_of_a_guard_waits_for_a_callback_that_is_being_called() {
 
 /// A callback of the test's own: forwards to a session what its hooks let through, and gives no slot.
 #[derive(Default)]
-struct Hooked {
+pub(super) struct Hooked {
     session: OnceLock<Arc<Session>>,
     wake: OnceLock<Box<OnWake>>,
     asked: OnceLock<Box<dyn Fn() + Send + Sync>>,
-    registered: AtomicUsize,
-    asks: AtomicUsize,
+    pub(super) registered: AtomicUsize,
+    pub(super) asks: AtomicUsize,
 }
 
 /// What is done in place of a registration; none: it is forwarded.
 type OnWake = dyn Fn(&Waker) -> Option<Result<(), CallbackError>> + Send + Sync;
 
 impl Hooked {
-    fn new(session: &Arc<Session>) -> Arc<Self> {
+    pub(super) fn new(session: &Arc<Session>) -> Arc<Self> {
         let hooked = Self::default();
         let _ = hooked.session.set(session.clone());
         Arc::new(hooked)
     }
 
-    fn on_wake(
+    pub(super) fn on_wake(
         self: Arc<Self>,
         hook: impl Fn(&Waker) -> Option<Result<(), CallbackError>> + Send + Sync + 'static,
     ) -> Arc<Self> {
@@ -492,7 +492,7 @@ impl Hooked {
         self
     }
 
-    fn reporter(self: &Arc<Self>) -> ItemReporter {
+    pub(super) fn reporter(self: &Arc<Self>) -> ItemReporter {
         let callback: Arc<dyn SyncCallback> = self.clone();
         ItemReporter::new(&callback, id(1)).expect("makes no call")
     }

@@ -7,6 +7,7 @@ pub mod forward;
 pub mod gate;
 pub mod handler;
 pub mod hooked;
+pub mod hostile;
 pub mod lines;
 pub mod manager;
 pub mod properties;

@@ -7,6 +7,7 @@ mod exploring;
 mod harness;
 mod harness_items;
 mod harness_times;
+mod hostile;
 mod messages_of_completions;
 mod messages_of_reports;
 mod messages_of_the_handler;

@@ -200,16 +200,27 @@ impl Session {
 
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
+        let (mut max, mut measured) = (0_u128, 0_u128);
         for item in self.items.iter().filter(|item| self.is_selected(item.id)) {
             let most = if item.max > 0 { item.max } else { u64::MAX };
             totals.value = totals.value.saturating_add(item.value.min(most));
             if item.max > 0 {
-                totals.measured = totals.measured.saturating_add(item.value.min(most));
+                measured += u128::from(item.value.min(most));
             }
+            max += u128::from(item.max);
             totals.max = totals.max.saturating_add(item.max);
             totals.items += 1;
             totals.finished += u64::from(item.is_finished());
         }
+        // Scaled down where the sum of the maxima does not fit.
+        let limit = u128::from(u64::MAX);
+        totals.measured = match u64::try_from(max) {
+            Ok(_) => measured as u64,
+            Err(_) => {
+                let halvings = 64 - max.leading_zeros();
+                ((measured >> halvings) * limit / (max >> halvings)) as u64
+            }
+        };
         totals
     }
 
