@@ -13,6 +13,7 @@ mod messages_of_the_handler;
 mod messages_of_the_host;
 mod recorder;
 mod recorder_phases;
+mod recorder_reporters;
 mod reports;
 mod rules_broken;
 mod rules_broken_completions;
