@@ -21,6 +21,7 @@ mod rules_broken_items;
 mod rules_host;
 mod rules_kept;
 mod rules_random;
+mod rules_severity;
 mod rules_traces;
 mod script;
 mod script_items;
