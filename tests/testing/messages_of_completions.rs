@@ -187,6 +187,25 @@ fn of_two_completions_that_overlap_the_one_that_was_taken_is_the_first() {
 }
 
 #[test]
+fn h15_judges_the_completion_that_was_taken() {
+    // One completion begins too early and is refused in the end; the other one comes after the last status.
+    let overlapping = |answers: [&str; 2]| {
+        let done = completed("synchronize", "S_OK");
+        Lines::synchronizing(&[ONE])
+            .handler_at(1, (13, 14), &progress(ONE, UPDATING), CONTINUE)
+            .handler_at(2, (15, 24), &done, answers[0])
+            .handler_at(1, (17, 18), &progress(ONE, FAILED), CONTINUE)
+            .handler_at(1, (19, 20), &done, answers[1])
+    };
+    let wrong = r#"{"refused":"wrong_phase"}"#;
+    overlapping([wrong, DONE]).breaks(&[Rule::SynchronizeCompletedOnce]);
+    overlapping([DONE, wrong]).breaks(&[
+        Rule::FinalStatusBeforeCompletion,
+        Rule::SynchronizeCompletedOnce,
+    ]);
+}
+
+#[test]
 fn final_statuses_are_not_missed_before_the_synchronization() {
     let message = "prepare_for_sync (call 2) was answered by a success, and prepare_for_sync_completed had not come when the host gave up waiting at call 4; its last call was call 3";
     Lines::new()

@@ -311,8 +311,23 @@ fn finished(
     true
 }
 
+/// Whether this completion was refused because another one, which overlaps it, was taken.
+fn is_refused_for_another(calls: &[Call], at: usize, call: &Call) -> bool {
+    let ended = call.ended.unwrap_or(u64::MAX);
+    let later = calls.iter().skip(at + 1);
+    let mut others = later.take_while(|other| other.begun < ended);
+    matches!(call.answer, Answer::Refused(_))
+        && others.any(|other| {
+            matches!(other.action, Action::SynchronizeCompleted { .. })
+                && other.answer == Answer::Done
+        })
+}
+
 /// H15: what is open when the synchronization is completed.
 fn completion(check: &mut Check<'_>, round: &mut Round, at: usize, call: &Call) {
+    if is_refused_for_another(check.calls, at, call) {
+        return; // the one that was taken is judged
+    }
     let again = std::mem::replace(&mut round.completed, true);
     let in_hand = round.synchronize.is_some() || !check.has_host;
     let failed = round
