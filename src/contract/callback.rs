@@ -1,5 +1,6 @@
 //! The host's side of the contract: `ISyncMgrSynchronizeCallback`.
 
+use std::sync::Arc;
 use std::task::Waker;
 
 use crate::{
@@ -35,9 +36,10 @@ use crate::{
 ///
 /// # Wrappers
 ///
-/// A wrapper should forward **every** method to the callback that it wraps, those with a default body
-/// too; otherwise it takes away what the inner one can do. The hidden `slot` is the exception: it
-/// must not be forwarded, since it would let reports bypass the wrapper.
+/// A wrapper should forward **every** method to the callback that it wraps, those with a default
+/// body too; otherwise it takes away what the inner one can do. The hidden `slot` and
+/// `for_reporter` are the exceptions: they must not be forwarded, because they would let reports
+/// bypass the wrapper.
 ///
 /// # Examples
 ///
@@ -215,7 +217,7 @@ pub trait SyncCallback: Send + Sync {
     /// after that answer and from any thread; never after a failure (rule H09).
     ///
     /// With [`ErrorOutcome::Retry`] the host copies the items and runs prepare and synchronize again
-    /// with them. They are items that the handler enumerated or added (rule H18).
+    /// with them. They are items that the handler enumerated, added or committed (rule H18).
     ///
     /// Page: `ISyncMgrSynchronizeCallback::ShowErrorCompleted`.
     ///
@@ -471,6 +473,15 @@ pub trait SyncCallback: Send + Sync {
     /// Wrappers keep the default, so that every report passes through them.
     #[doc(hidden)]
     fn slot(&self, item: ItemId) -> Option<SlotHandle> {
+        let _ = item;
+        None
+    }
+
+    /// Returns the callback by which a new [`ItemReporter`](crate::ItemReporter) of the item
+    /// reports, if that is not this one: the way of the testing kit's wrappers to refuse reporters
+    /// of an earlier round.
+    #[doc(hidden)]
+    fn for_reporter(&self, item: ItemId) -> Option<Arc<dyn SyncCallback>> {
         let _ = item;
         None
     }

@@ -22,7 +22,7 @@ pub enum ErrorOutcome<'a> {
     /// `S_OK`: shown, and nothing else to do.
     Done,
     /// `S_SYNCMGR_RETRYSYNC`: prepare and synchronize again with these items, which the host copies.
-    /// Only items that the handler enumerated or added (rule H18).
+    /// Only items that the handler enumerated, added or committed (rule H18).
     Retry(&'a [ItemId]),
     /// Any other code, success or failure.
     ///

@@ -32,7 +32,8 @@ use crate::{
 ///   [`advance`](Self::advance).
 /// - A reporter from before a retry of its item, or from before an [`add_item`](SyncCallback::add_item) that took the item
 ///   into the round, and one whose session was released or dropped, is answered
-///   [`Released`](CallbackError::Released).
+///   [`Released`](CallbackError::Released). Through a `testing::Recorder` it is too; any other wrapper
+///   passes on the item's id only, so its host cannot know the reporter's round.
 /// - Dropped while its thread panics, it ends its item `FAILED`, unless the item has ended already. Dropped otherwise, it
 ///   reports nothing.
 ///
@@ -93,7 +94,8 @@ impl ItemReporter {
         }
         let mut reporter = Self::on_slot(vacant(), Weak::new());
         reporter.item = item;
-        reporter.calls = Some(Calls::new(callback));
+        let other = callback.for_reporter(item);
+        reporter.calls = Some(Calls::new(other.as_ref().unwrap_or(callback)));
         Ok(reporter)
     }
 

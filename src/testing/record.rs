@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use super::answer::Answer;
@@ -12,8 +12,9 @@ use super::recorder::{Intercept, Recorder};
 use crate::session::panic_text;
 use crate::{
     CallbackError, Connector, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo,
-    ItemId, ItemList, ItemStatus, LogRecord, LogSelector, Participation, Prepared, ProgressUpdate,
-    PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler, SyncItem, Uuid, Verdict,
+    ItemId, ItemList, ItemReporter, ItemStatus, LogRecord, LogSelector, Participation, Prepared,
+    ProgressUpdate, PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler, SyncItem, Uuid,
+    Verdict,
 };
 
 /// A callback whose calls are written down. It gives no slot, so that each report is seen.
@@ -21,6 +22,11 @@ pub(super) struct RecordedCallback {
     recorder: Recorder,
     number: u32,
     inner: Arc<dyn SyncCallback>,
+    me: Weak<Self>,
+    /// Set in the callback of one reporter: the reports of its item go on to this reporter of the
+    /// inner callback. So a reporter that was kept across a retry is refused, as it would be
+    /// without the wrapper.
+    reporter: Option<ItemReporter>,
 }
 
 impl RecordedCallback {
@@ -29,11 +35,22 @@ impl RecordedCallback {
         number: u32,
         inner: Arc<dyn SyncCallback>,
     ) -> Arc<dyn SyncCallback> {
+        Self::new(recorder, number, inner, None)
+    }
+
+    fn new(
+        recorder: Recorder,
+        number: u32,
+        inner: Arc<dyn SyncCallback>,
+        reporter: Option<ItemReporter>,
+    ) -> Arc<Self> {
         recorder.change(|state| state.live += 1);
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
             recorder,
             number,
             inner,
+            me: me.clone(),
+            reporter,
         })
     }
 
@@ -101,7 +118,18 @@ impl SyncCallback for RecordedCallback {
             item,
             update: update.into(),
         };
-        self.verdict(action, |inner| inner.progress(item, update))
+        let own = self.reporter.as_ref().filter(|own| own.item() == item);
+        self.verdict(action, |inner| match own {
+            Some(own) => own.report(update),
+            None => inner.progress(item, update),
+        })
+    }
+
+    fn for_reporter(&self, item: ItemId) -> Option<Arc<dyn SyncCallback>> {
+        let reporter = ItemReporter::new(&self.inner, item).ok()?.without_end();
+        let me = self.me.upgrade()?;
+        let (recorder, inner) = (me.recorder.clone(), Arc::clone(&me.inner));
+        Some(Self::new(recorder, me.number, inner, Some(reporter)))
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// How much a rule weighs.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// A breach is a question, not a fault: there are handlers that may.
+    /// An advisory finding: some handlers have a good reason for what they do. A test does not fail
+    /// on it.
     Should,
-    /// A breach is a fault.
+    /// A breach of the contract.
     Must,
 }
 
@@ -99,26 +100,40 @@ rules! {
         asks "ask for a verdict, by any report of the item, before starting it"
         from "the remarks on ISyncMgrSynchronizeCallback"
         instead "report the item before the first piece of work, for example by `check()` or with the status Updating, and start it only if the answer is Continue";
-    /// H02: a thread that was told `CancelItem` for an item makes another report of it that neither only asks nor is final (must).
+    /// H02: a thread that was told `CancelItem` for an item makes another report of it that neither
+    /// only asks nor is final. The first such report of a thread is advisory (should): the page
+    /// says "as soon as possible", and a report may be on its way. The second is a breach (must).
+    ///
     /// Or an item is ended as `Succeeded` after any thread was told, with less than its maximum reported (should: the rest may have
     /// been done between two reports).
     StopCancelledItem = "H02"
         asks "after CancelItem do no more work on that item and report nothing of it but its final status"
         from "Progress (\"as soon as possible\") and ReportProgress of syncmgr.h; made exact by this crate"
         instead "look at the answer of every report; when it is CancelItem, stop working on the item and report its final status, such as Stopped";
-    /// H03: a thread that was told `CancelAll` for an item makes another report of it that neither only asks nor is final (must);
-    /// or the item is ended as `Succeeded`, as for H02 (should).
-    /// So its first report of each other item is free: that is how it is told.
+    /// H03: the same as H02 for every item, after `CancelAll`: of the reports of an item that a
+    /// thread makes after it was told, the first that neither only asks nor is final is advisory
+    /// (should), and the second is a breach (must).
+    ///
+    /// The first report by that thread of each other item is free, because that is how the thread
+    /// is told; if it starts the item, it must only ask or have the status `Updating` or
+    /// `UpdatingIndeterminate` (otherwise: should). A second report of that item, which neither
+    /// only asks nor is final, is a breach (must), unless the thread was told by the answer to a
+    /// final status only: then it is graded like the first item.
+    ///
+    /// Threads that were not told owe nothing. But an item that gets three or more such reports
+    /// from them, after another thread was told, is asked about (should): the work may have been
+    /// handed to new threads. So is an item that is ended as `Succeeded`, as for H02 (should).
     StopAllWhenCancelled = "H03"
         asks "after CancelAll stop every item and start no new one"
         from "Progress (\"as soon as possible\") and ReportProgress of syncmgr.h; made exact by this crate"
         instead "look at the answer of every report; when it is CancelAll, stop the item, start no other, and report a final status for each";
-    /// H04: a report of an item that is neither named by the last `prepare_for_sync`, nor added since by an `add_item` that was
-    /// taken, nor proposed.
+    /// H04: a report, which does not only ask, of an item that is neither named by the last
+    /// `prepare_for_sync` nor added since by an `add_item` that was taken, nor proposed by a
+    /// `propose_item` that was taken.
     OnlyPreparedItems = "H04"
-        asks "report only items of the current prepare, or added since"
+        asks "report only items of the current prepare, or added since, or proposed"
         from "PrepareForSync, Synchronize, AddItemToSession of syncmgr.h; \"only\" is this crate's"
-        instead "report only the ids that prepare_for_sync was given; a new item has to be added by add_item first";
+        instead "report only the ids that prepare_for_sync was given; a new item has to be added by add_item or proposed by propose_item first";
     /// H05: `prepare_for_sync` answered `Started` and its completion was called more than once, or not at all when the host
     /// gave up waiting. Or it was called before any prepare.
     PrepareCompletedOnce = "H05"
@@ -136,9 +151,9 @@ rules! {
         asks "call synchronize_completed exactly once if synchronize answered Ok"
         from "SynchronizeCompleted; \"once\" is this crate's"
         instead "call it once on every way out of the work, also after a cancel, an error or a panic, when the last worker has finished";
-    /// H08: `synchronize` answered an error, or panicked, and its completion was called.
+    /// H08: `synchronize` answered anything but `Ok`, or panicked, and its completion was called.
     NoSynchronizeCompletedAfterFailure = "H08"
-        asks "do not call synchronize_completed if synchronize answered an error"
+        asks "do not call synchronize_completed if synchronize answered anything but Ok"
         from "SynchronizeCompleted"
         instead "tell a failure in one way: by the answer of synchronize, or by Ok and a completion with its code";
     /// H09: `show_error` answered a success code and its completion was called more than once, or not at all when the host gave
@@ -152,8 +167,9 @@ rules! {
         asks "call show_properties_completed once after a success of show_properties, never after a failure"
         from "ShowPropertiesCompleted; \"once\" is this crate's"
         instead "call it once when the properties are closed, and not at all if show_properties answers an error";
-    /// H11: `enable_modeless(true)` while the handler has a turn already; `enable_modeless(false)` without a turn, so after
-    /// `Denied` or twice; or a turn that was never given back until the callback was taken away.
+    /// H11: `enable_modeless(false)` without a turn, so after `Denied` or twice; or a turn that was
+    /// never given back until the callback was taken away. Asking again while a turn is held, by
+    /// the same thread or another, is no breach: the answer is `Denied`.
     DialogTurns = "H11"
         asks "show a dialog only after enable_modeless(true) was granted, then call enable_modeless(false) exactly once; not after Denied"
         from "EnableModeless, ShowError; \"exactly one, none after S_FALSE\" is this crate's"
@@ -168,16 +184,16 @@ rules! {
     NoCallAfterRelease = "H13"
         asks "make no call on a callback after it was replaced or taken away"
         from "SetProgressCallback"
-        instead "in set_progress_callback drop every copy of the callback, and have the workers that hold one finish before it returns";
+        instead "in set_progress_callback drop every copy of the callback, and have the workers that hold one end before it returns; a completion that is not due must not be made earlier either";
     /// H14: an item that had no report in the round when `set_item_status(Skipped)` for it had returned gets one after that
     /// which neither only asks nor is final.
     SkippedItemNotStarted = "H14"
         asks "do not start an item after set_item_status(Skipped) for it"
         from "SetItemStatus"
         instead "ask before an item is started, for example by `check()`, and start it only if the answer is Continue; or look at the skipped items under the lock that set_item_status takes, and report under it. Its final status is then Skipped";
-    /// H15: `synchronize_completed` is called while an item of the round has no final status that was taken. Not judged where
-    /// `synchronize` itself fails. A proposed item that was
-    /// reported is one of the round once it is committed.
+    /// H15: `synchronize_completed` is called while an item of the round has no final status that
+    /// was taken. Not judged where `synchronize` itself fails. A proposed item belongs to the round
+    /// once it is committed and worked on.
     FinalStatusBeforeCompletion = "H15"
         asks "give every item of the round a final status before synchronize_completed"
         from "the remarks on ISyncMgrSyncCallback of syncmgr.h; the list of final statuses is this crate's"
@@ -188,18 +204,23 @@ rules! {
         asks "after a final status of an item only Failed may follow, until the next prepare"
         from "ReportProgress of syncmgr.h (E_ACCESSDENIED)"
         instead "let only one place report the final status, when all work on the item has ended";
-    /// H17: a report sets a value or a maximum so that the value exceeds the maximum, while the item's status is not
-    /// `UpdatingIndeterminate`. A maximum of 0 is none.
+    /// H17: a report sets a value or a maximum so that the value exceeds the maximum, while the
+    /// item's status is not `UpdatingIndeterminate` (must). Or a report ends that status by another
+    /// one that is not final, sets neither, and leaves the value above the maximum (should). A
+    /// maximum of 0 is none.
     ValueWithinMaximum = "H17"
         asks "the value does not exceed the maximum, unless the status is UpdatingIndeterminate"
         from "this crate; ReportProgress of syncmgr.h (steps ignored)"
         instead "raise the maximum in the same report, or use UpdatingIndeterminate while it is not known";
-    /// H18: `show_error_completed` asks for a retry of an item that no `items` had listed and no `add_item` had added.
+    /// H18: `show_error_completed` asks for a retry of an item that no `items` had listed, no
+    /// `add_item` had added and no `commit_item` had committed. The host does not know a mere
+    /// proposal.
     RetryOnlyKnownItems = "H18"
-        asks "a retry names only items that were listed or added"
+        asks "a retry names only items that were listed, added or committed"
         from "this crate (the ids of ShowErrorCompleted go to PrepareForSync)"
         instead "name the ids of items that the host knows; an error that belongs to no item has nothing to retry";
-    /// H19: `item_object` answers anything but `NotImplemented`.
+    /// H19: `item_object` answers anything but `NotImplemented` (should: later handlers serve icons
+    /// there).
     NoItemObject = "H19"
         asks "item_object answers NotImplemented"
         from "GetItemObject"
@@ -280,11 +301,15 @@ rules! {
 }
 
 impl Rule {
-    /// How much the rule weighs. [`VerdictBeforeItem`](Self::VerdictBeforeItem) has both: each
-    /// [`Violation`](super::Violation) says its own.
+    /// Returns the greatest severity that a finding of the rule has. The documentation of the rule
+    /// tells which of its findings are advisory; each [`Violation`](super::Violation) carries its
+    /// own severity.
     #[must_use]
     pub const fn severity(self) -> Severity {
-        Severity::Must
+        match self {
+            Self::NoItemObject => Severity::Should,
+            _ => Severity::Must,
+        }
     }
 
     /// Whether the rule binds the handler, and not the host.

@@ -106,6 +106,9 @@ impl<'a> Page<'a> {
                 mark.push_str(", ");
             }
             mark.push_str(violation.rule.id());
+            if !violation.is_fault() {
+                mark.push_str(" (should)");
+            }
         }
         Self {
             trace,
@@ -179,7 +182,7 @@ pub(super) fn whole(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for line in &page.lines {
         page.line(line, f)?;
     }
-    for violation in trace.violations() {
+    for violation in trace.faults().chain(trace.advisories()) {
         writeln!(f)?;
         breach(trace, violation, f)?;
     }
@@ -188,8 +191,7 @@ pub(super) fn whole(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn summary(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let faults = trace.violations().iter().filter(|v| v.is_fault()).count();
-    let questions = trace.violations().len() - faults;
+    let (faults, questions) = (trace.faults().count(), trace.advisories().count());
     let incidents = trace.incidents().len();
     write!(f, "{}", counted(trace.calls().len(), "call", "calls"))?;
     if let Some(about) = trace.what_was_done() {
@@ -288,6 +290,12 @@ fn undecided(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
+/// The findings that a report shows in full: breaches first, so that advisory findings cannot hide
+/// one.
+fn shown(trace: &Trace) -> impl Iterator<Item = &Violation> {
+    trace.faults().chain(trace.advisories()).take(BREACHES_MOST)
+}
+
 /// The breaches, with the calls around them.
 pub(super) struct Report<'a> {
     pub(super) trace: &'a Trace,
@@ -297,13 +305,23 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let trace = self.trace;
         summary(trace, f)?;
-        for violation in trace.violations().iter().take(BREACHES_MOST) {
+        for violation in shown(trace) {
             writeln!(f)?;
             breach(trace, violation, f)?;
         }
-        let more = trace.violations().len().saturating_sub(BREACHES_MOST);
+        let faults = trace.faults().count();
+        let left = BREACHES_MOST.saturating_sub(faults);
+        let more = faults.saturating_sub(BREACHES_MOST);
         if more > 0 {
             writeln!(f, "\nand {}", counted(more, "breach more", "breaches more"))?;
+        }
+        let more = trace.advisories().count().saturating_sub(left);
+        if more > 0 {
+            writeln!(
+                f,
+                "\nand {}",
+                counted(more, "question more", "questions more")
+            )?;
         }
         incidents(trace, f)?;
 
@@ -331,7 +349,7 @@ impl fmt::Display for Report<'_> {
 /// The lines that a report shows: those at fault, those that led there, and some around each.
 fn around(trace: &Trace, lines: &[Line]) -> BTreeSet<usize> {
     let mut calls: BTreeSet<usize> = BTreeSet::new();
-    for violation in trace.violations().iter().take(BREACHES_MOST) {
+    for violation in shown(trace) {
         calls.insert(violation.at);
         calls.extend(&violation.led_by);
     }

@@ -78,11 +78,24 @@ impl Trace {
         &self.calls
     }
 
-    /// The breaches, in the order of the calls at fault; those that are only questions too
-    /// ([`Severity::Should`](super::Severity::Should)).
+    /// Returns all findings in the order of the calls at fault: the breaches and the advisory
+    /// findings. [`faults`](Self::faults) and [`advisories`](Self::advisories) return them
+    /// separately.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.judgement.violations
+    }
+
+    /// Returns the breaches ([`Severity::Must`](super::Severity::Must)) in the order of the calls
+    /// at fault. A trace that has one is not [conformant](Self::is_conformant).
+    pub fn faults(&self) -> impl Iterator<Item = &Violation> {
+        self.violations().iter().filter(|found| found.is_fault())
+    }
+
+    /// Returns the advisory findings ([`Severity::Should`](super::Severity::Should)) in the order
+    /// of the calls at fault. They do not fail a test.
+    pub fn advisories(&self) -> impl Iterator<Item = &Violation> {
+        self.violations().iter().filter(|found| !found.is_fault())
     }
 
     /// The rules that the trace could not be judged by, and why. A rule that nothing in the trace touches is not among
@@ -101,10 +114,10 @@ impl Trace {
     /// Whether no rule was broken, but for those that are only questions, and nothing else went wrong.
     #[must_use]
     pub fn is_conformant(&self) -> bool {
-        self.judgement.incidents.is_empty() && !self.violations().iter().any(Violation::is_fault)
+        self.judgement.incidents.is_empty() && self.faults().next().is_none()
     }
 
-    /// Whether this rule was broken.
+    /// Returns `true` if there is a finding of this rule, advisory ones included.
     #[must_use]
     pub fn breaks(&self, rule: Rule) -> bool {
         self.violations().iter().any(|found| found.rule == rule)

@@ -5,7 +5,7 @@ use std::fmt;
 use super::rule::{Rule, Severity};
 use crate::ItemId;
 
-/// A breach of a rule.
+/// A breach of a rule, or an advisory finding.
 ///
 /// ```
 /// use syncmgr::testing::{Harness, Script, Step};
@@ -17,19 +17,17 @@ use crate::ItemId;
 ///     Step::report(photos).value(1),
 ///     Step::report(photos).value(2),
 ///     Step::report(photos).status(ItemStatus::Succeeded),
-/// ]);
-/// let trace = Harness::new(deaf.handler()).cancel_item_at(2).run();
-/// let breach = &trace.violations()[0];
-/// assert_eq!((breach.rule.id(), breach.item), ("H02", Some(photos)));
-/// assert!(breach.is_fault());
-/// println!("{breach}"); // H02 (must) at call 9: call 9 reports more work on "photos" although ...
+/// ]); let trace = Harness::new(deaf.handler()).cancel_item_at(2).run(); let advisory =
+/// trace.advisories().next().unwrap(); assert_eq!((advisory.rule.id(), advisory.item), ("H02",
+/// Some(photos))); println!("{advisory}"); // H02 (should) at call 10: call 10 reports more work on
+/// "photos" although ...
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
-    /// How much this breach weighs.
+    /// The severity: a breach, or an advisory finding.
     pub severity: Severity,
     /// The place in [`Trace::calls`](super::Trace::calls), counted from 0, of the call at fault: the one that should not have
     /// been made, or after which the missing one was due.
@@ -38,7 +36,7 @@ pub struct Violation {
     pub led_by: Vec<usize>,
     /// The item it is about.
     pub item: Option<ItemId>,
-    /// How many more times the same was done to the same item.
+    /// How many more findings there are of the same rule and severity for the same item.
     pub repeats: usize,
     /// What happened, with the calls numbered from 1 as the timeline shows them.
     pub message: String,
@@ -51,7 +49,8 @@ impl Violation {
         self.rule.advice()
     }
 
-    /// Whether the breach is a fault, and not just a question.
+    /// Returns `true` if the finding is a breach ([`Severity::Must`]), and `false` if it is
+    /// advisory.
     #[must_use]
     pub fn is_fault(&self) -> bool {
         self.severity == Severity::Must

@@ -25,6 +25,16 @@ fn script() -> Script {
     ])
 }
 
+/// The same, and it does not listen: one report more, since the first after a cancel is a question.
+fn deaf() -> Script {
+    script().deaf().synchronize([
+        Step::report(PHOTOS).status(Updating),
+        Step::report(PHOTOS).value(1),
+        Step::report(PHOTOS).value(2),
+        Step::report(PHOTOS).status(Succeeded),
+    ])
+}
+
 /// The text of an exploration up to the report of the smallest failure, which has to follow.
 #[track_caller]
 fn told(exploration: &Exploration) -> String {
@@ -90,15 +100,15 @@ fn a_failure_of_the_run_without_reports_is_shown_all_the_same() {
 #[test]
 fn the_smallest_failure_is_shown_with_its_line() {
     // It does not listen: each cancel before its last report is a failure, and each skip.
-    let exploration = explore_cancellations(|| script().deaf().handler());
+    let exploration = explore_cancellations(|| deaf().handler());
     assert_eq!(
         told(&exploration),
-        "11 of 11 points explored in 13 runs: 5 failed (H02 in 4, H03 in 1)\n\
+        "14 of 14 points explored in 16 runs: 5 failed (H02 in 4, H03 in 1)\n\
          the smallest, made again by\n\n    Harness::new(handler).skip(\"photos\").run().assert_conformant();\n\n\
          H02, the smallest: Harness::new(handler).skip(\"photos\").run()\n\
          H03, the smallest: Harness::new(handler).cancel_all_at_report(\"photos\", 1).run()\n\n"
     );
-    assert_eq!(exploration.runs(), 13);
+    assert_eq!(exploration.runs(), 16);
 }
 
 #[test]
@@ -107,7 +117,7 @@ fn a_failure_that_does_not_come_again_is_said_to_diverge() {
     let exploration = explore_cancellations(|| {
         runs.set(runs.get() + 1);
         match runs.get() {
-            4 => script().deaf().handler(),
+            4 => deaf().handler(),
             _ => script().handler(),
         }
     });
@@ -131,6 +141,7 @@ fn a_run_that_diverged_before_its_point_is_counted_and_not_made_again() {
             Step::report(PHOTOS).status(Updating),
             Step::report(PHOTOS).value(7),
             Step::report(PHOTOS).value(8),
+            Step::report(PHOTOS).value(9),
             Step::report(PHOTOS).status(Succeeded),
         ];
         match runs.get() {
@@ -275,7 +286,7 @@ fn of_very_many_failures_the_smallest_are_kept() {
         script().deaf().synchronize(steps).handler()
     };
     let exploration = explore_cancellations(handler);
-    assert!(exploration.failed() > 60, "{exploration}");
+    assert!(exploration.failed() > 50, "{exploration}");
     assert_eq!(exploration.failures().len(), 32);
 }
 

@@ -44,7 +44,7 @@ fn good(n: u128, of: u64) -> Steps {
         .inline()
 }
 
-/// Forgets to look at the answer of the second part.
+/// Forgets to look at the answers of the second part and of the one after it.
 fn deaf_once() -> Script {
     obedient(2).synchronize(|handler| {
         let callback = handler.callback();
@@ -52,7 +52,8 @@ fn deaf_once() -> Script {
         let mut end = ItemStatus::Succeeded;
         if callback.progress(id(2), &status(ItemStatus::Updating))? == Verdict::Continue {
             let _forgotten = callback.progress(id(2), &value(1))?;
-            if callback.progress(id(2), &value(2))? != Verdict::Continue {
+            let _forgotten = callback.progress(id(2), &value(2))?;
+            if callback.progress(id(2), &value(3))? != Verdict::Continue {
                 end = ItemStatus::Stopped;
             }
         } else {
@@ -163,9 +164,10 @@ fn the_smallest_failure_and_the_line_that_makes_it_again() {
     assert_eq!(exploration.failed(), 3, "{exploration}");
     assert_eq!(exploration.failures().len(), 3);
     for trace in exploration.failures() {
+        // The first further report is a question, the second is the breach.
         let rule = broken(trace);
         assert!(
-            rule == [Rule::StopCancelledItem] || rule == [Rule::StopAllWhenCancelled],
+            rule == [Rule::StopCancelledItem; 2] || rule == [Rule::StopAllWhenCancelled; 2],
             "{trace}"
         );
     }

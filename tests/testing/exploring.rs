@@ -130,6 +130,7 @@ fn the_smallest_failure_comes_with_the_line_that_makes_it_again() {
             .synchronize([
                 Step::report(PHOTOS).status(Updating),
                 Step::report(PHOTOS).value(1),
+                Step::report(PHOTOS).value(2),
                 Step::report(PHOTOS).status(Stopped),
             ])
     };

@@ -147,6 +147,93 @@ fn a_completion_that_is_missing_is_told_with_what_the_handler_did_last() {
 }
 
 #[test]
+fn of_two_completions_that_overlap_the_one_that_was_taken_is_the_first() {
+    let wrong = r#"{"refused":"wrong_phase"}"#;
+    let twice = |first: (u64, u64), answers: [&str; 2], second: (u64, u64)| {
+        let done = completed("synchronize", "S_OK");
+        Lines::synchronizing(&[ONE])
+            .handler_at(1, (13, 14), &progress(ONE, UPDATING), CONTINUE)
+            .handler_at(1, (15, 16), &progress(ONE, FAILED), CONTINUE)
+            .handler_at(1, first, &done, answers[0])
+            .handler_at(2, second, &done, answers[1])
+    };
+    let rule = Rule::SynchronizeCompletedOnce;
+    twice((17, 20), [wrong, DONE], (18, 19)).says(
+        rule,
+        9,
+        &[6, 10],
+        "call 9 calls synchronize_completed too, while call 10 completes synchronize",
+    );
+    twice((17, 20), [DONE, wrong], (18, 19)).says(
+        rule,
+        10,
+        &[6, 9],
+        "call 10 calls synchronize_completed too, while call 9 completes synchronize",
+    );
+    // A host that took neither, or both, leaves the first.
+    for answer in [wrong, DONE] {
+        let trace = twice((17, 20), [answer, answer], (18, 19)).breaks(&[rule]);
+        assert_eq!(trace.violations()[0].at + 1, 10, "{trace}");
+    }
+    // One after the other: the second is too many, whatever was taken.
+    for answers in [[DONE, wrong], [wrong, DONE]] {
+        twice((17, 18), answers, (19, 20)).says(
+            rule,
+            10,
+            &[6, 9],
+            "call 10 calls synchronize_completed again; call 9 had completed synchronize already",
+        );
+    }
+}
+
+#[test]
+fn h15_judges_the_completion_that_was_taken() {
+    // One completion begins too early and is refused in the end; the other one comes after the last status.
+    let overlapping = |answers: [&str; 2]| {
+        let done = completed("synchronize", "S_OK");
+        Lines::synchronizing(&[ONE])
+            .handler_at(1, (13, 14), &progress(ONE, UPDATING), CONTINUE)
+            .handler_at(2, (15, 24), &done, answers[0])
+            .handler_at(1, (17, 18), &progress(ONE, FAILED), CONTINUE)
+            .handler_at(1, (19, 20), &done, answers[1])
+    };
+    let wrong = r#"{"refused":"wrong_phase"}"#;
+    overlapping([wrong, DONE]).breaks(&[Rule::SynchronizeCompletedOnce]);
+    overlapping([DONE, wrong]).breaks(&[
+        Rule::FinalStatusBeforeCompletion,
+        Rule::SynchronizeCompletedOnce,
+    ]);
+}
+
+#[test]
+fn final_statuses_are_not_missed_before_the_synchronization() {
+    let message = "prepare_for_sync (call 2) was answered by a success, and prepare_for_sync_completed had not come when the host gave up waiting at call 4; its last call was call 3";
+    Lines::new()
+        .host(&set_callback(1), DONE)
+        .phase("preparing")
+        .host(&prepare(&[ONE]), STARTED)
+        .report(ONE, UPDATING)
+        .host(GAVE_UP, NONE)
+        .says(Rule::PrepareCompletedOnce, 2, &[3, 4], message);
+}
+
+#[test]
+fn a_success_code_of_synchronize_that_is_not_ok_is_called_by_its_name() {
+    Lines::prepared(&[ONE])
+        .phase("synchronizing")
+        .host(SYNCHRONIZE, &failed("S_FALSE"))
+        .complete()
+        .says(
+            Rule::NoSynchronizeCompletedAfterFailure,
+            7,
+            &[6],
+            "call 7 calls synchronize_completed, and synchronize (call 6) answered S_FALSE (0x00000001): nothing is to be completed",
+        );
+    let rule = Rule::NoSynchronizeCompletedAfterFailure;
+    assert!(!rule.text().contains("an error"), "{}", rule.text());
+}
+
+#[test]
 fn a_completion_that_has_not_come_yet_is_undecided() {
     assert_eq!(
         Lines::undecided(Lines::synchronizing(&[ONE])),
@@ -190,7 +277,7 @@ fn a_completion_of_nothing_is_told() {
     Lines::new().phase("open").complete().complete().says(
         Rule::SynchronizeCompletedOnce,
         2,
-        &[],
-        "call 2 calls synchronize_completed again",
+        &[1],
+        "call 2 calls synchronize_completed again; call 1 had completed synchronize already",
     );
 }

@@ -28,19 +28,21 @@ fn h11_tells_why_there_is_no_turn() {
     back(back(round().handler(&modeless(true), GRANTED))).says(
         Rule::DialogTurns,
         4,
-        &[3],
-        "call 4 calls enable_modeless(false) without a turn for a dialog to give back: call 3 gave it back",
+        &[2, 3],
+        "call 4 calls enable_modeless(false) without a turn for a dialog to give back: call 3 gave back the turn of call 2",
     );
-    back(
-        round()
-            .handler(&modeless(true), GRANTED)
-            .handler(&modeless(true), DENIED),
-    )
-    .says(
+    // A worker that was denied its dialog gives back the turn of another one, which is then
+    // without.
+    let both = round()
+        .handler(&modeless(true), GRANTED)
+        .handler_at(2, (5, 6), &modeless(true), DENIED)
+        .handler_at(2, (7, 8), &modeless(false), GRANTED);
+    both.clone().breaks(&[]);
+    back(both).says(
         Rule::DialogTurns,
-        3,
-        &[2],
-        "call 3 calls enable_modeless(true) for a dialog although the turn that call 2 was granted is not given back",
+        5,
+        &[2, 3, 4],
+        "call 5 calls enable_modeless(false) without a turn for a dialog to give back: call 4 gave back the turn of call 2, although call 3 was denied it",
     );
 }
 
@@ -55,9 +57,12 @@ fn h11_a_turn_that_is_never_given_back() {
     held().host(TAKEN_AWAY, DONE).says(
         Rule::DialogTurns,
         2,
-        &[],
-        "call 2 was granted the turn for a dialog by enable_modeless(true), and it was never given back",
+        &[3],
+        "call 2 was granted the turn for a dialog by enable_modeless(true), and it was never given back until call 3 took the callback away",
     );
+    held()
+        .host(DROPPED, NONE)
+        .breaks(&[Rule::DialogTurns, Rule::CallbackAroundUse]);
     assert_eq!(
         Lines::undecided(held()),
         [(
@@ -152,6 +157,45 @@ fn h13_names_the_call_that_took_the_callback_away() {
 }
 
 #[test]
+fn h13_does_not_ask_for_a_completion_that_is_not_due() {
+    let late = |answer: &str, earlier: bool| {
+        let lines = Lines::new()
+            .host(&set_callback(1), DONE)
+            .phase("preparing")
+            .host(&prepare(&[ONE]), answer);
+        let done = completed("prepare_for_sync", "E_FAIL");
+        let lines = if earlier {
+            lines.handler(&done, DONE)
+        } else {
+            lines
+        };
+        lines.host(TAKEN_AWAY, DONE).handler(&done, DONE)
+    };
+    let rule = Rule::NoCallAfterRelease;
+    late(&failed("E_FAIL"), false).says(
+        rule,
+        4,
+        &[2, 3],
+        "call 4 calls prepare_for_sync_completed on a callback that call 3 had taken away; it is not due earlier either: prepare_for_sync (call 2) answered E_FAIL (0x80004005): nothing is to be completed",
+    );
+    late(r#"{"panicked":"boom"}"#, false).says(
+        rule,
+        4,
+        &[2, 3],
+        "call 4 calls prepare_for_sync_completed on a callback that call 3 had taken away; it is not due earlier either: prepare_for_sync (call 2) panicked: nothing is to be completed",
+    );
+    late(STARTED, true).says(
+        rule,
+        5,
+        &[3, 4],
+        "call 5 calls prepare_for_sync_completed on a callback that call 4 had taken away; it is not due earlier either: call 3 had completed prepare_for_sync already",
+    );
+    // One that was due, and came too late.
+    let message = late(STARTED, false).trace().violations()[0].message.clone();
+    assert!(message.ends_with("call 3 had taken away"), "{message}");
+}
+
+#[test]
 fn h18_names_the_item_of_the_retry() {
     let error = with("show_error", "error", ONE);
     let logged = format!(
@@ -176,15 +220,35 @@ fn h18_names_the_item_of_the_retry() {
             Rule::RetryOnlyKnownItems,
             12,
             &[],
-            "call 12 asks for a retry of unknown item 1 (the id 00000000-0000-0000-0000-000000000004), which was neither listed nor added",
+            "call 12 asks for a retry of unknown item 1 (the id 00000000-0000-0000-0000-000000000004), which was neither listed nor added; no retry follows",
         );
+    let next = prepare(&[ONE]);
+    let followed = shown(Lines::synchronizing(&[ONE]))
+        .handler(&retry(FOUR), DONE)
+        .host(&next, STARTED);
+    assert!(
+        followed.trace().violations()[0]
+            .message
+            .ends_with("neither listed nor added")
+    );
     shown(Lines::synchronizing(&[ONE]))
         .handler(&retry(THREE), DONE)
         .breaks(&[]);
     let propose = format!(r#"{{"call":"propose_item","item":{}}}"#, item(FOUR, "four"));
-    shown(Lines::synchronizing(&[ONE]).handler(&propose, DONE))
+    let proposed = || Lines::synchronizing(&[ONE]).handler(&propose, DONE);
+    shown(proposed()).handler(&retry(FOUR), DONE).says(
+        Rule::RetryOnlyKnownItems,
+        13,
+        &[],
+        r#"call 13 asks for a retry of "four", which was proposed and not committed; no retry follows"#,
+    );
+    let commit = with("commit_item", "item", FOUR);
+    shown(proposed().handler(&commit, DONE))
         .handler(&retry(FOUR), DONE)
         .breaks(&[]);
+    shown(proposed().handler(&commit, r#"{"refused":"wrong_phase"}"#))
+        .handler(&retry(FOUR), DONE)
+        .breaks(&[Rule::RetryOnlyKnownItems]);
     let alone = Lines::new().phase("open").handler(&retry(FOUR), DONE);
     assert!(Lines::undecided(alone).contains(&(
         Rule::RetryOnlyKnownItems,
@@ -220,7 +284,7 @@ fn h20_names_the_error_with_its_id() {
             Rule::DeleteOnlyOwnErrors,
             6,
             &[],
-            "call 6 deletes error 1 (the id 00000000-0000-0000-0000-000000000002), which was never logged",
+            "call 6 deletes error 1 (the id 00000000-0000-0000-0000-000000000002), which this handler had not logged before",
         );
     Lines::prepared(&[ONE])
         .handler(r#"{"call":"delete_log_error","error":null}"#, DONE)

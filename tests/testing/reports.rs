@@ -258,9 +258,9 @@ H15 (must) at call 7, on thread 1, synchronizing
 
 H04 (must) at call 8, on thread 1, synchronizing
   happened:  call 8 reports "two"; the prepare of call 4 does not name it, and no add_item did since
-  the rule:  report only items of the current prepare, or added since
+  the rule:  report only items of the current prepare, or added since, or proposed
   led by:    call 4, on host: prepare_for_sync("one") -> Started
-  instead:   report only the ids that prepare_for_sync was given; a new item has to be added by add_item first
+  instead:   report only the ids that prepare_for_sync was given; a new item has to be added by add_item or proposed by propose_item first
   source:    PrepareForSync, Synchronize, AddItemToSession of syncmgr.h; "only" is this crate's
 
 H12 (must) at call 9, on thread 1, synchronizing

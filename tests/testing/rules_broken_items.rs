@@ -93,8 +93,8 @@ fn h02_a_worker_that_does_not_look_at_the_answer() {
     let handler = obedient(2).synchronize(|handler| {
         let callback = handler.callback();
         for item in handler.round() {
-            let _ = callback.progress(item, &status(ItemStatus::Updating).max(3))?;
-            for part in 1..=3 {
+            let _ = callback.progress(item, &status(ItemStatus::Updating).max(4))?;
+            for part in 1..=4 {
                 let _ = callback.progress(item, &value(part))?;
             }
             finish(&*callback, item, ItemStatus::Succeeded);
@@ -103,9 +103,13 @@ fn h02_a_worker_that_does_not_look_at_the_answer() {
         Ok(())
     });
     let trace = Harness::new(handler.build()).cancel_item_at(2).run();
-    let found = only(&trace, Rule::StopCancelledItem);
+    assert_eq!(broken(&trace), [Rule::StopCancelledItem; 2], "{trace}");
     let of_item = reports(&trace, id(1));
-    tells(found, of_item[2], &[of_item[1]], &["item 1", "CancelItem"]);
+    let first = &trace.violations()[0];
+    tells(first, of_item[2], &[of_item[1]], &["item 1", "CancelItem"]);
+    assert_eq!((first.severity, first.repeats), (Severity::Should, 0));
+    let found = &trace.violations()[1];
+    tells(found, of_item[3], &of_item[1..3], &["item 1", "CancelItem"]);
     assert_eq!(
         found.repeats, 1,
         "the last part; the final status is allowed"
@@ -203,9 +207,9 @@ fn h03_a_worker_that_knows_only_one_kind_of_cancel() {
     let handler = || {
         obedient(1).synchronize(|handler| {
             let callback = handler.callback();
-            let mut verdict = callback.progress(id(1), &status(ItemStatus::Updating).max(3))?;
+            let mut verdict = callback.progress(id(1), &status(ItemStatus::Updating).max(4))?;
             let mut end = ItemStatus::Succeeded;
-            for part in 1..=3 {
+            for part in 1..=4 {
                 if verdict == Verdict::CancelItem {
                     end = ItemStatus::Stopped;
                     break;
@@ -220,9 +224,10 @@ fn h03_a_worker_that_knows_only_one_kind_of_cancel() {
     clean(&Harness::new(handler().build()).cancel_item_at(2).run());
     let trace = Harness::new(handler().build()).cancel_all_at(2).run();
     let of_item = reports(&trace, id(1));
-    let found = only(&trace, Rule::StopAllWhenCancelled);
-    tells(found, of_item[2], &[of_item[1]], &["item 1", "CancelAll"]);
-    assert_eq!(found.repeats, 1);
+    assert_eq!(broken(&trace), [Rule::StopAllWhenCancelled; 2], "{trace}");
+    let found = &trace.violations()[1];
+    tells(found, of_item[3], &of_item[1..3], &["item 1", "CancelAll"]);
+    assert_eq!((found.severity, found.repeats), (Severity::Must, 1));
 }
 
 #[test]
@@ -241,7 +246,7 @@ fn h03_a_new_item_is_started_after_its_first_report_told_of_the_cancel() {
     let of_item = reports(&trace, id(2));
     let found = only(&trace, Rule::StopAllWhenCancelled);
     tells(found, of_item[1], &[of_item[0]], &["item 2"]);
-    assert_eq!(found.item, Some(id(2)));
+    assert_eq!((found.item, found.severity), (Some(id(2)), Severity::Must));
 }
 
 #[test]
@@ -325,7 +330,7 @@ fn h04_an_item_that_was_found_on_the_way_is_not_added() {
     let handler = obedient(1).synchronize(|handler| {
         let callback = handler.callback();
         copy(&*callback, id(1));
-        let _ = callback.progress(id(9), &ProgressUpdate::CHECK);
+        let _ = callback.progress(id(9), &status(ItemStatus::Updating));
         handler.complete_synchronize(HResult::S_OK);
         Ok(())
     });

@@ -11,7 +11,7 @@ const ONE: &str = "00000000-0000-0000-0000-000000000001";
 const TWO: &str = "00000000-0000-0000-0000-000000000002";
 
 /// A trace to be.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Lines {
     calls: Vec<(u64, String)>,
 }
@@ -279,13 +279,15 @@ fn dialog(lines: Lines, thread: u32, time: (u64, u64), enable: bool, answer: &st
 }
 
 #[test]
-fn of_two_dialogs_that_are_asked_for_at_once_neither_is_the_second() {
+fn of_two_dialogs_that_are_asked_for_neither_is_a_breach_and_each_grant_is_given_back() {
     let overlapping = dialog(Lines::synchronizing(), 1, (11, 14), true, "granted");
     let overlapping = dialog(overlapping, 2, (12, 13), true, "denied");
     dialog(overlapping, 1, (15, 16), false, "granted").breaks(&[]);
     let apart = dialog(Lines::synchronizing(), 1, (11, 12), true, "granted");
     let apart = dialog(apart, 2, (13, 14), true, "denied");
-    dialog(apart, 1, (15, 16), false, "granted").breaks(&[Rule::DialogTurns]);
+    let once = dialog(apart, 1, (15, 16), false, "granted");
+    once.clone().breaks(&[]);
+    dialog(once, 1, (17, 18), false, "granted").breaks(&[Rule::DialogTurns]);
     // Two that were granted at once are the host's matter only where one was before the other.
     let both = dialog(Lines::synchronizing(), 1, (11, 14), true, "granted");
     let both = dialog(both, 2, (12, 13), true, "granted");

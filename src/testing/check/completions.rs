@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::{Check, number};
+use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call, Side};
 use crate::testing::rule::Rule;
 use crate::{HResult, ItemId};
@@ -19,6 +20,8 @@ struct Pair {
     due: Rule,
     /// Broken by a completion after a call that asks for none.
     never: Rule,
+    /// Whether every item has its final status by then.
+    ends_items: bool,
 }
 
 const PAIRS: [Pair; 4] = [
@@ -29,6 +32,7 @@ const PAIRS: [Pair; 4] = [
         is_due: |code| matches!(code, HResult::S_OK),
         due: Rule::PrepareCompletedOnce,
         never: Rule::NoPrepareCompletedAfterRefusal,
+        ends_items: false,
     },
     Pair {
         starts: |action| matches!(action, Action::Synchronize),
@@ -37,6 +41,7 @@ const PAIRS: [Pair; 4] = [
         is_due: |code| matches!(code, HResult::S_OK),
         due: Rule::SynchronizeCompletedOnce,
         never: Rule::NoSynchronizeCompletedAfterFailure,
+        ends_items: true,
     },
     Pair {
         starts: |action| matches!(action, Action::ShowError { .. }),
@@ -45,6 +50,7 @@ const PAIRS: [Pair; 4] = [
         is_due: HResult::is_success,
         due: Rule::ShowErrorCompletedOnce,
         never: Rule::ShowErrorCompletedOnce,
+        ends_items: false,
     },
     Pair {
         starts: |action| matches!(action, Action::ShowProperties { .. }),
@@ -53,6 +59,7 @@ const PAIRS: [Pair; 4] = [
         is_due: HResult::is_success,
         due: Rule::ShowPropertiesCompletedOnce,
         never: Rule::ShowPropertiesCompletedOnce,
+        ends_items: false,
     },
 ];
 
@@ -75,6 +82,47 @@ fn in_work(calls: &[Call], from: usize, to: usize) -> Vec<(ItemId, usize)> {
     open.sort_unstable_by_key(|(_, at)| *at);
     open.truncate(IN_WORK_MOST);
     open
+}
+
+/// How the host's call was answered.
+fn answered(at: usize, call: &Call) -> String {
+    let name = call.action.name();
+    match call.answer.hresult() {
+        Some(code) => format!("{name} ({}) answered {code}", number(at)),
+        None => format!("{name} ({}) panicked", number(at)),
+    }
+}
+
+/// Why the completion at this place is not due, and the call that says so: it completes a call that
+/// failed, or one that was completed already. For a late completion, which must not be made earlier
+/// either.
+pub(super) fn not_due(calls: &[Call], at: usize) -> Option<(usize, String)> {
+    let late = calls.get(at)?;
+    let pair = PAIRS.iter().find(|pair| (pair.completes)(&late.action))?;
+    let before = calls.get(..at)?;
+    let start = before
+        .iter()
+        .rposition(|call| (pair.starts)(&call.action))?;
+    let call = calls.get(start)?;
+    if call.has_returned() && !call.answer.hresult().is_some_and(pair.is_due) {
+        return Some((
+            start,
+            format!("{}: nothing is to be completed", answered(start, call)),
+        ));
+    }
+    let of_start = calls.get(start..at)?;
+    let done = of_start
+        .iter()
+        .position(|call| (pair.completes)(&call.action))?
+        + start;
+    Some((
+        done,
+        format!(
+            "{} had completed {} already",
+            number(done),
+            call.action.name()
+        ),
+    ))
 }
 
 pub(super) fn check(check: &mut Check<'_>) {
@@ -104,7 +152,6 @@ impl Pair {
         let Some((at, call)) = start else {
             return self.stray(check, completions);
         };
-        let name = call.action.name();
         match call.answer.hresult() {
             Some(code) if (self.is_due)(code) => match completions {
                 [] => self.missing(check, at, call),
@@ -117,45 +164,53 @@ impl Pair {
                     self.missing(check, at, call);
                 }
                 [_] => {}
-                [first, more @ ..] => {
-                    for again in more {
-                        let message = format!(
-                            "{} calls {} again; {} had completed {name} already",
-                            number(*again),
-                            self.completion,
-                            number(*first)
-                        );
-                        check.breach(self.due, *again, vec![at, *first], None, message);
-                    }
-                }
+                _ => self.surplus(check, Some(at), completions),
             },
             // Not returned: one completion may be due, but never two.
-            None if !call.has_returned() => {
-                if let [first, again, ..] = completions {
-                    let message = format!(
-                        "{} calls {} again; {} had completed {name} already",
-                        number(*again),
-                        self.completion,
-                        number(*first)
-                    );
-                    check.breach(self.due, *again, vec![at, *first], None, message);
-                }
-            }
-            code => {
+            None if !call.has_returned() => self.surplus(check, Some(at), completions),
+            _ => {
                 for completion in completions {
-                    let answer = match code {
-                        Some(code) => format!("answered {code}"),
-                        None => "panicked".to_owned(),
-                    };
                     let message = format!(
-                        "{} calls {}, and {name} ({}) {answer}: nothing is to be completed",
+                        "{} calls {}, and {}: nothing is to be completed",
                         number(*completion),
                         self.completion,
-                        number(at)
+                        answered(at, call)
                     );
                     check.breach(self.never, *completion, vec![at], None, message);
                 }
             }
+        }
+    }
+
+    /// The completions beyond the one that counts: the first, or of those that overlap the first
+    /// the one that the host took.
+    fn surplus(&self, check: &mut Check<'_>, start: Option<usize>, completions: &[usize]) {
+        let calls = check.calls;
+        let all = || {
+            completions
+                .iter()
+                .filter_map(|at| Some((*at, calls.get(*at)?)))
+        };
+        let Some(first) = all().next() else {
+            return;
+        };
+        let is_taken = |(at, call): &(usize, &Call)| {
+            call.answer == Answer::Done && (*at == first.0 || !first.1.is_before(call))
+        };
+        let (counts, taken) = all().find(is_taken).unwrap_or(first);
+        let name = self.completion.trim_end_matches("_completed");
+        for (again, call) in all().filter(|(at, _)| *at != counts) {
+            let (calls, counted) = (
+                format!("{} calls {}", number(again), self.completion),
+                number(counts),
+            );
+            let message = if taken.is_before(call) {
+                format!("{calls} again; {counted} had completed {name} already")
+            } else {
+                format!("{calls} too, while {counted} completes {name}")
+            };
+            let led_by = start.into_iter().chain([counts]).collect();
+            check.breach(self.due, again, led_by, None, message);
         }
     }
 
@@ -190,7 +245,12 @@ impl Pair {
                     number(gave_up)
                 );
                 let mut led_by: Vec<usize> = told.into_iter().chain(did).collect();
-                for (item, last) in in_work(check.calls, at, gave_up) {
+                let items = if self.ends_items {
+                    in_work(check.calls, at, gave_up)
+                } else {
+                    Vec::new()
+                };
+                for (item, last) in items {
                     let item = check.names.item(item);
                     let _ = write!(
                         message,
@@ -222,23 +282,20 @@ impl Pair {
         };
         // A callback alone, without its handler: what the host called is not known, but twice is once too often. An open
         // session is completed without a call before it.
-        let (at, message) = if check.has_host {
+        if check.has_host {
             let message = format!(
                 "{} calls {} before the host has called what it completes",
                 number(*first),
                 self.completion
             );
-            (*first, message)
-        } else if let Some(again) = more.first() {
-            let message = format!("{} calls {} again", number(*again), self.completion);
-            (*again, message)
-        } else {
+            check.breach(self.due, *first, Vec::new(), None, message);
+        } else if more.is_empty() {
             check.undecided(
                 self.due,
                 "the trace does not have the host's calls, so what was due is not known",
             );
-            return;
-        };
-        check.breach(self.due, at, Vec::new(), None, message);
+        } else {
+            self.surplus(check, None, completions);
+        }
     }
 }

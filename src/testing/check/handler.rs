@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Check, number};
+use super::{Check, completions, number};
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call};
 use crate::testing::data::Listed;
-use crate::testing::rule::Rule;
+use crate::testing::rule::{Rule, Severity};
 use crate::{
     Dialog, ErrorId, HResult, HandlerFlags, HandlerName, ItemFlags, ItemId, ItemName, Phase,
     SyncFlags,
@@ -39,13 +39,19 @@ pub(super) fn late_calls(check: &mut Check<'_>) {
             if let Some(late) = check.late.get_mut(at) {
                 *late = true;
             }
-            let message = format!(
+            let mut message = format!(
                 "{} calls {} on a callback that {} had taken away",
                 number(at),
                 call.action.name(),
                 number(*taken)
             );
-            check.breach(Rule::NoCallAfterRelease, at, vec![*taken], None, message);
+            let mut led_by = vec![*taken];
+            if let Some((before, why)) = completions::not_due(check.calls, at) {
+                message.push_str(&format!("; it is not due earlier either: {why}"));
+                led_by.push(before);
+                led_by.sort_unstable();
+            }
+            check.breach(Rule::NoCallAfterRelease, at, led_by, None, message);
         }
     }
 }
@@ -62,59 +68,89 @@ pub(super) fn check(check: &mut Check<'_>) {
 
 /// H11: each granted turn is given back once.
 fn dialogs(check: &mut Check<'_>) {
-    let mut held: Option<(usize, &Call)> = None;
-    // The last call that left the handler without a turn.
-    let mut without: Option<(usize, &'static str)> = None;
+    // The granted turns that are not given back; a host grants one at a time (M09).
+    let mut held: Vec<(usize, &Call)> = Vec::new();
+    // The calls that left the handler without a turn, and how.
+    let mut without: Option<(Vec<usize>, String)> = None;
+    // For each thread: its last request, if that was denied.
+    let mut denied: HashMap<u32, usize> = HashMap::new();
     for (at, call) in check.judged() {
-        let Action::EnableModeless { enable } = call.action else {
-            continue;
-        };
-        if enable {
-            match held {
-                Some((turn, granted)) if granted.is_before(call) => {
-                    let message = format!(
-                        "{} calls enable_modeless(true) for a dialog although the turn that {} was granted is not given back",
-                        number(at),
-                        number(turn)
-                    );
-                    check.breach(Rule::DialogTurns, at, vec![turn], None, message);
+        match call.action {
+            Action::EnableModeless { enable: true } => {
+                if call.answer == Answer::Dialog(Dialog::Granted) {
+                    held.push((at, call));
+                    denied.remove(&call.thread);
+                } else if call.has_returned() {
+                    // Asking is allowed while a turn is held, by whichever thread.
+                    denied.insert(call.thread, at);
+                    if held.is_empty() {
+                        without = Some((vec![at], format!("{} was denied it", number(at))));
+                    }
                 }
-                _ if call.answer == Answer::Dialog(Dialog::Granted) => held = Some((at, call)),
-                _ => without = Some((at, "was denied it")),
             }
-        } else if held.take().is_none() {
-            let why = match without {
-                Some((before, why)) => format!("{} {why}", number(before)),
-                None => "none was asked for".to_owned(),
-            };
-            let message = format!(
-                "{} calls enable_modeless(false) without a turn for a dialog to give back: {why}",
-                number(at)
-            );
-            let led_by = without.into_iter().map(|(before, _)| before).collect();
-            check.breach(Rule::DialogTurns, at, led_by, None, message);
-        } else {
-            without = Some((at, "gave it back"));
+            Action::EnableModeless { enable: false } if held.is_empty() => {
+                let (led_by, why) = without
+                    .clone()
+                    .unwrap_or_else(|| (Vec::new(), "none was asked for".to_owned()));
+                let message = format!(
+                    "{} calls enable_modeless(false) without a turn for a dialog to give back: {why}",
+                    number(at)
+                );
+                check.breach(Rule::DialogTurns, at, led_by, None, message);
+            }
+            Action::EnableModeless { enable: false } => {
+                let own = held
+                    .iter()
+                    .position(|(_, granted)| granted.thread == call.thread);
+                let (turn, granted) = held.remove(own.unwrap_or(0));
+                let mut led_by = vec![turn];
+                let mut why = format!("{} gave back the turn of {}", number(at), number(turn));
+                // Probably the call at fault: it gave back the turn of another thread after a
+                // denial.
+                let other = granted.thread != call.thread;
+                let refusal = denied.get(&call.thread).filter(|at| other && **at > turn);
+                if let Some(refusal) = refusal {
+                    why.push_str(&format!(", although {} was denied it", number(*refusal)));
+                    led_by.push(*refusal);
+                }
+                led_by.push(at);
+                without = Some((led_by, why));
+            }
+            _ => {}
         }
     }
-    let Some((turn, _)) = held else {
-        return;
-    };
     if check.released.is_some() {
         return; // a callback that is released takes no turn back
     }
-    if check.is_over {
-        let message = format!(
-            "{} was granted the turn for a dialog by enable_modeless(true), and it was never given back",
-            number(turn)
-        );
-        check.breach(Rule::DialogTurns, turn, Vec::new(), None, message);
-    } else {
-        check.undecided(
-            Rule::DialogTurns,
-            "a turn for a dialog is not given back, and the trace ends before the handler's life does",
-        );
+    for (turn, _) in held {
+        if let Some((end, how)) = over(check.calls) {
+            let message = format!(
+                "{} was granted the turn for a dialog by enable_modeless(true), and it was never given back \
+                 until {} {how}",
+                number(turn),
+                number(end)
+            );
+            check.breach(Rule::DialogTurns, turn, vec![end], None, message);
+        } else {
+            check.undecided(
+                Rule::DialogTurns,
+                "a turn for a dialog is not given back, and the trace ends before the handler's life does",
+            );
+        }
     }
+}
+
+/// The call that ended the handler's life, and how.
+fn over(calls: &[Call]) -> Option<(usize, &'static str)> {
+    let mut calls = calls
+        .iter()
+        .enumerate()
+        .filter(|(_, call)| call.has_returned());
+    calls.find_map(|(at, call)| match call.action {
+        Action::SetProgressCallback { set: None } => Some((at, "took the callback away")),
+        Action::HandlerDropped => Some((at, "dropped the handler")),
+        _ => None,
+    })
 }
 
 /// H12: no dialog where nobody may be bothered.
@@ -218,20 +254,29 @@ fn well_formed(check: &mut Check<'_>, at: usize, call: &Call, item: &Listed) {
     );
 }
 
-/// H18: retries name items that the host has heard of.
+/// H18: retries name items that are in the host's list or in its session.
 fn retries(check: &mut Check<'_>) {
     let mut known: HashSet<ItemId> = HashSet::new();
+    let mut proposed: HashSet<ItemId> = HashSet::new();
     let mut is_listed = false;
+    let last_prepare = check
+        .calls
+        .iter()
+        .rposition(|call| matches!(call.action, Action::PrepareForSync { .. }));
     for (at, call) in check.judged() {
         match (&call.action, &call.answer) {
             (Action::Items, Answer::List { items, .. }) => {
                 is_listed = true;
                 known.extend(items.iter().map(|item| item.id));
             }
-            (Action::AddItem { item } | Action::ProposeItem { item }, answer)
-                if answer.is_taken() =>
-            {
+            (Action::AddItem { item }, answer) if answer.is_taken() => {
                 known.insert(item.id);
+            }
+            (Action::ProposeItem { item }, answer) if answer.is_taken() => {
+                proposed.insert(item.id);
+            }
+            (Action::CommitItem { item }, answer) if answer.is_taken() => {
+                known.insert(*item);
             }
             (Action::ShowErrorCompleted { result, items }, _)
                 if *result == HResult::S_SYNCMGR_RETRYSYNC =>
@@ -241,11 +286,19 @@ fn retries(check: &mut Check<'_>) {
                     continue;
                 };
                 if is_listed {
-                    let message = format!(
-                        "{} asks for a retry of {}, which was neither listed nor added",
+                    let what = if proposed.contains(&item) {
+                        "which was proposed and not committed"
+                    } else {
+                        "which was neither listed nor added"
+                    };
+                    let mut message = format!(
+                        "{} asks for a retry of {}, {what}",
                         number(at),
                         check.names.item_with_id(item)
                     );
+                    if last_prepare.is_none_or(|prepare| prepare < at) {
+                        message.push_str("; no retry follows");
+                    }
                     check.breach(
                         Rule::RetryOnlyKnownItems,
                         at,
@@ -281,7 +334,14 @@ fn objects(check: &mut Check<'_>) {
                 number(at),
                 check.names.item(item)
             );
-            check.breach(Rule::NoItemObject, at, Vec::new(), Some(item), message);
+            check.weighed(
+                Rule::NoItemObject,
+                Severity::Should,
+                at,
+                Vec::new(),
+                Some(item),
+                message,
+            );
         }
     }
 }
@@ -294,7 +354,7 @@ fn deletions(check: &mut Check<'_>) {
             Action::LogError { record } => logged.extend(record.error_id),
             Action::DeleteLogError { error: Some(error) } if !logged.contains(error) => {
                 let message = format!(
-                    "{} deletes {}, which was never logged",
+                    "{} deletes {}, which this handler had not logged before",
                     number(at),
                     check.names.error_with_id(*error)
                 );

@@ -1,33 +1,33 @@
-//! The rules of reports: H01 to H04, and H14 to H17.
+//! The rules of reports: H01, H04, and H14 to H16.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
+use super::cancels::{self, Cancels, Told};
+use super::values::{Values, Writers};
 use super::{Check, number};
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call};
 use crate::testing::data::Update;
 use crate::testing::rule::{Rule, Severity};
 use crate::testing::words;
-use crate::{CallbackError, HResult, ItemId, ItemStatus, Verdict};
+use crate::{CallbackError, HResult, ItemId, ItemStatus};
 
 /// What is known of an item in the current round.
 #[derive(Default)]
 struct Item {
     /// The first report, with when it began.
     first: Option<(usize, u64)>,
-    /// For each thread: the last cancel that a report of its own was answered, and where.
-    told: HashMap<u32, (usize, Verdict)>,
+    /// A report of it did more than ask.
+    is_worked_on: bool,
+    told: Told,
     /// The final status that was taken first, and when that report had returned.
     ended: Option<(usize, u64)>,
     /// A final status was begun, whether or not it has returned.
     ending: Option<usize>,
     /// The skip that was told first, and when that call had returned.
     skipped: Option<(usize, u64)>,
-    /// The value, and the report that set it; the maximum likewise.
-    value: Option<(usize, u64)>,
-    max: Option<(usize, u64)>,
-    status: Option<ItemStatus>,
+    values: Values,
     /// The last call of the handler's about it.
     last: Option<usize>,
 }
@@ -42,72 +42,78 @@ struct Round {
     prepare: Option<usize>,
     members: Vec<ItemId>,
     is_member: HashSet<ItemId>,
-    /// Items that may be reported, and whose end is not waited for until they are committed.
-    proposed: HashSet<ItemId>,
     items: HashMap<ItemId, Item>,
-    /// The `add_item` or `commit_item` by which an item joined last.
+    /// The `add_item` or `commit_item` by which an item joined after the prepare.
     added: HashMap<ItemId, usize>,
+    /// Items that were proposed, and the `commit_item` of those that were committed since.
+    proposed: HashMap<ItemId, Option<usize>>,
+    cancels: Cancels,
     synchronize: Option<usize>,
     completed: bool,
 }
 
 impl Round {
-    /// A proposed item of an earlier round starts anew, unless it has ended well.
-    fn reopen_proposed(&mut self) {
-        for id in &self.proposed {
-            let status = self.items.get(id).and_then(|item| item.status);
-            if status.is_none_or(|status| !status.is_final() || status == ItemStatus::Failed) {
-                self.items.remove(id);
-            }
-        }
-    }
-
-    /// A proposed item is an item of the round, with what was reported of it, unless that is nothing.
-    fn commit(&mut self, item: ItemId, at: usize) {
-        let known = self.items.get(&item);
-        let is_begun = known.is_some_and(|item| item.status.is_some() || item.value.is_some());
-        if self.proposed.remove(&item) && is_begun && self.is_member.insert(item) {
-            self.members.push(item);
-            self.added.insert(item, at);
-        }
-    }
-
     fn join(&mut self, item: ItemId) {
         if self.is_member.insert(item) {
             self.members.push(item);
             self.items.remove(&item);
         }
     }
+
+    /// Starts the round of a `prepare_for_sync`.
+    fn begin(&mut self, prepare: usize, items: &[ItemId]) {
+        self.prepare = Some(prepare);
+        self.members.clear();
+        self.is_member.clear();
+        self.added.clear();
+        // A committed item is listed, so the next prepare names it like any other.
+        self.proposed.retain(|_, committed| committed.is_none());
+        self.cancels = Cancels::default();
+        self.synchronize = None;
+        self.completed = false;
+        for item in items {
+            self.items.remove(item);
+            self.join(*item);
+        }
+    }
+
+    /// Makes a committed item a member once it is worked on too; one that was only proposed owes no
+    /// final status.
+    fn join_committed(&mut self, id: ItemId) {
+        let committed = self.proposed.get(&id).copied().flatten();
+        let is_worked_on = self.items.get(&id).is_some_and(|item| item.is_worked_on);
+        if let Some(commit) = committed.filter(|_| is_worked_on) {
+            if self.is_member.insert(id) {
+                self.members.push(id);
+                self.added.insert(id, commit);
+            }
+        }
+    }
 }
 
 pub(super) fn check(check: &mut Check<'_>) {
-    let writers = writers(check.calls);
+    let writers = Writers::of(check.calls);
     let mut round = Round::default();
     for (at, call) in check.judged() {
         match &call.action {
-            Action::PrepareForSync { items } => {
-                round.prepare = Some(at);
-                round.members.clear();
-                round.is_member.clear();
-                round.completed = false;
-                round.reopen_proposed();
-                for item in items {
-                    round.items.remove(item);
-                    round.join(*item);
-                }
-            }
+            Action::PrepareForSync { items } => round.begin(at, items),
             // One that has not returned may have been taken.
             Action::AddItem { item } if call.answer.is_taken() || call.answer == Answer::None => {
-                round.proposed.remove(&item.id);
                 round.join(item.id);
                 round.added.insert(item.id, at);
+                round.proposed.remove(&item.id);
             }
             Action::ProposeItem { item }
                 if call.answer.is_taken() || call.answer == Answer::None =>
             {
-                round.proposed.insert(item.id);
+                round.proposed.entry(item.id).or_insert(None);
             }
-            Action::CommitItem { item } if call.answer.is_taken() => round.commit(*item, at),
+            Action::CommitItem { item } if call.answer.is_taken() => {
+                if let Some(committed) = round.proposed.get_mut(item) {
+                    committed.get_or_insert(at);
+                    round.join_committed(*item);
+                }
+            }
             Action::Synchronize => {
                 round.synchronize = Some(at);
                 round.completed = false;
@@ -129,11 +135,12 @@ pub(super) fn check(check: &mut Check<'_>) {
             }
             action => {
                 if let Some(id) = action.reported() {
-                    if !check.has_host {
+                    if !check.has_host && !round.proposed.contains_key(&id) {
                         // An open session, or one that was prepared out of sight: what is reported takes part.
                         round.join(id);
                     }
                     report(check, &mut round, &writers, id, at, call);
+                    round.join_committed(id);
                 }
             }
         }
@@ -143,19 +150,24 @@ pub(super) fn check(check: &mut Check<'_>) {
 fn report(
     check: &mut Check<'_>,
     round: &mut Round,
-    writers: &HashMap<ItemId, Vec<usize>>,
+    writers: &Writers,
     id: ItemId,
     at: usize,
     call: &Call,
 ) {
     let name = check.names.item(id);
+    let update = call.action.update();
+    let takes_reports = round.is_member.contains(&id) || round.proposed.contains_key(&id);
+    if !takes_reports && update.only_asks() {
+        return; // whoever asks learns from the answer that the item takes no part
+    }
     if !check.has_host {
         check.undecided(
             Rule::OnlyPreparedItems,
             "the trace does not have the host's calls, so what was prepared is not known",
         );
     }
-    if !round.is_member.contains(&id) && !round.proposed.contains(&id) {
+    if !takes_reports {
         let what = match round.prepare {
             Some(prepare) => format!(
                 "the prepare of {} does not name it, and no add_item did since",
@@ -177,11 +189,11 @@ fn report(
         );
         return;
     }
-    let update = call.action.update();
     let works = !update.only_asks() && !update.is_final();
     let item = round.items.entry(id).or_default();
 
     item.last = Some(at);
+    item.is_worked_on |= !update.only_asks();
     let is_first = item.first.is_none();
     if finished(check, item, &name, id, at, call, &update) {
         return;
@@ -203,30 +215,32 @@ fn report(
                 Some(id),
                 message,
             );
-        } else if let Some((told, verdict)) = item.told.get(&call.thread).copied() {
-            let (rule, verdict) = stop_rule(verdict);
-            let message = format!(
-                "{} reports more work on {name} although the same thread was answered {verdict} by {}",
-                number(at),
-                number(told)
+        } else {
+            cancels::work(
+                check,
+                &round.cancels,
+                &mut item.told,
+                is_first,
+                id,
+                at,
+                call,
             );
-            check.breach(rule, at, vec![told], Some(id), message);
         }
     }
     if is_first {
         first(check, &name, id, at, &update);
     }
     if call.answer.is_taken() {
-        value(check, item, writers, &name, id, at, call, &update);
+        item.values.report(check, writers, id, at, call);
         if update.status == Some(ItemStatus::Succeeded) {
-            succeeded(check, item, &name, id, at, call);
+            cancels::succeeded(check, &item.told, &item.values, id, at, call);
         }
     }
 
     item.first.get_or_insert((at, call.begun));
     match call.answer.verdict() {
         Some(verdict) if !verdict.is_continue() => {
-            item.told.insert(call.thread, (at, verdict));
+            round.cancels.learn(&mut item.told, at, call, verdict);
         }
         _ => {}
     }
@@ -297,119 +311,23 @@ fn finished(
     true
 }
 
-/// H17: the value and the maximum after a report that was taken.
-#[allow(clippy::too_many_arguments)]
-fn value(
-    check: &mut Check<'_>,
-    item: &mut Item,
-    writers: &HashMap<ItemId, Vec<usize>>,
-    name: &str,
-    id: ItemId,
-    at: usize,
-    call: &Call,
-    update: &Update,
-) {
-    if let Some(status) = update.status {
-        item.status = Some(status);
-    }
-    if let Some(value) = update.value {
-        item.value = Some((at, value));
-    }
-    if let Some(max) = update.max {
-        item.max = Some((at, max));
-    }
-    if update.value.is_none() && update.max.is_none() {
-        return;
-    }
-    let (Some((set, value)), Some((told, max))) = (item.value, item.max) else {
-        return;
-    };
-    let marquee = item.status == Some(ItemStatus::UpdatingIndeterminate);
-    if max == 0 || value <= max || marquee || overlaps(check.calls, writers.get(&id), at, call) {
-        return;
-    }
-    let message = format!(
-        "{} sets {name} to {value} of {max}; the value may not exceed the maximum",
-        number(at)
-    );
-    let led_by = [set, told]
-        .into_iter()
-        .filter(|place| *place != at)
-        .collect();
-    check.breach(Rule::ValueWithinMaximum, at, led_by, Some(id), message);
-}
-
-/// The rule of work that goes on after this cancel, and the cancel's name.
-fn stop_rule(cancel: Verdict) -> (Rule, &'static str) {
-    match cancel {
-        Verdict::CancelAll => (Rule::StopAllWhenCancelled, "CancelAll"),
-        _ => (Rule::StopCancelledItem, "CancelItem"),
-    }
-}
-
-/// H02 and H03: an item that succeeds after a cancel, and before its value has come to its maximum. Whether the rest was done
-/// all the same, nobody can tell from here.
-fn succeeded(check: &mut Check<'_>, item: &Item, name: &str, id: ItemId, at: usize, call: &Call) {
-    let (Some((_, max)), value) = (item.max, item.value.map_or(0, |(_, value)| value)) else {
-        return;
-    };
-    let told = item.told.values().filter(|(told, _)| {
-        let told = check.calls.get(*told);
-        told.is_some_and(|told| told.is_before(call))
-    });
-    // The one that was told first: where the work should have ended.
-    let Some((told, verdict)) = told.min_by_key(|(told, _)| *told).copied() else {
-        return;
-    };
-    let (rule, verdict) = stop_rule(verdict);
-    if value >= max || check.knows(rule, Some(id), at) {
-        return;
-    }
-    let message = format!(
-        "{} ends {name} as succeeded, with {value} of {max} reported, although {} was answered {verdict}: was the rest done all \
-         the same?",
-        number(at),
-        number(told)
-    );
-    check.weighed(rule, Severity::Should, at, vec![told], Some(id), message);
-}
-
-/// For each item the reports that change its value, maximum or status.
-fn writers(calls: &[Call]) -> HashMap<ItemId, Vec<usize>> {
-    let mut writers: HashMap<ItemId, Vec<usize>> = HashMap::new();
-    for (at, call) in calls.iter().enumerate() {
-        if let Action::Progress { item, update } = &call.action {
-            if !update.only_asks() {
-                writers.entry(*item).or_default().push(at);
-            }
-        }
-    }
-    writers
-}
-
-/// Whether another report of the item overlaps this one, so that nobody knows which came first.
-fn overlaps(calls: &[Call], writers: Option<&Vec<usize>>, at: usize, call: &Call) -> bool {
-    let Some(writers) = writers else {
-        return false;
-    };
-    let here = writers.partition_point(|place| *place < at);
+/// Whether this completion was refused because another one, which overlaps it, was taken.
+fn is_refused_for_another(calls: &[Call], at: usize, call: &Call) -> bool {
     let ended = call.ended.unwrap_or(u64::MAX);
-    let during = |place: &usize| {
-        calls.get(*place).is_some_and(|other| {
-            other.begun < ended && other.ended.is_none_or(|ended| ended > call.begun)
+    let later = calls.iter().skip(at + 1);
+    let mut others = later.take_while(|other| other.begun < ended);
+    matches!(call.answer, Answer::Refused(_))
+        && others.any(|other| {
+            matches!(other.action, Action::SynchronizeCompleted { .. })
+                && other.answer == Answer::Done
         })
-    };
-    let later = writers.get(here + 1..).unwrap_or_default();
-    // A report that began before this one may last as long as it likes, but a thread is in one at a time: as many calls
-    // back as there are threads would do. A few more cost nothing.
-    let earlier = writers
-        .get(here.saturating_sub(64)..here)
-        .unwrap_or_default();
-    later.first().is_some_and(during) || earlier.iter().any(during)
 }
 
 /// H15: what is open when the synchronization is completed.
 fn completion(check: &mut Check<'_>, round: &mut Round, at: usize, call: &Call) {
+    if is_refused_for_another(check.calls, at, call) {
+        return; // the one that was taken is judged
+    }
     let again = std::mem::replace(&mut round.completed, true);
     let in_hand = round.synchronize.is_some() || !check.has_host;
     let failed = round
@@ -466,7 +384,15 @@ fn completion(check: &mut Check<'_>, round: &mut Round, at: usize, call: &Call) 
     }
     let last = |item: &ItemId| round.items.get(item)?.last;
     let last = open.iter().filter_map(last).take(OPEN_MOST);
-    let mut led_by: Vec<usize> = round.prepare.into_iter().chain(last).collect();
+    // What brought the items into the round.
+    let added = open
+        .iter()
+        .filter_map(|item| round.added.get(item))
+        .copied();
+    let is_prepared = open.iter().any(|item| !round.added.contains_key(item));
+    let prepare = round.prepare.filter(|_| is_prepared);
+    let mut led_by: Vec<usize> = prepare.into_iter().chain(added.take(OPEN_MOST)).collect();
+    led_by.extend(last);
     led_by.sort_unstable();
     led_by.dedup();
     check.breach(

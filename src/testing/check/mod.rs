@@ -6,15 +6,19 @@
 //!
 //! | file | rules |
 //! |---|---|
-//! | `items` | those of reports: H01–H04, H14–H17 |
+//! | `items` | those of reports: H01, H04, H14–H16 |
+//! | `cancels` | those of work after a cancellation: H02, H03 |
+//! | `values` | that of values and maxima: H17 |
 //! | `completions` | those of the two-step calls: H05–H10 |
 //! | `handler` | the other rules of the handler: H11–H13, H18–H22 |
 //! | `host` | the host's: M01–M10 |
 
+mod cancels;
 mod completions;
 mod handler;
 mod host;
 mod items;
+mod values;
 
 use std::collections::HashMap;
 
@@ -61,7 +65,9 @@ struct Check<'a> {
     /// Where the callback began to answer `Released`: nothing is due from there on.
     released: Option<u64>,
     judgement: Judgement,
-    seen: HashMap<(Rule, Option<ItemId>, Option<u32>), usize>,
+    /// Where the findings are in the judgement. The severity is part of the key: an advisory
+    /// finding must not swallow a later breach.
+    seen: HashMap<(Rule, Severity, Option<ItemId>, Option<u32>), usize>,
 }
 
 impl<'a> Check<'a> {
@@ -118,13 +124,8 @@ impl<'a> Check<'a> {
         self.weighed(rule, Severity::Must, at, led_by, item, message);
     }
 
-    /// Whether the rule was broken for the item already, on the callback of this call.
-    fn knows(&self, rule: Rule, item: Option<ItemId>, at: usize) -> bool {
-        let callback = self.calls.get(at).and_then(|call| call.callback);
-        self.seen.contains_key(&(rule, item, callback))
-    }
-
-    /// Adds a breach, or counts it where the same rule was broken for the same item on the same callback before.
+    /// Adds a finding, or counts it if there is one of the same rule and severity, for the same
+    /// item and on the same callback.
     fn weighed(
         &mut self,
         rule: Rule,
@@ -135,7 +136,7 @@ impl<'a> Check<'a> {
         message: String,
     ) {
         let callback = self.calls.get(at).and_then(|call| call.callback);
-        let key = (rule, item, callback);
+        let key = (rule, severity, item, callback);
         let violations = &mut self.judgement.violations;
         if let Some(known) = self
             .seen
