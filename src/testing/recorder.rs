@@ -105,6 +105,12 @@ pub(super) struct State {
     pub(super) max_calls: usize,
     /// The host's thread has finished.
     pub(super) finished: bool,
+    /// The host has given up waiting for the handler.
+    pub(super) gave_up: bool,
+    /// How many workers the harness holds inside a call.
+    pub(super) held: usize,
+    /// The next callback is set twice, so that the first one is replaced.
+    pub(super) replaces_callback: bool,
     all_reports: usize,
     threads: HashMap<ThreadId, u32>,
     host: Option<ThreadId>,
@@ -132,6 +138,9 @@ impl Recorder {
                     live: 0,
                     max_calls: usize::MAX,
                     finished: false,
+                    gave_up: false,
+                    held: 0,
+                    replaces_callback: false,
                     all_reports: 0,
                     threads: HashMap::new(),
                     host: None,
@@ -250,6 +259,11 @@ impl Recorder {
                 return wanted(&state);
             }
         }
+    }
+
+    /// Whether the callback that is set now is to be replaced by another one; `true` once.
+    pub(super) fn take_replacement(&self) -> bool {
+        std::mem::take(&mut self.state().replaces_callback)
     }
 
     pub(super) fn next_callback(&self) -> u32 {
