@@ -180,25 +180,28 @@ fn host(
     };
     let mut chances = 2_u32;
     let mut limit = deadline;
-    let mut seen = recorder.state().clock;
+    let mut seen = recorder.state().signs_of_life();
     let mut since = Instant::now();
     loop {
         if plan.is_released() {
             limit = limit.min(RELEASED_SILENCE);
         }
         let until = after(since, limit);
-        let alive = recorder.wait_until(until, |state| state.finished || state.clock != seen);
-        let (finished, held, clock, calls) = {
+        let alive = recorder.wait_until(until, |state| {
+            state.finished || state.signs_of_life() != seen
+        });
+        let (finished, held, signs, calls) = {
             let state = recorder.state();
             let held = state.held > 0;
-            (state.finished, held, state.clock, state.calls.len())
+            let signs = state.signs_of_life();
+            (state.finished, held, signs, state.calls.len())
         };
         if finished {
             break;
         }
         // While the harness holds a worker, the silence is its own; it holds none for long.
         if (alive || held) && calls < max_calls {
-            seen = clock;
+            seen = signs;
             since = Instant::now();
             continue;
         }
@@ -216,7 +219,7 @@ fn host(
             session.release();
         }
         limit = limit.min(Duration::from_secs(1));
-        seen = recorder.state().clock;
+        seen = recorder.state().signs_of_life();
         since = Instant::now();
     }
     // It has finished, so this does not wait; a panic in it would be the driver's own, and says itself what it was.

@@ -259,6 +259,7 @@ impl Harness {
     /// Until then the predicate is called for each call of the handler, before the call is answered and on the thread of the
     /// call. Several threads may call it at the same time; only the first report for which it holds is acted on. No lock is
     /// held meanwhile, so the predicate may call the session or the callback. It is not called for its own calls.
+    /// The time that it takes counts as silence of the handler ([`deadline`](Self::deadline)).
     pub fn cancel_item_when(self, holds: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
         let when = When::Holds(Box::new(holds));
         self.when(when, Act::CancelItem, "an item cancelled by a predicate")

@@ -450,5 +450,8 @@ fn wait_told(recorder: &Recorder, items: &[ItemId]) {
     if let Some(since) = telling {
         recorder.wait_until(until.min(since + TELLING), is_told);
     }
-    recorder.change(|state| state.held -= 1);
+    recorder.change(|state| {
+        state.held -= 1;
+        state.holds_ended += 1;
+    });
 }

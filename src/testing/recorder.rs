@@ -109,6 +109,8 @@ pub(super) struct State {
     pub(super) gave_up: bool,
     /// How many workers the harness holds inside a call.
     pub(super) held: usize,
+    /// How many workers it has released again.
+    pub(super) holds_ended: u64,
     /// The next callback is set twice, so that the first one is replaced.
     pub(super) replaces_callback: bool,
     all_reports: usize,
@@ -140,6 +142,7 @@ impl Recorder {
                     finished: false,
                     gave_up: false,
                     held: 0,
+                    holds_ended: 0,
                     replaces_callback: false,
                     all_reports: 0,
                     threads: HashMap::new(),
@@ -306,6 +309,11 @@ impl Recorder {
 }
 
 impl State {
+    /// A number that changes when a call begins or ends, and when the harness releases a worker that it held.
+    pub(super) fn signs_of_life(&self) -> u64 {
+        self.clock.wrapping_add(self.holds_ended)
+    }
+
     /// The first item of the round that had no report yet.
     pub(super) fn next_unreported(&self) -> Option<ItemId> {
         let mut round = self.round.iter();
