@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::call::Action;
 use super::harness::Harness;
-use super::plan::Plan;
+use super::plan::{Plan, Which};
 use super::recorder::Recorder;
 use super::trace::Trace;
 use crate::{CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler, run_handler};
@@ -15,6 +15,15 @@ use crate::{CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler
 /// How long a handler whose callback was released on purpose may be silent before the host lets it go: nothing is due of
 /// it any more.
 const RELEASED_SILENCE: Duration = Duration::from_millis(200);
+
+/// What a run of the harness came to.
+pub(super) struct Driven {
+    pub(super) trace: Trace,
+    /// Whether the last setting of the harness came about.
+    pub(super) last_came: bool,
+    /// The items that settings name and that were never listed.
+    pub(super) unlisted: Vec<Which>,
+}
 
 impl Harness {
     /// Drives the handler through its life, and answers what passed.
@@ -24,8 +33,14 @@ impl Harness {
     /// Where a predicate of the test's own has panicked, and where no thread is to be had.
     #[track_caller]
     pub fn run(self) -> Trace {
+        self.drive().trace
+    }
+
+    #[track_caller]
+    pub(super) fn drive(self) -> Driven {
         let recorder = Recorder::new();
         recorder.state().max_calls = self.max_calls;
+        recorder.state().replaces_callback = self.replaces_callback;
         let plan = Arc::new(self.plan);
         recorder.watch(plan.clone());
 
@@ -87,7 +102,11 @@ impl Harness {
         }
         let trace = Trace::from_calls(recorder.freeze());
         let (mut about, mut unreached) = (Vec::new(), Vec::new());
+        let named = self.about.iter().filter_map(|about| about.unlisted(&trace));
+        let mut unlisted: Vec<Which> = named.cloned().collect();
+        let mut last_came = true;
         for (mut words, came) in self.about.iter().map(|about| about.words(&trace, &plan)) {
+            last_came = came;
             if !came {
                 unreached.push(words.clone());
                 words.push_str(" (which did not come about)");
@@ -101,6 +120,13 @@ impl Harness {
             let words = format!("{} selected", trace.name_of(item));
             about.push(format!("{words} (which did not come about)"));
             unreached.push(words);
+            unlisted.extend(
+                trace
+                    .names()
+                    .plain(item)
+                    .is_none()
+                    .then_some(Which::Id(item)),
+            );
         }
         if let Some(event) = other_event {
             unreached.push(format!(
@@ -109,7 +135,11 @@ impl Harness {
             ));
         }
         let about = (!about.is_empty()).then(|| about.join(", "));
-        trace.about(about).set_unreached(unreached)
+        Driven {
+            trace: trace.about(about).set_unreached(unreached),
+            last_came,
+            unlisted,
+        }
     }
 }
 
@@ -150,23 +180,28 @@ fn host(
     };
     let mut chances = 2_u32;
     let mut limit = deadline;
-    let mut seen = recorder.state().clock;
+    let mut seen = recorder.state().signs_of_life();
     let mut since = Instant::now();
     loop {
         if plan.is_released() {
             limit = limit.min(RELEASED_SILENCE);
         }
         let until = after(since, limit);
-        let alive = recorder.wait_until(until, |state| state.finished || state.clock != seen);
-        let (finished, clock, calls) = {
+        let alive = recorder.wait_until(until, |state| {
+            state.finished || state.signs_of_life() != seen
+        });
+        let (finished, held, signs, calls) = {
             let state = recorder.state();
-            (state.finished, state.clock, state.calls.len())
+            let held = state.held > 0;
+            let signs = state.signs_of_life();
+            (state.finished, held, signs, state.calls.len())
         };
         if finished {
             break;
         }
-        if alive && calls < max_calls {
-            seen = clock;
+        // While the harness holds a worker, the silence is its own; it holds none for long.
+        if (alive || held) && calls < max_calls {
+            seen = signs;
             since = Instant::now();
             continue;
         }
@@ -179,11 +214,12 @@ fn host(
         if !plan.is_released() {
             recorder.note(Action::GaveUp);
         }
+        recorder.change(|state| state.gave_up = true);
         if let Some(session) = plan.session() {
             session.release();
         }
         limit = limit.min(Duration::from_secs(1));
-        seen = recorder.state().clock;
+        seen = recorder.state().signs_of_life();
         since = Instant::now();
     }
     // It has finished, so this does not wait; a panic in it would be the driver's own, and says itself what it was.

@@ -1,19 +1,19 @@
 //! The explorer: a handler is run once to learn its calls, then once for each thing that can happen at each of them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use super::call::Action;
+use super::call::{Action, Call};
+use super::drive::Driven;
+use super::exploration::{Again, Cause, Exploration};
 use super::harness::Harness;
-use super::point::{Kinds, Learned, Point};
+use super::intervention::Intervention;
+use super::point::{Kinds, Learned};
+use super::reach::Reach;
 use super::rule::Rule;
 use super::sample::sample;
 use super::trace::Trace;
 use super::violation::Incident;
-use super::words::counted;
-use crate::SyncHandler;
 use crate::session::panicked;
 
 /// How many failing traces are kept.
@@ -22,12 +22,21 @@ const KEPT: usize = 32;
 /// After so many runs in which the handler fell silent, the exploration ends: each of them takes its deadline.
 const SILENT_MOST: usize = 4;
 
-/// Runs a handler once to learn its reports, then once for each point and each kind of cancel, and judges every trace.
+/// How many more runs a point gets that threads have missed by chance.
+const RETRIES: usize = 2;
+
+/// Runs a handler once to learn its reports, then once for each point and each kind of cancellation, and judges every trace.
 ///
-/// A point is the k-th report of an item. At each, one run cancels the item, one everything, and one skips the item; besides, each
-/// item is skipped before the prepare, when `synchronize` is called, and while the item before it begins.
+/// A point is the k-th report of an item. At each, one run cancels the item, one everything, and one skips the item. In
+/// addition, each item is skipped before the prepare, in each retry's prepare, when `synchronize` is called, and while the item
+/// before it begins.
 ///
-/// `make` answers a fresh handler for each run. Ids may differ from run to run, names of items may not.
+/// `make` returns a fresh handler for each run, or a [`Harness`] of one with settings: flags, a deadline, a selection, the
+/// size of a sample. Ids may differ from run to run. Names of items may not, unless
+/// [`items_by_position`](Harness::items_by_position) is set: an exploration that reached fewer than nine in ten points of an item
+/// [fails](Exploration::assert_conformant).
+///
+/// # Examples
 ///
 /// ```
 /// use syncmgr::testing::{Script, Step, explore_cancellations};
@@ -42,20 +51,41 @@ const SILENT_MOST: usize = 4;
 ///     ];
 ///     Script::new().item(photos, "photos").synchronize(steps).handler()
 /// });
-/// // Three reports with three kinds of cancel each, two skips before them, and the run that told of them.
+/// // Three reports with three kinds of cancellation each, two skips before them, and the run that told of them.
 /// assert_eq!(exploration.runs(), 12);
 /// exploration.assert_conformant();
 /// ```
-pub fn explore_cancellations(mut make: impl FnMut() -> Arc<dyn SyncHandler>) -> Exploration {
-    explore(
-        || (Harness::new(make()), ()),
-        |_, ()| {},
-        Kinds::Cancellations,
-    )
+///
+/// With settings:
+///
+/// ```
+/// use std::time::Duration;
+/// use syncmgr::testing::{Harness, Script, Step, explore_cancellations};
+/// use syncmgr::{ItemId, ItemStatus, SyncEvent, SyncFlags};
+///
+/// # let photos = ItemId::from_u128(1);
+/// # let script = Script::new().item(photos, "photos").synchronize([
+/// #     Step::report(photos).status(ItemStatus::Updating),
+/// #     Step::report(photos).status(ItemStatus::Succeeded),
+/// # ]);
+/// explore_cancellations(|| {
+///     Harness::new(script.handler())
+///         .flags(SyncFlags::new(SyncEvent::Scheduled))
+///         .deadline(Duration::from_secs(2))
+///         .select([photos])
+///         .max_runs(100)
+///         .seed(7)
+/// })
+/// .assert_conformant();
+/// ```
+pub fn explore_cancellations<H: Into<Harness>>(mut make: impl FnMut() -> H) -> Exploration {
+    explore(|| (make().into(), ()), |_, ()| {}, Kinds::Cancellations)
 }
 
-/// As [`explore_cancellations`], for faults of the host: each log entry refused, each connection refused, each dialog denied,
-/// and the callback released at each report.
+/// Explores faults of the host as [`explore_cancellations`] does cancellations: each log entry refused, each connection refused,
+/// each dialog denied, and the callback released at each report.
+///
+/// # Examples
 ///
 /// ```
 /// use syncmgr::testing::{Script, Step, explore_faults};
@@ -72,17 +102,19 @@ pub fn explore_cancellations(mut make: impl FnMut() -> Arc<dyn SyncHandler>) -> 
 /// })
 /// .assert_conformant();
 /// ```
-pub fn explore_faults(mut make: impl FnMut() -> Arc<dyn SyncHandler>) -> Exploration {
-    explore(|| (Harness::new(make()), ()), |_, ()| {}, Kinds::Faults)
+pub fn explore_faults<H: Into<Harness>>(mut make: impl FnMut() -> H) -> Exploration {
+    explore(|| (make().into(), ()), |_, ()| {}, Kinds::Faults)
 }
 
 impl Harness {
-    /// Runs a handler once to learn its calls, then once for each cancel and each fault at each of them, and judges every
-    /// trace: what [`explore_cancellations`] and [`explore_faults`] do together, with the settings of the harness and with a
-    /// look at the world after each run.
+    /// Runs a handler once to learn its calls, then once for each cancellation and each fault at each of them, and judges every
+    /// trace. It does what [`explore_cancellations`] and [`explore_faults`] do together, and calls a closure after each run.
     ///
-    /// `make` answers, for each run, a harness of a fresh handler, and that run's world, such as its directory. `after` looks
-    /// at it. Where it panics, the run has failed; the exploration goes on, and says so in the end.
+    /// `make` returns, for each run, a harness of a fresh handler, and that run's world, such as its directory. `after` checks
+    /// the world. Its trace says what was done to the handler: [`Trace::intervention`]. If `after` panics, the run has failed;
+    /// the exploration goes on, and says so in the end.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
@@ -121,9 +153,80 @@ impl Harness {
 
 /// A run that failed.
 struct Failed {
-    point: Option<Point>,
+    point: Option<Intervention>,
     diverged: bool,
     trace: Trace,
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Findings {
+    runs: usize,
+    diverged: usize,
+    silent: usize,
+    failed: usize,
+    causes: BTreeMap<&'static str, Counted>,
+    /// The smallest first.
+    failures: Vec<Failed>,
+}
+
+/// What runs fail by: how many, and the smallest that can be made again, with the number of its calls.
+#[derive(Default)]
+struct Counted {
+    rule: Option<Rule>,
+    runs: usize,
+    smallest: Option<(usize, Intervention)>,
+}
+
+impl Findings {
+    fn add(&mut self, point: Option<&Intervention>, is_diverged: bool, trace: Trace) {
+        self.runs += 1;
+        self.diverged += usize::from(is_diverged);
+        self.silent += usize::from(fell_silent(&trace));
+        if trace.is_conformant() {
+            return;
+        }
+        self.failed += 1;
+        self.count(&trace, point.filter(|_| !is_diverged));
+        self.failures.push(Failed {
+            point: point.cloned(),
+            diverged: is_diverged,
+            trace,
+        });
+        // The run without anything done to it first; then the smallest: those that can be made again, with the fewest calls.
+        self.failures.sort_by_key(|failed| {
+            (
+                failed.point.is_some(),
+                failed.diverged,
+                failed.trace.calls().len(),
+            )
+        });
+        self.failures.truncate(KEPT);
+    }
+
+    /// Counts what a failing run fails by; the point is there if the run can be made again.
+    fn count(&mut self, trace: &Trace, point: Option<&Intervention>) {
+        let (rules, _) = broken(trace);
+        let rules = rules.into_iter().map(|rule| (rule.id(), Some(rule)));
+        let mut found: BTreeMap<&'static str, Option<Rule>> = rules.collect();
+        found.extend(trace.incidents().iter().map(|incident| match incident {
+            Incident::Panicked { .. } => ("a panic", None),
+            Incident::DidNotReturn { .. } => ("a call that did not return", None),
+            Incident::After { .. } => ("the look at the world", None),
+        }));
+        let calls = trace.calls().len();
+        for (name, rule) in found {
+            let cause = self.causes.entry(name).or_default();
+            cause.rule = rule;
+            cause.runs += 1;
+            if let Some(point) = point {
+                let smallest = cause.smallest.as_ref();
+                if smallest.is_none_or(|(least, _)| calls < *least) {
+                    cause.smallest = Some((calls, point.clone()));
+                }
+            }
+        }
+    }
 }
 
 fn explore<T>(
@@ -131,124 +234,124 @@ fn explore<T>(
     mut after: impl FnMut(&Trace, T),
     kinds: Kinds,
 ) -> Exploration {
-    let mut run = |point: Option<&Point>, harness: Harness, world: T| {
+    let mut run = |point: Option<&Intervention>, harness: Harness, world: T| {
         let harness = match point {
             Some(point) => point.arm(harness),
             None => harness,
         };
-        let mut trace = harness.run();
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| after(&trace, world))) {
+        let mut driven = harness.drive();
+        driven.trace.set_intervention(point.cloned());
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| after(&driven.trace, world))) {
             let text = panicked(payload);
-            trace.add_incident(Incident::After { text });
+            driven.trace.add_incident(Incident::After { text });
         }
-        trace
+        driven
     };
 
     let (harness, world) = make();
     let (max_runs, seed) = (harness.max_runs.max(1), harness.seed);
-    let first = run(None, harness, world);
-    let learned = Learned::of(&first);
+    let by_position = harness.by_position;
+    // With settings of its own it is the test's harness that makes a run again.
+    let harness_in_words = match kinds {
+        Kinds::Cancellations | Kinds::Faults if harness.is_bare => "Harness::new(handler)",
+        _ => "harness",
+    };
+    let Driven {
+        trace: first,
+        unlisted,
+        ..
+    } = run(None, harness, world);
+    let learned = Learned::of(&first, by_position);
     let all = learned.points(kinds);
     let points = all.len();
     let chosen = sample(all, max_runs - 1, seed);
     let is_sample = chosen.len() < points;
-    let mut explored = 0;
-
-    let mut failures = Vec::new();
-    let mut failed = 0;
-    let mut causes = BTreeMap::new();
-    let mut runs = 1;
-    let mut diverged = 0;
-    let mut silent = usize::from(fell_silent(&first));
-    if !first.is_conformant() {
-        failed += 1;
-        count(&mut causes, &first, None);
-        failures.push(Failed {
-            point: None,
-            diverged: false,
-            trace: first,
-        });
-    }
+    let mut reach = Reach::new(&chosen, unlisted);
+    let mut findings = Findings::default();
+    findings.add(None, false, first);
     for point in chosen {
-        if silent >= SILENT_MOST {
+        if findings.silent >= SILENT_MOST {
             break;
         }
-        explored += 1;
-        let (harness, world) = make();
-        let trace = run(Some(&point), harness, world);
-        runs += 1;
-        let is_diverged = learned.diverges(&point, &trace);
-        diverged += usize::from(is_diverged);
-        silent += usize::from(fell_silent(&trace));
-        if trace.is_conformant() {
-            continue;
+        let mut is_reached = false;
+        let mut is_listed = false;
+        for tries_left in (0..=RETRIES).rev() {
+            let (harness, world) = make();
+            let driven = run(Some(&point), harness, world);
+            is_reached = driven.last_came;
+            is_listed = point
+                .item()
+                .is_none_or(|item| !driven.unlisted.contains(item));
+            let by_chance = has_threads(&driven.trace) && !fell_silent(&driven.trace);
+            let is_diverged = !is_reached || learned.differs(&point, &driven.trace);
+            findings.add(Some(&point), is_diverged, driven.trace);
+            if is_reached || tries_left == 0 || !by_chance || reach.is_lost(&point) {
+                break;
+            }
         }
-        failed += 1;
-        count(&mut causes, &trace, Some(&point).filter(|_| !is_diverged));
-        failures.push(Failed {
-            point: Some(point),
-            diverged: is_diverged,
-            trace,
-        });
-        // The run without anything done to it first; then the smallest: those that can be made again, with the fewest calls.
-        failures.sort_by_key(|failed| {
-            (
-                failed.point.is_some(),
-                failed.diverged,
-                failed.trace.calls().len(),
-            )
-        });
-        failures.truncate(KEPT);
+        reach.add(point, is_reached, is_listed);
     }
 
     // What is called the way to make it again is tried.
     let mut again = Again::NotNeeded;
-    if let Some(smallest) = failures.first() {
+    if let Some(smallest) = findings.failures.first() {
         if smallest.diverged {
             again = Again::Diverged;
         } else {
             let (harness, world) = make();
-            let trace = run(smallest.point.as_ref(), harness, world);
-            runs += 1;
-            again = if broken(&trace) == broken(&smallest.trace) {
+            let second = run(smallest.point.as_ref(), harness, world).trace;
+            findings.runs += 1;
+            again = if broken(&second) == broken(&smallest.trace) {
                 Again::Same
             } else {
                 Again::Diverged
             };
         }
     }
-    let line = failures.first().map(|failed| {
+    let in_code = |point: Option<&Intervention>| match point {
+        Some(point) => format!("{harness_in_words}.{point}.run()"),
+        None => format!("{harness_in_words}.run()"),
+    };
+    let line = findings.failures.first().map(|failed| {
         let incidents = failed.trace.incidents();
         let looked = incidents
             .iter()
             .any(|incident| matches!(incident, Incident::After { .. }));
-        let end = match looked {
-            true => "let trace = {}; // then look at the world",
-            false => "{}.assert_conformant();",
-        };
-        end.replace("{}", &kinds.line(failed.point.as_ref()))
+        let run = in_code(failed.point.as_ref());
+        match looked {
+            true => format!("let trace = {run}; // then look at the world"),
+            false => format!("{run}.assert_conformant();"),
+        }
     });
-    let causes = causes.into_iter().map(|(name, cause)| Cause {
+    let rules = findings.causes.values();
+    let mut rules: Vec<(Rule, usize)> = rules
+        .filter_map(|cause| Some((cause.rule?, cause.runs)))
+        .collect();
+    rules.sort_unstable();
+    let causes = findings.causes.into_iter().map(|(name, cause)| Cause {
         name,
         runs: cause.runs,
-        line: cause.smallest.map(|(_, point)| kinds.line(Some(&point))),
+        line: cause.smallest.map(|(_, point)| in_code(Some(&point))),
     });
-    let plain = failures
-        .first()
-        .is_some_and(|failed| failed.point.is_none());
+    let first_failure = findings.failures.first();
     Exploration {
-        runs,
+        runs: findings.runs,
         points,
-        explored,
+        reach,
         seed: is_sample.then_some(seed),
-        diverged,
-        failed,
+        diverged: findings.diverged,
+        failed: findings.failed,
         causes: causes.collect(),
+        rules,
         again,
         line,
-        plain,
-        silent: silent >= SILENT_MOST,
-        failures: failures.into_iter().map(|failed| failed.trace).collect(),
+        plain: first_failure.is_some_and(|failed| failed.point.is_none()),
+        silent: findings.silent >= SILENT_MOST,
+        failures: findings
+            .failures
+            .into_iter()
+            .map(|failed| failed.trace)
+            .collect(),
     }
 }
 
@@ -260,6 +363,16 @@ fn fell_silent(trace: &Trace) -> bool {
         .any(|call| call.action == Action::GaveUp)
 }
 
+/// Whether the handler made a call on a thread other than the host's, so that the order of its calls is a matter of chance.
+fn has_threads(trace: &Trace) -> bool {
+    let (handlers, hosts): (Vec<&Call>, Vec<&Call>) = trace
+        .calls()
+        .iter()
+        .partition(|call| call.callback.is_some());
+    let host = hosts.first().map(|call| call.thread);
+    handlers.iter().any(|call| Some(call.thread) != host)
+}
+
 /// The rules that a trace breaks, and how many incidents it has.
 fn broken(trace: &Trace) -> (Vec<Rule>, usize) {
     let faults = trace.violations().iter().filter(|found| found.is_fault());
@@ -267,205 +380,4 @@ fn broken(trace: &Trace) -> (Vec<Rule>, usize) {
     rules.sort_unstable();
     rules.dedup();
     (rules, trace.incidents().len())
-}
-
-/// What runs fail by: how many, and the smallest that can be made again, with the number of its calls.
-#[derive(Default)]
-struct Counted {
-    runs: usize,
-    smallest: Option<(usize, Point)>,
-}
-
-/// What runs fail by, as it is told.
-#[derive(Clone, Debug)]
-struct Cause {
-    name: &'static str,
-    runs: usize,
-    line: Option<String>,
-}
-
-/// Counts what a failing run fails by; the point is there if the run can be made again.
-fn count(causes: &mut BTreeMap<&'static str, Counted>, trace: &Trace, point: Option<&Point>) {
-    let (rules, _) = broken(trace);
-    let mut found: Vec<&'static str> = rules.into_iter().map(Rule::id).collect();
-    found.extend(trace.incidents().iter().map(|incident| match incident {
-        Incident::Panicked { .. } => "a panic",
-        Incident::DidNotReturn { .. } => "a call that did not return",
-        Incident::After { .. } => "the look at the world",
-    }));
-    found.sort_unstable();
-    found.dedup();
-    let calls = trace.calls().len();
-    for name in found {
-        let cause = causes.entry(name).or_default();
-        cause.runs += 1;
-        if let Some(point) = point {
-            if cause
-                .smallest
-                .as_ref()
-                .is_none_or(|(least, _)| calls < *least)
-            {
-                cause.smallest = Some((calls, point.clone()));
-            }
-        }
-    }
-}
-
-/// What came of making the smallest failure again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Again {
-    NotNeeded,
-    Same,
-    Diverged,
-}
-
-/// What an exploration found.
-///
-/// Its `Display` is what [`assert_conformant`](Self::assert_conformant) says: how much was explored, and the smallest failing
-/// run with the line of code that makes it again. Where a second run of it came out differently, it says that it diverged, and
-/// does not claim that the line does.
-#[must_use = "whether the handler passed stands in the exploration only: call `assert_conformant`"]
-#[derive(Clone, Debug)]
-pub struct Exploration {
-    runs: usize,
-    points: usize,
-    explored: usize,
-    /// Where only a sample was to be explored.
-    seed: Option<u64>,
-    diverged: usize,
-    failed: usize,
-    /// What they failed by, and in how many runs.
-    causes: Vec<Cause>,
-    again: Again,
-    line: Option<String>,
-    /// The run without anything done to the handler failed already.
-    plain: bool,
-    /// The handler fell silent too often to go on.
-    silent: bool,
-    failures: Vec<Trace>,
-}
-
-impl Exploration {
-    /// How many times the handler was run.
-    #[must_use]
-    pub fn runs(&self) -> usize {
-        self.runs
-    }
-
-    /// How many points the first run told of, each with its kind of cancel or fault.
-    #[must_use]
-    pub fn points(&self) -> usize {
-        self.points
-    }
-
-    /// How many of them were explored: all, unless that would have been more than
-    /// [`max_runs`](Harness::max_runs).
-    #[must_use]
-    pub fn explored(&self) -> usize {
-        self.explored
-    }
-
-    /// How many runs had other reports than the first one before their point, or did not come there: what a handler on
-    /// several threads may do, or one whose work depends on the time.
-    #[must_use]
-    pub fn diverged(&self) -> usize {
-        self.diverged
-    }
-
-    /// How many runs failed.
-    #[must_use]
-    pub fn failed(&self) -> usize {
-        self.failed
-    }
-
-    /// The failing runs, the smallest first; of very many only the smallest are kept.
-    pub fn failures(&self) -> &[Trace] {
-        &self.failures
-    }
-
-    /// The line of code that makes the smallest failing run again; none where nothing failed, or where it came out
-    /// differently the second time.
-    #[must_use]
-    pub fn reproduction(&self) -> Option<&str> {
-        match self.again {
-            Again::Same => self.line.as_deref(),
-            _ => None,
-        }
-    }
-
-    /// Panics with the smallest failing run, if a run failed, and if there was nothing to explore: the first run made no report.
-    /// A handler without items, or whose directory is not there, has proved nothing.
-    ///
-    /// # Panics
-    ///
-    /// That is what it is for.
-    #[track_caller]
-    pub fn assert_conformant(&self) {
-        assert!(self.failed == 0 && self.points > 0, "{self}");
-    }
-}
-
-impl fmt::Display for Exploration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} of {} explored in {}",
-            self.explored,
-            counted(self.points, "point", "points"),
-            counted(self.runs, "run", "runs"),
-        )?;
-        if let Some(seed) = self.seed {
-            write!(f, " (a sample, seed {seed})")?;
-        }
-        if self.diverged > 0 {
-            write!(f, ", {} diverged from the first", self.diverged)?;
-        }
-        if self.silent {
-            write!(f, ", and no more, since the handler fell silent too often")?;
-        }
-        if self.points == 0 && self.failed == 0 {
-            return writeln!(
-                f,
-                ": nothing was explored, since the handler made no report in its first run; has it items, and is what it works on still there?"
-            );
-        }
-        if self.failed == 0 {
-            return writeln!(f, ": none failed");
-        }
-        write!(f, ": {} failed", self.failed)?;
-        let cause = |cause: &Cause| format!("{} in {}", cause.name, cause.runs);
-        let causes: Vec<String> = self.causes.iter().map(cause).collect();
-        writeln!(f, " ({})", causes.join(", "))?;
-        if self.plain {
-            writeln!(
-                f,
-                "the run in which nothing is done to the handler fails already"
-            )?;
-        }
-        match (&self.again, &self.line) {
-            (Again::Same, Some(line)) => {
-                writeln!(f, "the smallest, made again by\n\n    {line}\n")?
-            }
-            (_, Some(line)) => writeln!(
-                f,
-                "the smallest, which diverged when it was made again: this line may or may not do it\n\n    {line}\n"
-            )?,
-            (_, None) => {}
-        }
-        // The report shows one of them; what it fails by may hide the others.
-        if self.causes.len() > 1 && !self.plain {
-            let each = self
-                .causes
-                .iter()
-                .filter_map(|cause| Some((cause.name, cause.line.as_ref()?)));
-            for (name, line) in each {
-                writeln!(f, "{name}, the smallest: {line}")?;
-            }
-            writeln!(f)?;
-        }
-        match self.failures.first() {
-            Some(trace) => write!(f, "{}", trace.report()),
-            None => Ok(()),
-        }
-    }
 }

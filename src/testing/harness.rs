@@ -4,8 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use super::call::Call;
 use super::plan::{Act, Plan, When, Which};
 use super::point::Fault;
@@ -32,18 +30,26 @@ impl About {
     pub(super) fn words(&self, trace: &Trace, plan: &Plan) -> (String, bool) {
         let words = match &self.item {
             None => self.words.clone(),
-            Some(Which::Id(id)) => self.words.replace("{}", &trace.names().item(*id)),
-            Some(Which::Name(name)) => self.words.replace("{}", &format!("{name:?}")),
+            Some(item) => self.words.replace("{}", &item.words(trace.names())),
         };
         let [log, connection, dialog] = plan.refused_came();
         let came = match self.setting {
             Setting::Always => true,
-            Setting::Trigger(trigger) => plan.has_fired(trigger),
+            Setting::Trigger(trigger) => plan.came(trigger),
             Setting::Refused(Fault::Log) => log,
             Setting::Refused(Fault::Connection) => connection,
             Setting::Refused(Fault::Dialog) => dialog,
         };
         (words, came)
+    }
+
+    /// The item that it names, if no item of the trace is meant by it.
+    pub(super) fn unlisted(&self, trace: &Trace) -> Option<&Which> {
+        let item = self.item.as_ref();
+        item.filter(|item| match item {
+            Which::Id(id) => trace.names().plain(*id).is_none(),
+            item => item.find(trace.names()).is_none(),
+        })
     }
 }
 
@@ -124,6 +130,10 @@ pub struct Harness {
     pub(super) listen: Duration,
     pub(super) max_calls: usize,
     pub(super) about: Vec<About>,
+    pub(super) replaces_callback: bool,
+    pub(super) by_position: bool,
+    /// Made of a handler alone, without a setting of the test's.
+    pub(super) is_bare: bool,
     pub(super) max_runs: usize,
     pub(super) seed: u64,
 }
@@ -151,6 +161,9 @@ impl Harness {
             listen: Duration::from_millis(100),
             max_calls: 1_000_000,
             about: Vec::new(),
+            replaces_callback: false,
+            by_position: false,
+            is_bare: false,
             max_runs: 1_000,
             seed: 1,
         }
@@ -229,7 +242,7 @@ impl Harness {
         self.at_report(item.into(), report, Act::Release)
     }
 
-    pub(super) fn at_report(self, item: Which, report: usize, act: Act) -> Self {
+    fn at_report(self, item: Which, report: usize, act: Act) -> Self {
         let words = match act {
             Act::CancelItem => format!("{{}} cancelled at its report {report}"),
             Act::CancelAll => format!("everything cancelled at report {report} of {{}}"),
@@ -241,17 +254,21 @@ impl Harness {
         self.when(When::OfItem(item, report), act, about)
     }
 
-    /// Cancels the item of the first report for which this holds. It is asked about each call of the handler, before the
-    /// call is answered, on the thread of the call.
-    pub fn cancel_item_when(self, holds: impl FnMut(&Call) -> bool + Send + 'static) -> Self {
-        let when = When::Holds(Mutex::new(Box::new(holds)));
+    /// Cancels the item of the first report for which a predicate holds.
+    ///
+    /// Until then the predicate is called for each call of the handler, before the call is answered and on the thread of the
+    /// call. Several threads may call it at the same time; only the first report for which it holds is acted on. No lock is
+    /// held meanwhile, so the predicate may call the session or the callback. It is not called for its own calls.
+    /// The time that it takes counts as silence of the handler ([`deadline`](Self::deadline)).
+    pub fn cancel_item_when(self, holds: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
+        let when = When::Holds(Box::new(holds));
         self.when(when, Act::CancelItem, "an item cancelled by a predicate")
     }
 
-    /// Cancels everything at the first call of the handler for which this holds. It is asked as by
+    /// Cancels everything at the first call of the handler for which a predicate holds. The predicate is called as by
     /// [`cancel_item_when`](Self::cancel_item_when).
-    pub fn cancel_all_when(self, holds: impl FnMut(&Call) -> bool + Send + 'static) -> Self {
-        let when = When::Holds(Mutex::new(Box::new(holds)));
+    pub fn cancel_all_when(self, holds: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
+        let when = When::Holds(Box::new(holds));
         self.when(when, Act::CancelAll, "everything cancelled by a predicate")
     }
 
@@ -263,6 +280,26 @@ impl Harness {
         self.skip_when(When::Start, item.into(), "{} skipped before the prepare")
     }
 
+    /// Skips an item when `prepare_for_sync` is called for the n-th time, counted from 1: the first retry is prepare 2
+    /// ([`show_errors`](Self::show_errors) makes retries possible). The handler is notified, and its workers are held, as by
+    /// [`skip`](Self::skip).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use syncmgr::testing::{Harness, Script};
+    /// use syncmgr::ItemId;
+    ///
+    /// let script = Script::new().item(ItemId::from_u128(1), "photos");
+    /// let trace = Harness::new(script.handler()).skip_in_prepare("photos", 2).run();
+    /// // There was no retry.
+    /// assert_eq!(trace.unreached(), ["\"photos\" skipped in prepare 2"]);
+    /// ```
+    pub fn skip_in_prepare(self, item: impl Into<Which>, prepare: usize) -> Self {
+        let how = format!("{{}} skipped in prepare {prepare}");
+        self.skip_when(When::Prepare(prepare), item.into(), &how)
+    }
+
     /// Skips an item when `synchronize` is called: the handler is told once it has returned, and its workers are held until
     /// then.
     pub fn skip_in_synchronize(self, item: impl Into<Which>) -> Self {
@@ -272,6 +309,29 @@ impl Harness {
     fn skip_when(self, when: When, item: Which, how: &str) -> Self {
         let about = About::of(item.clone(), how);
         self.when(when, Act::SkipThis(item), about)
+    }
+
+    /// Sets a callback that is replaced by another one before anything is prepared. A call on the first one is a violation of
+    /// rule H13.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use syncmgr::testing::{Harness, Script, Step};
+    /// use syncmgr::{ItemId, ItemStatus};
+    ///
+    /// # let photos = ItemId::from_u128(1);
+    /// # let script = Script::new().item(photos, "photos").synchronize([
+    /// #     Step::report(photos).status(ItemStatus::Updating),
+    /// #     Step::report(photos).status(ItemStatus::Succeeded),
+    /// # ]);
+    /// // The script always uses the newest callback.
+    /// Harness::new(script.handler()).replace_callback().run().assert_conformant();
+    /// ```
+    pub fn replace_callback(mut self) -> Self {
+        self.replaces_callback = true;
+        self.about.push("the first callback replaced".into());
+        self
     }
 
     /// Denies every dialog.
@@ -380,25 +440,43 @@ impl Harness {
         self
     }
 
-    /// For [`explore`](Self::explore): how many runs are made at most, 1,000 unless this says otherwise. Where there are more
-    /// points, a sample of them is explored.
+    /// For explorations: sets the number of points that are explored at most, one less than this. Defaults to 1,000. If there
+    /// are more points, a sample of them is explored. Retries of points that were missed come on top, and so does the second
+    /// run of the smallest failure.
     pub fn max_runs(mut self, runs: usize) -> Self {
         self.max_runs = runs;
         self
     }
 
-    /// For [`explore`](Self::explore): the seed of the sample. It is the same in each run unless this says otherwise.
+    /// For explorations: sets the seed of the sample. Defaults to a fixed seed.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    pub(super) fn refuse_at(self, fault: Fault, number: usize) -> Self {
-        match fault {
-            Fault::Log => self.full_log_at(number),
-            Fault::Connection => self.refuse_connection_at(number),
-            Fault::Dialog => self.deny_dialog_at(number),
+    /// For explorations: identifies items by their position in the handler's list ([`Which::Position`]) instead of by name. For
+    /// handlers whose items have another name in each run, but always the same order.
+    pub fn items_by_position(mut self) -> Self {
+        self.by_position = true;
+        self
+    }
+}
+
+/// A harness without settings, for an exploration of a handler alone.
+impl From<Arc<dyn SyncHandler>> for Harness {
+    fn from(handler: Arc<dyn SyncHandler>) -> Self {
+        Self {
+            is_bare: true,
+            ..Self::new(handler)
         }
+    }
+}
+
+/// A harness without settings, for an exploration of a handler alone.
+impl<H: SyncHandler + 'static> From<Arc<H>> for Harness {
+    fn from(handler: Arc<H>) -> Self {
+        let handler: Arc<dyn SyncHandler> = handler;
+        handler.into()
     }
 }
 

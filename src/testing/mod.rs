@@ -49,7 +49,8 @@
 // | file | what lives there |
 // |---|---|
 // | `harness`, `drive`, `plan` | what a test asks for, how the handler is driven, what is done to it at which call |
-// | `explore`, `point`, `sample` | the explorer, the points that it visits, and some of them by a seed |
+// | `explore`, `point`, `intervention`, `sample` | the explorer, the points that it visits, and some of them by a seed |
+// | `exploration`, `reach` | what it found, and whether it reached enough to prove something |
 // | `recorder`, `record` | who writes the calls down, and the wrappers that tell him |
 // | `call`, `answer`, `data` | a call as it is written down |
 // | `trace`, `check`, `rule`, `violation` | what passed, who judges it, by what, and what was found |
@@ -63,13 +64,16 @@ mod call;
 mod check;
 mod data;
 mod drive;
+mod exploration;
 mod explore;
 mod harness;
+mod intervention;
 #[cfg(feature = "serde")]
 mod json;
 mod names;
 mod plan;
 mod point;
+mod reach;
 mod record;
 mod recorder;
 mod rule;
@@ -86,8 +90,10 @@ mod words;
 pub use answer::Answer;
 pub use call::{Action, Call, Side};
 pub use data::{Listed, Record, Update};
-pub use explore::{Exploration, explore_cancellations, explore_faults};
+pub use exploration::Exploration;
+pub use explore::{explore_cancellations, explore_faults};
 pub use harness::Harness;
+pub use intervention::Intervention;
 #[cfg(feature = "serde")]
 pub use json::TraceError;
 pub use plan::Which;

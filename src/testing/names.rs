@@ -120,6 +120,11 @@ impl Names {
         self.order.iter().copied()
     }
 
+    /// The item at this position in that order, counted from 1.
+    pub(super) fn at(&self, position: usize) -> Option<ItemId> {
+        self.order.get(position.checked_sub(1)?).copied()
+    }
+
     /// The item of this plain name.
     pub(super) fn find(&self, name: &str) -> Option<ItemId> {
         let mut items = self.items.iter();

@@ -1,7 +1,9 @@
 //! What the harness does to a handler while it works: cancels, skips and faults, each at its call.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -19,13 +21,33 @@ const GRACE: Duration = Duration::from_millis(250);
 /// lets this time pass: `set_item_status` then waits for that lock.
 const TELLING: Duration = Duration::from_millis(50);
 
-/// An item, by its id or by what a [`Trace`](super::Trace) calls it.
+/// An item, identified by its id, by the name that a [`Trace`](super::Trace) gives it, or by its position.
+///
+/// # Examples
+///
+/// ```
+/// use syncmgr::testing::{Harness, Script, Step, Which};
+/// use syncmgr::{ItemId, ItemStatus};
+///
+/// // Neither the id nor the name is the same in the next run.
+/// let (item, name) = (ItemId::new_random(), format!("copy {}", std::process::id()));
+/// let script = Script::new().item(item, &name).synchronize([
+///     Step::report(item).status(ItemStatus::Updating),
+///     Step::report(item).status(ItemStatus::Succeeded),
+/// ]);
+/// let trace = Harness::new(script.handler()).cancel_item_at_report(Which::Position(1), 2).run();
+/// assert_eq!(trace.status(item), Some(ItemStatus::Succeeded)); // its last report was the second
+/// assert!(trace.unreached().is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Which {
     /// By its id.
     Id(ItemId),
     /// By its name; the second of two with the same name is called `name (2)`.
     Name(String),
+    /// By its position in the handler's list, counted from 1. Items that are added later follow in the order in which they
+    /// were added.
+    Position(usize),
 }
 
 impl From<ItemId> for Which {
@@ -52,18 +74,49 @@ impl Which {
         match self {
             Self::Id(id) => Some(*id),
             Self::Name(name) => names.find(name),
+            Self::Position(position) => names.at(*position),
         }
     }
 
-    fn is(&self, id: ItemId, name: Option<&str>) -> bool {
+    fn is(&self, id: ItemId, names: &Names) -> bool {
         match self {
             Self::Id(wanted) => *wanted == id,
-            Self::Name(wanted) => name == Some(wanted),
+            Self::Name(wanted) => names.plain(id) == Some(wanted),
+            Self::Position(position) => names.at(*position) == Some(id),
+        }
+    }
+
+    /// The item in words: by its name in the trace, if it has one.
+    pub(super) fn words(&self, names: &Names) -> String {
+        match (self, self.find(names)) {
+            (Self::Name(name), _) => format!("{name:?}"),
+            (_, Some(id)) => names.item(id),
+            (_, None) => self.to_string(),
+        }
+    }
+
+    /// The item as an argument of a method of the harness.
+    pub(super) fn argument(&self) -> String {
+        match self {
+            Self::Id(id) => format!("ItemId::from_u128({:#x})", id.as_u128()),
+            Self::Name(name) => format!("{name:?}"),
+            Self::Position(position) => format!("Which::Position({position})"),
         }
     }
 }
 
-type Predicate = Mutex<Box<dyn FnMut(&Call) -> bool + Send>>;
+impl fmt::Display for Which {
+    /// Writes `"name"`, `item 3 of the list` or `the item` and its id.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "the item {id}"),
+            Self::Name(name) => write!(f, "{name:?}"),
+            Self::Position(position) => write!(f, "item {position} of the list"),
+        }
+    }
+}
+
+type Predicate = Box<dyn Fn(&Call) -> bool + Send + Sync>;
 
 /// When something is done.
 pub(super) enum When {
@@ -75,6 +128,8 @@ pub(super) enum When {
     Holds(Predicate),
     /// When the session is built, before anything is prepared.
     Start,
+    /// When `prepare_for_sync` is called for the n-th time.
+    Prepare(usize),
     /// When `synchronize` is called.
     Synchronize,
 }
@@ -106,8 +161,13 @@ pub(super) struct Plan {
 
 #[derive(Default)]
 struct Progress {
-    /// The triggers that were due, by their place.
+    /// The triggers that were due, by their place: none acts a second time at a call of the handler.
     fired: Vec<usize>,
+    /// The triggers whose act came about, by their place.
+    came: Vec<usize>,
+    /// The threads that are inside a predicate of the test.
+    asking: Vec<ThreadId>,
+    prepares: usize,
     /// Items that are skipped, and the handler was not told yet.
     waiting: Vec<ItemId>,
     logged: usize,
@@ -133,9 +193,9 @@ impl Plan {
         ]
     }
 
-    /// Whether the trigger at this place was due.
-    pub(super) fn has_fired(&self, place: usize) -> bool {
-        self.progress.lock().fired.contains(&place)
+    /// Whether the act of the trigger at this place came about.
+    pub(super) fn came(&self, place: usize) -> bool {
+        self.progress.lock().came.contains(&place)
     }
 
     pub(super) fn is_released(&self) -> bool {
@@ -154,12 +214,19 @@ impl Plan {
         self.at_host(recorder, |when| matches!(when, When::Start));
     }
 
+    /// The number of this prepare, counted from 1.
+    fn next_prepare(&self) -> usize {
+        let prepares = &mut self.progress.lock().prepares;
+        *prepares = prepares.saturating_add(1);
+        *prepares
+    }
+
     /// What is due at a step of the host.
     fn at_host(&self, recorder: &Recorder, due: impl Fn(&When) -> bool) {
         for (place, (when, act)) in self.triggers.iter().enumerate() {
             // An item that the session does not know was not skipped.
             if due(when) && self.act(recorder, act, None, true) {
-                self.progress.lock().fired.push(place);
+                self.progress.lock().came.push(place);
             }
         }
     }
@@ -217,42 +284,55 @@ impl Plan {
         waiting.retain(|item| session.is_skipped(*item));
         if !waiting.is_empty() {
             wait_told(recorder, &waiting);
-            // Told, or not to be told in time: nobody is held twice.
-            self.progress.lock().waiting.clear();
+            // Notified, or not to be notified in time: no worker is held for them again.
+            let mut progress = self.progress.lock();
+            progress.waiting.retain(|item| !waiting.contains(item));
         }
     }
 
-    /// The acts that are due at a call of the handler.
-    fn due(&self, call: &Call, begun: &Begun, name: Option<&str>) -> Vec<Act> {
-        let mut acts = Vec::new();
-        let item = call.action.reported();
-        for (place, (when, act)) in self.triggers.iter().enumerate() {
-            let due = match when {
-                When::Report(number) => item.is_some() && begun.report == *number,
-                When::OfItem(which, number) => {
-                    item.is_some_and(|item| which.is(item, name)) && begun.of_item == *number
-                }
-                When::Holds(predicate) => !self.has_fired(place) && self.holds(predicate, call),
-                When::Start | When::Synchronize => false,
-            };
-            if due {
-                self.progress.lock().fired.push(place);
-                acts.push(act.clone());
+    /// The triggers that are due at a report, by their place.
+    fn due(&self, begun: &Begun, item: Option<ItemId>, names: &Names) -> Vec<usize> {
+        let Some(item) = item else {
+            return Vec::new();
+        };
+        let triggers = self.triggers.iter().enumerate();
+        let due = triggers.filter(|(_, (when, _))| match when {
+            When::Report(number) => begun.report == *number,
+            When::OfItem(which, number) => begun.of_item == *number && which.is(item, names),
+            When::Holds(_) | When::Start | When::Prepare(_) | When::Synchronize => false,
+        });
+        due.map(|(place, _)| place).collect()
+    }
+
+    /// Whether the test's predicate holds for this call and for no earlier one. It is foreign code: no lock is held, several
+    /// threads may be inside it at the same time, and a panic must not reach the handler.
+    fn holds(&self, place: usize, act: &Act, predicate: &Predicate, call: &Call) -> bool {
+        let thread = thread::current().id();
+        {
+            let mut progress = self.progress.lock();
+            // A call that a predicate makes itself is none of the handler's.
+            if progress.fired.contains(&place) || progress.asking.contains(&thread) {
+                return false;
             }
+            progress.asking.push(thread);
         }
-        acts
-    }
-
-    /// Asks the test's own predicate. It is called inside a call of the handler, which is not to be hit by its panic.
-    fn holds(&self, predicate: &Predicate, call: &Call) -> bool {
-        match catch_unwind(AssertUnwindSafe(|| (*predicate.lock())(call))) {
+        let answer = catch_unwind(AssertUnwindSafe(|| predicate(call))).map_err(panicked);
+        let mut progress = self.progress.lock();
+        progress.asking.retain(|asking| *asking != thread);
+        let holds = match answer {
             Ok(holds) => holds,
-            Err(payload) => {
-                let text = panicked(payload);
-                self.progress.lock().panic.get_or_insert(text);
+            Err(text) => {
+                progress.panic.get_or_insert(text);
                 false
             }
+        };
+        // Only a report has an item to cancel. Of several threads, the first one acts.
+        let can_act = *act != Act::CancelItem || call.action.reported().is_some();
+        let is_first = holds && can_act && !progress.fired.contains(&place);
+        if is_first {
+            progress.fired.push(place);
         }
+        is_first
     }
 
     fn refuse(&self, action: &Action) -> Intercept {
@@ -300,29 +380,52 @@ impl Plan {
 
 impl Watch for Plan {
     fn before(&self, recorder: &Recorder, begun: &Begun) -> Intercept {
-        let (call, name) = {
+        let (call, at_report) = {
             let state = recorder.state();
             let Some(call) = state.calls.get(begun.at) else {
                 return Intercept::Pass; // the trace was taken
             };
-            let item = call.action.reported();
-            let name = item.and_then(|item| state.names.plain(item));
-            (call.clone(), name.map(str::to_owned))
+            let at_report = self.due(begun, call.action.reported(), &state.names);
+            (call.clone(), at_report)
         };
         if call.callback.is_none() {
-            if call.action == Action::Synchronize {
-                self.at_host(recorder, |when| matches!(when, When::Synchronize));
+            match call.action {
+                Action::PrepareForSync { .. } => {
+                    let prepare = self.next_prepare();
+                    self.at_host(
+                        recorder,
+                        |when| matches!(when, When::Prepare(number) if *number == prepare),
+                    );
+                }
+                Action::Synchronize => {
+                    self.at_host(recorder, |when| matches!(when, When::Synchronize));
+                }
+                _ => {}
             }
             return Intercept::Pass;
         }
-        let can_wait = call.action.reported().is_some()
-            || matches!(call.action, Action::PrepareForSyncCompleted { .. });
+        let item = call.action.reported();
+        let can_wait =
+            item.is_some() || matches!(call.action, Action::PrepareForSyncCompleted { .. });
         if can_wait && !begun.on_host_thread {
             self.hold(recorder);
         }
-        for act in self.due(&call, begun, name.as_deref()) {
-            // That the report came is what the setting asked for.
-            let _ = self.act(recorder, &act, call.action.reported(), begun.on_host_thread);
+        let mut due = Vec::new();
+        for (place, (when, act)) in self.triggers.iter().enumerate() {
+            let is_due = match when {
+                When::Holds(predicate) => self.holds(place, act, predicate, &call),
+                _ => at_report.contains(&place),
+            };
+            if is_due {
+                due.push((place, act));
+            }
+        }
+        for (place, act) in due {
+            let is_done = self.act(recorder, act, item, begun.on_host_thread);
+            // That the report was made is what the setting asked for; but there may be no next item.
+            if is_done || *act != Act::SkipNext {
+                self.progress.lock().came.push(place);
+            }
         }
         if self.is_released() {
             return self.released(&call.action);
@@ -331,10 +434,13 @@ impl Watch for Plan {
     }
 }
 
-/// Waits until the handler was told to skip these items, or the grace has passed.
+/// Holds a worker until the handler was told to skip these items, the grace has passed, or the host lets the handler go.
 fn wait_told(recorder: &Recorder, items: &[ItemId]) {
-    let is_told =
-        |state: &State| state.finished || items.iter().all(|item| state.told.contains(item));
+    let is_told = |state: &State| {
+        state.finished || state.gave_up || items.iter().all(|item| state.told.contains(item))
+    };
+    // What the harness itself delays must not pass for silence of the handler.
+    recorder.change(|state| state.held += 1);
     let until = Instant::now() + GRACE;
     let mut telling = None;
     recorder.wait_until(until, |state| {
@@ -344,4 +450,8 @@ fn wait_told(recorder: &Recorder, items: &[ItemId]) {
     if let Some(since) = telling {
         recorder.wait_until(until.min(since + TELLING), is_told);
     }
+    recorder.change(|state| {
+        state.held -= 1;
+        state.holds_ended += 1;
+    });
 }

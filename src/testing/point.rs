@@ -1,12 +1,12 @@
-//! The points that the explorer visits: one act at one call, named so that it can be found again in another run.
+//! The points that the explorer visits, as its first run tells of them.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
+use super::answer::Answer;
 use super::call::Action;
 use super::data::Update;
-use super::harness::Harness;
-use super::plan::{Act, Which};
+use super::intervention::Intervention;
+use super::plan::Which;
 use super::trace::Trace;
 use crate::ItemId;
 
@@ -18,44 +18,12 @@ pub(super) enum Fault {
     Dialog,
 }
 
-/// One act at one call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Point {
-    /// At the k-th report of the item of this name.
-    Report {
-        item: String,
-        report: usize,
-        act: Act,
-    },
-    /// The item is skipped before anything is prepared.
-    Skip { item: String },
-    /// The item is skipped when `synchronize` is called.
-    SkipInSynchronize { item: String },
-    /// The k-th call of this kind is refused.
-    Fault { fault: Fault, number: usize },
-}
-
 /// Which points are visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kinds {
     Cancellations,
     Faults,
     Both,
-}
-
-impl Kinds {
-    /// The code that runs the handler with this done to it.
-    pub(super) fn line(self, point: Option<&Point>) -> String {
-        // With settings of one's own it is that harness.
-        let harness = match self {
-            Self::Both => "harness",
-            Self::Cancellations | Self::Faults => "Harness::new(handler)",
-        };
-        match point {
-            Some(point) => format!("{harness}.{point}.run()"),
-            None => format!("{harness}.run()"),
-        }
-    }
 }
 
 /// What a report said, as far as another run should say the same: the text may tell of the time or of a temporary name.
@@ -65,163 +33,179 @@ fn said(update: &Update) -> Said {
     (update.status, update.value, update.max)
 }
 
-/// What the first run told: the reports of each item by name, in the order of the items' first reports.
+/// What the first run told: the reports of each item, in the order of the items' first reports.
 pub(super) struct Learned {
-    order: Vec<String>,
-    reports: HashMap<String, Vec<Said>>,
-    /// The items of the prepares: those that can be skipped before they are begun.
-    prepared: Vec<String>,
+    by_position: bool,
+    order: Vec<Which>,
+    reports: HashMap<Which, Vec<Said>>,
+    /// The items at whose first report another item of the round had none.
+    have_next: HashSet<Which>,
+    /// The items of the prepares that were listed before the first one: those that can be skipped before they are begun.
+    prepared: Vec<Which>,
+    /// The items of the prepares that were listed later.
+    added: Vec<Which>,
+    /// The items of the retries, with the number of the prepare.
+    retried: Vec<(Which, usize)>,
     logged: usize,
     connected: usize,
     asked: usize,
 }
 
 impl Learned {
-    pub(super) fn of(trace: &Trace) -> Self {
+    pub(super) fn of(trace: &Trace, by_position: bool) -> Self {
         let mut learned = Self {
+            by_position,
             order: Vec::new(),
             reports: HashMap::new(),
+            have_next: HashSet::new(),
             prepared: Vec::new(),
+            added: Vec::new(),
+            retried: Vec::new(),
             logged: 0,
             connected: 0,
             asked: 0,
         };
-        let mut prepared: Vec<ItemId> = Vec::new();
-        let mut seen = HashSet::new();
+        let names = trace.names();
+        // An item without a name cannot be found again.
+        let found: HashMap<ItemId, Which> = match by_position {
+            true => (1..)
+                .zip(names.in_order())
+                .map(|(position, id)| (id, Which::Position(position)))
+                .collect(),
+            false => names
+                .in_order()
+                .filter_map(|id| Some((id, names.plain(id)?.into())))
+                .collect(),
+        };
+        let mut listed: Option<HashSet<ItemId>> = None;
+        // The items of the round that had no report yet, and all that had one.
+        let mut waiting: HashSet<ItemId> = HashSet::new();
+        let mut reported: HashSet<ItemId> = HashSet::new();
+        let mut prepares = 0;
+        let mut prepared: HashSet<ItemId> = HashSet::new();
         for call in trace.calls() {
+            if let (Answer::List { items, .. }, None) = (&call.answer, &listed) {
+                listed = Some(items.iter().map(|item| item.id).collect());
+            }
             match &call.action {
-                Action::PrepareForSync { items } => prepared.extend(items),
+                Action::PrepareForSync { items } => {
+                    prepares += 1;
+                    let items_left = items.iter().filter(|id| !reported.contains(id));
+                    waiting = items_left.copied().collect();
+                    for id in items {
+                        let Some(item) = found.get(id) else {
+                            continue;
+                        };
+                        if prepares > 1 {
+                            learned.retried.push((item.clone(), prepares));
+                        }
+                        if !prepared.insert(*id) {
+                            continue;
+                        }
+                        let is_listed = listed.as_ref().is_some_and(|listed| listed.contains(id));
+                        let list = match is_listed {
+                            true => &mut learned.prepared,
+                            false => &mut learned.added,
+                        };
+                        list.push(item.clone());
+                    }
+                }
                 Action::LogError { .. } => learned.logged += 1,
                 Action::EstablishConnection { .. } => learned.connected += 1,
                 Action::EnableModeless { enable: true } => learned.asked += 1,
                 _ => {}
             }
-            // An item without a name cannot be found again.
-            let item = call.action.reported();
-            let Some(name) = item.and_then(|item| trace.names().plain(item)) else {
+            let Some(id) = call.action.reported() else {
                 continue;
             };
-            let reports = learned.reports.entry(name.to_owned()).or_default();
+            reported.insert(id);
+            waiting.remove(&id);
+            let Some(item) = found.get(&id) else {
+                continue;
+            };
+            let reports = learned.reports.entry(item.clone()).or_default();
             if reports.is_empty() {
-                learned.order.push(name.to_owned());
+                learned.order.push(item.clone());
+                if !waiting.is_empty() {
+                    learned.have_next.insert(item.clone());
+                }
             }
             reports.push(said(&call.action.update()));
-        }
-        for item in prepared.into_iter().filter(|item| seen.insert(*item)) {
-            if let Some(name) = trace.names().plain(item) {
-                learned.prepared.push(name.to_owned());
-            }
         }
         learned
     }
 
     /// Every point that the first run tells of.
-    pub(super) fn points(&self, kinds: Kinds) -> Vec<Point> {
+    pub(super) fn points(&self, kinds: Kinds) -> Vec<Intervention> {
         let mut points = Vec::new();
         let cancels = kinds != Kinds::Faults;
         let faults = kinds != Kinds::Cancellations;
         if cancels {
             for item in &self.prepared {
-                points.push(Point::Skip { item: item.clone() });
-                points.push(Point::SkipInSynchronize { item: item.clone() });
+                points.push(Intervention::SkipBeforePrepare { item: item.clone() });
+                points.push(Intervention::SkipInSynchronize { item: item.clone() });
+            }
+            for item in &self.added {
+                points.push(Intervention::SkipInSynchronize { item: item.clone() });
+            }
+            for (item, prepare) in &self.retried {
+                let (item, prepare) = (item.clone(), *prepare);
+                points.push(Intervention::SkipInPrepare { item, prepare });
             }
         }
-        for (place, item) in self.order.iter().enumerate() {
-            let reports = self.reports.get(item).map_or(0, Vec::len);
+        for key in &self.order {
+            let reports = self.reports.get(key).map_or(0, Vec::len);
             for report in 1..=reports {
-                let mut at = |act| {
-                    points.push(Point::Report {
-                        item: item.clone(),
-                        report,
-                        act,
-                    });
-                };
+                let item = || key.clone();
                 if cancels {
-                    at(Act::CancelItem);
-                    at(Act::CancelAll);
-                    at(Act::Skip);
-                    if report == 1 && place + 1 < self.order.len() {
-                        at(Act::SkipNext);
+                    points.push(Intervention::CancelItem {
+                        item: item(),
+                        report,
+                    });
+                    points.push(Intervention::CancelAll {
+                        item: item(),
+                        report,
+                    });
+                    points.push(Intervention::Skip {
+                        item: item(),
+                        report,
+                    });
+                    if report == 1 && self.have_next.contains(key) {
+                        points.push(Intervention::SkipNext {
+                            item: item(),
+                            report,
+                        });
                     }
                 }
                 if faults {
-                    at(Act::Release);
+                    points.push(Intervention::Release {
+                        item: item(),
+                        report,
+                    });
                 }
             }
         }
         if faults {
-            let mut refused = |fault, count| {
-                points.extend((1..=count).map(|number| Point::Fault { fault, number }));
-            };
-            refused(Fault::Log, self.logged);
-            refused(Fault::Connection, self.connected);
-            refused(Fault::Dialog, self.asked);
+            points.extend((1..=self.logged).map(|entry| Intervention::FillLog { entry }));
+            let connections = 1..=self.connected;
+            points.extend(
+                connections.map(|connection| Intervention::RefuseConnection { connection }),
+            );
+            points.extend((1..=self.asked).map(|dialog| Intervention::DenyDialog { dialog }));
         }
         points
     }
 
-    /// Whether a run differs from the first one before the point: the point was not reached, or the item had other reports
-    /// up to there.
-    pub(super) fn diverges(&self, point: &Point, trace: &Trace) -> bool {
-        let other = Self::of(trace);
-        match point {
-            Point::Report { item, report, .. } => {
-                let upto = |learned: &Self| {
-                    let reports = learned.reports.get(item)?;
-                    reports.get(..*report).map(<[Said]>::to_vec)
-                };
-                upto(&other) != upto(self)
-            }
-            Point::Skip { .. } | Point::SkipInSynchronize { .. } => false,
-            Point::Fault { fault, number } => {
-                *number
-                    > match fault {
-                        Fault::Log => other.logged,
-                        Fault::Connection => other.connected,
-                        Fault::Dialog => other.asked,
-                    }
-            }
-        }
-    }
-}
-
-impl Point {
-    pub(super) fn arm(&self, harness: Harness) -> Harness {
-        match self {
-            Self::Report { item, report, act } => {
-                harness.at_report(Which::Name(item.clone()), *report, act.clone())
-            }
-            Self::Skip { item } => harness.skip(item.as_str()),
-            Self::SkipInSynchronize { item } => harness.skip_in_synchronize(item.as_str()),
-            Self::Fault { fault, number } => harness.refuse_at(*fault, *number),
-        }
-    }
-}
-
-impl fmt::Display for Point {
-    /// The call on the harness that makes the same happen.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Report { item, report, act } => {
-                let method = match act {
-                    Act::CancelItem => "cancel_item_at_report",
-                    Act::CancelAll => "cancel_all_at_report",
-                    Act::Skip | Act::SkipThis(_) => "skip_at_report",
-                    Act::SkipNext => "skip_next_at_report",
-                    Act::Release => "release_at_report",
-                };
-                write!(f, "{method}({item:?}, {report})")
-            }
-            Self::Skip { item } => write!(f, "skip({item:?})"),
-            Self::SkipInSynchronize { item } => write!(f, "skip_in_synchronize({item:?})"),
-            Self::Fault { fault, number } => {
-                let method = match fault {
-                    Fault::Log => "full_log_at",
-                    Fault::Connection => "refuse_connection_at",
-                    Fault::Dialog => "deny_dialog_at",
-                };
-                write!(f, "{method}({number})")
-            }
-        }
+    /// Whether the item of the point had other reports than in the first run before the point.
+    pub(super) fn differs(&self, point: &Intervention, trace: &Trace) -> bool {
+        let (Some(item), Some(report)) = (point.item(), point.report()) else {
+            return false;
+        };
+        let other = Self::of(trace, self.by_position);
+        let upto = |learned: &Self| {
+            let reports = learned.reports.get(item)?;
+            reports.get(..report).map(<[Said]>::to_vec)
+        };
+        upto(&other) != upto(self)
     }
 }

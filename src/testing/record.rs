@@ -308,6 +308,10 @@ impl SyncHandler for RecordedHandler {
         callback: Option<Arc<dyn SyncCallback>>,
     ) -> Result<(), HandlerError> {
         let recorder = &self.recorder;
+        if let Some(replaced) = callback.clone().filter(|_| recorder.take_replacement()) {
+            // The answer to the callback that stays is the one that counts.
+            let _ = self.set_progress_callback(Some(replaced));
+        }
         let wrapped = callback.map(|inner| {
             let number = recorder.next_callback();
             let wrapped = RecordedCallback::wrap(recorder.clone(), number, inner);

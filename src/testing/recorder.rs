@@ -105,6 +105,14 @@ pub(super) struct State {
     pub(super) max_calls: usize,
     /// The host's thread has finished.
     pub(super) finished: bool,
+    /// The host has given up waiting for the handler.
+    pub(super) gave_up: bool,
+    /// How many workers the harness holds inside a call.
+    pub(super) held: usize,
+    /// How many workers it has released again.
+    pub(super) holds_ended: u64,
+    /// The next callback is set twice, so that the first one is replaced.
+    pub(super) replaces_callback: bool,
     all_reports: usize,
     threads: HashMap<ThreadId, u32>,
     host: Option<ThreadId>,
@@ -132,6 +140,10 @@ impl Recorder {
                     live: 0,
                     max_calls: usize::MAX,
                     finished: false,
+                    gave_up: false,
+                    held: 0,
+                    holds_ended: 0,
+                    replaces_callback: false,
                     all_reports: 0,
                     threads: HashMap::new(),
                     host: None,
@@ -252,6 +264,11 @@ impl Recorder {
         }
     }
 
+    /// Whether the callback that is set now is to be replaced by another one; `true` once.
+    pub(super) fn take_replacement(&self) -> bool {
+        std::mem::take(&mut self.state().replaces_callback)
+    }
+
     pub(super) fn next_callback(&self) -> u32 {
         let mut state = self.state();
         state.callbacks += 1;
@@ -292,6 +309,11 @@ impl Recorder {
 }
 
 impl State {
+    /// A number that changes when a call begins or ends, and when the harness releases a worker that it held.
+    pub(super) fn signs_of_life(&self) -> u64 {
+        self.clock.wrapping_add(self.holds_ended)
+    }
+
     /// The first item of the round that had no report yet.
     pub(super) fn next_unreported(&self) -> Option<ItemId> {
         let mut round = self.round.iter();

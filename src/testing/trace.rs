@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::call::{Action, Call};
 use super::check::{Judgement, judge};
+use super::intervention::Intervention;
 use super::names::Names;
 use super::plan::Which;
 use super::rule::Rule;
@@ -41,6 +42,7 @@ pub struct Trace {
     /// What was done to the handler on purpose, in words.
     about: Option<String>,
     unreached: Vec<String>,
+    intervention: Option<Intervention>,
 }
 
 impl Trace {
@@ -55,6 +57,7 @@ impl Trace {
             judgement,
             about: None,
             unreached: Vec::new(),
+            intervention: None,
         }
     }
 
@@ -66,6 +69,10 @@ impl Trace {
     pub(super) fn set_unreached(mut self, unreached: Vec<String>) -> Self {
         self.unreached = unreached;
         self
+    }
+
+    pub(super) fn set_intervention(&mut self, intervention: Option<Intervention>) {
+        self.intervention = intervention;
     }
 
     pub(super) fn add_incident(&mut self, incident: Incident) {
@@ -165,6 +172,13 @@ impl Trace {
     pub fn was_released(&self) -> bool {
         let mut calls = self.calls.iter();
         calls.any(|call| call.action == Action::CallbackReleased)
+    }
+
+    /// Returns what an exploration did to the handler in this run. Returns `None` for the first run of an exploration, which
+    /// leaves the handler alone, and for traces from elsewhere.
+    #[must_use]
+    pub fn intervention(&self) -> Option<&Intervention> {
+        self.intervention.as_ref()
     }
 
     /// The settings of the harness that did not come about, in words: a report that was never made, an item that was never

@@ -97,3 +97,20 @@ pub enum Incident {
         text: String,
     },
 }
+
+impl fmt::Display for Incident {
+    /// Writes one line: `call 12 panicked: ` and the text. [`Trace::report`](super::Trace::report) has more.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked { at, text } => write!(f, "call {} panicked: {text}", at + 1),
+            Self::DidNotReturn { at } => {
+                write!(
+                    f,
+                    "call {} had not returned when the host gave up waiting",
+                    at + 1
+                )
+            }
+            Self::After { text } => write!(f, "the check after the run panicked: {text}"),
+        }
+    }
+}

@@ -180,6 +180,70 @@ fn a_worker_is_held_at_its_first_report_until_the_handler_was_told_of_the_skip()
 }
 
 #[test]
+fn a_worker_that_the_harness_holds_does_not_count_as_silent() {
+    let is_clean = || {
+        // The worker is joined before `synchronize` returns, so the handler cannot be notified while it is held.
+        let joins = Step::call(|callback| {
+            let callback = Arc::clone(callback);
+            let worker = std::thread::spawn(move || end_both(&*callback));
+            worker.join().unwrap();
+        });
+        let script = script().deaf().without_completions().synchronize([joins]);
+        // There is no window for the skip here.
+        let script = script.prepare([Step::complete_prepare(HResult::S_OK)]);
+        let trace = Harness::new(script.handler())
+            .skip("mail")
+            .deadline(Duration::from_millis(150))
+            .run();
+        trace.is_conformant()
+    };
+    assert!(in_one_run_of_five(is_clean));
+}
+
+/// Sends when it is woken.
+struct Woken(mpsc::Sender<()>);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        let _heard = self.0.send(());
+    }
+}
+
+#[test]
+fn a_worker_is_not_held_once_the_host_has_given_up() {
+    let is_seen = || {
+        let (open, gate) = mpsc::channel::<()>();
+        let gate = Mutex::new(gate);
+        let hangs = Step::call(move |callback| {
+            let callback = Arc::clone(callback);
+            std::thread::spawn(move || {
+                let (sender, woken) = mpsc::channel();
+                let waker = Arc::new(Woken(sender)).into();
+                let _registered = callback.wake_on_cancel(None, &waker);
+                // By the release of the session.
+                let _released = woken.recv();
+                for _ in 0..2 {
+                    let _refused = callback.can_continue(Some(MAIL));
+                }
+            });
+            // Until the test is over.
+            let _closed = gate.lock().unwrap().recv();
+        });
+        let script = script().deaf().without_completions().synchronize([hangs]);
+        let script = script.prepare([Step::complete_prepare(HResult::S_OK)]);
+        let trace = Harness::new(script.handler())
+            .skip("mail")
+            .deadline(Duration::from_millis(50))
+            .run();
+        drop(open);
+        let calls = trace.calls().iter();
+        let late = calls.filter(|call| matches!(call.action, Action::CanContinue { .. }));
+        late.count() == 2
+    };
+    assert!(in_one_run_of_five(is_seen));
+}
+
+#[test]
 fn a_call_that_does_not_return_is_left_behind_after_a_second_wait() {
     let (open, gate) = mpsc::channel::<()>();
     let gate = Mutex::new(gate);

@@ -6,6 +6,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 use syncmgr::testing::{Action, Harness, Trace};
@@ -175,15 +176,17 @@ fn a_file_that_cannot_be_read_is_told_and_the_others_are_done() {
         let gone = dir.path().join("a/one");
         let vanishing = gone.clone();
         let checksums = checksums(&dir, threads);
-        let mut removed = false;
+        let removed = AtomicBool::new(false);
         // When the maximum is told in the work, the files are listed and none is read.
         let trace = Harness::new(checksums.handler())
             .cancel_item_when(move |call| {
                 let is_max = matches!(&call.action, Action::Progress { item, update }
                     if *item == A && update.max.is_some());
-                if is_max && call.phase == Phase::Synchronizing && !removed {
+                if is_max
+                    && call.phase == Phase::Synchronizing
+                    && !removed.swap(true, Ordering::Relaxed)
+                {
                     fs::remove_file(&vanishing).unwrap();
-                    removed = true;
                 }
                 false
             })
