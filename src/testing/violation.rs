@@ -17,10 +17,12 @@ use crate::ItemId;
 ///     Step::report(photos).value(1),
 ///     Step::report(photos).value(2),
 ///     Step::report(photos).status(ItemStatus::Succeeded),
-/// ]); let trace = Harness::new(deaf.handler()).cancel_item_at(2).run(); let advisory =
-/// trace.advisories().next().unwrap(); assert_eq!((advisory.rule.id(), advisory.item), ("H02",
-/// Some(photos))); println!("{advisory}"); // H02 (should) at call 10: call 10 reports more work on
-/// "photos" although ...
+/// ]);
+/// let trace = Harness::new(deaf.handler()).cancel_item_at(2).run();
+/// let advisory = trace.advisories().next().unwrap();
+/// assert_eq!((advisory.rule.id(), advisory.item), ("H02", Some(photos)));
+/// assert!(!advisory.is_fault());
+/// println!("{advisory}"); // H02 (should) at call 11: call 11 reports more work on "photos" ...
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
