@@ -137,8 +137,8 @@ impl Table {
         }
         let overflow = self.overflow.read();
         let number = *overflow.index.get(&id)?;
-        if let Some((_, slot)) = overflow.proposed.get(&number) {
-            return hidden(slot);
+        if number >= Self::HIDDEN {
+            return hidden(&overflow.proposed.get(&number)?.1);
         }
         Some(Found::Added(Arc::clone(self.added(&overflow, number)?.1)))
     }
@@ -149,9 +149,9 @@ impl Table {
             return self.current(slot, number);
         }
         let overflow = self.overflow.read();
-        let slot = match overflow.proposed.get(&number) {
-            Some((_, slot)) => slot,
-            None => self.added(&overflow, number)?.1,
+        let slot = match number >= Self::HIDDEN {
+            true => &overflow.proposed.get(&number)?.1,
+            false => self.added(&overflow, number)?.1,
         };
         Some(Found::Added(Arc::clone(slot)))
     }
