@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
-use crate::session::keep;
+use crate::session::WakerSet;
 
 /// The news of one run. Locked last, and for a push or a copy only.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ struct Lists {
     /// How many sessions have come.
     sessions: usize,
     /// To be woken by the next news.
-    tasks: Vec<Waker>,
+    tasks: WakerSet,
 }
 
 /// How far a reader has read.
@@ -82,7 +82,7 @@ impl News {
         let mut lists = self.0.lock();
         let waits = waits(&lists);
         let replaced = match waits {
-            true => keep(&mut lists.tasks, waker),
+            true => lists.tasks.keep(waker),
             false => Some(waker),
         };
         drop(lists);
@@ -132,7 +132,8 @@ impl Readers {
             if let Some(news) = news.upgrade() {
                 let mut lists = news.0.lock();
                 what(&mut lists, *place);
-                self.woken.append(&mut lists.tasks);
+                let woken = std::mem::take(&mut lists.tasks);
+                self.woken.extend(woken.into_wakers());
             }
         }
     }

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime};
 use super::sync::{AtomicU32, Mutex, Ordering, Signal, deadline};
 use super::text::cut;
 use super::view::{Cursor, LogEntry};
-use super::wakers::{keep, wake};
+use super::wakers::{WakerSet, wake};
 use super::{Phase, Session};
 use crate::{
     CallbackError, ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord, LogSelector,
@@ -127,7 +127,7 @@ struct State {
     text: String,
     waiting: usize,
     /// To be woken by the next entry.
-    tasks: Vec<Waker>,
+    tasks: WakerSet,
     /// The number of the newest entry when the first of them came.
     tasks_came_at: u64,
 }
@@ -176,7 +176,7 @@ impl Board {
                 log_calls: 0,
                 text: String::new(),
                 waiting: 0,
-                tasks: Vec::new(),
+                tasks: WakerSet::default(),
                 tasks_came_at: 0,
             }),
             signal: Signal::new(),
@@ -451,7 +451,7 @@ impl Board {
                 state.tasks_came_at = state.sequence;
                 self.has_tasks.store(1, Ordering::Relaxed);
             }
-            keep(&mut state.tasks, waker)
+            state.tasks.keep(waker)
         } else {
             Some(waker)
         };
@@ -485,7 +485,7 @@ impl Board {
     pub(super) fn take_tasks(&self) -> Vec<Waker> {
         let mut state = self.state.lock();
         self.has_tasks.store(0, Ordering::Relaxed);
-        std::mem::take(&mut state.tasks)
+        std::mem::take(&mut state.tasks).into_wakers()
     }
 
     /// Waits until there is an entry after `since`, or the session is over, or the time has passed.

@@ -74,7 +74,7 @@ pub(crate) use text::error_chain;
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 pub use waiting::CancelGuard;
 pub(crate) use waiting::{Answer, Host, Waiting};
-pub(crate) use wakers::{keep, wake};
+pub(crate) use wakers::{WakerSet, wake};
 
 /// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.
 ///
