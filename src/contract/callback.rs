@@ -223,7 +223,8 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`CallbackError::Released`] on a released callback.
+    /// [`CallbackError::Released`] on a released callback. [`CallbackError::WrongPhase`] if 16
+    /// completions are waiting for the host already.
     #[doc(alias = "ShowErrorCompleted")]
     fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError>;
 
@@ -236,7 +237,8 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`CallbackError::Released`] on a released callback.
+    /// [`CallbackError::Released`] on a released callback. [`CallbackError::WrongPhase`] if 16
+    /// completions are waiting for the host already.
     #[doc(alias = "ShowPropertiesCompleted")]
     fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError>;
 
@@ -435,7 +437,8 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// Asking takes nothing: an item is taken by [`add_item`](Self::add_item), or by a retry that names it. What
     /// is not taken, the host does in another run. An item that takes part already cannot be added once
-    /// more, so it stays for that run.
+    /// more, so it is left to that run and not listed here. A handler can therefore ask in a loop,
+    /// until nothing is listed that it takes.
     ///
     /// Empty if there are none, where the original answers `S_FALSE`.
     ///

@@ -21,6 +21,9 @@ pub(super) struct Ended {
     pub(super) open: Vec<ItemId>,
 }
 
+/// How many completions that nothing waits for are reported.
+const UNEXPECTED_MOST: usize = 16;
+
 /// Something that the driver waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -230,9 +233,7 @@ impl Run<'_> {
                 _ => self.session.synchronize_completed(end.result),
             };
         } else if phase != Phase::Released {
-            self.faults.push(Fault::UnexpectedCompletion {
-                call: step.completion(),
-            });
+            self.out_of_place(step);
         }
         end
     }
@@ -308,8 +309,16 @@ impl Run<'_> {
         // The session lets a prepare or synchronize be completed only where that is awaited; a skip may come too late; and
         // the properties may be shown by whoever holds the handler beside this driver, which never does.
         if matches!(event, HostEvent::ShowErrorCompleted(..)) {
+            self.out_of_place(Step::ShowError);
+        }
+    }
+
+    /// A completion that nothing waits for. The first of them are remembered.
+    fn out_of_place(&mut self, step: Step) {
+        let is_one = |fault: &&Fault| matches!(fault, Fault::UnexpectedCompletion { .. });
+        if self.faults.iter().filter(is_one).count() < UNEXPECTED_MOST {
             self.faults.push(Fault::UnexpectedCompletion {
-                call: Step::ShowError.completion(),
+                call: step.completion(),
             });
         }
     }

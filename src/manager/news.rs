@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
-use crate::session::{Foreign, keep};
+use crate::session::{Foreign, WakerSet};
 
 /// The news of one run. Locked last, and for a push or a copy only.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ struct Lists {
     /// How many sessions have come.
     sessions: usize,
     /// To be woken by the next news.
-    tasks: Vec<Waker>,
+    tasks: WakerSet,
 }
 
 /// How far a reader has read.
@@ -82,20 +82,12 @@ impl News {
         let mut lists = self.0.lock();
         let waits = waits(&lists);
         let replaced = match waits {
-            true => keep(&mut lists.tasks, waker),
+            true => lists.tasks.keep(waker),
             false => Some(Foreign::new(waker)),
         };
         drop(lists);
         drop(replaced);
         waits
-    }
-}
-
-impl Drop for News {
-    /// Tasks that wait for a run that nobody holds any more.
-    fn drop(&mut self) {
-        let tasks = std::mem::take(&mut self.0.get_mut().tasks);
-        drop(tasks.into_iter().map(Foreign::new).collect::<Vec<_>>());
     }
 }
 
@@ -148,7 +140,8 @@ impl Readers {
             if let Some(news) = news.upgrade() {
                 let mut lists = news.0.lock();
                 what(&mut lists, *place);
-                self.woken.tasks.append(&mut lists.tasks);
+                let tasks = std::mem::take(&mut lists.tasks);
+                self.woken.tasks.extend(tasks.into_wakers());
                 drop(lists);
                 self.woken.news = Some(news);
             }

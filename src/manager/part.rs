@@ -373,11 +373,7 @@ impl Part {
         let is_done = |item: &ItemId| !left.contains(item) && session.is_done(*item);
         let some = !items.list().is_empty();
         items.retain(|item| !is_done(item));
-        let done = some && items.list().is_empty();
-        if done {
-            state.session = Some(Arc::clone(session));
-        }
-        done
+        some && items.list().is_empty()
     }
 
     /// What the handler listed. The session is built of the first list.
@@ -422,8 +418,9 @@ impl Part {
         if state.report.is_some() {
             return None;
         }
-        if state.leader.take().is_some() {
-            state.session = report.session.clone();
+        state.leader = None;
+        if state.session.is_none() {
+            state.session = report.session.clone(); // of the part that did this one's work
         }
         state.report = Some(Arc::clone(report));
         state.readers.ended();

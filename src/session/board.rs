@@ -22,7 +22,7 @@ use super::contained::Foreign;
 use super::sync::{AtomicU32, Mutex, Ordering, Signal, deadline};
 use super::text::cut;
 use super::view::{Cursor, LogEntry};
-use super::wakers::keep;
+use super::wakers::WakerSet;
 use super::waking::wake;
 use super::{Phase, Session};
 use crate::{
@@ -157,7 +157,7 @@ struct State {
     text: String,
     waiting: usize,
     /// To be woken by the next entry.
-    tasks: Vec<Waker>,
+    tasks: WakerSet,
     /// The number of the newest entry when the first of them came.
     tasks_came_at: u64,
 }
@@ -206,7 +206,7 @@ impl Board {
                 log_calls: 0,
                 text: String::new(),
                 waiting: 0,
-                tasks: Vec::new(),
+                tasks: WakerSet::default(),
                 tasks_came_at: 0,
             }),
             signal: Signal::new(),
@@ -478,7 +478,7 @@ impl Board {
                 state.tasks_came_at = state.sequence;
                 self.has_tasks.store(1, Ordering::Relaxed);
             }
-            keep(&mut state.tasks, waker)
+            state.tasks.keep(waker)
         } else {
             Some(Foreign::new(waker))
         };
@@ -512,7 +512,7 @@ impl Board {
     pub(super) fn take_tasks(&self) -> Vec<Waker> {
         let mut state = self.state.lock();
         self.has_tasks.store(0, Ordering::Relaxed);
-        std::mem::take(&mut state.tasks)
+        std::mem::take(&mut state.tasks).into_wakers()
     }
 
     /// Waits until there is an entry after `since`, or the session is over, or the time has passed.

@@ -130,6 +130,12 @@ impl Session {
         }
     }
 
+    /// Drops a waker that is not to be woken any more.
+    pub(super) fn forget_waker(&self, number: u32, waker: &Waker) {
+        let forgotten = self.wakers.forget(number, waker);
+        drop(forgotten); // with no lock held
+    }
+
     /// Counts a call that leaves no mark in a slot in work.
     pub(super) fn called(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
@@ -142,6 +148,17 @@ impl Session {
         } else {
             CallbackError::UnknownItem
         }
+    }
+
+    /// Takes the completion of a call that the session does not see, unless too many of them wait
+    /// for the driver.
+    fn completed(&self, event: HostEvent) -> Result<(), CallbackError> {
+        let (_stage, _) = self.stage()?;
+        if !self.mailbox.push_completion(event) {
+            return Err(CallbackError::WrongPhase);
+        }
+        self.arbiter.give_back(self.token());
+        Ok(())
     }
 
     /// Locks the stage of a session that is not released.
@@ -209,20 +226,12 @@ impl SyncCallback for Session {
     fn show_error_completed(&self, outcome: ErrorOutcome<'_>) -> Result<(), CallbackError> {
         self.called();
         let items = outcome.items().to_vec(); // the host copies them
-        let (_stage, _) = self.stage()?;
-        self.arbiter.give_back(self.token());
-        self.mailbox
-            .push(HostEvent::ShowErrorCompleted(outcome.into(), items));
-        Ok(())
+        self.completed(HostEvent::ShowErrorCompleted(outcome.into(), items))
     }
 
     fn show_properties_completed(&self, outcome: PropertiesOutcome) -> Result<(), CallbackError> {
         self.called();
-        let (_stage, _) = self.stage()?;
-        self.arbiter.give_back(self.token());
-        self.mailbox
-            .push(HostEvent::ShowPropertiesCompleted(outcome));
-        Ok(())
+        self.completed(HostEvent::ShowPropertiesCompleted(outcome))
     }
 
     fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {

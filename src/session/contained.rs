@@ -14,6 +14,7 @@ pub(crate) fn contained<R>(code: impl FnOnce() -> R) -> Option<R> {
 ///
 /// A struct with two such values needs one wrapper for each: if two drops panic while the same stack
 /// unwinds, the process aborts.
+#[derive(Debug)]
 pub(crate) struct Foreign<T>(Option<T>);
 
 impl<T> Foreign<T> {

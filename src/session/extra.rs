@@ -64,8 +64,9 @@ impl Session {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// An item that takes part already is asked for once more: its part in this round may be past the change that it is asked
-    /// for. The ids need not be known to the session; each is kept once.
+    /// An item that takes part already stays requested for another run, since its part in this
+    /// round may be past the change that it is requested for. The handler is not told of it. The
+    /// ids need not be known to the session; each is kept once.
     ///
     /// # Errors
     ///
@@ -118,7 +119,13 @@ impl Session {
 impl Session {
     pub(super) fn additional(&self) -> Result<Vec<ItemId>, CallbackError> {
         let (stage, _) = self.stage()?;
-        Ok(stage.requests.list())
+        let mut wanted = stage.requests.list();
+        // What takes part cannot be added, and would be offered for ever.
+        wanted.retain(|item| {
+            let found = self.table.find(*item);
+            found.is_none_or(|slot| slot.flags() & bits::MEMBER == 0)
+        });
+        Ok(wanted)
     }
 
     pub(super) fn add(&self, item: SyncItem) -> Result<(), CallbackError> {

@@ -299,7 +299,10 @@ impl Session {
 
     /// The next thing that the driver must act on, waiting at most `timeout` for it; `Duration::MAX` waits for ever.
     ///
-    /// Events come in order, each once, and none is dropped. After the release, what is left is handed out, then none at
+    /// Events come in order, each once, and none is dropped. At most 16 completions of `show_error`
+    /// and `show_properties` wait to be fetched. Further ones are refused with
+    /// [`WrongPhase`](CallbackError::WrongPhase). After the release, what is left is handed out,
+    /// then none at
     /// once.
     pub fn host_event(&self, timeout: Duration) -> Option<HostEvent> {
         self.mailbox.take(timeout)

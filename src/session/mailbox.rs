@@ -25,6 +25,10 @@ pub enum HostEvent {
     Skip(ItemId),
 }
 
+/// How many completions of `show_error` and `show_properties` are kept for the driver. It awaits
+/// one at a time, and the session does not know which.
+const COMPLETIONS_MOST: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Mailbox {
     state: Mutex<State>,
@@ -34,7 +38,20 @@ pub(super) struct Mailbox {
 #[derive(Debug, Default)]
 struct State {
     events: VecDeque<HostEvent>,
+    /// How many of them are completions that the session takes in any phase.
+    completions: usize,
     closed: bool,
+}
+
+impl State {
+    fn pop(&mut self) -> Option<HostEvent> {
+        use HostEvent::{ShowErrorCompleted, ShowPropertiesCompleted};
+        let event = self.events.pop_front()?;
+        if matches!(event, ShowErrorCompleted(..) | ShowPropertiesCompleted(_)) {
+            self.completions -= 1; // it was counted when it came
+        }
+        Some(event)
+    }
 }
 
 impl Mailbox {
@@ -50,6 +67,20 @@ impl Mailbox {
         self.signal.notify_all();
     }
 
+    /// As [`push`](Self::push), for the completion of a `show_error` or `show_properties`. Returns
+    /// `false`, and takes nothing, if too many of them wait.
+    pub(super) fn push_completion(&self, event: HostEvent) -> bool {
+        let mut state = self.state.lock();
+        if state.completions >= COMPLETIONS_MOST {
+            return false;
+        }
+        state.completions += 1;
+        state.events.push_back(event);
+        drop(state);
+        self.signal.notify_all();
+        true
+    }
+
     /// Nothing more will come: nobody is to wait any longer.
     pub(super) fn close(&self) {
         self.state.lock().closed = true;
@@ -60,7 +91,7 @@ impl Mailbox {
         let until = deadline(timeout);
         let mut state = self.state.lock();
         loop {
-            if let Some(event) = state.events.pop_front() {
+            if let Some(event) = state.pop() {
                 return Some(event);
             }
             if state.closed {
@@ -69,7 +100,7 @@ impl Mailbox {
             let (woken, late) = self.signal.wait(state, until);
             state = woken;
             if late {
-                return state.events.pop_front();
+                return state.pop();
             }
         }
     }

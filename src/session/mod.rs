@@ -76,7 +76,7 @@ pub(crate) use view::Sums;
 pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 pub use waiting::CancelGuard;
 pub(crate) use waiting::{Answer, Host, Waiting};
-pub(crate) use wakers::keep;
+pub(crate) use wakers::WakerSet;
 pub(crate) use waking::wake;
 
 /// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.

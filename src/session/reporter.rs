@@ -460,6 +460,13 @@ impl Host for Asked {
     fn ask(&self) -> Answer {
         self.0.check()
     }
+
+    /// A wrapper's host keeps it until the item ends: [`SyncCallback`] has no call for this.
+    fn forget(&self, waker: &Waker) {
+        if let Ok(session) = self.0.session() {
+            session.forget_waker(self.0.slot.number(), waker);
+        }
+    }
 }
 
 /// A slot that is never live.
@@ -476,6 +483,9 @@ fn vacant() -> Arc<Slot> {
 
 impl Drop for ItemReporter {
     fn drop(&mut self) {
+        if let Some(waiting) = self.waiting.get() {
+            waiting.forget(); // whoever waited here borrowed the reporter, so nobody does
+        }
         if self.done || !std::thread::panicking() {
             return;
         }

@@ -169,6 +169,9 @@ impl Wake for Waiters {
 pub(crate) trait Host: Send + Sync {
     fn register(&self, waker: &Waker) -> Result<(), CallbackError>;
     fn ask(&self) -> Answer;
+    /// The waker is not to be woken any more. A host that cannot do that keeps it until the item
+    /// ends.
+    fn forget(&self, _waker: &Waker) {}
 }
 
 /// The waiters of a reporter, and its host.
@@ -184,6 +187,11 @@ impl Waiting {
             waiters: Waiters::new(),
             host: Arc::new(host),
         }
+    }
+
+    /// Nobody waits here any more. To be called when nobody can register either.
+    pub(super) fn forget(&self) {
+        self.host.forget(&Waker::from(Arc::clone(&self.waiters)));
     }
 
     /// Sees to it that the listeners are woken, then asks. A host that does not wake answers an error.

@@ -1,11 +1,13 @@
-//! Reporting allocates nothing once a text has found its room, and a stream reader keeps no long buffer.
+//! Reporting allocates nothing once a text has found its room, and what can be repeated forever keeps no memory.
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 
 use syncmgr::json::StreamReader;
+use syncmgr::per_item::{Handler, from_fn};
 use syncmgr::{
-    ItemId, ItemName, ItemReporter, ProgressUpdate, Session, SyncCallback, SyncItem, Verdict,
+    HandlerId, ItemId, ItemList, ItemName, ItemReporter, ProgressUpdate, Registration, Session,
+    SyncCallback, SyncItem, SyncManager, Verdict,
 };
 
 const ITEMS: u128 = 100;
@@ -104,4 +106,79 @@ fn a_stream_reader_releases_the_buffer_of_a_long_line() {
         "{} bytes are kept",
         held.bytes_current
     );
+}
+
+/// Asserts that calls of `work` on this thread keep no memory, once a thousand of them were made.
+fn keeps_nothing(mut work: impl FnMut()) {
+    (0..1_000).for_each(|_| work());
+    let kept = allocation_counter::measure(|| (0..20_000).for_each(|_| work()));
+    assert!(kept.bytes_current < 10_000, "{kept:?}");
+}
+
+const HANDLER: HandlerId = HandlerId::from_u128(1);
+
+/// A manager whose handler has come to its list, and waits there until the barrier is passed.
+fn listing() -> (SyncManager, Arc<Barrier>) {
+    let (came, open) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let manager = SyncManager::new();
+    let (told, held) = (Arc::clone(&came), Arc::clone(&open));
+    let make = move || {
+        let (told, held) = (Arc::clone(&told), Arc::clone(&held));
+        let list = move || {
+            told.wait();
+            held.wait();
+            Ok(ItemList::Complete(Vec::new()))
+        };
+        let name = "lists late".parse().expect("a short name");
+        Handler::new(name, from_fn(list, |_| Ok(()))).build()
+    };
+    let registered = manager.register(HANDLER, Registration::new(), make);
+    assert_eq!(registered, Ok(()));
+    let _ = manager.update_all();
+    came.wait();
+    (manager, open)
+}
+
+#[test]
+fn starts_of_the_same_items_that_nobody_follows_keep_no_memory() {
+    let (manager, open) = listing();
+    keeps_nothing(|| {
+        let items = [1, 2, 1].map(ItemId::from_u128);
+        let _ = manager.sync_items(HANDLER, items);
+    });
+    drop(manager);
+    open.wait();
+}
+
+#[test]
+fn cancelling_the_same_item_before_it_is_listed_keeps_no_memory() {
+    let (manager, open) = listing();
+    let run = manager.update_all();
+    keeps_nothing(|| {
+        let item = ItemId::from_u128(1);
+        assert_eq!(run.cancel_item(HANDLER, item), Ok(()));
+        assert_eq!(run.skip(HANDLER, item), Ok(()));
+    });
+    drop(manager);
+    open.wait();
+}
+
+#[test]
+fn reporters_that_waited_for_a_cancellation_and_are_dropped_keep_no_memory() {
+    let session = session();
+    keeps_nothing(|| {
+        let reporter = session.reporter(ItemId::from_u128(1)).expect("known");
+        let guard = reporter.on_cancel(|| {}).expect("a session wakes");
+        drop(guard);
+    });
+    // One that still waits is called all the same.
+    let (called, reporter) = (
+        Arc::new(Barrier::new(1)),
+        session.reporter(ItemId::from_u128(1)).expect("known"),
+    );
+    let kept = Arc::clone(&called);
+    let guard = reporter.on_cancel(move || drop(kept));
+    assert_eq!(session.cancel_item(ItemId::from_u128(1)), Ok(()));
+    assert!(guard.expect("a session wakes").was_called());
+    assert_eq!(Arc::strong_count(&called), 1);
 }

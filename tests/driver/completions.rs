@@ -364,3 +364,33 @@ fn many_runs_with_racing_completions_all_end() {
         assert_clean(&report, &format!("run {run}"));
     }
 }
+
+#[test]
+fn completions_that_nobody_waits_for_are_reported_sixteen_times_at_most() {
+    let many = |handler: &Scripted| {
+        for _ in 0..1_000 {
+            let _ = handler
+                .callback()
+                .show_error_completed(ErrorOutcome::Retry(&[id(1)]));
+        }
+    };
+    let (_, report) = Script::new(1)
+        .prepare(move |handler| {
+            many(handler);
+            handler.complete_prepare(HResult::S_OK);
+            Ok(Prepared::Started)
+        })
+        .synchronize(move |handler| {
+            many(handler);
+            handler.finish_all(ItemStatus::Succeeded);
+            handler.complete_synchronize(HResult::S_OK);
+            Ok(())
+        })
+        .run(RunOptions::new());
+    let call = "show_error_completed";
+    assert_eq!(
+        report.faults,
+        vec![Fault::UnexpectedCompletion { call }; 16]
+    );
+    assert_eq!((report.result, report.rounds), (HResult::S_OK, 1));
+}

@@ -9,7 +9,9 @@ use support::gate::{
 use support::id;
 use support::manager::{Records, handler_id, succeed};
 use syncmgr::testing::{Script, Step};
-use syncmgr::{CallbackError, HResult, ItemId, ItemStatus, Run, SyncManager};
+use syncmgr::{
+    CallbackError, HResult, ItemId, ItemStatus, ProgressUpdate, Run, SyncManager, Verdict,
+};
 
 /// What a handler was told of additional items.
 #[derive(Clone, Default)]
@@ -484,5 +486,42 @@ fn requests_of_a_run_that_waits_for_two_others_are_passed_from_the_first_to_the_
     let report = succeed_in(&last);
     assert_eq!(status_of(of(&report, 1), 3), Some(ItemStatus::Succeeded));
     assert_eq!(records.made(), 3);
+    records.judge();
+}
+
+#[test]
+fn a_handler_that_asks_until_nothing_is_left_ends_though_its_own_items_are_asked_for() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let gate = Gate::new();
+    let all = Step::call(|callback| {
+        for _ in 0..100 {
+            let more = callback.additional_items().expect("it is not released");
+            if more.is_empty() {
+                return;
+            }
+            for item in more {
+                if callback.add_item(named(item.as_u128())).is_ok() {
+                    let done = ProgressUpdate::new().status(ItemStatus::Succeeded);
+                    assert_eq!(callback.progress(item, &done), Ok(Verdict::Continue));
+                }
+            }
+        }
+        panic!("it asks for ever");
+    });
+    records.register_made(&manager, 1, works_once(&gate, vec![all]));
+    let run = manager.update_all();
+    gate.reached();
+    let again = ask(&manager, [1, 2]);
+    gate.open();
+    goes_well(&run);
+    goes_well(&again);
+    let traces = records.traces();
+    assert_eq!(traces.len(), 2);
+    assert_eq!(
+        rounds(&traces[1]),
+        [vec![id(1)]],
+        "what takes part is done once more"
+    );
     records.judge();
 }

@@ -356,3 +356,35 @@ fn after_the_end_of_an_open_session_nothing_is_committed() {
     assert_eq!(session.commit_item(id(7)), Err(CallbackError::WrongPhase));
     assert_eq!(seen(&session), ids(1));
 }
+
+#[test]
+fn a_loop_over_additional_items_ends_though_a_participating_item_is_requested_again() {
+    let session = synchronizing(2);
+    assert_eq!(session.request_items(&[id(1), id(7), id(2)]), Ok(()));
+    let mut rounds = 0;
+    loop {
+        let more = session.additional_items().unwrap();
+        if more.is_empty() {
+            break;
+        }
+        rounds += 1;
+        assert!(rounds < 10, "{more:?} again and again");
+        for id in more {
+            let added = SyncItem::new(id, item(7).name);
+            assert_eq!(session.add_item(added), Ok(()));
+        }
+        // The one that was added is requested once more.
+        assert_eq!(session.request_items(&[id(7)]), Ok(()));
+    }
+    assert_eq!(rounds, 1);
+    assert_eq!(
+        session.requested_items(),
+        [id(1), id(2), id(7)],
+        "for the next run"
+    );
+    // A retry with other items takes them out of the round, so that they can be added to it.
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    assert_eq!(session.begin_prepare(&[id(2)]), Ok(()));
+    assert_eq!(session.additional_items(), Ok(vec![id(1), id(7)]));
+    assert_eq!(session.requested_items(), [id(1), id(7)]);
+}

@@ -202,19 +202,47 @@ fn cancels_and_reports_are_no_host_events() {
 }
 
 #[test]
-fn host_events_are_never_dropped() {
+fn host_events_that_were_taken_are_never_dropped() {
     let session = synchronizing(1);
     let _ = events(&session);
-    for n in 0..5_000 {
-        assert_eq!(
-            session.show_error_completed(ErrorOutcome::Other(HResult(n))),
-            Ok(())
-        );
+    // The driver awaits one of these at a time, so they are taken as long as it fetches them.
+    for round in 0..300 {
+        for n in 0..16 {
+            let outcome = ErrorOutcome::Other(HResult(round * 16 + n));
+            assert_eq!(session.show_error_completed(outcome), Ok(()));
+        }
+        let expected: Vec<_> = (0..16)
+            .map(|n| HostEvent::ShowErrorCompleted(HResult(round * 16 + n), vec![]))
+            .collect();
+        assert_eq!(events(&session), expected);
     }
-    let expected: Vec<_> = (0..5_000)
-        .map(|n| HostEvent::ShowErrorCompleted(HResult(n), vec![]))
-        .collect();
-    assert_eq!(events(&session), expected);
+}
+
+#[test]
+fn completions_that_no_driver_fetches_are_refused_after_the_sixteenth() {
+    let session = synchronizing(1);
+    let _ = events(&session);
+    let mut taken = 0;
+    for n in 0..1_000 {
+        let answer = match n % 2 {
+            0 => session.show_error_completed(ErrorOutcome::Retry(&[id(1)])),
+            _ => session.show_properties_completed(PropertiesOutcome::Done),
+        };
+        match answer {
+            Ok(()) => taken += 1,
+            Err(error) => assert_eq!(error, CallbackError::WrongPhase),
+        }
+    }
+    assert_eq!(taken, 16);
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    let events = events(&session);
+    assert_eq!(events.len(), 17);
+    assert_eq!(
+        events[16],
+        HostEvent::SynchronizeCompleted(HResult::S_OK),
+        "other events are not held up"
+    );
+    assert_eq!(session.show_error_completed(ErrorOutcome::Done), Ok(()));
 }
 
 #[test]

@@ -41,6 +41,9 @@ pub const TASKS: usize = 2;
 /// How many refused completions are remembered.
 const REFUSED: usize = 16;
 
+/// How many completions of `show_error` and `show_properties` wait for the driver at most.
+const COMPLETIONS: usize = 16;
+
 /// An entry of the log, and its place in the journal.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -396,10 +399,7 @@ impl Session {
         items: &[ItemId],
     ) -> Result<(), CallbackError> {
         self.released()?;
-        self.give_turn_back();
-        self.events
-            .push_back(HostEvent::ShowErrorCompleted(result, items.to_vec()));
-        Ok(())
+        self.completed(HostEvent::ShowErrorCompleted(result, items.to_vec()))
     }
 
     pub fn show_properties_completed(
@@ -407,9 +407,18 @@ impl Session {
         outcome: PropertiesOutcome,
     ) -> Result<(), CallbackError> {
         self.released()?;
+        self.completed(HostEvent::ShowPropertiesCompleted(outcome))
+    }
+
+    fn completed(&mut self, event: HostEvent) -> Result<(), CallbackError> {
+        use HostEvent::{ShowErrorCompleted, ShowPropertiesCompleted};
+        let waiting = (self.events.iter())
+            .filter(|event| matches!(event, ShowErrorCompleted(..) | ShowPropertiesCompleted(_)));
+        if waiting.count() >= COMPLETIONS {
+            return Err(WrongPhase);
+        }
         self.give_turn_back();
-        self.events
-            .push_back(HostEvent::ShowPropertiesCompleted(outcome));
+        self.events.push_back(event);
         Ok(())
     }
 
@@ -550,7 +559,9 @@ impl Session {
 
     pub fn additional_items(&self) -> Result<Vec<ItemId>, CallbackError> {
         self.released()?;
-        Ok(self.requested.clone())
+        let takes_part = |id: &ItemId| self.find(*id).is_some() && self.takes_part(*id);
+        let requested = self.requested.iter().copied();
+        Ok(requested.filter(|id| !takes_part(id)).collect())
     }
 
     pub fn handler_text(&mut self, text: &str) -> Result<Verdict, CallbackError> {
