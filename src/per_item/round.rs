@@ -31,17 +31,18 @@ pub(super) struct Round {
     pub(super) adapter: Arc<Adapter>,
     desk: Arc<Desk>,
     queue: Arc<Queue>,
+    /// How many items the prepare has named.
+    #[cfg(feature = "async")]
+    pub(super) size: usize,
 }
 
 impl Round {
-    pub(super) fn new(
-        adapter: Arc<Adapter>,
-        desk: Arc<Desk>,
-        items: impl IntoIterator<Item = SyncItem>,
-    ) -> Arc<Self> {
+    pub(super) fn new(adapter: Arc<Adapter>, desk: Arc<Desk>, items: Vec<SyncItem>) -> Arc<Self> {
         Arc::new(Self {
             adapter,
             desk,
+            #[cfg(feature = "async")]
+            size: items.len(),
             queue: Arc::new(Queue::new(items)),
         })
     }
@@ -70,18 +71,29 @@ impl Round {
 
     /// All workers have ended. To be called once.
     pub(super) fn complete(&self) {
+        if let Some(result) = self.result() {
+            self.completed(result);
+        }
+    }
+
+    /// All workers have ended: what the round comes to, or none where the host has let go. To be called once.
+    pub(super) fn result(&self) -> Option<HResult> {
         if !self.desk.is_open() {
-            return;
+            return None;
         }
         let left = self.give_up_the_rest();
-        let result = match self.adapter.finish() {
+        Some(match self.adapter.finish() {
             Some(Err(broken)) => {
                 self.log(LogLevel::Error, &broken.to_string());
                 HResult::E_FAIL
             }
             _ if left => HResult::E_ABORT,
             _ => HResult::S_OK,
-        };
+        })
+    }
+
+    /// Tells the host, which has to look at each item of the round.
+    pub(super) fn completed(&self, result: HResult) {
         if self.desk.is_open() {
             let _ = self.desk.callback.synchronize_completed(result);
         }
