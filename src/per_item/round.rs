@@ -263,6 +263,10 @@ impl Round {
 }
 
 /// What became of the next item.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made"
+)]
 pub(super) enum Step {
     /// It is to be worked on.
     Begun(Work),
