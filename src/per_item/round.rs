@@ -32,17 +32,18 @@ pub(super) struct Round {
     pub(super) adapter: Arc<Adapter>,
     desk: Arc<Desk>,
     queue: Arc<Queue>,
+    /// How many items the prepare has named.
+    #[cfg(feature = "async")]
+    pub(super) size: usize,
 }
 
 impl Round {
-    pub(super) fn new(
-        adapter: Arc<Adapter>,
-        desk: Arc<Desk>,
-        items: impl IntoIterator<Item = SyncItem>,
-    ) -> Arc<Self> {
+    pub(super) fn new(adapter: Arc<Adapter>, desk: Arc<Desk>, items: Vec<SyncItem>) -> Arc<Self> {
         Arc::new(Self {
             adapter,
             desk,
+            #[cfg(feature = "async")]
+            size: items.len(),
             queue: Arc::new(Queue::new(items)),
         })
     }
@@ -74,26 +75,38 @@ impl Round {
     }
 
     /// All workers have ended. To be called once.
-    pub(super) fn complete(self: &Arc<Self>) {
+    /// All workers have ended. To be called once. `tell` completes the round with a result, as
+    /// [`completed`](Self::completed) does.
+    pub(super) fn complete(
+        self: &Arc<Self>,
+        tell: impl FnOnce(&Arc<Self>, HResult) + Send + 'static,
+    ) {
         if self.desk.is_open() {
             let round = Arc::clone(self);
-            self.queue.close(move |left| round.end_with(&left));
+            self.queue.close(move |left| {
+                let result = round.result(&left);
+                tell(&round, result);
+            });
         }
     }
 
-    /// Completes the round; items are left that nobody will start where the workers were dropped.
-    fn end_with(&self, left: &VecDeque<Waiting>) {
+    /// What the round comes to; items are left that nobody will start where the workers were dropped.
+    fn result(&self, left: &VecDeque<Waiting>) -> HResult {
         if !left.is_empty() {
             self.give_up(left);
         }
-        let result = match self.adapter.finish() {
+        match self.adapter.finish() {
             Some(Err(broken)) => {
                 self.log(LogLevel::Error, &broken.to_string());
                 HResult::E_FAIL
             }
             _ if !left.is_empty() => HResult::E_ABORT,
             _ => HResult::S_OK,
-        };
+        }
+    }
+
+    /// Tells the host, which has to look at each item of the round.
+    pub(super) fn completed(&self, result: HResult) {
         if self.desk.is_open() {
             let _ = self.desk.callback.synchronize_completed(result);
         }
@@ -283,6 +296,10 @@ impl Round {
 }
 
 /// What became of the next item.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made"
+)]
 pub(super) enum Step {
     /// It is to be worked on.
     Begun(Work),

@@ -13,21 +13,19 @@
 //! 5. The ring is bounded. Nothing is lost by that: a reader whose cursor is older than the ring is told so and takes a
 //!    snapshot.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
 use std::task::Waker;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::contained::Foreign;
+use super::log::{Kept, Log};
 use super::sync::{AtomicU32, Mutex, Ordering, Signal, deadline};
 use super::text::cut;
 use super::view::{Cursor, LogEntry};
 use super::wakers::WakerSet;
 use super::waking::wake;
 use super::{Phase, Session};
-use crate::{
-    CallbackError, ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord, LogSelector,
-};
+use crate::{CallbackError, ErrorId, HandlerId, LogLevel, LogRecord, LogSelector};
 
 /// How many entries of the host's own a log has at most, beside those of the handler.
 const OWN_MOST: usize = 16;
@@ -43,102 +41,6 @@ enum Note {
     Other,
 }
 
-/// What only the newer interface says of a log entry.
-#[derive(Debug, Default)]
-struct Details {
-    name: Option<String>,
-    link: Option<String>,
-    link_text: Option<String>,
-    context: Option<String>,
-}
-
-impl Details {
-    /// Whether the record has any of them.
-    const fn are_in(record: &LogRecord<'_>) -> bool {
-        record.name.is_some()
-            || record.link.is_some()
-            || record.link_text.is_some()
-            || record.context.is_some()
-    }
-
-    fn of(record: &LogRecord<'_>) -> Self {
-        let kept = |text: Option<&str>, limit| text.map(|text| cut(text, limit));
-        let link = record.link.map(str::to_owned);
-        Self {
-            name: kept(record.name, Session::TEXT_LIMIT),
-            link: link.filter(|link| link.len() <= Session::LOG_TEXT_LIMIT),
-            link_text: kept(record.link_text, Session::TEXT_LIMIT),
-            context: kept(record.context, Session::LOG_TEXT_LIMIT),
-        }
-    }
-}
-
-/// A log entry as it is kept: what all of them share is left out, and what few of them have is kept apart, so that logging
-/// moves less memory. Texts are shared, so that a reader copies none of them while it holds the lock.
-#[derive(Debug, Clone)]
-struct Kept {
-    time: SystemTime,
-    sequence: u64,
-    text: Arc<str>,
-    item: Option<ItemId>,
-    error_id: Option<ErrorId>,
-    flags: ErrorFlags,
-    level: LogLevel,
-    /// The host's, not the handler's.
-    own: bool,
-}
-
-impl Kept {
-    fn entry(&self, handler: Option<HandlerId>, details: &AllDetails) -> LogEntry {
-        let details = details.get(&self.sequence);
-        let detail = |which: fn(&Details) -> &Option<String>| which(details?).clone();
-        LogEntry {
-            time: self.time,
-            sequence: self.sequence,
-            handler,
-            level: self.level,
-            text: (*self.text).to_owned(),
-            item: self.item,
-            error_id: self.error_id,
-            flags: self.flags,
-            name: detail(|it| &it.name),
-            link: detail(|it| &it.link),
-            link_text: detail(|it| &it.link_text),
-            context: detail(|it| &it.context),
-        }
-    }
-}
-
-/// By the sequence number of the entry.
-type AllDetails = BTreeMap<u64, Arc<Details>>;
-
-/// A part of the log, taken with the lock held. What it costs then does not depend on the length of the texts.
-struct Part {
-    log: Vec<Kept>,
-    details: AllDetails,
-}
-
-impl Part {
-    /// What was logged after `since`.
-    fn after(since: u64, state: &State) -> Self {
-        let first = state.log.partition_point(|kept| kept.sequence <= since);
-        let log = state.log.get(first..).unwrap_or_default().to_vec();
-        let details = match log.first() {
-            Some(first) => state.details.range(first.sequence..),
-            None => Default::default(),
-        };
-        let details = details.map(|(sequence, details)| (*sequence, Arc::clone(details)));
-        let details = details.collect();
-        Self { log, details }
-    }
-
-    /// The entries. To be called with no lock held: it copies each text.
-    fn entries(&self, handler: Option<HandlerId>) -> Vec<LogEntry> {
-        let entry = |kept: &Kept| kept.entry(handler, &self.details);
-        self.log.iter().map(entry).collect()
-    }
-}
-
 #[derive(Debug)]
 struct State {
     phase: Phase,
@@ -146,11 +48,7 @@ struct State {
     sequence: u64,
     ring: VecDeque<Note>,
     active: BTreeSet<u32>,
-    log: Vec<Kept>,
-    /// How many of those entries are the host's own.
-    own: usize,
-    /// Of those entries in the log that have any.
-    details: AllDetails,
+    log: Log,
     refused: u64,
     /// How many times the log was called: counted here, where the lock is held anyway.
     log_calls: u64,
@@ -199,9 +97,7 @@ impl Board {
                 sequence: 0,
                 ring: VecDeque::new(),
                 active: BTreeSet::new(),
-                log: Vec::new(),
-                own: 0,
-                details: AllDetails::new(),
+                log: Log::default(),
                 refused: 0,
                 log_calls: 0,
                 text: String::new(),
@@ -278,77 +174,35 @@ impl Board {
     }
 
     pub(super) fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        if Details::are_in(record) {
-            return self.log_with_details(record);
-        }
-        self.log(record, |_| {})
-    }
-
-    #[cold]
-    fn log_with_details(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        let details = Arc::new(Details::of(record));
-        self.log(record, |state| {
-            state.details.insert(state.sequence, details);
-        })
-    }
-
-    /// Logs, and calls `then` before anybody sees the entry. Inlined, so that an entry without details costs nothing for them
-    /// (bar P9).
-    #[inline(always)]
-    fn log(
-        &self,
-        record: &LogRecord<'_>,
-        then: impl FnOnce(&mut State),
-    ) -> Result<(), CallbackError> {
         // Clock and memory before the lock.
-        let mut entry = Kept {
-            time: SystemTime::now(),
-            sequence: 0,
-            text: shared(record.text),
-            item: record.item,
-            error_id: record.error_id,
-            flags: record.flags,
-            level: record.level,
-            own: false,
-        };
+        let mut entry = Kept::new(record);
         let mut state = self.state.lock();
         state.log_calls += 1;
         if state.phase == Phase::Released {
             return Err(CallbackError::Released);
         }
-        if state.log.len() - state.own >= self.log_capacity {
+        if state.log.len() - state.log.own_len() >= self.log_capacity {
             state.refused += 1;
             return Err(CallbackError::LogFull);
         }
         self.note(&mut state, Note::Other);
         entry.sequence = state.sequence;
         state.log.push(entry);
-        then(&mut state);
         Ok(())
     }
 
     /// Logs an entry of the host's own, at most [`OWN_MOST`] of them: it takes no room from the
     /// handler's entries, and the handler cannot delete it.
     pub(super) fn log_own(&self, level: LogLevel, text: &str) {
-        let mut entry = Kept {
-            time: SystemTime::now(),
-            sequence: 0,
-            text: shared(text),
-            item: None,
-            error_id: None,
-            flags: ErrorFlags::empty(),
-            level,
-            own: true,
-        };
+        let mut entry = Kept::own(level, text);
         let mut state = self.state.lock();
         if state.phase == Phase::Released {
             return;
         }
-        if state.own >= OWN_MOST {
+        if state.log.own_len() >= OWN_MOST {
             state.refused += 1;
             return;
         }
-        state.own += 1;
         self.note(&mut state, Note::Other);
         entry.sequence = state.sequence;
         state.log.push(entry);
@@ -359,60 +213,39 @@ impl Board {
         if state.phase == Phase::Released {
             return Err(CallbackError::Released);
         }
-        let before = state.log.len();
-        let mut all = None;
-        match which {
+        // Many texts, to be dropped without the lock.
+        let gone = match which {
             LogSelector::All => {
-                // Many texts, to be dropped without the lock. The host's own entries have no details.
-                let State { log, details, .. } = &mut *state;
-                let (own, others) = std::mem::take(log).into_iter().partition(|entry| entry.own);
-                *log = own;
-                let others: Vec<Kept> = others;
-                all = Some((others, std::mem::take(details)));
+                Some(state.log.remove_all()).filter(|all| all.len() > all.own_len())
             }
-            LogSelector::One(id) => {
-                let State { log, details, .. } = &mut *state;
-                log.retain(|entry| {
-                    let stays = entry.error_id != Some(id);
-                    if !stays {
-                        details.remove(&entry.sequence);
-                    }
-                    stays
-                });
-                if state.log.len() == before {
-                    return Err(CallbackError::UnknownErrorId);
-                }
-            }
-        }
-        if state.log.len() != before {
+            LogSelector::One(id) => match state.log.remove(id) {
+                0 => return Err(CallbackError::UnknownErrorId),
+                _ => Some(Log::default()),
+            },
+        };
+        if gone.is_some() {
             self.note(&mut state, Note::Other);
         }
         drop(state);
-        drop(all);
+        drop(gone);
         Ok(())
     }
 
     pub(super) fn entries(&self) -> Vec<LogEntry> {
-        let all = Part::after(0, &self.state.lock());
+        let all = self.state.lock().log.after(0);
         all.entries(self.handler)
     }
 
     /// The entries after the one with this sequence number.
     pub(super) fn entries_after(&self, sequence: u64) -> Vec<LogEntry> {
-        let part = Part::after(sequence, &self.state.lock());
+        let part = self.state.lock().log.after(sequence);
         part.entries(self.handler)
     }
 
     /// Whether there is an entry with this error id. The one with this sequence number is the first
     /// guess, which makes it O(log n) unless that was deleted.
     pub(super) fn is_logged(&self, sequence: u64, id: ErrorId) -> bool {
-        let state = self.state.lock();
-        let is_it = |entry: &Kept| entry.error_id == Some(id);
-        let guess = state
-            .log
-            .binary_search_by_key(&sequence, |entry| entry.sequence);
-        let guess = guess.ok().and_then(|place| state.log.get(place));
-        guess.is_some_and(is_it) || state.log.iter().any(is_it)
+        self.state.lock().log.has_error(sequence, id)
     }
 
     pub(super) fn log_len(&self) -> usize {
@@ -451,7 +284,7 @@ impl Board {
                 Note::Other => {}
             }
         }
-        let log = Part::after(since.0, &state);
+        let log = state.log.after(since.0);
         let (cursor, phase) = (Cursor(state.sequence), state.phase);
         drop(state);
         numbers.sort_unstable();
@@ -528,13 +361,5 @@ impl Board {
                 break;
             }
         }
-    }
-}
-
-/// A text of the log, cut to its limit, in one allocation.
-fn shared(text: &str) -> Arc<str> {
-    match text.len() <= Session::LOG_TEXT_LIMIT {
-        true => Arc::from(text),
-        false => Arc::from(cut(text, Session::LOG_TEXT_LIMIT)),
     }
 }

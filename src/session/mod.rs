@@ -32,6 +32,7 @@ mod dialogs;
 mod extra;
 mod host;
 mod index;
+mod log;
 mod mailbox;
 #[cfg(all(test, loom))]
 mod model;

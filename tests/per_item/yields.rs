@@ -1,12 +1,12 @@
 //! A task of a handler gives its thread back to the runtime after a bounded number of items, whatever becomes of them.
 
-use std::sync::{Arc, mpsc};
-use std::task::{Context, Waker};
-use std::thread;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Wake, Waker};
+use std::thread::{self, ThreadId};
 
 use support::{id, items, join, receive};
 use syncmgr::per_item::{Handler, Task, from_async_items};
-use syncmgr::{HResult, ItemStatus, RunOptions, Session, run_handler};
+use syncmgr::{HResult, ItemStatus, RunOptions, Session, SyncCallback, run_handler};
 
 const ITEMS: u128 = 5_000;
 
@@ -14,7 +14,7 @@ const ITEMS: u128 = 5_000;
 const AT_MOST: u64 = 500;
 
 /// Runs a handler of one task, after this was done to its session. Returns the session and how many items each poll has ended.
-fn polled(before: fn(&Session)) -> (Arc<Session>, Vec<u64>) {
+fn polled(before: impl FnOnce(&Session) + Send + 'static) -> (Arc<Session>, Vec<u64>) {
     let (spawn, spawned) = mpsc::channel::<Task>();
     let (give, given) = mpsc::channel();
     let source = from_async_items(items(ITEMS), |work| async move { Ok(work.set(1)?) });
@@ -48,15 +48,17 @@ fn polled(before: fn(&Session)) -> (Arc<Session>, Vec<u64>) {
     (session, ended)
 }
 
+fn cancel_each(session: &Session) {
+    for n in 1..=ITEMS {
+        session.cancel_item(id(n)).expect("it takes part");
+    }
+}
+
 #[test]
 fn a_task_yields_while_it_ends_items_that_are_cancelled() {
     let ways: [fn(&Session); 3] = [
         |session| session.cancel_all(),
-        |session| {
-            for n in 1..=ITEMS {
-                session.cancel_item(id(n)).expect("it takes part");
-            }
-        },
+        cancel_each,
         |session| {
             for n in 1..=ITEMS {
                 session.skip_item(id(n)).expect("it takes part");
@@ -70,6 +72,30 @@ fn a_task_yields_while_it_ends_items_that_are_cancelled() {
         let first = session.item(id(1)).expect("it is there");
         assert_eq!(first.status, ItemStatus::Skipped);
     }
+}
+
+/// The thread on which it was woken last.
+#[derive(Default)]
+struct WokenOn(Mutex<Option<ThreadId>>);
+
+impl Wake for WokenOn {
+    fn wake(self: Arc<Self>) {
+        *self.0.lock().expect("nobody panicked") = Some(thread::current().id());
+    }
+}
+
+#[test]
+fn the_host_looks_at_the_items_of_a_large_round_outside_its_tasks() {
+    let completed = Arc::new(WokenOn::default());
+    let waker = Waker::from(Arc::clone(&completed));
+    let (_, ended) = polled(move |session| {
+        cancel_each(session);
+        // Woken by the completion, on its thread.
+        session.wake_on_cancel(None, &waker).expect("it is driven");
+    });
+    assert!(ended.len() > 1);
+    let on = completed.0.lock().expect("nobody panicked").take();
+    assert!(on.is_some_and(|on| on != thread::current().id()), "{on:?}");
 }
 
 #[test]
