@@ -27,9 +27,11 @@ fn of(item: ItemId) -> [Step; 2] {
     ]
 }
 
-fn of_three(item: ItemId) -> [Step; 3] {
+/// Reports so often that a handler which ignores a cancellation is in breach, not only asked about.
+fn of_four(item: ItemId) -> [Step; 4] {
     let [first, last] = of(item);
-    [first, Step::report(item).value(1), last]
+    let value = |value| Step::report(item).value(value);
+    [first, value(1), value(2), last]
 }
 
 /// One item, on the host's thread.
@@ -44,7 +46,7 @@ fn script() -> Script {
 fn an_exploration_of_cancellations_takes_the_settings_of_a_harness() {
     let flags = SyncFlags::new(SyncEvent::Scheduled);
     let two = |items: &[ItemId]| {
-        let steps = items.iter().flat_map(|item| of_three(*item));
+        let steps = items.iter().flat_map(|item| of_four(*item));
         script().item(MAIL, "mail").synchronize(steps)
     };
     let exploration = explore_cancellations(|| {
@@ -54,8 +56,8 @@ fn an_exploration_of_cancellations_takes_the_settings_of_a_harness() {
             .max_runs(8)
             .seed(7)
     });
-    // Three reports with three cancellations each, and two skips, of "mail" alone.
-    assert_eq!((exploration.points(), exploration.explored()), (11, 7));
+    // Four reports with three cancellations each, and two skips, of "mail" alone.
+    assert_eq!((exploration.points(), exploration.explored()), (14, 7));
     assert!(
         exploration.to_string().contains("(a sample, seed 7)"),
         "{exploration}"
@@ -71,7 +73,7 @@ fn an_exploration_of_cancellations_takes_the_settings_of_a_harness() {
 
     let faults = explore_faults(|| Harness::new(two(&[PHOTOS]).handler()).select([PHOTOS]));
     faults.assert_conformant();
-    assert_eq!(faults.points(), 3);
+    assert_eq!(faults.points(), 4);
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn the_intervention_of_a_run_is_known_after_it() {
 #[test]
 fn the_intervention_of_a_failure_is_known() {
     let exploration = explore_cancellations(|| {
-        let script = script().deaf().synchronize(of_three(PHOTOS));
+        let script = script().deaf().synchronize(of_four(PHOTOS));
         script.handler()
     });
     let item = Which::from("photos");
@@ -134,7 +136,7 @@ fn the_intervention_of_a_failure_is_known() {
 #[test]
 fn the_violated_rules_are_data() {
     let exploration = explore_cancellations(|| {
-        let script = script().deaf().synchronize(of_three(PHOTOS));
+        let script = script().deaf().synchronize(of_four(PHOTOS));
         script.handler()
     });
     let rules = exploration.violated_rules();

@@ -167,6 +167,7 @@ fn items_can_be_identified_by_their_position() {
             [
                 Step::report(item).status(Updating),
                 Step::report(item).value(1),
+                Step::report(item).value(2),
                 Step::report(item).status(Succeeded),
             ]
         });
