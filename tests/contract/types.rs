@@ -57,7 +57,7 @@ fn at_the_root() -> Vec<String> {
     names.extend(are!(Refusal: HandlerError));
     names.extend(are!(Shared:
         CancelGuard<'static>, Connections, DialogArbiter, HandlerReport, ItemReporter, Observer, Run, RunObserver, RunReport,
-        Session, SessionBuilder, SyncManager,
+        Session, SessionBuilder, SyncManager, SyncManagerBuilder,
     ));
     // It carries closures that are called by one thread.
     names.extend(are!(Sent: RunOptions));
@@ -79,7 +79,7 @@ fn of_testing() -> Vec<String> {
     use syncmgr::testing::*;
     let mut names = Vec::new();
     names.extend(are!(Number: Rule, Severity, Side));
-    names.extend(are!(Data: Action, Answer, Call, Incident, Listed, Record, Undecided, Update, Violation, Which));
+    names.extend(are!(Data: Action, Answer, Call, Incident, Intervention, Listed, Record, Undecided, Update, Violation, Which));
     names.extend(are!(Refusal: UnknownRule));
     are!(Data: UnknownRule);
     names.extend(are!(Shared: Expect, Exploration, Recorder, Script, ScriptedHost, Step, Trace));
