@@ -136,7 +136,9 @@ impl Harness {
         }
         let about = (!about.is_empty()).then(|| about.join(", "));
         Driven {
-            trace: trace.about(about).set_unreached(unreached),
+            trace: trace
+                .about(about)
+                .set_unreached(unreached, unlisted.clone()),
             last_came,
             unlisted,
         }

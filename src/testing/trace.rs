@@ -42,6 +42,8 @@ pub struct Trace {
     /// What was done to the handler on purpose, in words.
     about: Option<String>,
     unreached: Vec<String>,
+    /// The items that settings of the harness name and that were never listed or added.
+    unlisted: Vec<Which>,
     intervention: Option<Intervention>,
 }
 
@@ -57,6 +59,7 @@ impl Trace {
             judgement,
             about: None,
             unreached: Vec::new(),
+            unlisted: Vec::new(),
             intervention: None,
         }
     }
@@ -66,8 +69,9 @@ impl Trace {
         self
     }
 
-    pub(super) fn set_unreached(mut self, unreached: Vec<String>) -> Self {
+    pub(super) fn set_unreached(mut self, unreached: Vec<String>, unlisted: Vec<Which>) -> Self {
         self.unreached = unreached;
+        self.unlisted = unlisted;
         self
     }
 
@@ -188,13 +192,24 @@ impl Trace {
         &self.unreached
     }
 
-    /// Panics with the breaches and the calls around them, unless the trace [is conformant](Self::is_conformant).
+    /// Panics with the breaches and the calls around them, unless the trace
+    /// [is conformant](Self::is_conformant).
     ///
     /// # Panics
     ///
-    /// That is what it is for.
+    /// Panics if the handler violated the contract. Panics if the harness names an item, for example to
+    /// cancel it, that the handler neither listed nor added: such a test would pass without testing
+    /// anything.
     #[track_caller]
     pub fn assert_conformant(&self) {
+        if let Some(item) = self.unlisted.first() {
+            panic!(
+                "the harness names the item {item}, which the handler neither listed nor added, so \
+                 this tests nothing; check the name, or identify the item by its id or its position \
+                 in the list (Which::Position)\n\n{}",
+                self.report()
+            );
+        }
         assert!(self.is_conformant(), "{}", self.report());
     }
 

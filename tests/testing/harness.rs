@@ -180,12 +180,15 @@ fn a_report_that_never_comes_cancels_nothing() {
     for harness in [
         Harness::new(obedient(1).build()).cancel_item_at(5),
         Harness::new(obedient(1).build()).cancel_all_at(0),
-        Harness::new(obedient(1).build()).cancel_item_at_report("no such item", 1),
     ] {
         let trace = run(harness);
         clean(&trace);
         assert_eq!(verdicts(&trace, id(1)), [GO; 4]);
     }
+    let harness = Harness::new(obedient(1).build()).cancel_item_at_report("no such item", 1);
+    let trace = run(harness);
+    assert!(trace.is_conformant(), "{trace}"); // its assertion fails: it tests nothing
+    assert_eq!(verdicts(&trace, id(1)), [GO; 4]);
 }
 
 #[test]

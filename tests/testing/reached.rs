@@ -317,3 +317,26 @@ fn a_selected_item_that_is_not_listed_fails_the_exploration() {
         "{text}"
     );
 }
+
+#[test]
+fn a_run_whose_harness_names_an_item_that_is_not_listed_fails_its_assertion() {
+    let harness = || Harness::new(named("photos", 3).handler());
+    harness()
+        .cancel_item_at_report("photos", 2)
+        .run()
+        .assert_conformant();
+    for harness in [
+        harness().cancel_item_at_report("photso", 2),
+        harness().skip(Which::Position(2)),
+        harness().select([MAIL]),
+    ] {
+        let trace = harness.run();
+        assert!(trace.is_conformant(), "{trace}");
+        let failure = catch_unwind(AssertUnwindSafe(|| trace.assert_conformant()));
+        let text = *failure.expect_err("it fails").downcast::<String>().unwrap();
+        assert!(
+            text.contains("which the handler neither listed nor added"),
+            "{text}"
+        );
+    }
+}
