@@ -6,8 +6,8 @@
 MODULE is a module of `src`; PART is one of its parts, numbered from 0, of some minutes each on two cores. Without arguments
 the variable MUTANTS lists them, or is `all` or `none`. Without that variable it is one part, by the day of the year.
 
-It needs cargo-mutants (`cargo install cargo-mutants`). Each change is first tried against the unit tests and the test programs
-of its module (MODULES). What they miss is looked up in the table of docs/mutants.md; what is not there is tried against the
+It needs cargo-mutants (`cargo install cargo-mutants`). Each change is first tried against the test programs of its module
+(MODULES). What they miss is looked up in the table of docs/mutants.md; what is not there is tried against the
 whole suite, with the doc tests and the mirror.
 
 The lists of what was caught and missed, and the logs, are left in target/mutants.
@@ -107,7 +107,6 @@ def main():
             f"--file=src/{module}/**",
             f"--shard={part}/{count}",
             "--sharding=slice",
-            "--cargo-arg=--lib",
             *tests,
         )
         counts.update({kind: len(names) for kind, names in result.items()})
