@@ -16,15 +16,20 @@ const DEEPEST: usize = 32;
 /// The wakes that are under way on a thread.
 struct Nest(RefCell<Wakes>);
 
+/// Nothing is allocated before wakes nest too deep, and nothing is kept when they have returned: a program
+/// that counts its memory finds none of it here.
 struct Wakes {
-    under_way: Vec<Identity>,
+    /// The first `depth` of these are under way.
+    under_way: [Identity; DEEPEST],
+    depth: usize,
     queue: VecDeque<Waker>,
 }
 
 impl Nest {
     const fn new() -> Self {
         Self(RefCell::new(Wakes {
-            under_way: Vec::new(),
+            under_way: [Identity::NONE; DEEPEST],
+            depth: 0,
             queue: VecDeque::new(),
         }))
     }
@@ -48,6 +53,11 @@ struct Identity {
 }
 
 impl Identity {
+    const NONE: Self = Self {
+        data: std::ptr::null(),
+        table: None,
+    };
+
     fn of(waker: &Waker) -> Self {
         let data = waker.data();
         let table: *const _ = waker.vtable();
@@ -95,29 +105,41 @@ fn wake_one(waker: Waker) {
     contained(|| waker.wake_by_ref());
     contained(|| drop(waker));
     if entered.is_ok() {
-        let _ = NEST.try_with(|nest| nest.0.borrow_mut().under_way.pop());
+        let _ = NEST.try_with(|nest| nest.0.borrow_mut().leave());
     }
 }
 
 impl Wakes {
     fn is_full(&self) -> bool {
-        self.under_way.len() >= DEEPEST
+        self.depth >= DEEPEST
     }
 
     /// Takes the waker into the queue where wakes are nested too deep; else notes that its wake is under way.
     fn enter(&mut self, waker: &mut Option<Waker>) {
-        if self.is_full() {
-            self.queue.extend(waker.take());
-        } else {
-            self.under_way.extend(waker.as_ref().map(Identity::of));
+        match self.under_way.get_mut(self.depth) {
+            None => self.queue.extend(waker.take()),
+            Some(next) => {
+                *next = waker.as_ref().map_or(Identity::NONE, Identity::of);
+                self.depth += 1;
+            }
         }
+    }
+
+    fn leave(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
     }
 
     /// The next waker in the queue, unless the caller is itself nested too deep.
     fn queue_head(&mut self) -> Option<Waker> {
         match self.is_full() {
             true => None,
-            false => self.queue.pop_front(),
+            false => {
+                let next = self.queue.pop_front();
+                if next.is_none() {
+                    self.queue = VecDeque::new(); // gives its memory back
+                }
+                next
+            }
         }
     }
 }
