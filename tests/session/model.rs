@@ -1,8 +1,9 @@
 //! Random sequences of calls against a session and against a simple model of it: every answer and every look agrees.
 
 use std::cell::RefCell;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::{fs, io, thread};
 
 use proptest::collection::vec;
 use proptest::prelude::any;
@@ -71,15 +72,14 @@ fn write_the_lives_as_seeds() -> io::Result<()> {
     Ok(())
 }
 
-#[test]
-fn random_calls_agree_with_the_model() {
-    let default = Config::default();
+/// Tries so many sequences, and returns what they have met.
+fn try_random_calls(cases: u32) -> Reached {
     let config = Config {
-        cases: default.cases.max(SEQUENCES),
+        cases,
         source_file: Some(file!()),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("failures"))),
         max_shrink_iters: 20_000,
-        ..default
+        ..Config::default()
     };
     let reached = RefCell::new(Reached::new());
     let mut runner = TestRunner::new(config);
@@ -93,7 +93,19 @@ fn random_calls_agree_with_the_model() {
         Err(TestError::Fail(_, records)) => check::check(&smallest(records)),
         Err(error) => panic!("{error}"),
     }
-    let reached = reached.into_inner();
+    reached.into_inner()
+}
+
+#[test]
+fn random_calls_agree_with_the_model() {
+    let cases = Config::default().cases.max(SEQUENCES);
+    // Two halves on two threads, because this takes longer than all other tests of the session together.
+    let other = thread::spawn(move || try_random_calls(cases / 2));
+    let mut reached = try_random_calls(cases - cases / 2);
+    match other.join() {
+        Ok(other) => reached.add(&other),
+        Err(panic) => resume_unwind(panic),
+    }
     let missed = reached.missed();
     assert!(missed.is_empty(), "never met: {missed:?}\n\n{reached}");
 }

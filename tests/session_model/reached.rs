@@ -261,6 +261,15 @@ impl Reached {
             .collect()
     }
 
+    /// Adds what other sequences have met.
+    pub fn add(&mut self, other: &Self) {
+        let met = other.answers.as_flattened().iter().chain(&other.turns);
+        let all = self.answers.as_flattened_mut().iter_mut();
+        for (all, met) in all.chain(&mut self.turns).zip(met) {
+            *all += met;
+        }
+    }
+
     fn turn(&mut self, turn: Turn, met: bool) {
         self.turns[turn as usize] += u64::from(met);
     }
