@@ -182,8 +182,8 @@ impl SyncManager {
     /// Stops a handler, registered or not. Its starts that wait end immediately. Its run in progress is
     /// cancelled and waited for.
     ///
-    /// The wait is limited to the [`deadline`](crate::SyncManagerBuilder::deadline), or to 10 s if none is set. After that
-    /// the run's session is released, so the handler's next call on it returns
+    /// The wait is limited to the [`deadline`](crate::SyncManagerBuilder::deadline), or to 10 s if
+    /// none is set. After that the run's session is released, so the handler's next call on it returns
     /// [`Released`](crate::CallbackError::Released). The handler stays registered; a later start runs
     /// it again.
     ///
