@@ -344,11 +344,11 @@ fn starts_many(manager: &SyncManager, count: u128) -> Vec<Run> {
     ids(count).map(start).collect()
 }
 
-fn merges(count: u128) -> Cost {
+fn shares(count: u128) -> Cost {
     let (manager, first, [_, gate]) =
         gated(|[held, open]| Work::Holds(1, Arc::clone(held), Arc::clone(open)));
-    register(&manager, 1, &items(count + 1), Work::Nothing); // for later runs
-    let runs = starts_many(&manager, count);
+    register(&manager, 1, &items(1), Work::Nothing); // for later runs
+    let runs: Vec<Run> = (0..count).map(|_| manager.update_all()).collect();
     timed_beside(&manager, || {
         gate.wait();
         let _ = first.wait();
@@ -376,7 +376,17 @@ fn taken_in(count: u128) -> Cost {
         gate.wait();
         let _ = first.wait();
     });
+    manager.stop_handler(ONE); // those that the handler was not offered
     runs.iter().for_each(|run| _ = run.wait());
+    cost
+}
+
+fn cancels_each(count: u128) -> Cost {
+    let (manager, first, [gate, _]) = gated(|gates| Work::ListsLate(Arc::clone(&gates[0])));
+    let runs = starts_many(&manager, count);
+    let cost = timed_beside(&manager, || runs.iter().for_each(Run::cancel_all));
+    gate.wait();
+    let _ = first.wait();
     cost
 }
 
@@ -389,10 +399,11 @@ fn shows_errors(count: u128) -> Cost {
 /// With ten times as many ids, each should cost the same; and nothing is to wait for more than 50
 /// ms.
 fn c3() {
-    let rows: [Row; 6] = [
+    let rows: [Row; 7] = [
         ("cancelling a pending start", 100_000, cancels_pending),
         ("a run of temporary items", 100_000, ends_temporary),
-        ("one run for as many followed starts", 100_000, merges),
+        ("cancelling as many pending starts", 100_000, cancels_each),
+        ("one run for as many identical starts", 100_000, shares),
         ("as many unfollowed starts", 100_000, unfollowed),
         (
             "as many followed starts, taken in by the run before",

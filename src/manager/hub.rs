@@ -7,8 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::{Condvar, Mutex};
 
 use super::listing::Known;
-use super::order::{Distinct, Order};
+use super::order::Distinct;
 use super::part::{Make, Part};
+use super::pending::Pending;
 use super::{Choices, HandlerReport, LogFilter, Registration};
 use crate::session::{
     Connections, Connector, DialogArbiter, Foreign, LogEntry, Session, contained,
@@ -68,8 +69,8 @@ pub(super) struct State {
 pub(super) struct Busy {
     /// Running, or ready to run.
     pub(super) current: Arc<Part>,
-    /// Those that come after it.
-    pub(super) waiting: VecDeque<Arc<Part>>,
+    /// The starts that come after it.
+    pub(super) pending: Pending,
 }
 
 #[derive(Clone)]
@@ -79,31 +80,27 @@ pub(super) struct Entry {
 }
 
 impl State {
-    /// Asks for a part: it is ready at once, or waits behind the handler's other ones. Items that are named are asked of the one
-    /// that is on its way, too. Answers a part that is no more, since another does what it waited for.
-    pub(super) fn ask(&mut self, part: &Arc<Part>, order: &Order) -> Option<Arc<Part>> {
-        let Some(Busy { current, waiting }) = self.busy.get_mut(&part.id) else {
-            let busy = Busy {
-                current: Arc::clone(part),
-                waiting: VecDeque::new(),
-            };
-            self.busy.insert(part.id, busy);
-            self.ready.push_back(Arc::clone(part));
-            return None;
-        };
-        if let Some(items) = &order.items {
-            current.request(items.list());
+    /// Adds a part: it is ready immediately, or waits behind the handler's other ones. Returns the pending
+    /// part of an identical start, if there is one: the new one is not needed then.
+    pub(super) fn ask(&mut self, part: &Arc<Part>) -> Option<Arc<Part>> {
+        match self.busy.get_mut(&part.id) {
+            Some(Busy { current, pending }) => {
+                let shared = pending.share(part, current);
+                if shared.is_none() {
+                    pending.push(part, current);
+                }
+                shared
+            }
+            None => {
+                let busy = Busy {
+                    current: Arc::clone(part),
+                    pending: Pending::behind(part),
+                };
+                self.busy.insert(part.id, busy);
+                self.ready.push_back(Arc::clone(part));
+                None
+            }
         }
-        // Starts that nobody follows, over and over while a handler runs long, are not to pile up.
-        let is_orphan = |part: &Arc<Part>| Arc::strong_count(part) == 1;
-        let earlier = waiting.len().saturating_sub(1);
-        let mut others = waiting.iter().take(earlier).filter(|part| is_orphan(part));
-        let absorbed = waiting
-            .back()
-            .is_some_and(|last| is_orphan(last) && others.any(|other| other.absorb(last)));
-        let orphan = if absorbed { waiting.pop_back() } else { None };
-        waiting.push_back(Arc::clone(part));
-        orphan
     }
 
     /// Returns `true` if there is something to do for one more worker.
@@ -111,13 +108,13 @@ impl State {
         self.workers < (self.ready.len() + self.running.len()).min(concurrency)
     }
 
-    /// A worker takes the next part, and with it those that wait behind it and can be done by one run.
+    /// A worker takes the next part.
     fn take(&mut self) -> Option<Arc<Part>> {
         let part = self.ready.pop_front()?;
         self.running.push(Arc::clone(&part));
         part.begin();
         if let Some(busy) = self.busy.get_mut(&part.id) {
-            busy.waiting.retain(|other| !part.lead(other));
+            busy.pending.unshare(&part);
         }
         Some(part)
     }
@@ -157,23 +154,12 @@ impl State {
         }
     }
 
-    /// Takes out the parts behind this one that wait for items of which none is left to do: its
-    /// handler took them in.
+    /// Removes the pending parts whose items this one's run has all done.
     fn take_done_by(&mut self, part: &Part, session: &Arc<Session>) -> Vec<Arc<Part>> {
-        let mut done = Vec::new();
-        if let Some(busy) = self.busy.get_mut(&part.id) {
-            if !busy.waiting.is_empty() {
-                let left = part.left(session);
-                busy.waiting.retain(|part| {
-                    let is_done = part.is_done_by(session, &left);
-                    if is_done {
-                        done.push(Arc::clone(part));
-                    }
-                    !is_done
-                });
-            }
+        match self.busy.get_mut(&part.id) {
+            Some(busy) => busy.pending.take_done_by(part, session),
+            None => Vec::new(),
         }
-        done
     }
 
     /// Takes out of a handler's parts what has not begun, so that nothing of it comes to its turn; and tells which part is on
@@ -182,7 +168,7 @@ impl State {
         let Some(busy) = self.busy.get_mut(&id) else {
             return (None, Vec::new());
         };
-        let mut waiting: Vec<Arc<Part>> = busy.waiting.drain(..).collect();
+        let mut waiting = busy.pending.take();
         let current = Arc::clone(&busy.current);
         let is_it = |other: &Arc<Part>| Arc::ptr_eq(other, &current);
         let Some(place) = self.ready.iter().position(is_it) else {
@@ -206,8 +192,9 @@ impl State {
         self.log.push_back(entry);
     }
 
-    /// The part is over: what waits behind it is ready.
-    fn leave(&mut self, part: &Arc<Part>) {
+    /// The part is over: what is pending behind it is ready. Adds parts to `ended`, to be dropped with no
+    /// lock held.
+    fn leave(&mut self, part: &Arc<Part>, ended: &mut Vec<Arc<Part>>) {
         let is_it = |other: &Arc<Part>| Arc::ptr_eq(other, part);
         match self.running.iter().position(is_it) {
             Some(place) => {
@@ -223,21 +210,15 @@ impl State {
         let Some(busy) = self.busy.get_mut(&part.id) else {
             return;
         };
-        // A part that only waited leaves the others as they are.
         if !is_it(&busy.current) {
-            busy.waiting.retain(|other| !is_it(other));
+            ended.extend(busy.pending.remove(part, &busy.current));
             return;
         }
-        let Some(next) = busy.waiting.pop_front() else {
+        busy.pending.unshare(part); // it may have ended before it began
+        let Some(next) = busy.pending.next(ended) else {
             self.busy.remove(&part.id);
             return;
         };
-        // What the others wait to do, its handler may take in.
-        let mut items = Distinct::default();
-        for part in &busy.waiting {
-            part.wanted(|wanted| items.extend(wanted.list().iter().copied()));
-        }
-        next.request(items.list());
         busy.current = Arc::clone(&next);
         self.ready.push_back(next);
     }
@@ -376,27 +357,29 @@ impl Hub {
         let report = Arc::new(report);
         // Dropped with no lock held: a part may be the last one that keeps its factory.
         let mut over = vec![Arc::clone(part)];
+        let mut ended = Vec::new();
         {
             let mut state = self.state.lock();
-            let followers = part.end(&report)?;
+            if !part.end(&report) {
+                return None;
+            }
             for entry in log.into_iter().flatten() {
                 state.keep(entry, self.settings.log_capacity);
             }
             state.learn(part, &report);
-            over.extend(followers); // which wait nowhere any more
             if let Some(session) = &report.session {
                 state.log_lost += session.log_refused();
                 // Before the part leaves, so that none of them comes to its turn.
                 over.extend(state.take_done_by(part, session));
             }
-            state.leave(part);
+            state.leave(part, &mut ended);
             closing.0.extend(part.batch.leave());
             then(&mut state);
         }
         // They may be very many, so others are let in between.
         for some in over.get(1..).unwrap_or_default().chunks(CHUNK) {
             let _state = self.state.lock(); // whoever waits for one of them looks with it locked
-            let ended = some.iter().filter(|part| part.end(&report).is_some());
+            let ended = some.iter().filter(|part| part.end(&report));
             closing
                 .0
                 .extend(ended.filter_map(|part| part.batch.leave()));
@@ -408,26 +391,11 @@ impl Hub {
         Some(closing)
     }
 
-    /// Cancels a part. One that has not begun is over at once; what it waits to do is not asked of the part before it any more,
-    /// unless another waits for it too.
-    pub(super) fn cancel(&self, part: &Arc<Part>) {
-        let wanted = part.wanted(Distinct::clone);
-        if !part.cancel_all() {
-            drop(self.end(part, part.never_begun(CANCELLED)));
-        }
-        let Some(mut items) = wanted else {
-            return;
-        };
-        let state = self.state.lock();
-        if let Some(busy) = state.busy.get(&part.id) {
-            for other in &busy.waiting {
-                if items.list().is_empty() {
-                    return;
-                }
-                other.wanted(|others| items.remove_all(others));
-            }
-            busy.current.withdraw(&items);
-        }
+    /// One of several runs has cancelled its share in a part.
+    pub(super) fn renounced(&self, part: &Part) {
+        drop(self.state.lock()); // a waiting thread checks with it locked
+        self.changed.notify_all();
+        part.ring();
     }
 
     /// The parts that are running, a while from now; none where the last worker has ended.
@@ -482,15 +450,15 @@ impl Hub {
         entries
     }
 
-    /// Waits until the part is over, or the time has come; answers whether it is.
-    pub(super) fn wait_for(&self, part: &Part, until: Option<Instant>) -> bool {
+    /// Waits until `is_over` returns `true`, or until the time has come. Returns what `is_over` returned.
+    pub(super) fn wait_for(&self, is_over: impl Fn() -> bool, until: Option<Instant>) -> bool {
         let mut state = self.state.lock();
-        while !part.is_over() {
+        while !is_over() {
             match until {
                 None => self.changed.wait(&mut state),
                 Some(until) => {
                     if self.changed.wait_until(&mut state, until).timed_out() {
-                        return part.is_over();
+                        return is_over();
                     }
                 }
             }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::hub::{Closing, Entry, State};
-use super::order::{Distinct, Order};
-use super::part::{Batch, Part};
+use super::order::Order;
+use super::part::{Batch, Part, Seat};
 use super::pool::ensure_workers;
+use super::start::distinct;
 use super::{ManagerError, Run, SyncManager};
 use crate::session::Connections;
 use crate::{HandlerId, InvokeFlags, ItemId, RegisterFlags, SyncEvent, SyncFlags};
 
-/// Starting: `ISyncMgrSynchronizeInvoke`. Every start returns at once.
+/// Starting: `ISyncMgrSynchronizeInvoke`. Every start returns immediately.
 impl SyncManager {
     /// Synchronizes every handler, as when the user asks for it: `ISyncMgrSynchronizeInvoke::UpdateAll`.
     #[doc(alias = "UpdateAll")]
@@ -62,11 +63,12 @@ impl SyncManager {
 
     /// Synchronizes these items of a handler, whatever was chosen: `ISyncMgrControl::StartItemSync` of `syncmgr.h`.
     ///
-    /// While the handler runs they are pending. It may ask for them
-    /// ([`additional_items`](crate::SyncCallback::additional_items)) and take them in by
-    /// [`add_item`](crate::SyncCallback::add_item); what is left when it is done is done by a run of its own, all that was
-    /// asked for until then at once. Where it did all of them, this run has the session and the report of the one that
-    /// did them. Nil ids, and ids that the handler does not list, are left out.
+    /// While the handler runs, they are pending. The handler can request them
+    /// ([`additional_items`](crate::SyncCallback::additional_items)) and take them in with
+    /// [`add_item`](crate::SyncCallback::add_item). The items that are left when it has finished are
+    /// done by a run of their own. If none is left, this run has the session and the report of the one
+    /// that did them. A running handler is offered at most about 10,000 pending items. Nil ids, and ids
+    /// that the handler does not list, are left out.
     ///
     /// # Errors
     ///
@@ -78,7 +80,7 @@ impl SyncManager {
         items: impl IntoIterator<Item = ItemId>,
     ) -> Result<Run, ManagerError> {
         let order = Order {
-            items: Some(items.into_iter().collect()),
+            items: Some(distinct(items.into_iter().collect())),
             ..self.order(SyncEvent::Manual)
         };
         self.start_one(id, order)
@@ -98,7 +100,7 @@ impl SyncManager {
     pub fn enumerate_all(&self) -> Run {
         self.start(
             |state| registered(state, |_| true),
-            &self.settings_order(None),
+            self.settings_order(None),
         )
     }
 
@@ -135,7 +137,7 @@ impl SyncManager {
             SyncEvent::Manual | SyncEvent::Scheduled => true,
             SyncEvent::Invoke => false,
         };
-        self.start(|state| registered(state, wanted), &self.order(event))
+        self.start(|state| registered(state, wanted), self.order(event))
     }
 
     /// As [`signal`](Self::signal), for one handler, whatever it is registered for: how a schedule of one handler starts it, and how
@@ -175,7 +177,7 @@ impl SyncManager {
         let manual = self.order(SyncEvent::Manual);
         Order {
             flags: manual.flags | SyncFlags::SETTINGS,
-            properties: target.into_iter().collect(),
+            properties: target,
             ..manual
         }
     }
@@ -192,13 +194,13 @@ impl SyncManager {
             cookie: None,
             invoke: InvokeFlags::empty(),
             items: None,
-            properties: Distinct::default(),
+            properties: None,
         }
     }
 
     fn start_one(&self, id: HandlerId, order: Order) -> Result<Run, ManagerError> {
         let one = |state: &State| Some((id, state.handlers.get(&id)?.clone()));
-        let run = self.start(|state| one(state).into_iter().collect(), &order);
+        let run = self.start(|state| one(state).into_iter().collect(), order);
         match run.handlers().is_empty() {
             true => Err(ManagerError::UnknownHandler { id }),
             false => Ok(run),
@@ -206,28 +208,34 @@ impl SyncManager {
     }
 
     /// Starts the handlers that are wanted.
-    fn start(&self, wanted: impl FnOnce(&State) -> Vec<(HandlerId, Entry)>, order: &Order) -> Run {
+    fn start(&self, wanted: impl FnOnce(&State) -> Vec<(HandlerId, Entry)>, order: Order) -> Run {
         let connector = self.hub.settings.connector.clone();
         let connections = connector
             .map(|connector| Connections::new(move |name: Option<&str>| connector.open(name)));
-        let mut parts = Vec::new();
-        let mut orphans = Vec::new();
+        let order = Arc::new(order);
+        let mut seats = Vec::new();
+        let mut unused = Vec::new();
         {
-            // One lock from the look to the start, so that nothing is started that is unregistered or replaced.
+            // One lock for the selection and the start, so that no unregistered or replaced handler starts.
             let mut state = self.hub.state.lock();
             let handlers = wanted(&state);
             let batch = Batch::new(connections, handlers.len());
             for (id, entry) in handlers {
-                let part = Part::new(id, entry.make, Arc::clone(&batch), order.clone());
-                orphans.extend(state.ask(&part, order));
-                parts.push(part);
+                let part = Part::new(id, entry.make, Arc::clone(&batch), Arc::clone(&order));
+                match state.ask(&part) {
+                    None => seats.push(Seat::new(part)),
+                    Some(shared) => {
+                        seats.push(Seat::new(shared));
+                        unused.push(part);
+                    }
+                }
             }
         }
-        // Their connectors and factories are user code.
-        drop(Closing::of(&orphans));
-        drop(orphans);
+        // Connectors and factories are user code: they are dropped with no lock held.
+        drop(Closing::of(&unused));
+        drop(unused);
         ensure_workers(&self.hub);
-        Run::new(Arc::clone(&self.hub), parts)
+        Run::new(Arc::clone(&self.hub), seats)
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `sync_manager` | the manager of many handlers: what it is, and its builder with the settings |
 //! | `registry`, `listing`, `choices`, `log` | what it knows of them, what they listed, what the user chose, what they logged: each with the manager's methods for it |
 //! | `invoke`, `order` | its methods that start them, and how a handler is to be started |
-//! | `runs`, `part` | a run of several, and one handler's part in it |
+//! | `runs`, `part`, `pending` | a run of several, one handler's part in it, and the parts that wait for a handler |
 //! | `observer`, `news` | who follows a run, and what he is told |
 //! | `json`, `choices_json` | how faults, lists by handlers and choices are written (feature `serde`) |
 //! | `hub`, `pool` | what manager, runs and threads share; the threads |
@@ -37,6 +37,7 @@ mod observer;
 mod options;
 mod order;
 mod part;
+mod pending;
 mod pool;
 mod report;
 mod run;

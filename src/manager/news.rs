@@ -91,61 +91,92 @@ impl News {
     }
 }
 
-/// Who is to be told about a part: the run that it was made for, and its place there. A run that nobody has any more is told
-/// nothing.
+/// The runs that share a part, each with the part's place in it. A run that no caller holds any more is
+/// not notified.
 #[derive(Debug, Default)]
 pub(super) struct Readers {
-    run: Option<(Weak<News>, usize)>,
+    runs: Vec<(Weak<News>, usize)>,
+    /// How many there were after the last cleanup.
+    kept: usize,
     woken: Woken,
 }
 
-/// The tasks that what was told must wake.
+/// The tasks that must be woken.
 #[derive(Debug, Default)]
 pub(super) struct Woken {
     pub(super) tasks: Vec<Waker>,
-    /// The run may be gone meanwhile, and its last waiting tasks are dropped with this: not under a lock.
-    news: Option<Arc<News>>,
+    /// A run may be dropped meanwhile, and its last waiting tasks with this: not under a lock.
+    news: Vec<Arc<News>>,
 }
 
 impl Readers {
-    /// From now on it is told what happens; what has happened already it is told at once.
-    pub(super) fn add(&mut self, news: Weak<News>, place: usize, begun: bool, ended: bool) {
-        self.run = Some((news, place));
+    /// Adds a run, which is notified from now on, and immediately of what has happened already.
+    pub(super) fn add(
+        &mut self,
+        news: &Arc<News>,
+        place: usize,
+        begun: bool,
+        session: bool,
+        ended: bool,
+    ) {
+        let mut lists = news.0.lock();
         if begun {
-            self.begun();
+            lists.begun.push(place);
         }
+        lists.sessions += usize::from(session);
         if ended {
-            self.ended();
+            lists.ended.push(place);
+            return;
         }
-        self.woken.news = None; // the caller has it
+        // Identical starts can be repeated while one is pending, so the dropped ones must not pile up.
+        if self.runs.len() >= (2 * self.kept).max(16) {
+            self.runs.retain(|(news, _)| news.strong_count() > 0);
+            self.kept = self.runs.len();
+        }
+        self.runs.push((Arc::downgrade(news), place));
     }
 
     pub(super) fn begun(&mut self) {
-        self.tell(|lists, place| lists.begun.push(place));
+        self.notify(|lists, place| lists.begun.push(place));
     }
 
-    /// There is a session to look at.
+    /// The session exists.
     pub(super) fn session(&mut self) {
-        self.tell(|lists, _| lists.sessions += 1);
+        self.notify(|lists, _| lists.sessions += 1);
     }
 
-    /// The last that is told.
+    /// The last notification.
     pub(super) fn ended(&mut self) {
-        self.tell(|lists, place| lists.ended.push(place));
-        self.run = None;
+        self.notify(|lists, place| lists.ended.push(place));
+        self.runs = Vec::new();
     }
 
-    fn tell(&mut self, what: impl Fn(&mut Lists, usize)) {
-        if let Some((news, place)) = &self.run {
+    /// Notifies one run of the part's end, and removes it.
+    pub(super) fn end_one(&mut self, news: &Arc<News>) {
+        let is_it = |(other, _): &(Weak<News>, usize)| other.as_ptr() == Arc::as_ptr(news);
+        if let Some(found) = self.runs.iter().position(is_it) {
+            let (_, place) = self.runs.swap_remove(found);
+            Self::push(&mut self.woken, Arc::clone(news), |lists| {
+                lists.ended.push(place)
+            });
+        }
+    }
+
+    fn notify(&mut self, what: impl Fn(&mut Lists, usize)) {
+        for (news, place) in &self.runs {
             if let Some(news) = news.upgrade() {
-                let mut lists = news.0.lock();
-                what(&mut lists, *place);
-                let tasks = std::mem::take(&mut lists.tasks);
-                self.woken.tasks.extend(tasks.into_wakers());
-                drop(lists);
-                self.woken.news = Some(news);
+                Self::push(&mut self.woken, news, |lists| what(lists, *place));
             }
         }
+    }
+
+    fn push(woken: &mut Woken, news: Arc<News>, what: impl FnOnce(&mut Lists)) {
+        let mut lists = news.0.lock();
+        what(&mut lists);
+        let tasks = std::mem::take(&mut lists.tasks);
+        woken.tasks.extend(tasks.into_wakers());
+        drop(lists);
+        woken.news.push(news);
     }
 
     /// The tasks to be woken, with no lock held.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::news::{News, Place};
-use super::part::Part;
+use super::part::Seat;
 use crate::HandlerId;
 use crate::session::{Changes, Observer, Sums, Totals};
 
@@ -78,7 +78,7 @@ impl RunChanges {
 /// # Ok::<(), syncmgr::ManagerError>(())
 /// ```
 pub struct RunObserver {
-    parts: Arc<[Arc<Part>]>,
+    seats: Arc<[Seat]>,
     news: Arc<News>,
     place: Place,
     /// The parts that are driven, by their places in the run, each with its session once there is one.
@@ -90,9 +90,9 @@ pub struct RunObserver {
 }
 
 impl RunObserver {
-    pub(super) fn new(parts: Arc<[Arc<Part>]>, news: Arc<News>) -> Self {
+    pub(super) fn new(seats: Arc<[Seat]>, news: Arc<News>) -> Self {
         Self {
-            parts,
+            seats,
             news,
             place: Place::default(),
             active: BTreeMap::new(),
@@ -134,14 +134,14 @@ impl RunObserver {
 
         let mut sessions = Vec::new();
         for (place, observer) in &mut self.active {
-            let Some(part) = self.parts.get(*place) else {
+            let Some(seat) = self.seats.get(*place) else {
                 continue;
             };
             if observer.is_none() {
-                *observer = part.session().map(Observer::new);
+                *observer = seat.session().map(Observer::new);
             }
             if let Some(observer) = observer {
-                sessions.push((part.id, look(observer)));
+                sessions.push((seat.part.id, look(observer)));
             }
         }
         // Looked at once more after they had ended: they will not change again.
@@ -151,7 +151,7 @@ impl RunObserver {
             }
         }
         self.finished += ended.len();
-        let name = |part: &usize| self.parts.get(*part).map(|part| part.id);
+        let name = |place: &usize| self.seats.get(*place).map(|seat| seat.part.id);
         RunChanges {
             progress: self.progress(),
             sessions,
@@ -183,8 +183,8 @@ impl RunObserver {
         }
         let running = self.active.len();
         RunProgress {
-            handlers: self.parts.len(),
-            waiting: self.parts.len() - running - self.finished,
+            handlers: self.seats.len(),
+            waiting: self.seats.len() - running - self.finished,
             running,
             finished: self.finished,
             totals: sums.totals(),
@@ -216,7 +216,7 @@ impl futures_core::Stream for RunObserver {
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<RunChanges>> {
         let observer = self.get_mut();
-        if observer.looked && observer.finished == observer.parts.len() {
+        if observer.looked && observer.finished == observer.seats.len() {
             return std::task::Poll::Ready(None);
         }
         if observer.wake_on_change(context.waker()) {

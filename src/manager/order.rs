@@ -1,4 +1,4 @@
-//! How a handler is to be started, and when one run can do for two orders.
+//! What a start requests of a handler.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -81,34 +81,15 @@ impl<T: Copy + Eq + Hash> FromIterator<T> for Distinct<T> {
     }
 }
 
-/// How a handler is to be started.
-#[derive(Clone, Debug)]
+/// What a start requests of a handler.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Order {
     pub(super) flags: SyncFlags,
     pub(super) cookie: Option<Vec<u8>>,
-    /// How the choice is made: by whoever was asked for it, unless the program that invokes wants it at once.
+    /// How the items are chosen: by the chooser, unless the caller requests an immediate start.
     pub(super) invoke: InvokeFlags,
-    /// These items, whatever was chosen; none: what was chosen.
-    pub(super) items: Option<Distinct<ItemId>>,
+    /// These items, each once, instead of the chosen ones.
+    pub(super) items: Option<Vec<ItemId>>,
     /// The properties to show: of an item, or the handler's own.
-    pub(super) properties: Distinct<Option<ItemId>>,
-}
-
-impl Order {
-    /// Whether one run can do for both. Then this one is it.
-    pub(super) fn join(&mut self, other: &Order) -> bool {
-        let same = self.flags == other.flags
-            && self.cookie == other.cookie
-            && self.invoke == other.invoke
-            && self.items.is_some() == other.items.is_some();
-        if !same {
-            return false;
-        }
-        if let (Some(items), Some(more)) = (&mut self.items, &other.items) {
-            items.extend(more.list().iter().copied());
-        }
-        let more = other.properties.list().iter().copied();
-        self.properties.extend(more);
-        true
-    }
+    pub(super) properties: Option<Option<ItemId>>,
 }

@@ -1,7 +1,7 @@
 //! One handler's part in a run: from its start being asked for to its report.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
@@ -56,6 +56,8 @@ impl Batch {
 /// One handler's part in a run.
 pub(super) struct Part {
     pub(super) id: HandlerId,
+    /// What was requested.
+    pub(super) order: Arc<Order>,
     pub(super) make: Arc<Make>,
     pub(super) batch: Arc<Batch>,
     pub(super) watch: Watch,
@@ -64,13 +66,14 @@ pub(super) struct Part {
 }
 
 struct State {
-    order: Order,
+    /// The items of the order that are left to do.
+    left: Option<Vec<ItemId>>,
+    /// How many runs share the part, without those that cancelled it before it began.
+    runs: usize,
     session: Option<Arc<Session>>,
     begun: bool,
-    /// The part that this one's start is done by, from its begin to its end.
-    leader: Option<Arc<Part>>,
-    /// The parts that this one does besides.
-    followers: Vec<Arc<Part>>,
+    /// The items are offered to the handler's run in progress.
+    offered: bool,
     /// Everything is cancelled; before there is a session this is kept here.
     cancelled: bool,
     cancels: Distinct<ItemId>,
@@ -81,7 +84,7 @@ struct State {
     /// What went wrong on the host's side.
     failure: Option<String>,
     readers: Readers,
-    /// Shared by all parts that one run was for.
+    /// Shared by all parts that it ended.
     report: Option<Arc<HandlerReport>>,
 }
 
@@ -115,24 +118,36 @@ impl State {
     }
 }
 
+/// What was left when a run stopped wanting a part.
+pub(super) enum Renounced {
+    /// It has begun, so it is cancelled for every run that shares it.
+    Begun,
+    /// Other runs still want it.
+    Shared,
+    /// Nothing: it must not begin.
+    Unwanted,
+}
+
 impl Part {
     pub(super) fn new(
         id: HandlerId,
         make: Arc<Make>,
         batch: Arc<Batch>,
-        order: Order,
+        order: Arc<Order>,
     ) -> Arc<Self> {
+        let left = order.items.clone();
         Arc::new(Self {
             id,
+            order,
             make,
             batch,
             watch: Watch::default(),
             state: Mutex::new(State {
-                order,
+                left,
+                runs: 1,
                 session: None,
                 begun: false,
-                leader: None,
-                followers: Vec::new(),
+                offered: false,
                 cancelled: false,
                 cancels: Distinct::default(),
                 skips: Distinct::default(),
@@ -155,59 +170,67 @@ impl Part {
         }
     }
 
-    /// Wakes the tasks that what was told about the part is to wake, and about those that it does besides. To be called after
-    /// [`begin`](Self::begin), [`lead`](Self::lead), [`set_session`](Self::set_session) and [`end`](Self::end), with no lock held.
+    /// Wakes the tasks that wait for what happened to the part. Must be called after
+    /// [`begin`](Self::begin), [`set_session`](Self::set_session), [`renounce`](Self::renounce) and
+    /// [`end`](Self::end), with no lock held.
     pub(super) fn ring(&self) {
-        let (own, followers) = {
-            let mut state = self.state.lock();
-            (state.readers.take_woken(), state.followers.clone())
-        };
-        let theirs = followers
-            .iter()
-            .map(|follower| follower.state.lock().readers.take_woken());
-        let all: Vec<_> = std::iter::once(own).chain(theirs).collect();
-        for woken in all {
-            wake(woken.tasks);
-        }
+        let woken = self.state.lock().readers.take_woken();
+        wake(woken.tasks);
     }
 
-    /// Takes in another part, which waits behind this one that begins, if one run can do for both: it has this one's session and
-    /// report from now on. Otherwise nothing happens. To be called with the manager's state locked: the only place where two
-    /// parts are.
-    pub(super) fn lead(self: &Arc<Self>, other: &Arc<Part>) -> bool {
-        let mut leader = self.state.lock();
-        let mut follower = other.state.lock();
-        let joined =
-            leader.is_untouched() && follower.is_untouched() && leader.order.join(&follower.order);
-        if joined {
-            follower.begun = true;
-            follower.readers.begun();
-            follower.leader = Some(Arc::clone(self));
-            leader.followers.push(Arc::clone(other));
-        }
-        joined
-    }
-
-    /// Takes in the start of a part that nobody holds any more, if one run can do for both.
-    pub(super) fn absorb(&self, orphan: &Part) -> bool {
+    /// Lets one more run share the part. Returns `false` if an identical start needs a part of its own,
+    /// because this one has begun, or something of it is cancelled, skipped or done.
+    pub(super) fn share(&self) -> bool {
         let mut state = self.state.lock();
-        let orphan = orphan.state.lock();
-        let waits = !state.begun && !orphan.begun;
-        waits && state.is_untouched() && orphan.is_untouched() && state.order.join(&orphan.order)
+        let is_whole = state.left.as_ref().map(Vec::len) == self.order.items.as_ref().map(Vec::len);
+        let shares = !state.begun && is_whole && state.is_untouched();
+        state.runs += usize::from(shares);
+        shares
     }
 
-    /// What is to be done; none where it was cancelled, or ended, before.
-    pub(super) fn order(&self) -> Option<Order> {
+    /// Returns the items that are left to do, or `None` if the part was cancelled or has ended.
+    pub(super) fn to_do(&self) -> Option<Option<Vec<ItemId>>> {
         let state = self.state.lock();
         let goes_on = !state.cancelled && state.report.is_none();
-        goes_on.then(|| state.order.clone())
+        goes_on.then(|| state.left.clone())
     }
 
-    /// Tells a run what becomes of the part, which has this place in it.
-    pub(super) fn tell(&self, news: Weak<News>, place: usize) {
+    /// Notifies a run from now on. The part has this place in it.
+    fn notify(&self, news: &Arc<News>, place: usize) {
         let mut state = self.state.lock();
-        let (begun, ended) = (state.begun, state.report.is_some());
-        state.readers.add(news, place, begun, ended);
+        let State {
+            begun,
+            report,
+            session,
+            readers,
+            ..
+        } = &mut *state;
+        readers.add(news, place, *begun, session.is_some(), report.is_some());
+    }
+
+    /// A run does not want the part any more. If others do, the run gets this report, and is notified of
+    /// the end.
+    fn renounce(
+        &self,
+        news: &Arc<News>,
+        left: &OnceLock<HandlerReport>,
+        report: HandlerReport,
+    ) -> Renounced {
+        let mut state = self.state.lock();
+        if left.get().is_some() {
+            return Renounced::Shared;
+        }
+        if state.begun {
+            return Renounced::Begun;
+        }
+        state.runs = state.runs.saturating_sub(1);
+        if state.runs == 0 {
+            state.cancelled = true;
+            return Renounced::Unwanted;
+        }
+        drop(left.set(report));
+        state.readers.end_one(news);
+        Renounced::Shared
     }
 
     /// The session is there: what was cancelled and skipped before is cancelled and skipped now.
@@ -236,53 +259,31 @@ impl Part {
         for item in skips.into_list() {
             let _ = session.skip_item(item);
         }
-        // It is theirs too.
-        let followers = self.state.lock().followers.clone();
-        for follower in followers {
-            follower.state.lock().readers.session();
-        }
         self.ring();
     }
 
     pub(super) fn session(&self) -> Option<Arc<Session>> {
-        let leader = {
-            let state = self.state.lock();
-            match &state.leader {
-                None => return state.session.clone(),
-                Some(leader) => Arc::clone(leader),
-            }
-        };
-        leader.session() // a leader has no leader
+        self.state.lock().session.clone()
     }
 
-    /// What its handler told about itself.
+    /// What its handler returned about itself.
     pub(super) fn info(&self) -> Option<HandlerInfo> {
-        let (told, leader) = {
-            let state = self.state.lock();
-            let report = state.report.as_ref();
-            let told = report.and_then(|report| report.info.clone());
-            (told, state.leader.clone())
-        };
-        told.or_else(|| match leader {
-            Some(leader) => leader.info(), // a leader has no leader
-            None => self.watch.seen().info,
-        })
+        let report = self.state.lock().report.clone();
+        report
+            .and_then(|report| report.info.clone())
+            .or_else(|| self.watch.seen().info)
     }
 
-    /// Cancels everything; answers whether the part had begun.
-    pub(super) fn cancel_all(&self) -> bool {
-        let (session, begun, leader) = {
+    /// Cancels everything, for every run that shares the part.
+    pub(super) fn cancel_all(&self) {
+        let session = {
             let mut state = self.state.lock();
             state.cancelled = true;
-            (state.session.clone(), state.begun, state.leader.clone())
+            state.session.clone()
         };
-        if let Some(leader) = leader {
-            return leader.cancel_all();
-        }
         if let Some(session) = session {
             session.cancel_all();
         }
-        begun
     }
 
     pub(super) fn cancel_item(&self, item: ItemId) -> Result<(), CallbackError> {
@@ -299,30 +300,28 @@ impl Part {
         early: fn(&mut State) -> &mut Distinct<ItemId>,
         now: fn(&Session, ItemId) -> Result<(), CallbackError>,
     ) -> Result<(), CallbackError> {
-        // One look at both, so that the part does not get a leader between, who would never learn of it.
-        let (session, leader) = {
+        let session = {
             let mut state = self.state.lock();
-            if state.session.is_none() && state.leader.is_none() {
+            if state.session.is_none() {
                 if state.report.is_some() {
                     return Err(CallbackError::Released);
                 }
                 early(&mut state).extend([item]);
             }
-            (state.session.clone(), state.leader.clone())
+            state.session.clone()
         };
-        match (leader, session) {
-            (Some(leader), _) => leader.stop(item, early, now),
-            (None, Some(session)) => now(&session, item),
-            (None, None) => Ok(()),
-        }
+        session.map_or(Ok(()), |session| now(&session, item))
     }
 
     /// Items that another start asks for while this part is on its way: its handler may take them in.
-    pub(super) fn request(&self, items: &[ItemId]) {
+    pub(super) fn request(&self, items: Vec<ItemId>) {
+        if items.is_empty() {
+            return;
+        }
         let mut state = self.state.lock();
         let unknown = match &state.session {
-            Some(session) => offer(session, items.to_vec()),
-            None => items.to_vec(),
+            Some(session) => offer(session, items),
+            None => items,
         };
         state.requests.extend(unknown);
     }
@@ -335,24 +334,24 @@ impl Part {
     }
 
     /// Takes back what [`request`](Self::request) asked for.
-    pub(super) fn withdraw(&self, items: &Distinct<ItemId>) {
+    pub(super) fn withdraw(&self, items: Vec<ItemId>) {
         let session = {
             let mut state = self.state.lock();
-            state.requests.remove_all(items);
-            state.session.clone()
+            let Some(session) = state.session.clone() else {
+                state.requests.remove_all(&items.into_iter().collect());
+                return;
+            };
+            session
         };
-        if let Some(session) = session {
-            session.withdraw_items(items.list());
-        }
+        session.withdraw_items(&items);
     }
 
-    /// Calls `with` with the items that this part was asked for, if it waits for its turn. `with`
-    /// is none of the user's code: the part is locked.
-    pub(super) fn wanted<R>(&self, with: impl FnOnce(&Distinct<ItemId>) -> R) -> Option<R> {
-        let state = self.state.lock();
-        let waits = !state.begun && !state.cancelled && state.report.is_none();
-        let items = state.order.items.as_ref().filter(|_| waits);
-        items.map(with)
+    /// Calls `with` with the items that are left to do and whether they are offered to the handler's run
+    /// in progress, which `with` may change. The part is locked meanwhile.
+    pub(super) fn with_left<R>(&self, with: impl FnOnce(&[ItemId], &mut bool) -> R) -> R {
+        let mut state = self.state.lock();
+        let State { left, offered, .. } = &mut *state;
+        with(left.as_deref().unwrap_or_default(), offered)
     }
 
     /// The session of the part before this one has ended, which may have done items that this one waits to do. They are not
@@ -363,17 +362,17 @@ impl Part {
         left: &HashSet<ItemId, RandomState>,
     ) -> bool {
         let mut state = self.state.lock();
-        if state.begun || state.cancelled {
+        if state.begun || state.cancelled || !state.offered {
             return false;
         }
-        let Some(items) = &mut state.order.items else {
+        let Some(items) = &mut state.left else {
             return false;
         };
         // One that was cancelled there, or did not come to its end, was not done.
         let is_done = |item: &ItemId| !left.contains(item) && session.is_done(*item);
-        let some = !items.list().is_empty();
+        let some = !items.is_empty();
         items.retain(|item| !is_done(item));
-        some && items.list().is_empty()
+        some && items.is_empty()
     }
 
     /// What the handler listed. The session is built of the first list.
@@ -412,19 +411,18 @@ impl Part {
         report.map(|report| HandlerReport::clone(&report)) // with no lock held: it may be long
     }
 
-    /// The part is over, and with it those that it did besides: it answers them. None where it was over before.
-    pub(super) fn end(&self, report: &Arc<HandlerReport>) -> Option<Vec<Arc<Part>>> {
+    /// Ends the part. Returns `false` if it had ended before.
+    pub(super) fn end(&self, report: &Arc<HandlerReport>) -> bool {
         let mut state = self.state.lock();
         if state.report.is_some() {
-            return None;
+            return false;
         }
-        state.leader = None;
         if state.session.is_none() {
-            state.session = report.session.clone(); // of the part that did this one's work
+            state.session = report.session.clone(); // of the run that did this one's items
         }
         state.report = Some(Arc::clone(report));
         state.readers.ended();
-        Some(std::mem::take(&mut state.followers))
+        true
     }
 
     /// The report of a part that nothing was done for.
@@ -468,6 +466,52 @@ impl Part {
             faults,
             properties: Vec::new(),
             never_begun: false,
+        }
+    }
+}
+
+/// A run's share in a part. A pending part can be shared by identical starts.
+pub(super) struct Seat {
+    pub(super) part: Arc<Part>,
+    /// The run's own report, if it cancelled the part before it began and others wanted it still.
+    left: OnceLock<HandlerReport>,
+}
+
+impl Seat {
+    pub(super) fn new(part: Arc<Part>) -> Self {
+        Self {
+            part,
+            left: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn notify(&self, news: &Arc<News>, place: usize) {
+        self.part.notify(news, place);
+    }
+
+    /// The part, unless the run has cancelled its share.
+    pub(super) fn shared(&self) -> Option<&Arc<Part>> {
+        self.left.get().is_none().then_some(&self.part)
+    }
+
+    /// Cancels the share of a run whose news this is.
+    pub(super) fn renounce(&self, news: &Arc<News>, why: &str) -> Renounced {
+        let report = self.part.never_begun(why);
+        self.part.renounce(news, &self.left, report)
+    }
+
+    pub(super) fn session(&self) -> Option<Arc<Session>> {
+        self.shared()?.session()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.shared().is_none_or(|part| part.is_over())
+    }
+
+    pub(super) fn report(&self) -> Option<HandlerReport> {
+        match self.left.get() {
+            Some(report) => Some(report.clone()),
+            None => self.part.report(),
         }
     }
 }

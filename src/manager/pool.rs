@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use super::choices::temporary;
 use super::hub::{CANCELLED, Closing, Hub};
-use super::order::Order;
 use super::part::Part;
 use super::{Fault, HandlerReport, RunOptions, run_handler};
 use crate::session::{contained, panicked};
@@ -163,7 +162,7 @@ impl Drop for Worker<'_> {
 
 /// Drives one handler through its life.
 fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
-    let Some(order) = part.order() else {
+    let Some(items) = part.to_do() else {
         return part.never_begun(CANCELLED);
     };
     let handler = {
@@ -186,7 +185,7 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
         let call = "the factory";
         return part.too_late(Fault::DidNotReturn { call, after });
     }
-    let options = options(hub, part, order);
+    let options = options(hub, part, items);
     let mut report = drive_with(part, handler, options);
     log_early(hub, part, &report);
     if let Some(error) = part.failure() {
@@ -214,8 +213,8 @@ fn drive_with(part: &Part, handler: Arc<dyn SyncHandler>, options: RunOptions) -
     }
 }
 
-fn options(hub: &Arc<Hub>, part: &Arc<Part>, mut order: Order) -> RunOptions {
-    let settings = &hub.settings;
+fn options(hub: &Arc<Hub>, part: &Arc<Part>, items: Option<Vec<ItemId>>) -> RunOptions {
+    let (settings, order) = (&hub.settings, &part.order);
     let mut options = RunOptions::new()
         .flags(order.flags)
         .handler(part.id)
@@ -233,22 +232,25 @@ fn options(hub: &Arc<Hub>, part: &Arc<Part>, mut order: Order) -> RunOptions {
         options = options.show_error_if(move |entry| wanted(entry));
     }
     if order.flags.event() == SyncEvent::Invoke {
-        if let Some(cookie) = order.cookie.take() {
-            options = options.cookie(cookie);
+        if let Some(cookie) = &order.cookie {
+            options = options.cookie(cookie.clone());
         }
     }
-    for target in std::mem::take(&mut order.properties).into_list() {
+    if let Some(target) = order.properties {
         options = options.show_properties(target);
     }
     let (on_session, selecting) = (Arc::clone(part), Arc::clone(part));
     let hub = Arc::clone(hub);
     options
         .on_session(move |session| on_session.set_session(&session))
-        .select_by(Box::new(move |list| select(&hub, &selecting, list, &order)))
+        .select_by(Box::new(move |list| {
+            select(&hub, &selecting, list, items.as_deref())
+        }))
 }
 
 /// The handler has told its items: which of them take part in the run.
-fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId> {
+fn select(hub: &Hub, part: &Part, list: &ItemList, items: Option<&[ItemId]>) -> Vec<ItemId> {
+    let order = &part.order;
     let settings = order.flags.contains(SyncFlags::SETTINGS);
     // A look at the list is no run of a temporary item.
     let temporary = if settings {
@@ -265,8 +267,8 @@ fn select(hub: &Hub, part: &Part, list: &ItemList, order: &Order) -> Vec<ItemId>
     if settings {
         return Vec::new(); // nothing is synchronized
     }
-    if let Some(items) = &order.items {
-        return items.list().to_vec();
+    if let Some(items) = items {
+        return items.to_vec();
     }
     match &hub.settings.chooser {
         Some(chooser) if !order.invoke.contains(InvokeFlags::START_SYNC) => {
@@ -342,6 +344,7 @@ fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::super::SyncManager;
+    use super::super::order::Order;
     use super::super::part::Batch;
     use super::*;
     use crate::HandlerId;
@@ -355,14 +358,14 @@ mod tests {
             cookie: None,
             invoke: InvokeFlags::empty(),
             items: None,
-            properties: Default::default(),
+            properties: None,
         };
         let make = || -> Arc<dyn SyncHandler> { unreachable!("it is not driven") };
         let id = HandlerId::from_u128(1);
-        let part = Part::new(id, Arc::new(make), Batch::new(None, 1), order.clone());
+        let part = Part::new(id, Arc::new(make), Batch::new(None, 1), Arc::new(order));
         {
             let mut state = hub.state.lock();
-            assert!(state.ask(&part, &order).is_none());
+            assert!(state.ask(&part).is_none());
             state.workers = 1;
         }
         let dies = catch_unwind(AssertUnwindSafe(|| {

@@ -224,7 +224,7 @@ impl SyncManager {
         part.cancel_all();
         let bound = self.hub.settings.deadline.unwrap_or(STOP);
         let until = Instant::now().checked_add(bound);
-        let ended = self.hub.wait_for(&part, until);
+        let ended = self.hub.wait_for(|| part.is_over(), until);
         if !ended {
             if let Some(session) = part.session() {
                 session.release();

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::hub::Hub;
+use super::hub::{CANCELLED, Hub};
 use super::news::News;
-use super::part::Part;
+use super::part::{Part, Renounced, Seat};
 use super::pool::ensure_workers;
 use super::{HandlerReport, RunObserver, RunProgress};
 use crate::session::{ItemView, Phase, Session};
@@ -54,23 +54,23 @@ use crate::{CallbackError, HandlerId, HandlerInfo, ItemId};
 #[must_use = "the run goes on without it, but nobody learns what it came to"]
 pub struct Run {
     hub: Arc<Hub>,
-    parts: Arc<[Arc<Part>]>,
+    seats: Arc<[Seat]>,
     news: Arc<News>,
     /// Behind [`progress`](Self::progress). Locked with nothing else.
     progress: Arc<Mutex<RunObserver>>,
 }
 
 impl Run {
-    pub(super) fn new(hub: Arc<Hub>, parts: Vec<Arc<Part>>) -> Self {
-        let parts: Arc<[Arc<Part>]> = parts.into();
+    pub(super) fn new(hub: Arc<Hub>, seats: Vec<Seat>) -> Self {
+        let seats: Arc<[Seat]> = seats.into();
         let news = Arc::new(News::default());
-        for (place, part) in parts.iter().enumerate() {
-            part.tell(Arc::downgrade(&news), place);
+        for (place, seat) in seats.iter().enumerate() {
+            seat.notify(&news, place);
         }
-        let observer = RunObserver::new(Arc::clone(&parts), Arc::clone(&news));
+        let observer = RunObserver::new(Arc::clone(&seats), Arc::clone(&news));
         Self {
             hub,
-            parts,
+            seats,
             news,
             progress: Arc::new(Mutex::new(observer)),
         }
@@ -79,33 +79,50 @@ impl Run {
     /// The handlers of the run, in the order in which they were asked for.
     #[must_use]
     pub fn handlers(&self) -> Vec<HandlerId> {
-        self.parts.iter().map(|part| part.id).collect()
+        self.seats.iter().map(|seat| seat.part.id).collect()
     }
 
     /// The sessions of the handlers that have told their items; it grows as they do. Those of handlers that have been let go
     /// are here too, to be looked at.
     #[must_use]
     pub fn sessions(&self) -> Vec<(HandlerId, Arc<Session>)> {
-        let parts = self.parts.iter();
-        parts
-            .filter_map(|part| Some((part.id, part.session()?)))
+        let seats = self.seats.iter();
+        seats
+            .filter_map(|seat| Some((seat.part.id, seat.session()?)))
             .collect()
     }
 
     /// The session of one handler, once it has told its items.
     #[must_use]
     pub fn session(&self, handler: HandlerId) -> Option<Arc<Session>> {
-        self.part(handler)?.session()
+        self.seat(handler)?.session()
     }
 
     /// What one handler told about itself, once it has: before its session is there.
     #[must_use]
     pub fn info(&self, handler: HandlerId) -> Option<HandlerInfo> {
-        self.part(handler)?.info()
+        self.seat(handler)?.shared()?.info()
     }
 
-    fn part(&self, handler: HandlerId) -> Option<&Arc<Part>> {
-        self.parts.iter().find(|part| part.id == handler)
+    fn seat(&self, handler: HandlerId) -> Option<&Seat> {
+        self.seats.iter().find(|seat| seat.part.id == handler)
+    }
+
+    fn stop(
+        &self,
+        handler: HandlerId,
+        stop: impl FnOnce(&Part) -> Result<(), CallbackError>,
+    ) -> Result<(), CallbackError> {
+        let seat = self.seat(handler).ok_or(CallbackError::UnknownItem)?;
+        stop(seat.shared().ok_or(CallbackError::Released)?)
+    }
+
+    fn cancel(&self, seat: &Seat) {
+        match seat.renounce(&self.news, CANCELLED) {
+            Renounced::Begun => seat.part.cancel_all(),
+            Renounced::Shared => self.hub.renounced(&seat.part),
+            Renounced::Unwanted => drop(self.hub.end(&seat.part, seat.part.never_begun(CANCELLED))),
+        }
     }
 
     /// Skips an item of a handler: see [`Session::skip_item`]. Before the handler has told its items, this is remembered.
@@ -115,9 +132,7 @@ impl Run {
     /// [`UnknownItem`](CallbackError::UnknownItem) for a handler that is not in the run, and as for
     /// [`Session::skip_item`].
     pub fn skip(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
-        self.part(handler)
-            .ok_or(CallbackError::UnknownItem)?
-            .skip_item(item)
+        self.stop(handler, |part| part.skip_item(item))
     }
 
     /// Cancels an item of a handler: see [`Session::cancel_item`]. Before the handler has told its items, this is remembered.
@@ -127,18 +142,16 @@ impl Run {
     /// As for [`skip`](Self::skip).
     #[doc(alias = "StopItemSync")]
     pub fn cancel_item(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
-        self.part(handler)
-            .ok_or(CallbackError::UnknownItem)?
-            .cancel_item(item)
+        self.stop(handler, |part| part.cancel_item(item))
     }
 
-    /// Cancels all that one handler does in this run, and with it what it does for other runs at the same time. One that has not
-    /// begun is over at once, for this run alone, and what it was to do is not asked of an earlier run any more. A handler
-    /// that is not in the run is none to cancel.
+    /// Cancels everything that one handler does in this run. If it has started, that is also what it does
+    /// for the runs that share it. If it is pending, it ends immediately, for this run only, and its items
+    /// are not offered to the run before it any more. Does nothing if the handler is not in this run.
     #[doc(alias = "StopHandlerSync")]
     pub fn cancel_handler(&self, handler: HandlerId) {
-        if let Some(part) = self.part(handler) {
-            self.hub.cancel(part);
+        if let Some(seat) = self.seat(handler) {
+            self.cancel(seat);
             ensure_workers(&self.hub);
         }
     }
@@ -146,8 +159,8 @@ impl Run {
     /// Cancels everything in this run, as [`cancel_handler`](Self::cancel_handler) does.
     #[doc(alias = "StopSyncAll")]
     pub fn cancel_all(&self) {
-        for part in self.parts.iter() {
-            self.hub.cancel(part);
+        for seat in self.seats.iter() {
+            self.cancel(seat);
         }
         ensure_workers(&self.hub); // for what came behind one that had not begun
     }
@@ -155,7 +168,7 @@ impl Run {
     /// What became of one handler, once it has been let go.
     #[must_use]
     pub fn handler(&self, handler: HandlerId) -> Option<HandlerReport> {
-        self.part(handler)?.report()
+        self.seat(handler)?.report()
     }
 
     /// How far the run is. It costs what has changed since this was asked last, of this run or a clone of it: see
@@ -168,21 +181,21 @@ impl Run {
     /// Follows the run from its start: for who draws it.
     #[must_use]
     pub fn observe(&self) -> RunObserver {
-        RunObserver::new(Arc::clone(&self.parts), Arc::clone(&self.news))
+        RunObserver::new(Arc::clone(&self.seats), Arc::clone(&self.news))
     }
 
     /// Whether every handler has been let go.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.news.ended() == self.parts.len()
+        self.news.ended() == self.seats.len()
     }
 
     /// Waits until every handler has been let go, and tells what it came to.
     ///
     /// Not from inside a handler of the run: it would wait for itself.
     pub fn wait(&self) -> RunReport {
-        for part in self.parts.iter() {
-            self.hub.wait_for(part, None);
+        for seat in self.seats.iter() {
+            self.hub.wait_for(|| seat.is_over(), None);
         }
         self.report()
     }
@@ -206,8 +219,8 @@ impl Run {
     /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> Result<RunReport, Unfinished> {
         let until = Instant::now().checked_add(timeout);
-        for part in self.parts.iter() {
-            if !self.hub.wait_for(part, until) {
+        for seat in self.seats.iter() {
+            if !self.hub.wait_for(|| seat.is_over(), until) {
                 return Err(self.unfinished());
             }
         }
@@ -227,7 +240,7 @@ impl Run {
     #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
     pub fn finished(&self) -> impl Future<Output = RunReport> + Send + '_ {
         std::future::poll_fn(|context| {
-            if self.news.wake_on_end(self.parts.len(), context.waker()) {
+            if self.news.wake_on_end(self.seats.len(), context.waker()) {
                 return std::task::Poll::Pending;
             }
             std::task::Poll::Ready(self.report())
@@ -235,21 +248,21 @@ impl Run {
     }
 
     fn report(&self) -> RunReport {
-        let parts = self.parts.iter();
+        let seats = self.seats.iter();
         RunReport {
-            handlers: parts
-                .filter_map(|part| Some((part.id, part.report()?)))
+            handlers: seats
+                .filter_map(|seat| Some((seat.part.id, seat.report()?)))
                 .collect(),
         }
     }
 
     fn unfinished(&self) -> Unfinished {
-        let open = self.parts.iter().filter(|part| !part.is_over());
+        let open = self.seats.iter().filter(|seat| !seat.is_over());
         Unfinished {
             handlers: open
-                .map(|part| match part.session() {
-                    Some(session) => (part.id, session.phase(), session.open_items()),
-                    None => (part.id, Phase::Idle, Vec::new()),
+                .map(|seat| match seat.session() {
+                    Some(session) => (seat.part.id, session.phase(), session.open_items()),
+                    None => (seat.part.id, Phase::Idle, Vec::new()),
                 })
                 .collect(),
         }
@@ -260,7 +273,7 @@ impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let finished = self.news.ended();
         f.debug_struct("Run")
-            .field("handlers", &self.parts.len())
+            .field("handlers", &self.seats.len())
             .field("finished", &finished)
             .finish_non_exhaustive()
     }

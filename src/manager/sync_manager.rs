@@ -18,9 +18,8 @@ use crate::{HandlerId, ItemId, ItemList};
 ///
 /// - A fresh handler is made for each run. At most [`concurrency`](SyncManagerBuilder::concurrency)
 ///   handlers are driven at once, each on a thread of its own; one that waits has no thread.
-/// - Two runs of one handler never overlap. A start that comes while the handler runs is done after it. Several starts that wait
-///   and ask for the same (event, flags, cookie) are done by one, from its begin on: then they have one session, and a cancel
-///   of one is a cancel of all. Until then each can be cancelled for itself.
+/// - Two runs of one handler never overlap. A start that is identical to a pending one (the same event, flags, cookie and items)
+///   shares its run: both have the same session and report. Any other start waits for its turn.
 /// - All handlers share one turn to show a dialog (rule M09). The connections of a run stay open until its last handler was let
 ///   go (rule M08).
 /// - A handler that panics, hangs or never completes does not keep the others from going on.
@@ -270,7 +269,7 @@ impl Drop for SyncManager {
             let State { busy, ready, .. } = &mut *state;
             let mut waiting: Vec<Arc<Part>> = ready.drain(..).collect();
             for busy in busy.values_mut() {
-                waiting.extend(busy.waiting.drain(..));
+                waiting.extend(busy.pending.take());
             }
             (waiting, state.running.clone())
         };

@@ -445,7 +445,7 @@ fn each_run_is_made_a_fresh_handler_on_its_own_thread() {
 }
 
 #[test]
-fn starts_that_nobody_follows_are_one_run_in_the_end() {
+fn identical_starts_whose_runs_are_dropped_are_one_run() {
     let records = Records::default();
     let (manager, gate, first) = busy(SyncManager::builder(), &records);
     records.register(&manager, 1, script(1));
@@ -463,14 +463,15 @@ fn starts_that_nobody_follows_are_one_run_in_the_end() {
     let last = manager
         .update_items(one, InvokeFlags::empty(), b"a")
         .unwrap();
+    let other = manager.sync_items(one, [id(2)]).unwrap();
     gate.open();
-    for run in [first, kept, last] {
+    for run in [first, kept, last, other] {
         wait_for(&run);
     }
     assert_eq!(
         records.made(),
-        3,
-        "the first, that of the items, that of the program"
+        4,
+        "the first, those of either item, that of the program"
     );
     records.judge();
 }

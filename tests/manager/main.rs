@@ -9,6 +9,7 @@ mod deadline;
 mod drops;
 mod errors;
 mod faults;
+mod identical;
 mod listing;
 mod observe;
 mod pairs;

@@ -1,0 +1,203 @@
+//! The pending starts of one handler.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use super::order::Order;
+use super::part::Part;
+use crate::ItemId;
+use crate::session::Session;
+
+/// How many pending starts and items a running handler is offered. The end of every run checks them all
+/// with the manager's state locked, so there must be a limit.
+const OFFERED_MOST: usize = 10_000;
+
+/// The parts of one handler that wait for its current one, in order. Everything here is done with the
+/// manager's state locked.
+#[derive(Default)]
+pub(super) struct Pending {
+    /// Parts that ended while they were pending stay until they are half of all, so that removing one is
+    /// O(1) amortized.
+    queue: VecDeque<Arc<Part>>,
+    live: usize,
+    /// The latest part of each order that has not begun, the current one included: an identical start
+    /// shares it.
+    shareable: HashMap<Arc<Order>, Arc<Part>, RandomState>,
+    offered: Offered,
+}
+
+/// What the handler's current run is offered: the items of the first pending parts.
+#[derive(Default)]
+struct Offered {
+    /// How many of those parts want each item.
+    wanted: HashMap<ItemId, usize, RandomState>,
+    /// The number of parts and of their items.
+    size: usize,
+    /// A part did not fit, so none behind it is offered either.
+    full: bool,
+}
+
+impl Offered {
+    /// Offers a part's items, if they fit. The first part always does. Returns the items.
+    fn add(&mut self, part: &Part) -> Vec<ItemId> {
+        part.with_left(|items, offered| {
+            let size = self.size + 1 + items.len();
+            self.full |= self.size > 0 && size > OFFERED_MOST;
+            *offered = !self.full;
+            if self.full {
+                return Vec::new();
+            }
+            self.size = size;
+            for item in items {
+                *self.wanted.entry(*item).or_default() += 1;
+            }
+            items.to_vec()
+        })
+    }
+
+    /// Takes a part's items back. Returns those that no other part wants.
+    fn remove(&mut self, part: &Part) -> Vec<ItemId> {
+        part.with_left(|items, offered| {
+            let mut unwanted = Vec::new();
+            if !std::mem::take(offered) {
+                return unwanted;
+            }
+            self.size = self.size.saturating_sub(1 + items.len());
+            for item in items {
+                if let Some(count) = self.wanted.get_mut(item) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.wanted.remove(item);
+                        unwanted.push(*item);
+                    }
+                }
+            }
+            unwanted
+        })
+    }
+}
+
+impl Pending {
+    /// Nothing is pending behind a current part, which has not begun.
+    pub(super) fn behind(current: &Arc<Part>) -> Self {
+        let mut pending = Self::default();
+        pending.let_share(current);
+        pending
+    }
+
+    fn let_share(&mut self, part: &Arc<Part>) {
+        self.shareable
+            .insert(Arc::clone(&part.order), Arc::clone(part));
+    }
+
+    /// Returns the part of an identical start that has not begun, if this one can share it.
+    pub(super) fn share(&mut self, part: &Part, current: &Part) -> Option<Arc<Part>> {
+        let earlier = self.shareable.get(&part.order)?;
+        if !earlier.share() {
+            return None;
+        }
+        // They are requested anew: the current run may have done them before this start.
+        let offered = |items: &[ItemId], offered: &mut bool| offered.then(|| items.to_vec());
+        if let Some(items) = earlier.with_left(offered) {
+            current.request(items);
+        }
+        Some(Arc::clone(earlier))
+    }
+
+    /// No later start shares a part any more.
+    pub(super) fn unshare(&mut self, part: &Arc<Part>) {
+        let is_it = |other: &Arc<Part>| Arc::ptr_eq(other, part);
+        if self.shareable.get(&part.order).is_some_and(is_it) {
+            self.shareable.remove(&part.order);
+        }
+    }
+
+    /// Appends a part. Its items are offered to the current one.
+    pub(super) fn push(&mut self, part: &Arc<Part>, current: &Part) {
+        self.let_share(part);
+        current.request(self.offered.add(part));
+        self.queue.push_back(Arc::clone(part));
+        self.live += 1;
+    }
+
+    /// Removes a part that has ended, and withdraws what only it wanted. Returns parts to be dropped with
+    /// no lock held.
+    #[must_use = "dropping a part may drop user code"]
+    pub(super) fn remove(&mut self, part: &Arc<Part>, current: &Part) -> Vec<Arc<Part>> {
+        self.unshare(part);
+        let unwanted = self.offered.remove(part);
+        if !unwanted.is_empty() {
+            current.withdraw(unwanted);
+        }
+        self.live = self.live.saturating_sub(1);
+        if self.queue.len() <= 2 * self.live + 16 {
+            return Vec::new();
+        }
+        let (ended, live): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|part| part.is_over());
+        self.live = live.len();
+        self.queue = live.into();
+        ended
+    }
+
+    /// Takes the part that is current from now on. It is offered the items of those behind it. Those that
+    /// had ended before it are added to `ended`, to be dropped with no lock held.
+    pub(super) fn next(&mut self, ended: &mut Vec<Arc<Part>>) -> Option<Arc<Part>> {
+        let next = loop {
+            let next = self.queue.pop_front()?;
+            if !next.is_over() {
+                break next;
+            }
+            ended.push(next);
+        };
+        next.with_left(|_, offered| *offered = false);
+        self.live = self.live.saturating_sub(1);
+        self.offered = Offered::default();
+        for part in &self.queue {
+            if part.is_over() {
+                continue;
+            }
+            next.request(self.offered.add(part));
+            if self.offered.full {
+                break;
+            }
+        }
+        Some(next)
+    }
+
+    /// Takes the parts of which the run of the current one has done all items.
+    pub(super) fn take_done_by(
+        &mut self,
+        current: &Part,
+        session: &Arc<Session>,
+    ) -> Vec<Arc<Part>> {
+        if self.offered.wanted.is_empty() {
+            return Vec::new();
+        }
+        let left = current.left(session);
+        let is_offered =
+            |part: &&Arc<Part>| part.is_over() || part.with_left(|_, offered| *offered);
+        let count = self.queue.iter().take_while(is_offered).count();
+        let (done, others): (Vec<_>, Vec<_>) = self
+            .queue
+            .drain(..count)
+            .partition(|part| part.is_done_by(session, &left));
+        for part in &done {
+            self.unshare(part);
+        }
+        for part in others.into_iter().rev() {
+            self.queue.push_front(part);
+        }
+        self.live = self.live.saturating_sub(done.len());
+        done
+    }
+
+    /// Takes all parts.
+    pub(super) fn take(&mut self) -> Vec<Arc<Part>> {
+        self.shareable.clear();
+        self.offered = Offered::default();
+        self.live = 0;
+        self.queue.drain(..).collect()
+    }
+}
