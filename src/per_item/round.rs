@@ -74,18 +74,18 @@ impl Round {
         })
     }
 
-    /// All workers have ended. To be called once.
-    /// All workers have ended. To be called once. `tell` completes the round with a result, as
-    /// [`completed`](Self::completed) does.
+    /// Completes the round after all workers have ended. Must be called once. `tell` reports the result
+    /// to the host, as [`completed`](Self::completed) does, and drops the queue, whose buffer has room for
+    /// all items of the round.
     pub(super) fn complete(
         self: &Arc<Self>,
-        tell: impl FnOnce(&Arc<Self>, HResult) + Send + 'static,
+        tell: impl FnOnce(&Arc<Self>, HResult, VecDeque<Waiting>) + Send + 'static,
     ) {
         if self.desk.is_open() {
             let round = Arc::clone(self);
             self.queue.close(move |left| {
                 let result = round.result(&left);
-                tell(&round, result);
+                tell(&round, result, left);
             });
         }
     }

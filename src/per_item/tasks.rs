@@ -1,5 +1,6 @@
 //! Workers that are tasks, of whatever runtime.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use super::crew::{Crew, Member, Turn};
+use super::queue::Waiting;
 use super::round::{Broken, Round, Source, Step};
 use super::{Error, Work};
 use crate::session::{Foreign, contained};
@@ -240,8 +242,9 @@ const PASSED_AT_MOST: usize = 256;
 /// for less than 100 ns.
 const COMPLETED_AT_MOST: usize = 4_096;
 
-/// Completes a round. Where the host will take its time for it, that is not to be the runtime's.
-fn complete(round: &Arc<Round>, result: HResult) {
+/// Completes a round. A large one is completed on a thread, because the host checks every item, and
+/// freeing the queue takes as long.
+fn complete(round: &Arc<Round>, result: HResult, left: VecDeque<Waiting>) {
     if round.size <= COMPLETED_AT_MOST {
         return round.completed(result);
     }
@@ -256,6 +259,7 @@ fn complete(round: &Arc<Round>, result: HResult) {
         let _turn = turn;
         let round = on_thread;
         contained(|| round.completed(result));
+        drop(left);
     });
     if started.is_err() {
         round.completed(result);

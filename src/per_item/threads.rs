@@ -25,7 +25,7 @@ impl<P: PerItem> Source for Threads<P> {
             }
         };
         start_threads(&round.adapter.at_work, workers, work, move || {
-            end.complete(|round, result| round.completed(result))
+            end.complete(|round, result, _| round.completed(result))
         })
     }
 }
