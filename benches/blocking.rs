@@ -11,14 +11,14 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use syncmgr::per_item::{Handler, Task, from_async_items};
+use syncmgr::per_item::{HandlerBuilder, Task, from_async_items};
 use syncmgr::{
     ItemId, ItemName, LogLevel, LogRecord, RunOptions, Session, SyncCallback, SyncItem, run_handler,
 };
 
 fn items(count: u128) -> impl Iterator<Item = SyncItem> {
     (1..=count).map(|n| {
-        let name = ItemName::shortened(&format!("item {n:07}"));
+        let name = ItemName::truncate_start(&format!("item {n:07}"));
         SyncItem::new(ItemId::from_u128(n), name)
     })
 }
@@ -91,7 +91,7 @@ fn polls(count: u128) -> Vec<Duration> {
     let items: Vec<_> = items(count).collect();
     let source = from_async_items(items, |work| async move { Ok(work.set(1)?) });
     let spawn = Mutex::new(spawn);
-    let handler = Handler::new_async(
+    let handler = HandlerBuilder::new_async(
         "Cancelled"
             .parse()
             .unwrap_or_else(|error| panic!("{error}")),

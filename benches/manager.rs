@@ -62,7 +62,7 @@ impl SyncHandler for Handler {
     }
 
     fn info(&self) -> Result<HandlerInfo, HandlerError> {
-        Ok(HandlerInfo::new(HandlerName::shortened("idle")))
+        Ok(HandlerInfo::new(HandlerName::truncate_start("idle")))
     }
 
     fn items(&self) -> Result<ItemList, HandlerError> {
@@ -100,7 +100,7 @@ impl SyncHandler for Handler {
             held.wait();
             open.wait();
             for id in callback.additional_items()? {
-                callback.add_item(SyncItem::new(id, ItemName::shortened("additional")))?;
+                callback.add_item(SyncItem::new(id, ItemName::truncate_start("additional")))?;
                 let _ = callback.progress(id, &done)?;
             }
         }
@@ -129,7 +129,7 @@ impl SyncHandler for Handler {
 
 fn items(count: u128) -> Arc<[SyncItem]> {
     let named = |n: u128| {
-        let name = ItemName::shortened(&format!("item {n:07}"));
+        let name = ItemName::truncate_start(&format!("item {n:07}"));
         SyncItem::new(ItemId::from_u128(n), name)
     };
     (1..=count).map(named).collect()
@@ -216,7 +216,7 @@ impl Held {
         let run = manager.update_all();
         held.wait();
         let mut observer = run.observe();
-        let _ = observer.look();
+        let _ = observer.refresh();
         // The manager goes; the run goes on, but what waits is over then.
         std::mem::forget(manager);
         Self {
@@ -238,7 +238,7 @@ fn c2() {
     let (mut small, mut large) = (Held::new(1, 200, 100), Held::new(1_001, 1_000, 100));
     let mut look = |held: &mut Held| {
         timed(100, |_| {
-            let changes = black_box(&mut held.observer).look();
+            let changes = black_box(&mut held.observer).refresh();
             assert_eq!(changes.sessions.len(), 1);
             assert_eq!(changes.sessions[0].1.items().len(), 100);
         })

@@ -24,7 +24,7 @@ fn id(n: u64) -> ItemId {
 }
 
 fn items(count: u64) -> impl Iterator<Item = SyncItem> {
-    (1..=count).map(|n| SyncItem::new(id(n), ItemName::shortened("item")))
+    (1..=count).map(|n| SyncItem::new(id(n), ItemName::truncate_start("item")))
 }
 
 /// An open session of items 1 to `count`.

@@ -52,7 +52,7 @@ fn items(count: u128) -> impl Iterator<Item = SyncItem> {
     (1..=count).map(|n| {
         SyncItem::new(
             ItemId::from_u128(n),
-            ItemName::shortened(&format!("item {n:07}")),
+            ItemName::truncate_start(&format!("item {n:07}")),
         )
     })
 }
@@ -281,11 +281,11 @@ fn p6_traced() {
     let counted = traced::Counter::default();
     let subscriber = tracing::Dispatch::new(counted.clone());
     let telemetry = Telemetry::new()
-        .look_every(Duration::MAX)
+        .poll_interval(Duration::MAX)
         .progress_every(Duration::from_millis(100));
     let session = session(1_000);
     let traced = tracing::dispatcher::with_default(&subscriber, || telemetry.session(&session));
-    let (ratio, looks) = watched(&session, HZ_60, || traced.look());
+    let (ratio, looks) = watched(&session, HZ_60, || traced.flush());
     traced.finish();
     row(
         "P6",
@@ -384,7 +384,7 @@ fn p7() {
     let build_session = || {
         let items = names
             .iter()
-            .map(|(id, name)| SyncItem::new(ItemId::from(*id), ItemName::shortened(name)));
+            .map(|(id, name)| SyncItem::new(ItemId::from(*id), ItemName::truncate_start(name)));
         let session = Session::builder().items(items).build();
         session.unwrap_or_else(|error| panic!("the items of the benchmark: {error}"))
     };
@@ -399,7 +399,7 @@ fn p7() {
         || {
             let start = Instant::now();
             let session = build_session();
-            (start.elapsed(), session.open_items().len() as u64)
+            (start.elapsed(), session.unfinished_items().len() as u64)
         },
     );
     row("P7", "build 10^6 items, an item", &build, 2.0);

@@ -26,7 +26,7 @@ fn ids(count: u64) -> Vec<ItemId> {
 }
 
 fn item(n: u64) -> SyncItem {
-    SyncItem::new(id(n), ItemName::shortened(&format!("item {n:07}")))
+    SyncItem::new(id(n), ItemName::truncate_start(&format!("item {n:07}")))
 }
 
 fn builder(count: u64) -> SessionBuilder {
@@ -246,7 +246,7 @@ fn looking(c: &mut Criterion, growth: &Growth, size: u64) {
         },
     );
     let before = session.snapshot().cursor;
-    assert_eq!(session.handler_text("an event"), Ok(Verdict::Continue));
+    assert_eq!(session.set_handler_text("an event"), Ok(Verdict::Continue));
     measure(
         c,
         growth,

@@ -74,7 +74,7 @@ fn work(item: ItemReporter, (name, parts): Item) -> Result<(), Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let items = ITEMS.iter().enumerate();
-    let items = items.map(|(n, (name, _))| SyncItem::new(id(n), ItemName::shortened(name)));
+    let items = items.map(|(n, (name, _))| SyncItem::new(id(n), ItemName::truncate_start(name)));
     let session = Session::builder().items(items).build()?;
 
     let shown = Bars::new().bytes().session(&session);

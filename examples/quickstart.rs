@@ -9,7 +9,7 @@
 
 use std::{error::Error, fs::File, io, path::Path};
 
-use syncmgr::per_item::{Handler, from_items};
+use syncmgr::per_item::{HandlerBuilder, from_items};
 use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -21,14 +21,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (number, name) in (1..).zip(["README.md", "CHANGELOG.md", "Cargo.toml"]) {
         items.push(SyncItem::new(ItemId::from_u128(number), name.parse()?));
     }
-    let copies = from_items(items, move |work| {
-        let name = work.item().name.as_str();
+    let copies = from_items(items, move |item| {
+        let name = item.item().name.as_str();
         let source = File::open(from.join(name))?;
-        work.max(source.metadata()?.len())?; // a cancel travels by the question marks
-        io::copy(&mut work.reading(source), &mut File::create(to.join(name))?)?;
+        item.max(source.metadata()?.len())?; // a cancel travels by the question marks
+        io::copy(
+            &mut item.wrap_read(source),
+            &mut File::create(to.join(name))?,
+        )?;
         Ok(())
     });
-    let handler = Handler::new("Backup".parse()?, copies).workers(2).build();
+    let handler = HandlerBuilder::new("Backup".parse()?, copies)
+        .workers(2)
+        .build();
 
     let report = run_handler(handler, RunOptions::new());
     for item in report.items() {

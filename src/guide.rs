@@ -5,10 +5,10 @@
 //! |---|---|
 //! | [`handler`] | who has something to synchronize: the easy way, the whole trait, and when to take which |
 //! | [`host`] | who drives a handler, or has none: a session alone, one handler, many |
-//! | [`seeing`] | who shows it: frames, event loops, streams, logs |
+//! | [`observing`] | who shows it: frames, event loops, streams, logs |
 //! | [`testing`] | who wants to know whether a handler obeys |
 //! | [`rules`] | what the contract asks of both sides |
-//! | [`costs`] | what costs what, and what follows for a handler |
+//! | [`performance`] | what costs what, and what follows for a handler |
 //! | [`names`] | every name of `mobsync.h`, and its name here |
 //! | [`porting`] | who has a handler in C++ and COM |
 //!
@@ -20,8 +20,8 @@ pub mod handler {}
 #[doc = include_str!("../docs/guide/host.md")]
 pub mod host {}
 
-#[doc = include_str!("../docs/guide/seeing.md")]
-pub mod seeing {}
+#[doc = include_str!("../docs/guide/observing.md")]
+pub mod observing {}
 
 #[cfg_attr(feature = "testing", doc = include_str!("../docs/testing.md"))]
 #[cfg_attr(
@@ -33,8 +33,8 @@ pub mod testing {}
 #[doc = include_str!("../docs/guide/rules.md")]
 pub mod rules {}
 
-#[doc = include_str!("../docs/guide/costs.md")]
-pub mod costs {}
+#[doc = include_str!("../docs/guide/performance.md")]
+pub mod performance {}
 
 // What was left out is found where it says why.
 #[doc(alias = "AddIUnknownToSession")]

@@ -99,10 +99,10 @@
 //! |---|---|
 //! | [`handler`](guide::handler) | how to write a handler: the easy way first, then the whole trait |
 //! | [`host`](guide::host) | how to host one, or several, or a loop of your own |
-//! | [`seeing`](guide::seeing) | how to show it |
+//! | [`seeing`](guide::observing) | how to show it |
 //! | [`testing`](guide::testing) | how to test that a handler obeys, and what that does not find |
 //! | [`rules`](guide::rules) | what the contract asks, rule by rule |
-//! | [`costs`](guide::costs) | what costs what |
+//! | [`costs`](guide::performance) | what costs what |
 //! | [`names`](guide::names) | every name of `mobsync.h`, and its name here |
 //! | [`porting`](guide::porting) | how a handler in C++ and COM becomes one of this crate |
 
@@ -140,9 +140,9 @@ pub use contract::{
     scale_to_i32, to_filetime,
 };
 pub use manager::{
-    Choices, Fault, HandlerReport, Listing, LogFilter, ManagerError, Registration, Run, RunChanges,
-    RunObserver, RunOptions, RunProgress, RunReport, SyncManager, SyncManagerBuilder, Unfinished,
-    run_handler,
+    Choices, HandlerReport, Listing, LogFilter, ManagerError, ProtocolViolation, Registration, Run,
+    RunChanges, RunObserver, RunOptions, RunProgress, RunReport, SyncManager, SyncManagerBuilder,
+    WaitTimeout, run_handler,
 };
 pub use session::{
     BuildError, CancelGuard, Changes, Completion, Connections, Connector, Cursor, DialogArbiter,

@@ -25,7 +25,7 @@ fn session(items: usize) -> Arc<Session> {
     let items = (1..=items as u128).map(|n| {
         SyncItem::new(
             ItemId::from_u128(n),
-            ItemName::shortened(&format!("item {n}")),
+            ItemName::truncate_start(&format!("item {n}")),
         )
     });
     let session = Session::builder().items(items).build();

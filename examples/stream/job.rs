@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use syncmgr::per_item::{self, Handler, Work};
+use syncmgr::per_item::{self, HandlerBuilder, ItemContext};
 use syncmgr::{ItemId, ItemName, SyncHandler, SyncItem, Uuid};
 
 /// Keeps the ids of this program apart from those of others.
@@ -23,14 +23,14 @@ pub fn handler(directory: &Path, pace: Option<u32>) -> io::Result<Arc<dyn SyncHa
     files.sort();
     let item = |path: &PathBuf| {
         let inside = path.strip_prefix(directory).unwrap_or(path);
-        let name = ItemName::shortened(&inside.to_string_lossy());
+        let name = ItemName::truncate_start(&inside.to_string_lossy());
         SyncItem::new(id(path), name)
     };
     let items: Vec<SyncItem> = files.iter().map(item).collect();
     let paths = files.into_iter().map(|path| (id(&path), path)).collect();
     let count = count_in(paths, pace);
-    let name = "Line counter".parse().map_err(io::Error::other)?;
-    Ok(Handler::new(name, per_item::from_items(items, count)).build())
+    let name = "StreamMessage counter".parse().map_err(io::Error::other)?;
+    Ok(HandlerBuilder::new(name, per_item::from_items(items, count)).build())
 }
 
 fn id(path: &Path) -> ItemId {
@@ -59,7 +59,7 @@ type Paths = std::collections::HashMap<ItemId, PathBuf>;
 fn count_in(
     paths: Paths,
     pace: Option<u32>,
-) -> impl Fn(&Work) -> Result<(), per_item::Error> + Send + Sync {
+) -> impl Fn(&ItemContext) -> Result<(), per_item::Error> + Send + Sync {
     move |work| {
         let path = paths.get(&work.item().id).ok_or("it was not listed")?;
         let mut file = File::open(path)?;
@@ -71,7 +71,7 @@ fn count_in(
     }
 }
 
-fn count(work: &Work, file: &mut File, pace: Option<u32>) -> Result<u64, per_item::Error> {
+fn count(work: &ItemContext, file: &mut File, pace: Option<u32>) -> Result<u64, per_item::Error> {
     let begun = Instant::now();
     let mut piece = vec![0; 64 << 10];
     let most = pace.map_or(piece.len(), |pace| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant};
 
-use syncmgr::json::{Line, StreamReader};
+use syncmgr::json::{StreamMessage, StreamReader};
 use syncmgr::{ItemId, ItemStatus, ItemView, LogEntry, Totals};
 
 /// At most this often are the sums said.
@@ -29,19 +29,19 @@ fn show_all(lines: impl BufRead, mut out: impl Write) -> io::Result<bool> {
     let mut all_read = true;
     for line in &mut lines {
         match line {
-            Ok(Line::Snapshot { snapshot, log, .. }) => {
+            Ok(StreamMessage::Snapshot { snapshot, log, .. }) => {
                 writeln!(out, "{} items", snapshot.items.len())?;
                 shown.items(&mut out, &snapshot.items)?;
                 shown.log(&mut out, &log)?;
             }
-            Ok(Line::Changes {
+            Ok(StreamMessage::Changes {
                 changes, totals, ..
             }) => {
                 shown.items(&mut out, changes.items())?;
                 shown.log(&mut out, changes.log())?;
                 shown.sums(&mut out, &totals)?;
             }
-            Ok(Line::End(end)) => {
+            Ok(StreamMessage::End(end)) => {
                 shown.table(&mut out)?;
                 writeln!(out, "ended with {}", end.result)?;
                 if let Some(error) = &end.error {

@@ -466,7 +466,7 @@ pub trait SyncCallback: Send + Sync {
     ///
     /// [`CallbackError::Released`] on a released callback.
     #[doc(alias = "SetHandlerProgressText")]
-    fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
+    fn set_handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
         let _ = text;
         Err(CallbackError::NotImplemented)
     }

@@ -215,7 +215,7 @@ impl<'a> LogRecord<'a> {
 /// use syncmgr::{ErrorId, LogSelector};
 ///
 /// let error = ErrorId::from_u128(7);
-/// assert_eq!(LogSelector::from(error), LogSelector::One(error));
+/// assert_eq!(LogSelector::from(error), LogSelector::ById(error));
 /// assert_eq!(LogSelector::from(ErrorId::NIL), LogSelector::All);
 /// assert_eq!(ErrorId::from(LogSelector::All), ErrorId::NIL);
 /// ```
@@ -224,7 +224,7 @@ pub enum LogSelector {
     /// Every entry that this handler logged.
     All,
     /// The entries with this error id.
-    One(ErrorId),
+    ById(ErrorId),
 }
 
 impl From<ErrorId> for LogSelector {
@@ -232,7 +232,7 @@ impl From<ErrorId> for LogSelector {
         if id.is_nil() {
             Self::All
         } else {
-            Self::One(id)
+            Self::ById(id)
         }
     }
 }
@@ -241,7 +241,7 @@ impl From<LogSelector> for ErrorId {
     fn from(which: LogSelector) -> Self {
         match which {
             LogSelector::All => Self::NIL,
-            LogSelector::One(id) => id,
+            LogSelector::ById(id) => id,
         }
     }
 }

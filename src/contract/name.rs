@@ -172,7 +172,7 @@ macro_rules! name {
         impl $name {
             #[doc = concat!("How many UTF-16 units a name may have: ", stringify!($limit), ".")]
             #[doc(alias = $alias)]
-            pub const LIMIT: usize = $limit;
+            pub const MAX_UTF16_LEN: usize = $limit;
 
             /// Returns the name as text.
             #[must_use]
@@ -185,8 +185,8 @@ macro_rules! name {
             /// Of a text that is too long the end is kept, which in a path tells most, after a `…`
             /// that counts as one unit. No character is split. A NUL becomes U+FFFD.
             #[must_use]
-            pub fn shortened(text: &str) -> Self {
-                Self(shorten(text, Self::LIMIT))
+            pub fn truncate_start(text: &str) -> Self {
+                Self(shorten(text, Self::MAX_UTF16_LEN))
             }
 
             /// Makes a name of any text, without failing, as `StringCchCopyW` fills the header's buffer.
@@ -194,8 +194,8 @@ macro_rules! name {
             /// Of a text that is too long the beginning is kept, with no mark; a NUL ends the text. Unlike there, a
             /// character of two units for which only one is left is left out, not split.
             #[must_use]
-            pub fn truncated(text: &str) -> Self {
-                Self(begin(text, Self::LIMIT).into())
+            pub fn truncate_end(text: &str) -> Self {
+                Self(begin(text, Self::MAX_UTF16_LEN).into())
             }
         }
 
@@ -204,7 +204,7 @@ macro_rules! name {
 
             /// Fails with a [`NameError`] if the text is too long or holds a NUL.
             fn try_from(text: &str) -> Result<Self, NameError> {
-                check(text, Self::LIMIT)?;
+                check(text, Self::MAX_UTF16_LEN)?;
                 Ok(Self(text.into()))
             }
         }
@@ -214,7 +214,7 @@ macro_rules! name {
 
             /// Fails with a [`NameError`] if the text is too long or holds a NUL.
             fn try_from(text: String) -> Result<Self, NameError> {
-                check(&text, Self::LIMIT)?;
+                check(&text, Self::MAX_UTF16_LEN)?;
                 Ok(Self(text.into_boxed_str()))
             }
         }
@@ -284,9 +284,9 @@ name! {
     ///
     /// let path = "a/".repeat(100) + "report.txt";
     /// assert!(ItemName::try_from(&*path).is_err());
-    /// assert!(ItemName::shortened(&path).as_str().starts_with('…'));
-    /// assert!(ItemName::shortened(&path).as_str().ends_with("/a/report.txt"));
-    /// assert_eq!(ItemName::truncated(&path).as_str(), &path[..127]);
+    /// assert!(ItemName::truncate_start(&path).as_str().starts_with('…'));
+    /// assert!(ItemName::truncate_start(&path).as_str().ends_with("/a/report.txt"));
+    /// assert_eq!(ItemName::truncate_end(&path).as_str(), &path[..127]);
     /// # Ok::<(), syncmgr::NameError>(())
     /// ```
     ItemName, 127, "MAX_SYNCMGRITEMNAME"
@@ -305,7 +305,7 @@ name! {
     ///     "the name \"a name that is far too long for it\" has 34 UTF-16 units; \
     ///      at most 31 are allowed",
     /// );
-    /// assert_eq!(HandlerName::truncated("a name that is far too long for it"), "a name that is far too long for");
+    /// assert_eq!(HandlerName::truncate_end("a name that is far too long for it"), "a name that is far too long for");
     /// # Ok::<(), syncmgr::NameError>(())
     /// ```
     HandlerName, 31, "MAX_SYNCMGRHANDLERNAME"

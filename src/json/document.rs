@@ -7,11 +7,11 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::head::Wanted;
-use super::{HandlerRecord, RunRecord};
+use super::{HandlerReportData, RunReportData};
 use crate::contract::{Escaped, printable};
 use crate::manager::choices_json;
 use crate::{
-    Changes, Choices, HandlerReport, Listing, RunChanges, RunReport, SessionSnapshot, Unfinished,
+    Changes, Choices, HandlerReport, Listing, RunChanges, RunReport, SessionSnapshot, WaitTimeout,
 };
 
 /// What can be kept or sent whole: an object whose first field says what it is and in which version, as
@@ -49,12 +49,12 @@ documents! {
     SessionSnapshot: "syncmgr_snapshot",
     Changes: "syncmgr_changes",
     RunChanges: "syncmgr_run_changes",
-    Unfinished: "syncmgr_unfinished",
+    WaitTimeout: "syncmgr_unfinished",
     Listing: "syncmgr_listing",
     HandlerReport: "syncmgr_handler_report",
-    HandlerRecord: "syncmgr_handler_report",
+    HandlerReportData: "syncmgr_handler_report",
     RunReport: "syncmgr_run_report",
-    RunRecord: "syncmgr_run_report",
+    RunReportData: "syncmgr_run_report",
 }
 
 impl sealed::Sealed for Choices {
@@ -190,10 +190,10 @@ pub fn to_writer<T: Document>(writer: impl Write, document: &T) -> io::Result<()
 ///
 /// Fields that are not known are passed over, so that a file of a later minor version can be read.
 ///
-/// # A report is read as `HandlerRecord`
+/// # A report is read as `HandlerReportData`
 ///
 /// A [`HandlerReport`] holds a session, which cannot be read back: `from_str` is not there for it. It is read as a
-/// [`HandlerRecord`], and a [`RunReport`] as a [`RunRecord`].
+/// [`HandlerReportData`], and a [`RunReport`] as a [`RunReportData`].
 ///
 /// # Errors
 ///

@@ -6,7 +6,7 @@
 //! [`Session`](crate::Session) that is watched from elsewhere a stream: [`StreamWriter`] and [`StreamReader`].
 //!
 //! A report of a run holds a session, which cannot be read back. So reports are written as what they say, and read as
-//! [`HandlerRecord`] and [`RunRecord`]: the same as plain data.
+//! [`HandlerReportData`] and [`RunReportData`]: the same as plain data.
 //!
 //! ```
 //! use syncmgr::{ItemId, Session, SessionSnapshot, SyncItem, json};
@@ -40,6 +40,6 @@ mod record;
 mod stream;
 
 pub use document::{Document, JsonError, from_str, to_string, to_writer};
-pub use reader::{Line, StreamError, StreamReader};
-pub use record::{HandlerRecord, RunRecord};
-pub use stream::{StreamEnd, StreamWriter};
+pub use reader::{StreamError, StreamMessage, StreamReader};
+pub use record::{HandlerReportData, RunReportData};
+pub use stream::{StreamSummary, StreamWriter};

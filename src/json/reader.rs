@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::JsonError;
 use super::document::said;
 use super::head::Wanted;
-use super::stream::{self, Head, StreamEnd};
+use super::stream::{self, Head, StreamSummary};
 use crate::contract::{Escaped, printable};
 use crate::session::LogEntry;
 use crate::{Changes, HandlerId, SessionSnapshot, Totals};
@@ -22,7 +22,7 @@ const KEPT: usize = 1 << 20;
 /// A line of a stream, after the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Line {
+pub enum StreamMessage {
     /// Every item: the first line that is no head.
     #[non_exhaustive]
     Snapshot {
@@ -44,7 +44,7 @@ pub enum Line {
         text: Option<String>,
     },
     /// How it ended: the last line.
-    End(StreamEnd),
+    End(StreamSummary),
 }
 
 /// Why a text is no stream, or not a whole one.
@@ -99,20 +99,20 @@ fn in_line(error: &serde_json::Error) -> String {
     said(error).replace(" at line 1 column ", " at column ")
 }
 
-/// Reads the lines that a [`StreamWriter`](super::StreamWriter) wrote: an iterator over each as a [`Line`], which waits for the next
+/// Reads the lines that a [`StreamWriter`](super::StreamWriter) wrote: an iterator over each as a [`StreamMessage`], which waits for the next
 /// one as long as the reader does.
 ///
 /// Lines and fields that are not known are passed over, and so are empty lines. After the end, and after an error that nothing can
 /// come after, there is no more.
 ///
 /// ```
-/// use syncmgr::json::{Line, StreamError, StreamReader};
+/// use syncmgr::json::{StreamMessage, StreamError, StreamReader};
 ///
 /// let text = r#"{"syncmgr_stream":1,"about":"copies photos"}
 /// {"end":{"result":"S_OK","success":true}}
 /// "#;
 /// let mut lines = StreamReader::new(text.as_bytes())?;
-/// assert!(matches!(lines.next(), Some(Ok(Line::End(end))) if end.success));
+/// assert!(matches!(lines.next(), Some(Ok(StreamMessage::End(end))) if end.success));
 /// assert!(lines.next().is_none());
 ///
 /// let cut = &text[..text.len() - 20];
@@ -214,7 +214,7 @@ impl<R: BufRead> StreamReader<R> {
         self.bytes.last() == Some(&b'\n')
     }
 
-    fn next_line(&mut self) -> Result<Line, StreamError> {
+    fn next_line(&mut self) -> Result<StreamMessage, StreamError> {
         loop {
             let last = self.line;
             if !self.read_line().inspect_err(|_| self.over = true)? {
@@ -240,7 +240,7 @@ impl<R: BufRead> StreamReader<R> {
                 }
             };
             if let Some(line) = read.line() {
-                self.over = matches!(line, Line::End(_));
+                self.over = matches!(line, StreamMessage::End(_));
                 return Ok(line);
             }
         }
@@ -252,7 +252,7 @@ impl<R: BufRead> StreamReader<R> {
 struct Any {
     snapshot: Option<SessionSnapshot>,
     changes: Option<Changes>,
-    end: Option<StreamEnd>,
+    end: Option<StreamSummary>,
     #[serde(default)]
     log: Vec<LogEntry>,
     #[serde(default)]
@@ -262,11 +262,11 @@ struct Any {
 
 impl Any {
     /// None where it is of a kind that is not known.
-    fn line(self) -> Option<Line> {
+    fn line(self) -> Option<StreamMessage> {
         let text = self.text;
         if let Some(snapshot) = self.snapshot {
             let log = self.log;
-            return Some(Line::Snapshot {
+            return Some(StreamMessage::Snapshot {
                 snapshot,
                 log,
                 text,
@@ -274,18 +274,18 @@ impl Any {
         }
         if let Some(changes) = self.changes {
             let totals = self.totals;
-            return Some(Line::Changes {
+            return Some(StreamMessage::Changes {
                 changes,
                 totals,
                 text,
             });
         }
-        self.end.map(Line::End)
+        self.end.map(StreamMessage::End)
     }
 }
 
 impl<R: BufRead> Iterator for StreamReader<R> {
-    type Item = Result<Line, StreamError>;
+    type Item = Result<StreamMessage, StreamError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         (!self.over).then(|| self.next_line())

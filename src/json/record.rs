@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::manager::went_well;
 use crate::session::LogEntry;
 use crate::{
-    Fault, HResult, HandlerId, HandlerInfo, HandlerReport, ItemId, ItemView, Phase,
-    PropertiesOutcome, RunReport,
+    HResult, HandlerId, HandlerInfo, HandlerReport, ItemId, ItemView, Phase, PropertiesOutcome,
+    ProtocolViolation, RunReport,
 };
 
 /// A [`HandlerReport`] as plain data, to be kept, sent and compared. In place of the session it has what there is to be seen in
@@ -15,19 +15,19 @@ use crate::{
 /// ```
 /// # use std::sync::Arc;
 /// # use syncmgr::SyncHandler;
-/// # use syncmgr::per_item::{Handler, from_items};
+/// # use syncmgr::per_item::{HandlerBuilder, from_items};
 /// # fn letters() -> Arc<dyn SyncHandler> {
 /// #     let letter = syncmgr::SyncItem::new(syncmgr::ItemId::from_u128(1), "a letter".parse().unwrap());
-/// #     Handler::new("Mail".parse().unwrap(), from_items([letter], |_| Err("no stamp".into()))).build()
+/// #     HandlerBuilder::new("Mail".parse().unwrap(), from_items([letter], |_| Err("no stamp".into()))).build()
 /// # }
-/// use syncmgr::json::{self, HandlerRecord};
+/// use syncmgr::json::{self, HandlerReportData};
 /// use syncmgr::{RunOptions, run_handler};
 ///
 /// let report = run_handler(letters(), RunOptions::new());
 /// let text = json::to_string(&report);
 ///
-/// let record: HandlerRecord = json::from_str(&text)?; // another day
-/// assert_eq!(record, HandlerRecord::from(&report));
+/// let record: HandlerReportData = json::from_str(&text)?; // another day
+/// assert_eq!(record, HandlerReportData::from(&report));
 /// assert_eq!(record.items, report.items());
 /// assert_eq!(record.log[0].text, "no stamp");
 /// assert!(!record.is_success());
@@ -35,7 +35,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
-pub struct HandlerRecord {
+pub struct HandlerReportData {
     /// The result: see [`HandlerReport::result`].
     pub result: HResult,
     /// Whether everything was cancelled: see [`HandlerReport::was_cancelled`]. False in a file that does not say it.
@@ -46,22 +46,22 @@ pub struct HandlerRecord {
     /// How many prepares were made.
     pub rounds: u32,
     /// How many threads were left behind.
-    #[serde(default)]
-    pub abandoned: u32,
+    #[serde(default, rename = "abandoned")]
+    pub abandoned_threads: u32,
     /// What the handler told about itself.
     #[serde(default)]
     pub info: Option<HandlerInfo>,
     /// What ended the run early.
     #[serde(default)]
     pub error: Option<String>,
-    /// The handler's own line of text: see [`Session::progress_text`](crate::Session::progress_text).
+    /// The handler's own line of text: see [`Session::handler_text`](crate::Session::handler_text).
     #[serde(default)]
     pub text: String,
     /// How every item ended: see [`HandlerReport::items`].
     pub items: Vec<ItemView>,
     /// The items of the last round without a final status when it ended.
-    #[serde(default)]
-    pub open: Vec<ItemId>,
+    #[serde(default, rename = "open")]
+    pub unfinished: Vec<ItemId>,
     /// The log, oldest first: see [`Session::log`](crate::Session::log).
     #[serde(default)]
     pub log: Vec<LogEntry>,
@@ -70,21 +70,21 @@ pub struct HandlerRecord {
     pub log_refused: u64,
     /// What the handler did against the contract.
     #[serde(default)]
-    pub faults: Vec<Fault>,
+    pub faults: Vec<ProtocolViolation>,
     /// What came of the properties that were shown, of an item or (none) the handler's own.
     #[serde(default, with = "properties")]
     pub properties: Vec<(Option<ItemId>, PropertiesOutcome)>,
 }
 
-impl HandlerRecord {
+impl HandlerReportData {
     /// Whether all went well: see [`HandlerReport::is_success`]. A run that was [cancelled](Self::cancelled) may have gone well.
     #[must_use]
     pub fn is_success(&self) -> bool {
-        went_well(self.result, &self.open, &self.faults, &self.items)
+        went_well(self.result, &self.unfinished, &self.faults, &self.items)
     }
 }
 
-impl From<&HandlerReport> for HandlerRecord {
+impl From<&HandlerReport> for HandlerReportData {
     fn from(report: &HandlerReport) -> Self {
         let session = report.session.as_deref();
         Self {
@@ -92,12 +92,12 @@ impl From<&HandlerReport> for HandlerRecord {
             cancelled: report.was_cancelled(),
             phase: report.phase,
             rounds: report.rounds,
-            abandoned: report.abandoned,
+            abandoned_threads: report.abandoned_threads,
             info: report.info.clone(),
             error: report.error.clone(),
-            text: session.map_or_else(String::new, |session| session.progress_text()),
+            text: session.map_or_else(String::new, |session| session.handler_text()),
             items: report.items(),
-            open: report.open.clone(),
+            unfinished: report.unfinished.clone(),
             log: session.map_or_else(Vec::new, |session| session.log()),
             log_refused: session.map_or(0, |session| session.log_refused()),
             faults: report.faults.clone(),
@@ -106,7 +106,7 @@ impl From<&HandlerReport> for HandlerRecord {
     }
 }
 
-impl Serialize for HandlerRecord {
+impl Serialize for HandlerReportData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Written<'a> {
@@ -126,7 +126,7 @@ impl Serialize for HandlerRecord {
             open: &'a [ItemId],
             log: &'a [LogEntry],
             log_refused: u64,
-            faults: &'a [Fault],
+            faults: &'a [ProtocolViolation],
             #[serde(with = "properties")]
             properties: &'a [(Option<ItemId>, PropertiesOutcome)],
         }
@@ -136,12 +136,12 @@ impl Serialize for HandlerRecord {
             result: self.result,
             phase: self.phase,
             rounds: self.rounds,
-            abandoned: self.abandoned,
+            abandoned: self.abandoned_threads,
             info: &self.info,
             error: &self.error,
             text: &self.text,
             items: &self.items,
-            open: &self.open,
+            open: &self.unfinished,
             log: &self.log,
             log_refused: self.log_refused,
             faults: &self.faults,
@@ -152,9 +152,9 @@ impl Serialize for HandlerRecord {
 }
 
 impl Serialize for HandlerReport {
-    /// As [`HandlerRecord`].
+    /// As [`HandlerReportData`].
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        HandlerRecord::from(self).serialize(serializer)
+        HandlerReportData::from(self).serialize(serializer)
     }
 }
 
@@ -194,19 +194,19 @@ mod properties {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "ReadRun")]
 #[non_exhaustive]
-pub struct RunRecord {
+pub struct RunReportData {
     /// Each handler with its record, in the order in which they were asked for.
-    pub handlers: Vec<(HandlerId, HandlerRecord)>,
+    pub handlers: Vec<(HandlerId, HandlerReportData)>,
 }
 
-impl RunRecord {
+impl RunReportData {
     /// Whether every handler succeeded.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.handlers.iter().all(|(_, record)| record.is_success())
     }
 
-    /// Whether everything was cancelled in [one of the handlers](HandlerRecord::cancelled).
+    /// Whether everything was cancelled in [one of the handlers](HandlerReportData::cancelled).
     #[must_use]
     pub fn was_cancelled(&self) -> bool {
         self.handlers.iter().any(|(_, record)| record.cancelled)
@@ -214,7 +214,7 @@ impl RunRecord {
 
     /// The record of one handler.
     #[must_use]
-    pub fn handler(&self, id: HandlerId) -> Option<&HandlerRecord> {
+    pub fn handler(&self, id: HandlerId) -> Option<&HandlerReportData> {
         let mut handlers = self.handlers.iter();
         handlers
             .find(|(handler, _)| *handler == id)
@@ -228,7 +228,7 @@ impl RunRecord {
     }
 }
 
-impl From<&RunReport> for RunRecord {
+impl From<&RunReport> for RunReportData {
     fn from(report: &RunReport) -> Self {
         let handlers = report.handlers.iter();
         Self {
@@ -266,7 +266,7 @@ impl<'a, T> WrittenRun<'a, T> {
     }
 }
 
-impl Serialize for RunRecord {
+impl Serialize for RunReportData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (success, cancelled) = (self.is_success(), self.was_cancelled());
         WrittenRun::new(success, cancelled, &self.handlers).serialize(serializer)
@@ -274,7 +274,7 @@ impl Serialize for RunRecord {
 }
 
 impl Serialize for RunReport {
-    /// As [`RunRecord`].
+    /// As [`RunReportData`].
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (success, cancelled) = (self.is_success(), self.was_cancelled());
         WrittenRun::new(success, cancelled, &self.handlers).serialize(serializer)
@@ -283,10 +283,10 @@ impl Serialize for RunReport {
 
 #[derive(Deserialize)]
 struct ReadRun {
-    handlers: Vec<Part<HandlerRecord>>,
+    handlers: Vec<Part<HandlerReportData>>,
 }
 
-impl From<ReadRun> for RunRecord {
+impl From<ReadRun> for RunReportData {
     fn from(read: ReadRun) -> Self {
         let parts = read.handlers.into_iter();
         Self {

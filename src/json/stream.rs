@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::session::LogEntry;
 use crate::{
-    Changes, Cursor, Fault, HResult, HandlerId, HandlerReport, ItemId, ItemStatus, ItemView,
-    Observer, Phase, Session, Totals,
+    Changes, Cursor, HResult, HandlerId, HandlerReport, ItemId, ItemStatus, ItemView, Observer,
+    Phase, ProtocolViolation, Session, Totals,
 };
 
 /// The version of the form that is written. Every version up to it is read.
@@ -37,7 +37,7 @@ struct Written<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<&'a Changes>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    end: Option<&'a StreamEnd>,
+    end: Option<&'a StreamSummary>,
     /// With a snapshot only; changes have their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<&'a [LogEntry]>,
@@ -60,7 +60,7 @@ struct Snapshot<'a> {
 /// How a stream ended: what there is to say about the run beyond its items and its log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct StreamEnd {
+pub struct StreamSummary {
     /// The result of the synchronization.
     pub result: HResult,
     /// Whether all went well: of a handler, [`HandlerReport::is_success`].
@@ -74,17 +74,18 @@ pub struct StreamEnd {
     /// The items that were open when it ended.
     #[serde(
         default,
+        rename = "open",
         skip_serializing_if = "Vec::is_empty",
         deserialize_with = "none_or_list"
     )]
-    pub open: Vec<ItemId>,
+    pub unfinished: Vec<ItemId>,
     /// What the handler did against the contract.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
         deserialize_with = "none_or_list"
     )]
-    pub faults: Vec<Fault>,
+    pub faults: Vec<ProtocolViolation>,
 }
 
 /// A list that is optional: `null` is an empty one.
@@ -94,7 +95,7 @@ fn none_or_list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-impl From<HResult> for StreamEnd {
+impl From<HResult> for StreamSummary {
     /// An end with this result and nothing else to say. A success code is a success.
     fn from(result: HResult) -> Self {
         Self {
@@ -102,20 +103,20 @@ impl From<HResult> for StreamEnd {
             success: result.is_success(),
             cancelled: false,
             error: None,
-            open: Vec::new(),
+            unfinished: Vec::new(),
             faults: Vec::new(),
         }
     }
 }
 
-impl From<&HandlerReport> for StreamEnd {
+impl From<&HandlerReport> for StreamSummary {
     fn from(report: &HandlerReport) -> Self {
         Self {
             result: report.result,
             success: report.is_success(),
             cancelled: report.was_cancelled(),
             error: report.error.clone(),
-            open: report.open.clone(),
+            unfinished: report.unfinished.clone(),
             faults: report.faults.clone(),
         }
     }
@@ -130,7 +131,7 @@ impl From<&HandlerReport> for StreamEnd {
 /// ```
 /// use std::thread;
 /// use std::time::Duration;
-/// use syncmgr::json::{Line, StreamReader, StreamWriter};
+/// use syncmgr::json::{StreamMessage, StreamReader, StreamWriter};
 /// use syncmgr::{HResult, ItemId, ItemStatus, Session, SyncCallback, SyncItem};
 ///
 /// let photos = ItemId::from_u128(1);
@@ -138,7 +139,7 @@ impl From<&HandlerReport> for StreamEnd {
 ///
 /// let mut lines = Vec::new(); // a pipe, a socket, a file
 /// let mut stream = StreamWriter::new(session.clone(), &mut lines).about("copies photos");
-/// stream.look()?; // every item
+/// stream.write_changes()?; // every item
 /// session.reporter(photos)?.succeed()?;
 /// session.synchronize_completed(HResult::S_OK)?;
 /// stream.follow(Duration::from_millis(100))?; // at most ten lines a second, until the session is over
@@ -146,8 +147,8 @@ impl From<&HandlerReport> for StreamEnd {
 ///
 /// let mut read = StreamReader::new(&*lines)?;
 /// assert_eq!(read.about(), Some("copies photos"));
-/// let read: Vec<Line> = read.collect::<Result<_, _>>()?;
-/// let [Line::Snapshot { snapshot, .. }, Line::Changes { changes, totals, .. }, Line::End(end)] = &read[..] else {
+/// let read: Vec<StreamMessage> = read.collect::<Result<_, _>>()?;
+/// let [StreamMessage::Snapshot { snapshot, .. }, StreamMessage::Changes { changes, totals, .. }, StreamMessage::End(end)] = &read[..] else {
 ///     panic!("{read:?}");
 /// };
 /// assert_eq!(snapshot.items[0].status, ItemStatus::Pending);
@@ -164,11 +165,11 @@ impl From<&HandlerReport> for StreamEnd {
 /// use std::time::Duration;
 /// use std::{io, thread};
 /// use syncmgr::json::StreamWriter;
-/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::per_item::{HandlerBuilder, from_items};
 /// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
 ///
 /// # let items = [SyncItem::new(ItemId::from_u128(1), "letters".parse()?)];
-/// let handler = Handler::new("Mail".parse()?, from_items(items, |work| Ok(work.set(1)?))).build();
+/// let handler = HandlerBuilder::new("Mail".parse()?, from_items(items, |item| Ok(item.set(1)?))).build();
 /// let (give, take) = mpsc::channel();
 /// let options = RunOptions::new().on_session(move |session| {
 ///     let mut stream = StreamWriter::new(session, io::stdout());
@@ -197,7 +198,7 @@ pub struct StreamWriter<W: Write> {
 }
 
 impl<W: Write> StreamWriter<W> {
-    /// A stream of this session. Nothing is written before the first [`look`](Self::look).
+    /// A stream of this session. Nothing is written before the first [`write_changes`](Self::write_changes).
     pub fn new(session: Arc<Session>, writer: W) -> Self {
         let head = Head {
             syncmgr_stream: VERSION,
@@ -234,10 +235,10 @@ impl<W: Write> StreamWriter<W> {
     /// # Errors
     ///
     /// What the writer answers. The line may have gone out in part: write no more into the stream.
-    pub fn look(&mut self) -> io::Result<bool> {
-        let mut changes = self.observer.look();
+    pub fn write_changes(&mut self) -> io::Result<bool> {
+        let mut changes = self.observer.refresh();
         let totals = self.observer.totals();
-        let text = self.observer.session().progress_text();
+        let text = self.observer.session().handler_text();
         let new_text = (text != self.text).then_some(&*text);
         let is_first = !self.begun;
         self.keep_news(&mut changes);
@@ -294,9 +295,9 @@ impl<W: Write> StreamWriter<W> {
     ///
     /// # Errors
     ///
-    /// As for [`look`](Self::look).
+    /// As for [`write_changes`](Self::write_changes).
     pub fn follow(&mut self, every: Duration) -> io::Result<()> {
-        while !self.look()? {
+        while !self.write_changes()? {
             thread::sleep(every);
         }
         Ok(())
@@ -308,9 +309,9 @@ impl<W: Write> StreamWriter<W> {
     ///
     /// # Errors
     ///
-    /// As for [`look`](Self::look).
-    pub fn end(mut self, end: impl Into<StreamEnd>) -> io::Result<()> {
-        self.look()?;
+    /// As for [`write_changes`](Self::write_changes).
+    pub fn end(mut self, end: impl Into<StreamSummary>) -> io::Result<()> {
+        self.write_changes()?;
         let end = end.into();
         let line = Written {
             end: Some(&end),

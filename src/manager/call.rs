@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::Fault;
+use super::ProtocolViolation;
 use super::watch::Watch;
 use crate::session::{Session, panicked};
 use crate::{HResult, HandlerError, LogLevel, LogRecord, SyncCallback, SyncHandler};
@@ -47,7 +47,7 @@ pub(super) fn call<R>(
     handler: &Arc<dyn SyncHandler>,
     session: Option<&Session>,
     watch: &Watch,
-    faults: &mut Vec<Fault>,
+    faults: &mut Vec<ProtocolViolation>,
     name: &'static str,
     method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
 ) -> Result<Result<R, End>, End> {
@@ -57,7 +57,7 @@ pub(super) fn call<R>(
     let result = catch_unwind(AssertUnwindSafe(called));
     drop(inside);
     let result = result.map_err(|payload| {
-        let fault = Fault::Panicked {
+        let fault = ProtocolViolation::Panicked {
             call: name,
             message: panicked(payload),
         };
@@ -72,7 +72,7 @@ pub(super) fn call<R>(
     let Some(after) = watch.take_given_up() else {
         return Ok(result);
     };
-    let fault = Fault::DidNotReturn { call: name, after };
+    let fault = ProtocolViolation::DidNotReturn { call: name, after };
     let error = Some(fault.to_string());
     faults.push(fault);
     Err(End {

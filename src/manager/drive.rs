@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::call::{End, call, log};
 use super::options::Select;
 use super::start::{bad_items, distinct, known, selected};
-use super::{Fault, RunOptions};
+use super::{ProtocolViolation, RunOptions};
 use crate::session::{HostEvent, Phase, Session, SessionBuilder};
 use crate::{
     CallbackError, HResult, HandlerError, ItemId, ItemStatus, LogLevel, Prepared,
@@ -58,7 +58,7 @@ pub(super) struct Run<'a> {
     pub(super) handler: &'a Arc<dyn SyncHandler>,
     pub(super) session: &'a Arc<Session>,
     pub(super) options: &'a RunOptions,
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<ProtocolViolation>,
     pub(super) select: Option<Select>,
     /// What came of the properties that were shown.
     pub(super) properties: Vec<(Option<ItemId>, PropertiesOutcome)>,
@@ -292,7 +292,7 @@ impl Run<'_> {
             // Everything was cancelled meanwhile: nobody's fault.
             Err(CallbackError::WrongPhase | CallbackError::Released) => None,
             Err(error) => {
-                self.faults.push(Fault::BadRetry(error));
+                self.faults.push(ProtocolViolation::BadRetry(error));
                 None
             }
         }
@@ -315,9 +315,11 @@ impl Run<'_> {
 
     /// A completion that nothing waits for. The first of them are remembered.
     fn out_of_place(&mut self, step: Step) {
-        let is_one = |fault: &&Fault| matches!(fault, Fault::UnexpectedCompletion { .. });
+        let is_one = |fault: &&ProtocolViolation| {
+            matches!(fault, ProtocolViolation::UnexpectedCompletion { .. })
+        };
         if self.faults.iter().filter(is_one).count() < UNEXPECTED_MOST {
-            self.faults.push(Fault::UnexpectedCompletion {
+            self.faults.push(ProtocolViolation::UnexpectedCompletion {
                 call: step.completion(),
             });
         }
@@ -347,7 +349,7 @@ impl Run<'_> {
                     });
                 }
                 (_, None) => {
-                    let fault = Fault::NotCompleted {
+                    let fault = ProtocolViolation::NotCompleted {
                         call: step.completion(),
                         after: self.options.deadline.unwrap_or(Duration::MAX),
                     };
@@ -406,7 +408,7 @@ impl Run<'_> {
     pub(super) fn finish(&mut self, end: std::thread::Result<Result<HResult, End>>) -> Ended {
         let phase = self.session.phase();
         let open = if self.rounds > 0 {
-            self.session.open_items()
+            self.session.unfinished_items()
         } else {
             Vec::new()
         };
@@ -416,8 +418,11 @@ impl Run<'_> {
         self.session.release();
         self.discard_events(); // after the release, when no more can come
         let refused = self.session.refused_completions();
-        self.faults
-            .extend(refused.into_iter().map(Fault::RefusedCompletion));
+        self.faults.extend(
+            refused
+                .into_iter()
+                .map(ProtocolViolation::RefusedCompletion),
+        );
         let end = match end {
             Ok(Ok(result)) => match let_go {
                 Err(end) => end,

@@ -436,7 +436,7 @@ impl Hub {
     pub(super) fn entries(&self, filter: &LogFilter) -> Vec<LogEntry> {
         let (mut entries, running) = {
             let state = self.state.lock();
-            let kept = state.log.iter().filter(|entry| filter.takes(entry));
+            let kept = state.log.iter().filter(|entry| filter.matches(entry));
             (kept.cloned().collect::<Vec<_>>(), state.running.clone())
         };
         for session in running.iter().filter_map(|part| part.session()) {
@@ -444,7 +444,7 @@ impl Hub {
                 session
                     .log()
                     .into_iter()
-                    .filter(|entry| filter.takes(entry)),
+                    .filter(|entry| filter.matches(entry)),
             );
         }
         entries

@@ -28,18 +28,18 @@ impl SyncManager {
     /// [`ManagerError::UnknownHandler`] if there is none with this id.
     ///
     /// ```
-    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
     /// use syncmgr::{HandlerId, InvokeFlags, ItemId, Registration, SyncEvent, SyncItem, SyncManager};
     ///
     /// let id = HandlerId::from_u128(1);
     /// let manager = SyncManager::new();
     /// manager.register(id, Registration::new(), || {
     ///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
-    ///     let work = from_items([inbox], |work| {
-    ///         assert_eq!(work.flags().event(), SyncEvent::Invoke);
+    ///     let source = from_items([inbox], |item| {
+    ///         assert_eq!(item.flags().event(), SyncEvent::Invoke);
     ///         Ok(())
     ///     });
-    ///     Handler::new("Mail".parse().expect("a short name"), work).build()
+    ///     HandlerBuilder::new("Mail".parse().expect("a short name"), source).build()
     /// })?;
     /// // The cookie comes to the handler's `initialize`.
     /// let run = manager.update_items(id, InvokeFlags::empty(), b"inbox only")?;
@@ -148,19 +148,19 @@ impl SyncManager {
     /// [`ManagerError::UnknownHandler`] if there is none with this id.
     ///
     /// ```
-    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
     /// use syncmgr::{HandlerId, ItemId, Registration, SyncEvent, SyncFlags, SyncItem, SyncManager};
     ///
     /// let id = HandlerId::from_u128(1);
     /// let manager = SyncManager::new();
     /// manager.register(id, Registration::new(), || {
     ///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
-    ///     let work = from_items([inbox], |work| {
+    ///     let source = from_items([inbox], |item| {
     ///         // Nobody is there to be bothered.
-    ///         assert_eq!(work.flags(), SyncFlags::new(SyncEvent::Scheduled));
+    ///         assert_eq!(item.flags(), SyncFlags::new(SyncEvent::Scheduled));
     ///         Ok(())
     ///     });
-    ///     Handler::new("Mail".parse().expect("a short name"), work).build()
+    ///     HandlerBuilder::new("Mail".parse().expect("a short name"), source).build()
     /// })?;
     /// let run = manager.signal_handler(id, SyncEvent::Scheduled)?;
     /// assert!(run.wait().is_success());

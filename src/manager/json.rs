@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Fault;
+use super::ProtocolViolation;
 use crate::session::{BuildError, Completion, RefusedCompletion};
 use crate::{CallbackError, HResult, HandlerId, Phase};
 
@@ -78,7 +78,7 @@ enum Form {
     },
 }
 
-impl Serialize for Fault {
+impl Serialize for ProtocolViolation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let name = |call: &&str| (*call).to_owned();
         let fault = match self {
@@ -115,7 +115,7 @@ impl Serialize for Fault {
     }
 }
 
-impl<'de> Deserialize<'de> for Fault {
+impl<'de> Deserialize<'de> for ProtocolViolation {
     /// The name of a call that this version does not know is read as `another call`.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Form::deserialize(deserializer)? {

@@ -12,7 +12,7 @@ use crate::{HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, S
 /// What a user is shown of a handler, to choose from: see [`SyncManager::listing`](crate::SyncManager::listing).
 ///
 /// ```
-/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::per_item::{HandlerBuilder, from_items};
 /// use syncmgr::{HandlerId, ItemId, Registration, SyncItem, SyncManager};
 ///
 /// const MAIL: HandlerId = HandlerId::from_u128(1);
@@ -20,7 +20,7 @@ use crate::{HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, S
 /// let mail = move || {
 ///     let item = |(n, name): (u128, &str)| SyncItem::new(ItemId::from_u128(n), name.parse().expect("a short name"));
 ///     let items: Vec<SyncItem> = (1..).zip(names).map(item).collect();
-///     Handler::new("Mail".parse().expect("a short name"), from_items(items, |_| Ok(()))).build()
+///     HandlerBuilder::new("Mail".parse().expect("a short name"), from_items(items, |_| Ok(()))).build()
 /// };
 ///
 /// let manager = SyncManager::new();

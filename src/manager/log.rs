@@ -50,7 +50,7 @@ impl LogFilter {
 
     /// Whether the entry is wanted.
     #[must_use]
-    pub fn takes(&self, entry: &LogEntry) -> bool {
+    pub fn matches(&self, entry: &LogEntry) -> bool {
         self.handler
             .is_none_or(|handler| entry.handler == Some(handler))
             && self.item.is_none_or(|item| entry.item == Some(item))

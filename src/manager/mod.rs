@@ -53,7 +53,7 @@ pub use options::RunOptions;
 pub use registry::{ManagerError, Registration};
 #[cfg(feature = "serde")]
 pub(crate) use report::went_well;
-pub use report::{Fault, HandlerReport};
+pub use report::{HandlerReport, ProtocolViolation};
 pub use run::run_handler;
-pub use runs::{Run, RunReport, Unfinished};
+pub use runs::{Run, RunReport, WaitTimeout};
 pub use sync_manager::{SyncManager, SyncManagerBuilder};

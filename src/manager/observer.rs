@@ -34,7 +34,7 @@ pub struct RunProgress {
 pub struct RunChanges {
     /// How far the run is.
     pub progress: RunProgress,
-    /// What has changed in the session of each handler that is driven or was let go since: see [`Observer::look`]. A session
+    /// What has changed in the session of each handler that is driven or was let go since: see [`Observer::refresh`]. A session
     /// that is seen for the first time tells all of its items.
     #[cfg_attr(feature = "serde", serde(with = "super::json::changes"))]
     pub sessions: Vec<(HandlerId, Changes)>,
@@ -56,15 +56,15 @@ impl RunChanges {
 /// that are in work or changed. Handlers that wait or were let go before cost nothing.
 ///
 /// ```
-/// # use syncmgr::per_item::{Handler, from_items};
+/// # use syncmgr::per_item::{HandlerBuilder, from_items};
 /// # use syncmgr::{HandlerId, Registration, SyncManager};
-/// # let mail = || Handler::new("Mail".parse().unwrap(), from_items([], |_| Ok(()))).build();
+/// # let mail = || HandlerBuilder::new("Mail".parse().unwrap(), from_items([], |_| Ok(()))).build();
 /// # let manager = SyncManager::new();
 /// # manager.register(HandlerId::from_u128(1), Registration::new(), mail)?;
 /// let run = manager.update_all();
 /// let mut observer = run.observe();
 /// loop {
-///     let changes = observer.look();
+///     let changes = observer.refresh();
 ///     for (handler, changes) in &changes.sessions {
 ///         for item in changes.items() {
 ///             println!("{handler} {}: {}", item.name, item.status); // draw its row
@@ -103,24 +103,26 @@ impl RunObserver {
     }
 
     /// What has changed since the last look; the first look tells everything that has happened so far.
-    pub fn look(&mut self) -> RunChanges {
-        self.look_by(Observer::look)
+    pub fn refresh(&mut self) -> RunChanges {
+        self.refresh_by(Observer::refresh)
     }
 
-    /// As [`look`](Self::look), and for each session, beside each of its items, the status in which it was seen last: see
-    /// [`Observer::look_back`].
+    /// As [`refresh`](Self::refresh), and for each session, beside each of its items, the status in which it was seen last: see
+    /// [`Observer::refresh_with_previous`].
     #[cfg(feature = "indicatif")]
-    pub(crate) fn look_back(&mut self) -> (RunChanges, Vec<Vec<Option<crate::ItemStatus>>>) {
+    pub(crate) fn refresh_with_previous(
+        &mut self,
+    ) -> (RunChanges, Vec<Vec<Option<crate::ItemStatus>>>) {
         let mut all = Vec::new();
-        let changes = self.look_by(|observer| {
-            let (changes, before) = observer.look_back();
+        let changes = self.refresh_by(|observer| {
+            let (changes, before) = observer.refresh_with_previous();
             all.push(before);
             changes
         });
         (changes, all)
     }
 
-    fn look_by(&mut self, mut look: impl FnMut(&mut Observer) -> Changes) -> RunChanges {
+    fn refresh_by(&mut self, mut look: impl FnMut(&mut Observer) -> Changes) -> RunChanges {
         self.looked = true;
         let (begun, ended, place) = self.news.since(self.place);
         self.place = place;
@@ -192,7 +194,7 @@ impl RunObserver {
     }
 }
 
-/// A stream (feature `async`): yields a [look](RunObserver::look) at once, then one each time that there is
+/// A stream (feature `async`): yields a [look](RunObserver::refresh) at once, then one each time that there is
 /// [something new](RunObserver::wake_on_change), and ends when the run is over: the last one says so. As for an [`Observer`],
 /// plain values wake nobody, and many small items wake often.
 ///
@@ -222,7 +224,7 @@ impl futures_core::Stream for RunObserver {
         if observer.wake_on_change(context.waker()) {
             return std::task::Poll::Pending;
         }
-        std::task::Poll::Ready(Some(observer.look()))
+        std::task::Poll::Ready(Some(observer.refresh()))
     }
 }
 

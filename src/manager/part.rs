@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::news::{News, Readers};
 use super::order::{Distinct, Order};
 use super::watch::Watch;
-use super::{Fault, HandlerReport};
+use super::{HandlerReport, ProtocolViolation};
 use crate::session::{Connections, Phase, Session, wake};
 use crate::{CallbackError, HResult, HandlerId, HandlerInfo, ItemId, SyncHandler};
 
@@ -399,7 +399,7 @@ impl Part {
     pub(super) fn was_given_up(&self) -> bool {
         let state = self.state.lock();
         let report = state.report.as_ref();
-        report.is_some_and(|report| report.abandoned > 0)
+        report.is_some_and(|report| report.abandoned_threads > 0)
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -434,7 +434,7 @@ impl Part {
     }
 
     /// The report of a part that a call ended which did not return in time.
-    pub(super) fn too_late(&self, fault: Fault) -> HandlerReport {
+    pub(super) fn too_late(&self, fault: ProtocolViolation) -> HandlerReport {
         self.failed(HResult::E_ABORT, fault.to_string(), vec![fault])
     }
 
@@ -443,7 +443,7 @@ impl Part {
         &self,
         result: HResult,
         error: String,
-        faults: Vec<Fault>,
+        faults: Vec<ProtocolViolation>,
     ) -> HandlerReport {
         let seen = self.watch.seen();
         let session = self.session();
@@ -451,16 +451,16 @@ impl Part {
             .as_ref()
             .map_or(Phase::Idle, |session| session.phase());
         let open = match &session {
-            Some(session) if seen.rounds > 0 => session.open_items(),
+            Some(session) if seen.rounds > 0 => session.unfinished_items(),
             _ => Vec::new(),
         };
         HandlerReport {
             result,
             phase,
             session,
-            open,
+            unfinished: open,
             rounds: seen.rounds,
-            abandoned: 0,
+            abandoned_threads: 0,
             info: seen.info,
             error: Some(error),
             faults,

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use super::choices::temporary;
 use super::hub::{CANCELLED, Closing, Hub};
 use super::part::Part;
-use super::{Fault, HandlerReport, RunOptions, run_handler};
+use super::{HandlerReport, ProtocolViolation, RunOptions, run_handler};
 use crate::session::{contained, panicked};
 use crate::{HResult, InvokeFlags, ItemId, ItemList, LogLevel, SyncEvent, SyncFlags, SyncHandler};
 
@@ -38,7 +38,7 @@ pub(super) fn ensure_workers(hub: &Arc<Hub>) {
             state.workers += 1;
         }
         let on_thread = Arc::clone(hub);
-        let name = "syncmgr handler".to_owned();
+        let name = "syncmgr-handler".to_owned();
         let spawned = thread::Builder::new()
             .name(name)
             .spawn(move || work(&on_thread));
@@ -56,7 +56,7 @@ pub(super) fn ensure_workers(hub: &Arc<Hub>) {
     };
     if first {
         let on_thread = Arc::clone(hub);
-        let name = "syncmgr supervisor".to_owned();
+        let name = "syncmgr-watch".to_owned();
         let spawned = thread::Builder::new()
             .name(name)
             .spawn(move || supervise(&on_thread, deadline));
@@ -170,7 +170,7 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
         match catch_unwind(AssertUnwindSafe(|| (part.make)())) {
             Ok(handler) => handler,
             Err(payload) => {
-                let fault = Fault::Panicked {
+                let fault = ProtocolViolation::Panicked {
                     call: "the factory",
                     message: panicked(payload),
                 };
@@ -183,7 +183,7 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
     if let Some(after) = part.watch.take_given_up() {
         contained(|| drop(handler));
         let call = "the factory";
-        return part.too_late(Fault::DidNotReturn { call, after });
+        return part.too_late(ProtocolViolation::DidNotReturn { call, after });
     }
     let options = options(hub, part, items);
     let mut report = drive_with(part, handler, options);
@@ -324,10 +324,10 @@ fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration
     if !part.watch.give_up(after) {
         return; // it has returned this moment
     }
-    let fault = Fault::DidNotReturn { call, after };
+    let fault = ProtocolViolation::DidNotReturn { call, after };
     let text = fault.to_string();
     let mut report = part.too_late(fault);
-    report.abandoned = 1;
+    report.abandoned_threads = 1;
     hub.log(Some(part.id), LogLevel::Error, &text);
     let let_go = part.session().map(|session| session.let_go());
     if let Some(closing) = hub.give_up(part, report) {
@@ -335,7 +335,7 @@ fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration
         if !closing.is_empty() || let_go.as_ref().is_some_and(|left| !left.is_empty()) {
             // That is user code, which may take its time or hang too, and other calls are to be looked after. Where no thread is
             // to be had, it is called here.
-            let builder = thread::Builder::new().name("syncmgr handler".to_owned());
+            let builder = thread::Builder::new().name("syncmgr-handler".to_owned());
             let _ = builder.spawn(move || drop((let_go, closing)));
         }
     }

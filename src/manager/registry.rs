@@ -149,15 +149,15 @@ impl SyncManager {
     /// # Examples
     ///
     /// ```
-    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
     /// use syncmgr::{HandlerId, ItemId, Registration, SyncItem, SyncManager};
     ///
     /// let id = HandlerId::from_u128(1);
     /// let manager = SyncManager::new();
     /// manager.register(id, Registration::new().description("Mail"), || {
     ///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
-    ///     let work = from_items([inbox], |work| Ok(work.set(1)?));
-    ///     Handler::new("Mail".parse().expect("a short name"), work).build()
+    ///     let source = from_items([inbox], |item| Ok(item.set(1)?));
+    ///     HandlerBuilder::new("Mail".parse().expect("a short name"), source).build()
     /// })?;
     /// let run = manager.update_all();
     /// let registration = manager.unregister(id)?;
@@ -196,15 +196,15 @@ impl SyncManager {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
     /// use syncmgr::{HandlerId, ItemId, Registration, SyncItem, SyncManager};
     ///
     /// let id = HandlerId::from_u128(1);
     /// let manager = SyncManager::new();
     /// manager.register(id, Registration::new(), || {
     ///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
-    ///     let work = from_items([inbox], |work| Ok(work.wait_cancelled(Duration::MAX)?));
-    ///     Handler::new("Mail".parse().expect("a short name"), work).build()
+    ///     let source = from_items([inbox], |item| Ok(item.wait_cancelled(Duration::MAX)?));
+    ///     HandlerBuilder::new("Mail".parse().expect("a short name"), source).build()
     /// })?;
     /// let run = manager.update_all();
     /// manager.unregister(id)?; // nothing starts it any more

@@ -9,23 +9,23 @@ use crate::{CallbackError, HResult, HandlerInfo, ItemId, ItemStatus, PropertiesO
 
 /// What a run of a handler came to: see [`run_handler`](crate::run_handler).
 ///
-/// With feature `serde`, `json::to_string` writes it; it is read as a `json::HandlerRecord`, which has no session.
+/// With feature `serde`, `json::to_string` writes it; it is read as a `json::HandlerReportData`, which has no session.
 ///
 /// ```
-/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::per_item::{HandlerBuilder, from_items};
 /// use syncmgr::{HResult, ItemId, ItemStatus, Phase, RunOptions, SyncItem, run_handler};
 ///
 /// let items = (1..=2).map(|n| SyncItem::new(ItemId::from_u128(n), "a letter".parse().unwrap()));
-/// let send = from_items(items, |work| match work.item().id.as_u128() {
+/// let send = from_items(items, |item| match item.item().id.as_u128() {
 ///     1 => Ok(()),
 ///     _ => Err("there is no such address".into()),
 /// });
-/// let report = run_handler(Handler::new("Mail".parse()?, send).build(), RunOptions::new());
+/// let report = run_handler(HandlerBuilder::new("Mail".parse()?, send).build(), RunOptions::new());
 ///
 /// assert!(!report.is_success());
 /// // The handler did all that is due of it; one of its items has failed.
 /// assert_eq!((report.result, report.phase), (HResult::S_OK, Phase::Completed));
-/// assert!(report.open.is_empty() && report.faults.is_empty() && report.error.is_none());
+/// assert!(report.unfinished.is_empty() && report.faults.is_empty() && report.error.is_none());
 /// let failed = report.items().into_iter().filter(|item| item.status == ItemStatus::Failed);
 /// assert_eq!(failed.count(), 1);
 /// let session = report.session.ok_or("it told its items")?;
@@ -46,20 +46,20 @@ pub struct HandlerReport {
     /// The session, released but still to be looked at; none where the handler told no items.
     pub session: Option<Arc<Session>>,
     /// The items of the last round without a final status when it ended (rule H15), in the order of the prepare.
-    pub open: Vec<ItemId>,
+    pub unfinished: Vec<ItemId>,
     /// How many prepares were made: 1, and one more for each retry.
     pub rounds: u32,
     /// How many threads were left behind in a call of the handler that did not return. Always 0 for
     /// [`run_handler`](crate::run_handler), which calls on its own thread; a host that calls on threads of its own counts
     /// them here.
-    pub abandoned: u32,
+    pub abandoned_threads: u32,
     /// What the handler told about itself.
     pub info: Option<HandlerInfo>,
     /// What ended the run early: the call and what it said. None after a whole run, and where the handler took no part or
     /// no item was selected. A host that keeps a log over many runs ([`SyncManager`](crate::SyncManager)) has it there, too.
     pub error: Option<String>,
     /// What the handler did against the contract, as far as a host can see it.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<ProtocolViolation>,
     /// The properties that were [shown](crate::RunOptions::show_properties), of an item or (none) the handler's own, and what
     /// came of it. A handler that refused has its code in [`Other`](PropertiesOutcome::Other).
     pub properties: Vec<(Option<ItemId>, PropertiesOutcome)>,
@@ -77,19 +77,19 @@ impl HandlerReport {
     /// [`was_cancelled`](Self::was_cancelled) first.
     ///
     /// ```
-    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
     /// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
     ///
     /// let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse()?);
     /// let offline = from_items([inbox], |_work| Err("the server is down".into()));
-    /// let report = run_handler(Handler::new("Mail".parse()?, offline).build(), RunOptions::new());
+    /// let report = run_handler(HandlerBuilder::new("Mail".parse()?, offline).build(), RunOptions::new());
     /// assert!(report.result.is_success()); // the handler did what it should
     /// assert!(!report.is_success()); // an item failed
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn is_success(&self) -> bool {
-        went_well(self.result, &self.open, &self.faults, &self.items())
+        went_well(self.result, &self.unfinished, &self.faults, &self.items())
     }
 
     /// Whether everything was cancelled: in the session, or before the handler was started. Cancels of single items are told by
@@ -112,7 +112,7 @@ impl HandlerReport {
 pub(crate) fn went_well(
     result: HResult,
     open: &[ItemId],
-    faults: &[Fault],
+    faults: &[ProtocolViolation],
     items: &[ItemView],
 ) -> bool {
     let failed = |item: &ItemView| item.status == ItemStatus::Failed;
@@ -122,19 +122,19 @@ pub(crate) fn went_well(
 /// What a handler did against the contract, as far as its host can see it.
 ///
 /// ```
-/// use syncmgr::per_item::{Handler, from_fn};
-/// use syncmgr::{Fault, HResult, RunOptions, run_handler};
+/// use syncmgr::per_item::{HandlerBuilder, from_fn};
+/// use syncmgr::{ProtocolViolation, HResult, RunOptions, run_handler};
 ///
 /// let broken = from_fn(|| panic!("no such list"), |_work| Ok(()));
-/// let report = run_handler(Handler::new("Broken".parse()?, broken).build(), RunOptions::new());
+/// let report = run_handler(HandlerBuilder::new("Broken".parse()?, broken).build(), RunOptions::new());
 /// assert_eq!(report.result, HResult::E_UNEXPECTED);
-/// assert!(matches!(&report.faults[..], [Fault::Panicked { call: "items", .. }]));
+/// assert!(matches!(&report.faults[..], [ProtocolViolation::Panicked { call: "items", .. }]));
 /// assert_eq!(report.faults[0].to_string(), "the handler panicked in items: no such list");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum ProtocolViolation {
     /// A method of the handler panicked; the run ended there.
     #[error("the handler panicked in {call}: {}", Escaped(.message))]
     Panicked {
@@ -181,7 +181,7 @@ pub enum Fault {
     BadRetry(CallbackError),
 }
 
-impl Fault {
+impl ProtocolViolation {
     /// The result code that stands for the fault: `E_UNEXPECTED` for a panic and for a completion out of place, `E_ABORT`
     /// past the deadline, and the code of the error that the others carry.
     #[must_use]

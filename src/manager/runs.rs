@@ -22,7 +22,7 @@ use crate::{CallbackError, HandlerId, HandlerInfo, ItemId};
 /// ```
 /// use std::sync::Arc;
 /// use std::time::Duration;
-/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::per_item::{HandlerBuilder, from_items};
 /// use syncmgr::{HandlerId, ItemId, ItemStatus, Registration, SyncHandler, SyncItem, SyncManager};
 ///
 /// const MAIL: HandlerId = HandlerId::from_u128(1);
@@ -30,8 +30,8 @@ use crate::{CallbackError, HandlerId, HandlerInfo, ItemId};
 ///
 /// fn mail() -> Arc<dyn SyncHandler> {
 ///     let inbox = SyncItem::new(INBOX, "Inbox".parse().unwrap());
-///     let work = from_items([inbox], |work| Ok(work.wait_cancelled(Duration::MAX)?));
-///     Handler::new("Mail".parse().unwrap(), work).build()
+///     let source = from_items([inbox], |item| Ok(item.wait_cancelled(Duration::MAX)?));
+///     HandlerBuilder::new("Mail".parse().unwrap(), source).build()
 /// }
 ///
 /// let manager = SyncManager::new();
@@ -131,7 +131,7 @@ impl Run {
     ///
     /// [`UnknownItem`](CallbackError::UnknownItem) for a handler that is not in the run, and as for
     /// [`Session::skip_item`].
-    pub fn skip(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
+    pub fn skip_item(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
         self.stop(handler, |part| part.skip_item(item))
     }
 
@@ -139,7 +139,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// As for [`skip`](Self::skip).
+    /// As for [`skip_item`](Self::skip_item).
     #[doc(alias = "StopItemSync")]
     pub fn cancel_item(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
         self.stop(handler, |part| part.cancel_item(item))
@@ -167,7 +167,7 @@ impl Run {
 
     /// What became of one handler, once it has been let go.
     #[must_use]
-    pub fn handler(&self, handler: HandlerId) -> Option<HandlerReport> {
+    pub fn handler_report(&self, handler: HandlerId) -> Option<HandlerReport> {
         self.seat(handler)?.report()
     }
 
@@ -175,7 +175,7 @@ impl Run {
     /// [`RunObserver`].
     #[must_use]
     pub fn progress(&self) -> RunProgress {
-        self.progress.lock().look().progress
+        self.progress.lock().refresh().progress
     }
 
     /// Follows the run from its start: for who draws it.
@@ -204,7 +204,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// [`Unfinished`] tells which handlers are not done, where they stand, and what is open. They go on, and may be waited for
+    /// [`WaitTimeout`] tells which handlers are not done, where they stand, and what is open. They go on, and may be waited for
     /// again.
     ///
     /// ```
@@ -217,7 +217,7 @@ impl Run {
     ///     Err(unfinished) => println!("{unfinished}"), // which handlers, in which phase, and what is open
     /// }
     /// ```
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<RunReport, Unfinished> {
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<RunReport, WaitTimeout> {
         let until = Instant::now().checked_add(timeout);
         for seat in self.seats.iter() {
             if !self.hub.wait_for(|| seat.is_over(), until) {
@@ -256,12 +256,12 @@ impl Run {
         }
     }
 
-    fn unfinished(&self) -> Unfinished {
+    fn unfinished(&self) -> WaitTimeout {
         let open = self.seats.iter().filter(|seat| !seat.is_over());
-        Unfinished {
+        WaitTimeout {
             handlers: open
                 .map(|seat| match seat.session() {
-                    Some(session) => (seat.part.id, session.phase(), session.open_items()),
+                    Some(session) => (seat.part.id, session.phase(), session.unfinished_items()),
                     None => (seat.part.id, Phase::Idle, Vec::new()),
                 })
                 .collect(),
@@ -325,13 +325,13 @@ impl RunReport {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub struct Unfinished {
+pub struct WaitTimeout {
     /// Each handler that is not done: where it stands, and its items that have no final status.
     #[cfg_attr(feature = "serde", serde(with = "super::json::open"))]
     pub handlers: Vec<(HandlerId, Phase, Vec<ItemId>)>,
 }
 
-impl fmt::Display for Unfinished {
+impl fmt::Display for WaitTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the run is not over: ")?;
         for (place, (handler, phase, open)) in self.handlers.iter().enumerate() {
@@ -346,4 +346,4 @@ impl fmt::Display for Unfinished {
     }
 }
 
-impl std::error::Error for Unfinished {}
+impl std::error::Error for WaitTimeout {}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::call::{End, call, log};
 use super::options::Select;
 use super::watch::Watch;
-use super::{Fault, RunOptions};
+use super::{ProtocolViolation, RunOptions};
 use crate::session::{BuildError, Session, SessionBuilder};
 use crate::{
     HResult, HandlerError, HandlerInfo, ItemId, ItemList, LogLevel, Participation, SyncEvent,
@@ -17,7 +17,7 @@ use crate::{
 /// From `initialize` to the list of items: there is no session yet.
 pub(super) struct Start<'a> {
     pub(super) handler: &'a Arc<dyn SyncHandler>,
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<ProtocolViolation>,
     pub(super) info: Option<HandlerInfo>,
     pub(super) watch: Watch,
 }
@@ -112,12 +112,12 @@ fn cookie_left_out(options: &RunOptions) -> Option<String> {
 }
 
 /// The list cannot be used (rule H21).
-pub(super) fn bad_items(faults: &mut Vec<Fault>, error: BuildError) -> End {
+pub(super) fn bad_items(faults: &mut Vec<ProtocolViolation>, error: BuildError) -> End {
     let end = End {
         result: error.hresult(),
         error: Some(error.to_string()),
     };
-    faults.push(Fault::BadItems(error));
+    faults.push(ProtocolViolation::BadItems(error));
     end
 }
 

@@ -55,7 +55,7 @@ use crate::{HandlerId, ItemId, ItemList};
 ///
 /// ```
 /// use std::sync::Arc;
-/// use syncmgr::per_item::{Handler, from_items};
+/// use syncmgr::per_item::{HandlerBuilder, from_items};
 /// use syncmgr::{
 ///     HandlerId, ItemId, RegisterFlags, Registration, SyncEvent, SyncHandler, SyncItem, SyncManager,
 /// };
@@ -64,8 +64,8 @@ use crate::{HandlerId, ItemId, ItemList};
 ///
 /// fn mail() -> Arc<dyn SyncHandler> {
 ///     let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse().expect("a short name"));
-///     let work = from_items([inbox], |work| Ok(work.set(1)?));
-///     Handler::new("Mail".parse().expect("a short name"), work).build()
+///     let source = from_items([inbox], |item| Ok(item.set(1)?));
+///     HandlerBuilder::new("Mail".parse().expect("a short name"), source).build()
 /// }
 ///
 /// let manager = SyncManager::new();

@@ -2,42 +2,42 @@
 
 use std::io::{self, Read, Write};
 
-use super::work::Work;
+use super::work::ItemContext;
 
-/// The adapters. Each asks before every step, so that nothing is begun after a cancel, and reports the step when it is done.
-impl Work {
+/// The adapters. ProgressIter asks before every step, so that nothing is begun after a cancel, and reports the step when it is done.
+impl ItemContext {
     /// Advances the item by what is read. A cancel ends it with an error that wraps
-    /// [`Interrupted`](super::Interrupted).
-    pub fn reading<R: Read>(&self, reader: R) -> Reading<'_, R> {
-        Reading { work: self, reader }
+    /// [`Cancelled`](super::Cancelled).
+    pub fn wrap_read<R: Read>(&self, reader: R) -> ProgressReader<'_, R> {
+        ProgressReader { work: self, reader }
     }
 
     /// Advances the item by what is written. A cancel ends it with an error that wraps
-    /// [`Interrupted`](super::Interrupted).
-    pub fn writing<W: Write>(&self, writer: W) -> Writing<'_, W> {
-        Writing { work: self, writer }
+    /// [`Cancelled`](super::Cancelled).
+    pub fn wrap_write<W: Write>(&self, writer: W) -> ProgressWriter<'_, W> {
+        ProgressWriter { work: self, writer }
     }
 
     /// Advances the item by one for each element, when the next one is asked for. A cancel ends the iteration; the item ends
     /// `Stopped` then. Where the iterator knows how many elements it has, that is the maximum.
     ///
     /// ```no_run
-    /// # use syncmgr::per_item::{Error, Work};
-    /// fn send(work: &Work, letters: &[String]) -> Result<(), Error> {
-    ///     for letter in work.each(letters) {
+    /// # use syncmgr::per_item::{Error, ItemContext};
+    /// fn send(work: &ItemContext, letters: &[String]) -> Result<(), Error> {
+    ///     for letter in work.wrap_iter(letters) {
     ///         println!("{letter}");
     ///     }
     ///     Ok(())
     /// }
     /// # let _ = send;
     /// ```
-    pub fn each<I: IntoIterator>(&self, elements: I) -> Each<'_, I::IntoIter> {
+    pub fn wrap_iter<I: IntoIterator>(&self, elements: I) -> ProgressIter<'_, I::IntoIter> {
         let elements = elements.into_iter();
         let known = match elements.size_hint() {
             (low, Some(high)) if low == high => u64::try_from(low).ok(),
             _ => None,
         };
-        Each {
+        ProgressIter {
             work: self,
             elements,
             max: known,
@@ -46,21 +46,21 @@ impl Work {
     }
 }
 
-/// A reader whose item advances: see [`Work::reading`].
+/// A reader whose item advances: see [`ItemContext::wrap_read`].
 #[derive(Debug)]
-pub struct Reading<'a, R> {
-    work: &'a Work,
+pub struct ProgressReader<'a, R> {
+    work: &'a ItemContext,
     reader: R,
 }
 
-impl<R> Reading<'_, R> {
+impl<R> ProgressReader<'_, R> {
     /// The reader.
     pub fn into_inner(self) -> R {
         self.reader
     }
 }
 
-impl<R: Read> Read for Reading<'_, R> {
+impl<R: Read> Read for ProgressReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.work.check()?;
         let count = self.reader.read(buffer)?;
@@ -70,21 +70,21 @@ impl<R: Read> Read for Reading<'_, R> {
     }
 }
 
-/// A writer whose item advances: see [`Work::writing`].
+/// A writer whose item advances: see [`ItemContext::wrap_write`].
 #[derive(Debug)]
-pub struct Writing<'a, W> {
-    work: &'a Work,
+pub struct ProgressWriter<'a, W> {
+    work: &'a ItemContext,
     writer: W,
 }
 
-impl<W> Writing<'_, W> {
+impl<W> ProgressWriter<'_, W> {
     /// The writer.
     pub fn into_inner(self) -> W {
         self.writer
     }
 }
 
-impl<W: Write> Write for Writing<'_, W> {
+impl<W: Write> Write for ProgressWriter<'_, W> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.work.check()?;
         let count = self.writer.write(buffer)?;
@@ -98,11 +98,11 @@ impl<W: Write> Write for Writing<'_, W> {
     }
 }
 
-/// An iterator whose item advances: see [`Work::each`].
+/// An iterator whose item advances: see [`ItemContext::wrap_iter`].
 #[derive(Debug)]
 #[must_use = "iterators are lazy and do nothing unless consumed"]
-pub struct Each<'a, I> {
-    work: &'a Work,
+pub struct ProgressIter<'a, I> {
+    work: &'a ItemContext,
     elements: I,
     /// To be told at the first step.
     max: Option<u64>,
@@ -110,7 +110,7 @@ pub struct Each<'a, I> {
     open: bool,
 }
 
-impl<I: Iterator> Iterator for Each<'_, I> {
+impl<I: Iterator> Iterator for ProgressIter<'_, I> {
     type Item = I::Item;
 
     fn next(&mut self) -> Option<I::Item> {

@@ -63,7 +63,7 @@ pub(super) fn start_threads(
     let (crew, work) = (Crew::new(members, done), Arc::new(work));
     for number in 0..members {
         let (own, work, mut turn) = (Arc::clone(&crew), Arc::clone(&work), Turn::new(at_work));
-        let mut builder = thread::Builder::new().name("syncmgr item".to_owned());
+        let mut builder = thread::Builder::new().name("syncmgr-item".to_owned());
         if let Some(size) = at_work.stack {
             builder = builder.stack_size(size);
         }

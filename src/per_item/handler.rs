@@ -15,7 +15,7 @@ use super::round::{Broken, Round, Source, guarded};
 #[cfg(feature = "async")]
 use super::tasks::{AsyncPerItem, Task, Tasks};
 use super::threads::Threads;
-use super::work::Work;
+use super::work::ItemContext;
 use super::{Error, PerItem};
 use crate::session::Foreign;
 use crate::{
@@ -26,26 +26,26 @@ use crate::{
 
 // The last owner of the handler may be one of its workers, so each is dropped with its panics contained.
 type Order = Foreign<Box<dyn Fn(&SyncItem, &SyncItem) -> Ordering + Send + Sync>>;
-type Measure = Foreign<Box<dyn Fn(&Work) -> Result<u64, Error> + Send + Sync>>;
+type Measure = Foreign<Box<dyn Fn(&ItemContext) -> Result<u64, Error> + Send + Sync>>;
 type Finish = Foreign<Box<dyn Fn() -> Result<(), Error> + Send + Sync>>;
 
 /// Makes a [`SyncHandler`] of a [`PerItem`]: see the [module](super).
 ///
 /// ```
-/// use syncmgr::per_item::{self, Handler};
+/// use syncmgr::per_item::{self, HandlerBuilder};
 /// use syncmgr::{ItemId, SyncItem};
 ///
 /// let handler = || {
 ///     let items = (1..=3).map(|n| SyncItem::new(ItemId::from_u128(n), "a letter".parse().unwrap()));
-///     let letters = per_item::from_items(items, |work| Ok(work.advance(1)?));
-///     Handler::new("Mail".parse().unwrap(), letters).workers(2).build()
+///     let letters = per_item::from_items(items, |item| Ok(item.advance(1)?));
+///     HandlerBuilder::new("Mail".parse().unwrap(), letters).workers(2).build()
 /// };
 /// # let _ = handler;
 /// # #[cfg(feature = "testing")]
 /// syncmgr::testing::explore_cancellations(handler).assert_conformant(); // with the feature `testing`
 /// ```
 #[must_use = "it does nothing until `build`"]
-pub struct Handler {
+pub struct HandlerBuilder {
     source: Arc<dyn Source>,
     info: HandlerInfo,
     workers: usize,
@@ -57,7 +57,7 @@ pub struct Handler {
     wait: bool,
 }
 
-impl Handler {
+impl HandlerBuilder {
     /// A handler of this name that does its items one after the other, on a thread of its own.
     pub fn new(name: HandlerName, source: impl PerItem) -> Self {
         Self::of(name, Threads(Foreign::new(source)))
@@ -144,22 +144,22 @@ impl Handler {
     ///
     /// ```
     /// use std::{fs, io};
-    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
     ///
     /// # let items = Vec::new();
-    /// let copies = from_items(items, |work| {
-    ///     let mut source = fs::File::open(work.item().name.as_str())?;
-    ///     io::copy(&mut work.reading(&mut source), &mut io::sink())?;
+    /// let copies = from_items(items, |item| {
+    ///     let mut source = fs::File::open(item.item().name.as_str())?;
+    ///     io::copy(&mut item.wrap_read(&mut source), &mut io::sink())?;
     ///     Ok(())
     /// });
-    /// let handler = Handler::new("Copies".parse()?, copies)
-    ///     .measure(|work| Ok(fs::metadata(work.item().name.as_str())?.len().max(1))); // of an empty file, too
+    /// let handler = HandlerBuilder::new("Copies".parse()?, copies)
+    ///     .measure(|item| Ok(fs::metadata(item.item().name.as_str())?.len().max(1))); // of an empty file, too
     /// # let _ = handler.build();
     /// # Ok::<(), syncmgr::NameError>(())
     /// ```
     pub fn measure(
         mut self,
-        measure: impl Fn(&Work) -> Result<u64, Error> + Send + Sync + 'static,
+        measure: impl Fn(&ItemContext) -> Result<u64, Error> + Send + Sync + 'static,
     ) -> Self {
         self.measure = Some(Foreign::new(Box::new(measure)));
         self
@@ -209,9 +209,9 @@ impl Handler {
     }
 }
 
-impl fmt::Debug for Handler {
+impl fmt::Debug for HandlerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handler")
+        f.debug_struct("HandlerBuilder")
             .field("info", &self.info)
             .field("workers", &self.workers)
             .field("retry", &self.retry)
@@ -274,7 +274,7 @@ impl Adapter {
     }
 
     /// Reports how much there is to do for an item.
-    pub(super) fn measure(&self, work: &Work) {
+    pub(super) fn measure(&self, work: &ItemContext) {
         let Some(measure) = &self.measure else {
             return;
         };
@@ -284,7 +284,7 @@ impl Adapter {
                 self.state.lock().measured.insert(work.item().id, max);
                 let _ = work.max(max);
             }
-            Err(Broken::Interrupted(..)) => {}
+            Err(Broken::Cancelled(..)) => {}
             Err(broken) => {
                 let text = format!("how much there is to do is not known: {broken}");
                 let _ = work.log(LogLevel::Warning, &text);
@@ -311,7 +311,7 @@ impl Adapter {
             let item = |id: &ItemId| match state.listed.get(id) {
                 Some(item) => item.clone(),
                 // A host may know it from an earlier list.
-                None => SyncItem::new(*id, ItemName::shortened(&id.to_string())),
+                None => SyncItem::new(*id, ItemName::truncate_start(&id.to_string())),
             };
             state.chosen.iter().map(item).collect()
         };

@@ -8,18 +8,18 @@ use crate::{CallbackError, Verdict};
 
 /// Why work is to end: a cancel, or a host that takes no more reports. An error, so that `?` carries it out of the work.
 ///
-/// As an [`io::Error`] its kind is [`Other`](io::ErrorKind::Other), not `Interrupted`: at that one the loops of `std`, such as
+/// As an [`io::Error`] its kind is [`Other`](io::ErrorKind::Other), not `Cancelled`: at that one the loops of `std`, such as
 /// [`io::copy`] and [`Read::read_to_end`](io::Read::read_to_end), try again, and would never end.
 ///
 /// ```
-/// use syncmgr::per_item::Interrupted;
+/// use syncmgr::per_item::Cancelled;
 ///
-/// let error = std::io::Error::from(Interrupted::Item);
-/// assert_eq!(Interrupted::find(&error), Some(Interrupted::Item));
+/// let error = std::io::Error::from(Cancelled::Item);
+/// assert_eq!(Cancelled::find(&error), Some(Cancelled::Item));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
-pub enum Interrupted {
+pub enum Cancelled {
     /// The item was cancelled.
     #[error("the item was cancelled; its work is to end")]
     Item,
@@ -31,7 +31,7 @@ pub enum Interrupted {
     Refused(CallbackError),
 }
 
-impl Interrupted {
+impl Cancelled {
     /// Finds it in an error: the error itself, what it wraps, or one of its first 64 sources.
     #[must_use]
     pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
@@ -67,8 +67,8 @@ impl Interrupted {
     }
 }
 
-impl From<Interrupted> for io::Error {
-    fn from(interrupted: Interrupted) -> Self {
+impl From<Cancelled> for io::Error {
+    fn from(interrupted: Cancelled) -> Self {
         Self::other(interrupted)
     }
 }

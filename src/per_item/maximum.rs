@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::interrupted::Interrupted;
-use super::work::Work;
+use super::interrupted::Cancelled;
+use super::work::ItemContext;
 use crate::ProgressUpdate;
 
 pub(super) struct Maximum {
@@ -196,10 +196,10 @@ impl Drop for Turn<'_> {
     }
 }
 
-impl Work {
+impl ItemContext {
     /// Reports what cannot be reported directly: a maximum, a value above it, or one while another thread reports one.
     #[cold]
-    pub(super) fn raise(&self, report: &Report<'_>) -> Result<(), Interrupted> {
+    pub(super) fn raise(&self, report: &Report<'_>) -> Result<(), Cancelled> {
         let Some(mut turn) = self.maximum.turn(report) else {
             let rest = ProgressUpdate {
                 value: None,
@@ -215,13 +215,13 @@ impl Work {
         Ok(())
     }
 
-    fn tell(&self, update: &ProgressUpdate<'_>, more: u64) -> Result<(), Interrupted> {
+    fn tell(&self, update: &ProgressUpdate<'_>, more: u64) -> Result<(), Cancelled> {
         if more == 0 || !update.mask().is_empty() {
-            self.heed(Interrupted::of(self.reporter.report(update)))?;
+            self.heed(Cancelled::of(self.reporter.report(update)))?;
         }
         match more {
             0 => Ok(()),
-            more => self.heed(Interrupted::of(self.reporter.advance(more))),
+            more => self.heed(Cancelled::of(self.reporter.advance(more))),
         }
     }
 }

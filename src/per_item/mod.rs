@@ -1,12 +1,12 @@
 //! The easy way to write a handler: say which items there are and how one of them is done.
 //!
 //! The contract asks a handler for ten methods and two-step completions. Most handlers are a list of items that are done each
-//! for itself, and of those this module makes a whole one: [`Handler`] turns a [`PerItem`] into a
+//! for itself, and of those this module makes a whole one: [`HandlerBuilder`] turns a [`PerItem`] into a
 //! [`SyncHandler`](crate::SyncHandler) that keeps the rules, whatever the work does.
 //!
 //! ```
 //! use std::fs;
-//! use syncmgr::per_item::{self, Handler};
+//! use syncmgr::per_item::{self, HandlerBuilder};
 //! use syncmgr::{ItemId, RunOptions, SyncItem, Uuid, run_handler};
 //!
 //! # let directory = std::env::temp_dir().join("syncmgr per_item example");
@@ -18,12 +18,12 @@
 //! let done = directory.join("done");
 //! # fs::create_dir_all(&done)?;
 //!
-//! let handler = Handler::new("Backup".parse()?, per_item::from_items(items, move |work| {
-//!     let name = work.item().name.as_str();
+//! let handler = HandlerBuilder::new("Backup".parse()?, per_item::from_items(items, move |item| {
+//!     let name = item.item().name.as_str();
 //!     let mut source = fs::File::open(directory.join(name))?;
-//!     work.max(source.metadata()?.len())?;
+//!     item.max(source.metadata()?.len())?;
 //!     let mut target = fs::File::create(done.join(name))?;
-//!     std::io::copy(&mut work.reading(&mut source), &mut target)?; // a cancel ends it here
+//!     std::io::copy(&mut item.wrap_read(&mut source), &mut target)?; // a cancel ends it here
 //!     Ok(())
 //! }));
 //! let report = run_handler(handler.workers(2).build(), RunOptions::new());
@@ -35,23 +35,23 @@
 //!
 //! - It asks for the verdict before each item, and does not start one that is cancelled or skipped: it ends `Skipped`. One that it
 //!   starts it reports as `Updating`, so that it is seen before its work has told a value.
-//! - It gives the work a [`Work`], whose reports answer `Ok` or [`Interrupted`]. A cancel therefore travels with `?`, and nobody
+//! - It gives the work a [`ItemContext`], whose reports answer `Ok` or [`Cancelled`]. A cancel therefore travels with `?`, and nobody
 //!   needs to look at a verdict. An item whose work was told of a cancel ends `Stopped`, whatever the work answers then, an `Ok`
 //!   too: it may have left a loop early.
-//! - An `Ok` ends the item `Succeeded`, or as [`Work::end_as`] says; an error ends it `Failed`, and is logged with its sources;
+//! - An `Ok` ends the item `Succeeded`, or as [`ItemContext::set_outcome`] says; an error ends it `Failed`, and is logged with its sources;
 //!   so is a panic, with its text. The other items go on. Where an item has many parts, of which one may fail and the others go on,
-//!   the work gives each result to [`Work::part`].
+//!   the work gives each result to [`ItemContext::record_part`].
 //! - A failed item is done again where the host shows its error ([`show_error`](crate::SyncHandler::show_error)). Its entry is
 //!   deleted from the log when it then succeeds, or fails again, which logs a new one; it stays where the item ends otherwise.
-//! - Where it is told how to [measure](Handler::measure) an item, it does so in the prepare, for all of them.
+//! - Where it is told how to [measure](HandlerBuilder::measure) an item, it does so in the prepare, for all of them.
 //! - It completes both steps once, when the last worker is done; the second after what there is to
-//!   [finish](Handler::finish).
+//!   [finish](HandlerBuilder::finish).
 //! - Items that the host [asks for](crate::SyncCallback::additional_items) while it works are taken in, if it listed them; the work
-//!   can [add](Work::add_item) others.
+//!   can [add](ItemContext::add_item) others.
 //!
 //! If the host panics in a call of a worker, the item of that call ends `Failed`, and the worker goes on with the next one.
 //!
-//! Work that never reports and never asks cannot be stopped: it is done to its end, and its item is what it answers. The adapter
+//! ItemContext that never reports and never asks cannot be stopped: it is done to its end, and its item is what it answers. The adapter
 //! waits for it.
 
 // | file | what lives there |
@@ -77,12 +77,12 @@ mod threads;
 mod waits;
 mod work;
 
-pub use adapters::{Each, Reading, Writing};
-pub use handler::Handler;
-pub use interrupted::Interrupted;
+pub use adapters::{ProgressIter, ProgressReader, ProgressWriter};
+pub use handler::HandlerBuilder;
+pub use interrupted::Cancelled;
 #[cfg(feature = "async")]
 pub use tasks::{AsyncPerItem, Task, from_async_fn, from_async_items, on_thread};
-pub use work::Work;
+pub use work::ItemContext;
 
 use std::sync::Arc;
 
@@ -93,12 +93,12 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Which items there are, and how one of them is done.
 ///
-/// Both are called on any thread; the items at the same time where [several workers](Handler::workers) are asked for.
+/// Both are called on any thread; the items at the same time where [several workers](HandlerBuilder::workers) are asked for.
 ///
 /// For closures there are [`from_fn`] and [`from_items`].
 ///
 /// ```
-/// use syncmgr::per_item::{Error, Handler, PerItem, Work};
+/// use syncmgr::per_item::{Error, HandlerBuilder, PerItem, ItemContext};
 /// use syncmgr::{ItemId, ItemList, ItemStatus, RunOptions, SyncItem, Uuid, run_handler};
 ///
 /// const CACHE: Uuid = Uuid::from_u128(0x3f6e_91d4_08c2_4b7a_8e15_a4d0_72c9_5be3);
@@ -116,12 +116,12 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 ///         Ok(ItemList::Complete(self.names.iter().map(item).collect::<Result<_, Error>>()?))
 ///     }
 ///
-///     fn synchronize(&self, work: &Work) -> Result<(), Error> {
+///     fn synchronize(&self, work: &ItemContext) -> Result<(), Error> {
 ///         if work.item().name.as_str().ends_with("ocean") {
-///             work.end_as(ItemStatus::Skipped); // there is nothing to do
+///             work.set_outcome(ItemStatus::Skipped); // there is nothing to do
 ///             return Ok(());
 ///         }
-///         for block in work.each(0..16) {
+///         for block in work.wrap_iter(0..16) {
 ///             let _ = block; // ... fetch it; a cancel ends the loop ...
 ///         }
 ///         Ok(())
@@ -129,7 +129,7 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// }
 ///
 /// let tiles = Tiles { names: vec!["3/4 land".into(), "3/5 ocean".into()] };
-/// let report = run_handler(Handler::new("Map".parse()?, tiles).build(), RunOptions::new());
+/// let report = run_handler(HandlerBuilder::new("Map".parse()?, tiles).build(), RunOptions::new());
 /// assert!(report.is_success());
 /// let ends: Vec<ItemStatus> = report.items().iter().map(|item| item.status).collect();
 /// assert_eq!(ends, [ItemStatus::Succeeded, ItemStatus::Skipped]);
@@ -147,8 +147,8 @@ pub trait PerItem: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`] as it came from `work`, bare or as the source of another error; and any other, which fails the item.
-    fn synchronize(&self, work: &Work) -> Result<(), Error>;
+    /// [`Cancelled`] as it came from `work`, bare or as the source of another error; and any other, which fails the item.
+    fn synchronize(&self, work: &ItemContext) -> Result<(), Error>;
 }
 
 /// One may keep a hand on what the handler does.
@@ -157,7 +157,7 @@ impl<P: PerItem + ?Sized> PerItem for Arc<P> {
         (**self).items()
     }
 
-    fn synchronize(&self, work: &Work) -> Result<(), Error> {
+    fn synchronize(&self, work: &ItemContext) -> Result<(), Error> {
         (**self).synchronize(work)
     }
 }
@@ -166,18 +166,18 @@ impl<P: PerItem + ?Sized> PerItem for Arc<P> {
 ///
 /// ```
 /// use syncmgr::ItemList;
-/// use syncmgr::per_item::{Handler, from_fn};
+/// use syncmgr::per_item::{HandlerBuilder, from_fn};
 ///
 /// // What cannot be listed now keeps the user's choices.
 /// let list = || Ok(ItemList::Incomplete(Vec::new()));
-/// let handler = Handler::new("Camera".parse()?, from_fn(list, |work| Ok(work.check()?))).build();
+/// let handler = HandlerBuilder::new("Camera".parse()?, from_fn(list, |item| Ok(item.check()?))).build();
 /// # drop(handler);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn from_fn<L, W>(list: L, work: W) -> impl PerItem
 where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
-    W: Fn(&Work) -> Result<(), Error> + Send + Sync + 'static,
+    W: Fn(&ItemContext) -> Result<(), Error> + Send + Sync + 'static,
 {
     Functions { list, work }
 }
@@ -185,7 +185,7 @@ where
 /// A [`PerItem`] of a fixed list of items and a function that does one of them.
 pub fn from_items<W>(items: impl IntoIterator<Item = SyncItem>, work: W) -> impl PerItem
 where
-    W: Fn(&Work) -> Result<(), Error> + Send + Sync + 'static,
+    W: Fn(&ItemContext) -> Result<(), Error> + Send + Sync + 'static,
 {
     let items: Vec<SyncItem> = items.into_iter().collect();
     from_fn(move || Ok(ItemList::Complete(items.clone())), work)
@@ -199,13 +199,13 @@ struct Functions<L, W> {
 impl<L, W> PerItem for Functions<L, W>
 where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
-    W: Fn(&Work) -> Result<(), Error> + Send + Sync + 'static,
+    W: Fn(&ItemContext) -> Result<(), Error> + Send + Sync + 'static,
 {
     fn items(&self) -> Result<ItemList, Error> {
         (self.list)()
     }
 
-    fn synchronize(&self, work: &Work) -> Result<(), Error> {
+    fn synchronize(&self, work: &ItemContext) -> Result<(), Error> {
         (self.work)(work)
     }
 }

@@ -10,9 +10,9 @@ use super::Error;
 use super::crew::start_threads;
 use super::desk::Desk;
 use super::handler::Adapter;
-use super::interrupted::Interrupted;
+use super::interrupted::Cancelled;
 use super::queue::{Queue, Waiting};
-use super::work::Work;
+use super::work::ItemContext;
 use crate::session::{contained, error_chain, panicked};
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
@@ -60,7 +60,7 @@ impl Round {
                 contained(|| {
                     if let Some((reporter, true)) = self.ask(waiting.item.id) {
                         let desk = Arc::clone(&self.desk);
-                        let work = Work::new(waiting.item, reporter, desk, None, 0);
+                        let work = ItemContext::new(waiting.item, reporter, desk, None, 0);
                         self.adapter.measure(&work);
                     }
                 });
@@ -173,7 +173,7 @@ impl Round {
 
     /// Begins the next item that is to be worked on; those that are cancelled or skipped are ended on the way. None where
     /// there is nothing left for this worker.
-    pub(super) fn begin(&self) -> Option<Work> {
+    pub(super) fn begin(&self) -> Option<ItemContext> {
         loop {
             match self.step() {
                 Step::Begun(work) => return Some(work),
@@ -197,7 +197,7 @@ impl Round {
         Step::Passed
     }
 
-    fn begin_one(&self, Waiting { item, late }: Waiting) -> Option<Work> {
+    fn begin_one(&self, Waiting { item, late }: Waiting) -> Option<ItemContext> {
         // So that it is seen before it has a value.
         const IN_WORK: ProgressUpdate<'_> = ProgressUpdate::new().status(ItemStatus::Updating);
         let (reporter, begins) = self.ask(item.id)?;
@@ -207,7 +207,7 @@ impl Round {
         }
         let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
         let max = self.adapter.measured(item.id);
-        let work = Work::new(item, reporter, desk, Some(queue), max);
+        let work = ItemContext::new(item, reporter, desk, Some(queue), max);
         if late {
             self.adapter.measure(&work);
         }
@@ -227,23 +227,23 @@ impl Round {
     }
 
     /// Ends an item as its work says.
-    pub(super) fn end(&self, work: &Work, done: Result<(), Broken>) {
-        if contained(|| self.end_as(work, done)).is_none() {
+    pub(super) fn end(&self, work: &ItemContext, done: Result<(), Broken>) {
+        if contained(|| self.set_outcome(work, done)).is_none() {
             work.close();
             self.fail_by_host(work.item().id);
         }
     }
 
-    fn end_as(&self, work: &Work, done: Result<(), Broken>) {
-        const NO_WAKE: Interrupted = Interrupted::Refused(CallbackError::NotImplemented);
+    fn set_outcome(&self, work: &ItemContext, done: Result<(), Broken>) {
+        const NO_WAKE: Cancelled = Cancelled::Refused(CallbackError::NotImplemented);
         let end = match done {
             // What went wrong is not undone by a cancel.
             Ok(()) if work.end() == ItemStatus::Failed => End::Status(ItemStatus::Failed),
             Ok(()) if work.was_told() => End::Status(ItemStatus::Stopped),
             Ok(()) => End::Status(work.end()),
             // A host that does not wake is no cancel.
-            Err(Broken::Interrupted(NO_WAKE, text)) if !work.was_told() => End::Failed(text),
-            Err(Broken::Interrupted(..)) => End::Status(ItemStatus::Stopped),
+            Err(Broken::Cancelled(NO_WAKE, text)) if !work.was_told() => End::Failed(text),
+            Err(Broken::Cancelled(..)) => End::Status(ItemStatus::Stopped),
             Err(Broken::Error(text)) if work.was_told() => {
                 // Most likely what became of the cancel on its way; what else it may be is not to be lost.
                 let _ = work.log(LogLevel::Information, &text);
@@ -275,7 +275,10 @@ impl Round {
     fn delete_error(&self, item: ItemId) {
         let error = error_of(item);
         if self.adapter.forget(error) {
-            let _ = self.desk.callback.delete_log_error(LogSelector::One(error));
+            let _ = self
+                .desk
+                .callback
+                .delete_log_error(LogSelector::ById(error));
         }
     }
 
@@ -302,7 +305,7 @@ impl Round {
 )]
 pub(super) enum Step {
     /// It is to be worked on.
-    Begun(Work),
+    Begun(ItemContext),
     /// It was ended without work, or takes no reports.
     Passed,
     /// There is none for this worker.
@@ -318,7 +321,7 @@ enum End {
 /// Why a function of the work's own did not answer what was asked of it.
 pub(super) enum Broken {
     /// It passes on that it is to end, in an error of this text.
-    Interrupted(Interrupted, String),
+    Cancelled(Cancelled, String),
     Error(String),
     Panic(String),
     /// Its future was dropped.
@@ -331,8 +334,8 @@ impl Broken {
     pub(super) fn error(error: Error) -> Self {
         let told = catch_unwind(AssertUnwindSafe(|| {
             let text = error_chain(&*error);
-            match Interrupted::find(&*error) {
-                Some(interrupted) => Self::Interrupted(interrupted, text),
+            match Cancelled::find(&*error) {
+                Some(interrupted) => Self::Cancelled(interrupted, text),
                 None => Self::Error(text),
             }
         }));
@@ -348,7 +351,7 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Interrupted(_, text) | Self::Error(text) => f.write_str(text),
+            Self::Cancelled(_, text) | Self::Error(text) => f.write_str(text),
             Self::Panic(text) => write!(f, "panicked: {text}"),
             #[cfg(feature = "async")]
             Self::Dropped => f.write_str("the task that did the item was dropped before its end"),

@@ -12,7 +12,7 @@ use std::thread::{self, Thread};
 use super::crew::{Crew, Member, Turn};
 use super::queue::Waiting;
 use super::round::{Broken, Round, Source, Step};
-use super::{Error, Work};
+use super::{Error, ItemContext};
 use crate::session::{Foreign, contained};
 use crate::{HResult, ItemList, LogLevel, SyncItem};
 
@@ -22,14 +22,14 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A [`PerItem`](super::PerItem) whose work is a future (feature `async`): which items there are, and how one of them is done.
 ///
-/// [`Handler::new_async`](super::Handler::new_async) makes a handler of it, and of closures there are [`from_async_fn`] and
+/// [`HandlerBuilder::new_async`](super::HandlerBuilder::new_async) makes a handler of it, and of closures there are [`from_async_fn`] and
 /// [`from_async_items`]. The crate brings no runtime and needs none: the handler is given a function that spawns a
 /// [`Task`]. That is `|task| smol::spawn(task).detach()`, [`on_thread`], or for tokio, whose runtime the threads that call it need
 /// not know:
 ///
 /// ```ignore
 /// let runtime = tokio::runtime::Handle::current(); // on a thread of the runtime's
-/// let handler = Handler::new_async(name, source, move |task| drop(runtime.spawn(task))).build();
+/// let handler = HandlerBuilder::new_async(name, source, move |task| drop(runtime.spawn(task))).build();
 /// ```
 ///
 /// The function is called on the thread that drives the handler: one of its own for a [`SyncManager`](crate::SyncManager), the
@@ -42,7 +42,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use syncmgr::per_item::{self, AsyncPerItem, Error, Handler, Work};
+/// use syncmgr::per_item::{self, AsyncPerItem, Error, HandlerBuilder, ItemContext};
 /// use syncmgr::{ItemId, ItemList, RunOptions, SyncItem, run_handler};
 ///
 /// struct Feeds;
@@ -54,7 +54,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///         Ok(ItemList::Complete(vec![feed]))
 ///     }
 ///
-///     async fn synchronize(&self, work: Arc<Work>) -> Result<(), Error> {
+///     async fn synchronize(&self, work: Arc<ItemContext>) -> Result<(), Error> {
 ///         let name = work.item().name.as_str();
 ///         let bytes = work.until_cancelled(fetch(name)).await??; // a cancel drops the future
 ///         work.advance(bytes.len() as u64)?;
@@ -62,7 +62,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///     }
 /// }
 ///
-/// let handler = Handler::new_async("Feeds".parse()?, Feeds, per_item::on_thread);
+/// let handler = HandlerBuilder::new_async("Feeds".parse()?, Feeds, per_item::on_thread);
 /// let report = run_handler(handler.workers(8).build(), RunOptions::new());
 /// assert!(report.is_success());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -71,12 +71,12 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// What the adapter does of an answer is the same as for a [`PerItem`](super::PerItem). Besides:
 ///
 /// - A cancel does not drop the future of an item: it is the work that says where it may be dropped, by
-///   [`Work::until_cancelled`]. Or it ties a `CancellationToken` to the item, by [`Work::on_cancel`]; the guard may be kept over an
+///   [`ItemContext::until_cancelled`]. Or it ties a `CancellationToken` to the item, by [`ItemContext::on_cancel`]; the guard may be kept over an
 ///   `.await`.
 /// - Where the runtime drops a task (it is shut down, or the function that spawns panics), the item in work fails. Those that
 ///   no other worker starts are `Skipped`, and where there are any, the round is completed with `E_ABORT`.
-/// - The work may clone its [`Work`] for tasks of its own. What these report after it has returned is refused, and so is what
-///   they [add](Work::add_item).
+/// - The work may clone its [`ItemContext`] for tasks of its own. What these report after it has returned is refused, and so is what
+///   they [add](ItemContext::add_item).
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
 pub trait AsyncPerItem: Send + Sync + 'static {
     /// As [`PerItem::items`](super::PerItem::items). The host waits for it, so what is listed over a network is best listed
@@ -92,21 +92,22 @@ pub trait AsyncPerItem: Send + Sync + 'static {
     /// # Errors
     ///
     /// As for [`PerItem::synchronize`](super::PerItem::synchronize).
-    fn synchronize(&self, work: Arc<Work>) -> impl Future<Output = Result<(), Error>> + Send;
+    fn synchronize(&self, work: Arc<ItemContext>)
+    -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// An [`AsyncPerItem`] of two functions (feature `async`).
 ///
 /// ```
-/// use syncmgr::per_item::{self, Handler};
+/// use syncmgr::per_item::{self, HandlerBuilder};
 /// use syncmgr::{ItemId, ItemList, RunOptions, SyncItem, run_handler};
 ///
 /// let list = || {
 ///     let feed = SyncItem::new(ItemId::from_u128(1), "news.example".parse()?);
 ///     Ok(ItemList::Complete(vec![feed])) // asked for anew in each run
 /// };
-/// let feeds = per_item::from_async_fn(list, |work| async move { Ok(work.set(1)?) });
-/// let handler = Handler::new_async("Feeds".parse()?, feeds, per_item::on_thread).build();
+/// let feeds = per_item::from_async_fn(list, |item| async move { Ok(item.set(1)?) });
+/// let handler = HandlerBuilder::new_async("Feeds".parse()?, feeds, per_item::on_thread).build();
 /// assert!(run_handler(handler, RunOptions::new()).is_success());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -114,7 +115,7 @@ pub trait AsyncPerItem: Send + Sync + 'static {
 pub fn from_async_fn<L, W, F>(list: L, work: W) -> impl AsyncPerItem
 where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
-    W: Fn(Arc<Work>) -> F + Send + Sync + 'static,
+    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send,
 {
     Functions { list, work }
@@ -123,12 +124,12 @@ where
 /// An [`AsyncPerItem`] of a fixed list of items and a function that does one of them (feature `async`).
 ///
 /// ```
-/// use syncmgr::per_item::{self, Handler};
+/// use syncmgr::per_item::{self, HandlerBuilder};
 /// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
 ///
 /// let feed = SyncItem::new(ItemId::from_u128(1), "news.example".parse()?);
-/// let feeds = per_item::from_async_items([feed], |work| async move { Ok(work.set(1)?) });
-/// let handler = Handler::new_async("Feeds".parse()?, feeds, per_item::on_thread).build();
+/// let feeds = per_item::from_async_items([feed], |item| async move { Ok(item.set(1)?) });
+/// let handler = HandlerBuilder::new_async("Feeds".parse()?, feeds, per_item::on_thread).build();
 /// assert!(run_handler(handler, RunOptions::new()).is_success());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -138,7 +139,7 @@ pub fn from_async_items<W, F>(
     work: W,
 ) -> impl AsyncPerItem
 where
-    W: Fn(Arc<Work>) -> F + Send + Sync + 'static,
+    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send,
 {
     let items: Vec<SyncItem> = items.into_iter().collect();
@@ -153,14 +154,17 @@ struct Functions<L, W> {
 impl<L, W, F> AsyncPerItem for Functions<L, W>
 where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
-    W: Fn(Arc<Work>) -> F + Send + Sync + 'static,
+    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send,
 {
     fn items(&self) -> Result<ItemList, Error> {
         (self.list)()
     }
 
-    fn synchronize(&self, work: Arc<Work>) -> impl Future<Output = Result<(), Error>> + Send {
+    fn synchronize(
+        &self,
+        work: Arc<ItemContext>,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
         (self.work)(work)
     }
 }
@@ -170,7 +174,7 @@ where
 /// Where there is no thread to be had, the task is dropped.
 #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
 pub fn on_thread(mut task: Task) {
-    let name = "syncmgr item".to_owned();
+    let name = "syncmgr-item".to_owned();
     let _ = thread::Builder::new().name(name).spawn(move || {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
@@ -228,7 +232,7 @@ impl<P: AsyncPerItem> Tasks<P> {
     }
 
     /// The work of one item, with its panics contained: when it is called, polled and dropped.
-    async fn one(&self, work: Arc<Work>) -> Result<(), Broken> {
+    async fn one(&self, work: Arc<ItemContext>) -> Result<(), Broken> {
         let begun = catch_unwind(AssertUnwindSafe(|| Box::pin(self.source.synchronize(work))));
         let mut future = Contained(Some(begun.map_err(Broken::panicked)?));
         poll_fn(|context| future.poll(context)).await
@@ -250,7 +254,7 @@ fn complete(round: &Arc<Round>, result: HResult, left: VecDeque<Waiting>) {
     }
     let mut turn = (round.adapter.wait).then(|| Turn::new(&round.adapter.at_work));
     let on_thread = Arc::clone(round);
-    let builder = thread::Builder::new().name("syncmgr item".to_owned());
+    let builder = thread::Builder::new().name("syncmgr-item".to_owned());
     let started = builder.spawn(move || {
         if let Some(turn) = &mut turn {
             turn.begin();
@@ -302,7 +306,7 @@ impl<F> Drop for Contained<F> {
 /// An item in work, which ends when its task is dropped too.
 struct Open<'a> {
     round: &'a Round,
-    work: Arc<Work>,
+    work: Arc<ItemContext>,
     ended: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Work that waits for the cancel of its item: callbacks, blocked threads and tasks.
+//! ItemContext that waits for the cancel of its item: callbacks, blocked threads and tasks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,8 +6,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::desk::Desk;
-use super::interrupted::Interrupted;
-use super::work::Work;
+use super::interrupted::Cancelled;
+use super::work::ItemContext;
 use crate::session::{Answer, Host};
 use crate::{CallbackError, CancelGuard, Verdict};
 
@@ -35,10 +35,10 @@ impl<H: Host> Host for AtDesk<H> {
 }
 
 /// For work that cannot ask, since it is blocked or sleeps.
-impl Work {
+impl ItemContext {
     /// Calls `callback` once when the item is cancelled or the host lets go, on the thread on which that happens: see
     /// [`ItemReporter::on_cancel`](crate::ItemReporter::on_cancel). The work is told by that, too: its next report answers
-    /// [`Interrupted`], and the item ends `Stopped`, though the work fails by what the callback has done, such as closing its
+    /// [`Cancelled`], and the item ends `Stopped`, though the work fails by what the callback has done, such as closing its
     /// socket.
     ///
     /// The callback is not to take a lock that the work holds while it is blocked, such as that of a `Mutex<Child>` in
@@ -49,7 +49,7 @@ impl Work {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use syncmgr::per_item::{Error, Work};
+    /// # use syncmgr::per_item::{Error, ItemContext};
     /// # #[derive(Clone)]
     /// # struct CancellationToken;
     /// # impl CancellationToken {
@@ -57,14 +57,14 @@ impl Work {
     /// #     fn cancel(&self) {}
     /// # }
     /// # async fn receive(_: CancellationToken) {}
-    /// async fn fetch(work: Arc<Work>) -> Result<(), Error> {
+    /// async fn fetch(item: Arc<ItemContext>) -> Result<(), Error> {
     ///     let token = CancellationToken::new();
-    ///     let _tied = work.on_cancel({ let token = token.clone(); move || token.cancel() })?;
+    ///     let _tied = item.on_cancel({ let token = token.clone(); move || token.cancel() })?;
     ///     receive(token).await;
     ///     Ok(())
     /// }
     /// # fn is_send(_: impl Send) {}
-    /// # let _ = |work| is_send(fetch(work));
+    /// # let _ = |item| is_send(fetch(item));
     /// ```
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Work {
     /// ```no_run
     /// use std::process::{Child, Command, ExitStatus};
     /// use std::time::Duration;
-    /// use syncmgr::per_item::{Error, Work};
+    /// use syncmgr::per_item::{Error, ItemContext};
     ///
     /// struct Running(Child);
     ///
@@ -95,7 +95,7 @@ impl Work {
     ///     }
     /// }
     ///
-    /// fn run(work: &Work, command: &mut Command) -> Result<ExitStatus, Error> {
+    /// fn run(work: &ItemContext, command: &mut Command) -> Result<ExitStatus, Error> {
     ///     let mut child = Running(command.spawn()?);
     ///     loop {
     ///         if let Some(status) = child.0.try_wait()? {
@@ -109,9 +109,9 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`]: pass it on. Where the host does not [wake](crate::SyncCallback::wake_on_cancel), it is that at once, and
+    /// [`Cancelled`]: pass it on. Where the host does not [wake](crate::SyncCallback::wake_on_cancel), it is that at once, and
     /// the item fails.
-    pub fn wait_cancelled(&self, timeout: Duration) -> Result<(), Interrupted> {
+    pub fn wait_cancelled(&self, timeout: Duration) -> Result<(), Cancelled> {
         let until = Instant::now().checked_add(timeout);
         self.heed_wait(self.waiting().block(until))
     }
@@ -120,14 +120,14 @@ impl Work {
     /// [wake](crate::SyncCallback::wake_on_cancel): the answer says so then, and passed on, it fails the item.
     #[cfg(feature = "async")]
     #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
-    pub fn cancelled(&self) -> impl Future<Output = Interrupted> + Send + '_ {
+    pub fn cancelled(&self) -> impl Future<Output = Cancelled> + Send + '_ {
         let mut answer = self.waiting().cancelled();
         std::future::poll_fn(move |context| {
             let answer = std::pin::Pin::new(&mut answer).poll(context);
             answer.map(|answer| match self.heed_wait(answer) {
                 Err(interrupted) => interrupted,
                 // Not ready then.
-                Ok(()) => Interrupted::Item,
+                Ok(()) => Cancelled::Item,
             })
         })
     }
@@ -140,9 +140,9 @@ impl Work {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use syncmgr::per_item::{Error, Work};
+    /// # use syncmgr::per_item::{Error, ItemContext};
     /// # async fn receive() -> Result<Vec<u8>, Error> { Ok(Vec::new()) }
-    /// async fn fetch(work: Arc<Work>) -> Result<(), Error> {
+    /// async fn fetch(work: Arc<ItemContext>) -> Result<(), Error> {
     ///     let bytes = work.until_cancelled(receive()).await??; // the outer `?` is the cancel
     ///     work.advance(bytes.len() as u64)?;
     ///     Ok(())
@@ -152,10 +152,10 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`]: pass it on.
+    /// [`Cancelled`]: pass it on.
     #[cfg(feature = "async")]
     #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
-    pub async fn until_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Interrupted> {
+    pub async fn until_cancelled<F: Future>(&self, future: F) -> Result<F::Output, Cancelled> {
         let mut future = std::pin::pin!(future);
         let mut cancelled = std::pin::pin!(self.cancelled());
         std::future::poll_fn(|context| {

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::Error;
 use super::desk::Desk;
-use super::interrupted::Interrupted;
+use super::interrupted::Cancelled;
 use super::maximum::{Maximum, Report};
 use super::queue::Queue;
 use super::waits::AtDesk;
@@ -20,14 +20,14 @@ use crate::{
 
 /// One item in work: what its work reports to, and asks.
 ///
-/// Every report answers `Ok`, or [`Interrupted`] where the work is to end, to be passed on by `?`. It costs what a report by
+/// Every report answers `Ok`, or [`Cancelled`] where the work is to end, to be passed on by `?`. It costs what a report by
 /// [`ItemReporter`] does, and three loads and a store; for [`advance`](Self::advance) an atomic add in place of the store. Threads
 /// of the work's own may share it ([`std::thread::scope`]).
 ///
 /// ```no_run
-/// use syncmgr::per_item::{Error, Work};
+/// use syncmgr::per_item::{Error, ItemContext};
 ///
-/// fn copy(work: &Work) -> Result<(), Error> {
+/// fn copy(work: &ItemContext) -> Result<(), Error> {
 ///     let blocks: [&[u8]; 2] = [b"one", b"two"];
 ///     work.max(6)?;
 ///     for block in blocks {
@@ -38,7 +38,7 @@ use crate::{
 /// }
 /// # let _ = copy;
 /// ```
-pub struct Work {
+pub struct ItemContext {
     item: SyncItem,
     pub(super) reporter: ItemReporter,
     desk: Arc<Desk>,
@@ -65,7 +65,7 @@ struct Last {
     words: Option<String>,
 }
 
-impl Work {
+impl ItemContext {
     pub(super) fn new(
         item: SyncItem,
         reporter: ItemReporter,
@@ -109,12 +109,12 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`]: pass it on.
+    /// [`Cancelled`]: pass it on.
     #[inline]
-    pub fn set(&self, value: u64) -> Result<(), Interrupted> {
+    pub fn set(&self, value: u64) -> Result<(), Cancelled> {
         self.open()?;
         if self.maximum.set(value) {
-            self.heed(Interrupted::of(self.reporter.set(value)))
+            self.heed(Cancelled::of(self.reporter.set(value)))
         } else {
             self.raise(&Report::of(ProgressUpdate::new().value(value)))
         }
@@ -124,12 +124,12 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`]: pass it on.
+    /// [`Cancelled`]: pass it on.
     #[inline]
-    pub fn advance(&self, amount: u64) -> Result<(), Interrupted> {
+    pub fn advance(&self, amount: u64) -> Result<(), Cancelled> {
         self.open()?;
         match self.maximum.add(amount) {
-            None => self.heed(Interrupted::of(self.reporter.advance(amount))),
+            None => self.heed(Cancelled::of(self.reporter.advance(amount))),
             Some(value) => self.raise(&Report::growth(amount, value)),
         }
     }
@@ -138,19 +138,19 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`]: pass it on.
+    /// [`Cancelled`]: pass it on.
     #[inline]
-    pub fn check(&self) -> Result<(), Interrupted> {
+    pub fn check(&self) -> Result<(), Cancelled> {
         self.open()?;
-        self.heed(Interrupted::of(self.reporter.check()))
+        self.heed(Cancelled::of(self.reporter.check()))
     }
 
     /// Reports how much there is to do. A maximum below what is done already is told as that; one of 0 tells nothing.
     ///
     /// # Errors
     ///
-    /// [`Interrupted`]: pass it on.
-    pub fn max(&self, max: u64) -> Result<(), Interrupted> {
+    /// [`Cancelled`]: pass it on.
+    pub fn max(&self, max: u64) -> Result<(), Cancelled> {
         self.report(&ProgressUpdate::new().max(max))
     }
 
@@ -158,8 +158,8 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`]: pass it on.
-    pub fn text(&self, text: &str) -> Result<(), Interrupted> {
+    /// [`Cancelled`]: pass it on.
+    pub fn text(&self, text: &str) -> Result<(), Cancelled> {
         self.report(&ProgressUpdate::new().text(text))
     }
 
@@ -167,21 +167,21 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`]: pass it on.
-    pub fn report(&self, update: &ProgressUpdate<'_>) -> Result<(), Interrupted> {
+    /// [`Cancelled`]: pass it on.
+    pub fn report(&self, update: &ProgressUpdate<'_>) -> Result<(), Cancelled> {
         self.open()?;
         let mut update = *update;
         update.status = update.status.filter(|status| !status.is_final());
         let is_direct = update.value.is_none_or(|value| self.maximum.set(value));
         if is_direct && update.max.is_none() {
-            self.heed(Interrupted::of(self.reporter.report(&update)))
+            self.heed(Cancelled::of(self.reporter.report(&update)))
         } else {
             self.raise(&Report::of(update))
         }
     }
 
     /// One of many parts of the item, of which one may fail and the others go on: what it has come to. An error is logged with what
-    /// it is about, the answer is `None`, and the item ends `Failed` when the work is done, unless [`end_as`](Self::end_as) says
+    /// it is about, the answer is `None`, and the item ends `Failed` when the work is done, unless [`set_outcome`](Self::set_outcome) says
     /// otherwise afterwards.
     ///
     /// A cancel is no failure of a part: without this, work that logs the errors of its parts and goes on would log it once for
@@ -191,13 +191,13 @@ impl Work {
     /// use std::fs::File;
     /// use std::io;
     /// use std::path::PathBuf;
-    /// use syncmgr::per_item::{Error, Work};
+    /// use syncmgr::per_item::{Error, ItemContext};
     ///
-    /// fn checksums(work: &Work, files: &[PathBuf]) -> Result<(), Error> {
+    /// fn checksums(work: &ItemContext, files: &[PathBuf]) -> Result<(), Error> {
     ///     for path in files {
     ///         let copied = File::open(path)
-    ///             .and_then(|file| io::copy(&mut work.reading(file), &mut io::sink()));
-    ///         if let Some(bytes) = work.part(path.display(), copied)? {
+    ///             .and_then(|file| io::copy(&mut work.wrap_read(file), &mut io::sink()));
+    ///         if let Some(bytes) = work.record_part(path.display(), copied)? {
     ///             println!("{}: {bytes} bytes", path.display());
     ///         }
     ///     }
@@ -208,22 +208,22 @@ impl Work {
     ///
     /// # Errors
     ///
-    /// [`Interrupted`]: pass it on.
-    pub fn part<T>(
+    /// [`Cancelled`]: pass it on.
+    pub fn record_part<T>(
         &self,
         what: impl fmt::Display,
         result: Result<T, impl Into<Error>>,
-    ) -> Result<Option<T>, Interrupted> {
+    ) -> Result<Option<T>, Cancelled> {
         let error = match result {
             Ok(part) => return Ok(Some(part)),
             Err(error) => error.into(),
         };
-        if let Some(interrupted) = Interrupted::find(&*error) {
+        if let Some(interrupted) = Cancelled::find(&*error) {
             return self.heed(Err(interrupted)).map(|()| None);
         }
         // What fails after a cancel most likely fails by it: a socket that was closed.
         self.check()?;
-        self.end_as(ItemStatus::Failed);
+        self.set_outcome(ItemStatus::Failed);
         // A full log does not keep the item from failing.
         let _ = self.log(
             LogLevel::Error,
@@ -233,7 +233,7 @@ impl Work {
     }
 
     #[inline]
-    fn open(&self) -> Result<(), Interrupted> {
+    fn open(&self) -> Result<(), Cancelled> {
         if self.desk.is_open() && !self.was_told() {
             Ok(())
         } else {
@@ -243,17 +243,17 @@ impl Work {
 
     /// No call is made any more: what a told thread may still do is the adapter's (rule H02).
     #[cold]
-    fn closed(&self) -> Result<(), Interrupted> {
+    fn closed(&self) -> Result<(), Cancelled> {
         if !self.desk.is_open() {
-            return self.heed(Err(Interrupted::Refused(CallbackError::Released)));
+            return self.heed(Err(Cancelled::Refused(CallbackError::Released)));
         }
         // Only asks, which is always allowed.
-        let answer = Interrupted::of(self.reporter.check());
-        answer.and(Err(Interrupted::Item))
+        let answer = Cancelled::of(self.reporter.check());
+        answer.and(Err(Cancelled::Item))
     }
 
     #[inline]
-    pub(super) fn heed(&self, answer: Result<(), Interrupted>) -> Result<(), Interrupted> {
+    pub(super) fn heed(&self, answer: Result<(), Cancelled>) -> Result<(), Cancelled> {
         if answer.is_err() {
             self.told.store(true, Ordering::Relaxed);
         }
@@ -277,10 +277,10 @@ impl Work {
     }
 
     /// A host that does not wake has not told the work to end.
-    pub(super) fn heed_wait(&self, answer: Answer) -> Result<(), Interrupted> {
+    pub(super) fn heed_wait(&self, answer: Answer) -> Result<(), Cancelled> {
         match answer {
-            Err(error @ CallbackError::NotImplemented) => Err(Interrupted::Refused(error)),
-            answer => self.heed(Interrupted::of(answer)),
+            Err(error @ CallbackError::NotImplemented) => Err(Cancelled::Refused(error)),
+            answer => self.heed(Cancelled::of(answer)),
         }
     }
 
@@ -291,21 +291,21 @@ impl Work {
     /// item's text stays, and no error of the item can be shown to do it again. It stands after a cancel too.
     ///
     /// ```
-    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
     /// use syncmgr::{ItemId, ItemStatus, RunOptions, SyncItem, run_handler};
     ///
     /// let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse()?);
-    /// let work = from_items([inbox], |work| {
-    ///     work.end_as(ItemStatus::Skipped);
-    ///     work.end_text("nothing new");
+    /// let source = from_items([inbox], |item| {
+    ///     item.set_outcome(ItemStatus::Skipped);
+    ///     item.set_final_text("nothing new");
     ///     Ok(())
     /// });
-    /// let report = run_handler(Handler::new("Mail".parse()?, work).build(), RunOptions::new());
+    /// let report = run_handler(HandlerBuilder::new("Mail".parse()?, source).build(), RunOptions::new());
     /// let inbox = &report.items()[0];
     /// assert_eq!((inbox.status, inbox.text.as_str()), (ItemStatus::Skipped, "nothing new"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn end_as(&self, status: ItemStatus) {
+    pub fn set_outcome(&self, status: ItemStatus) {
         use ItemStatus::{Deleted, Failed, Skipped, Stopped, Succeeded};
         self.last.lock().status = match status {
             Failed | Skipped | Deleted | Stopped => status,
@@ -319,7 +319,7 @@ impl Work {
 
     /// The line of text that goes with the final status, whatever that is: what has become of the item. After a cancel it is
     /// the only one that can still be said.
-    pub fn end_text(&self, text: impl Into<String>) {
+    pub fn set_final_text(&self, text: impl Into<String>) {
         let text = text.into(); // user code
         self.last.lock().words = Some(text);
     }
@@ -348,20 +348,20 @@ impl Work {
     ///
     /// As for [`add_item`](SyncCallback::add_item); a host may not offer it. [`ItemFinished`](CallbackError::ItemFinished) where
     /// the work has returned, since nobody may be left to do the item, and [`WrongPhase`](CallbackError::WrongPhase) while items
-    /// are only [measured](super::Handler::measure).
+    /// are only [measured](super::HandlerBuilder::measure).
     ///
     /// ```
-    /// use syncmgr::per_item::{Handler, from_items};
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
     /// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
     ///
     /// let folder = SyncItem::new(ItemId::from_u128(1), "Inbox".parse()?);
-    /// let work = from_items([folder], |work| {
-    ///     if work.item().id == ItemId::from_u128(1) {
-    ///         work.add_item(SyncItem::new(ItemId::from_u128(2), "Inbox/2026".parse()?))?;
+    /// let source = from_items([folder], |item| {
+    ///     if item.item().id == ItemId::from_u128(1) {
+    ///         item.add_item(SyncItem::new(ItemId::from_u128(2), "Inbox/2026".parse()?))?;
     ///     }
     ///     Ok(())
     /// });
-    /// let report = run_handler(Handler::new("Mail".parse()?, work).build(), RunOptions::new());
+    /// let report = run_handler(HandlerBuilder::new("Mail".parse()?, source).build(), RunOptions::new());
     /// assert_eq!(report.items().len(), 2);
     /// assert!(report.is_success());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -394,7 +394,7 @@ impl Work {
     }
 
     /// Ends the item, with this text unless the work has said another. What the work has left behind, such as a thread of its own,
-    /// is answered [`Interrupted`] from now on.
+    /// is answered [`Cancelled`] from now on.
     pub(super) fn finish(&self, status: ItemStatus, text: Option<String>) {
         let text = self.last.lock().words.take().or(text);
         let mut update = ProgressUpdate::new().status(status);
@@ -413,9 +413,9 @@ impl Work {
     }
 }
 
-impl fmt::Debug for Work {
+impl fmt::Debug for ItemContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Work")
+        f.debug_struct("ItemContext")
             .field("item", &self.item)
             .finish_non_exhaustive()
     }

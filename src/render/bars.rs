@@ -40,7 +40,7 @@ pub struct Bars {
     frames_per_second: u32,
     rows: usize,
     unit: Unit,
-    coloured: Option<bool>,
+    color: Option<bool>,
     progress_every: Duration,
     handlers: Handlers,
 }
@@ -61,7 +61,7 @@ impl Bars {
             frames_per_second: 15,
             rows: 20,
             unit: Unit::Count,
-            coloured: None,
+            color: None,
             progress_every: Duration::from_secs(5),
             handlers: Handlers::default(),
         }
@@ -112,10 +112,10 @@ impl Bars {
         self
     }
 
-    /// Whether bars are coloured. Unless this says so, the terminal and the environment do, as for everything that is drawn
+    /// Whether bars are color. Unless this says so, the terminal and the environment do, as for everything that is drawn
     /// with indicatif: `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` are heeded.
-    pub const fn coloured(mut self, coloured: bool) -> Self {
-        self.coloured = Some(coloured);
+    pub const fn color(mut self, color: bool) -> Self {
+        self.color = Some(color);
         self
     }
 
@@ -162,7 +162,7 @@ impl Bars {
         };
         let look = Look {
             unit: self.unit,
-            coloured: self.coloured.unwrap_or_else(colours),
+            color: self.color.unwrap_or_else(colours),
             since,
         };
         let bars = |terminal| Screen::Bars {

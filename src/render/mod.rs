@@ -55,12 +55,12 @@
 //!
 //! ```
 //! use std::sync::mpsc;
-//! use syncmgr::per_item::{Handler, from_items};
+//! use syncmgr::per_item::{HandlerBuilder, from_items};
 //! use syncmgr::render::Bars;
 //! use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
 //!
 //! # let items = [SyncItem::new(ItemId::from_u128(1), "letters".parse()?)];
-//! let handler = Handler::new("Mail".parse()?, from_items(items, |work| Ok(work.set(1)?))).build();
+//! let handler = HandlerBuilder::new("Mail".parse()?, from_items(items, |item| Ok(item.set(1)?))).build();
 //! let (give, take) = mpsc::channel();
 //! let options = RunOptions::new().on_session(move |session| {
 //!     let _ = give.send(Bars::new().session(&session));

@@ -123,7 +123,7 @@ impl Cells {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
     pub(super) unit: Unit,
-    pub(super) coloured: bool,
+    pub(super) color: bool,
     /// When the renderer was made: by it the bar of what has no end moves.
     pub(super) since: Instant,
 }
@@ -133,15 +133,15 @@ struct Line {
     text: String,
     /// Columns that it takes.
     used: usize,
-    coloured: bool,
+    color: bool,
 }
 
 impl Line {
-    fn new(coloured: bool) -> Self {
+    fn new(color: bool) -> Self {
         Self {
             text: String::new(),
             used: 0,
-            coloured,
+            color,
         }
     }
 
@@ -154,7 +154,7 @@ impl Line {
         self.text.extend(std::iter::repeat_n(' ', gap));
         let text = padded(text, columns);
         self.used += gap + width(&text);
-        if self.coloured {
+        if self.color {
             let style = style.clone().force_styling(true);
             self.text.push_str(&style.apply_to(text).to_string());
         } else {
@@ -174,7 +174,7 @@ impl Look {
     /// The row of an item, in at most `room` columns.
     pub(super) fn item(&self, seat: &Seat, room: usize, widest: Widest, now: Instant) -> String {
         let cells = Cells::of_items(room, widest);
-        let mut line = Line::new(self.coloured);
+        let mut line = Line::new(self.color);
         let (word, style) = mark(seat);
         let is_busy = seat.is_busy();
         let fraction = (seat.max > 0 && seat.status != ItemStatus::UpdatingIndeterminate)
@@ -240,7 +240,7 @@ impl Look {
     /// How many items in work have no row.
     pub(super) fn hidden(&self, hidden: u64, room: usize) -> Option<String> {
         (hidden > 0).then(|| {
-            let mut line = Line::new(self.coloured);
+            let mut line = Line::new(self.color);
             let text = begun(&format!("and {} more in work", count(hidden)), room);
             line.cell(&text, width(&text), &Style::new().dim());
             line.end()
@@ -255,7 +255,7 @@ impl Look {
         rate: &Rate,
         room: usize,
     ) -> String {
-        let mut line = Line::new(self.coloured);
+        let mut line = Line::new(self.color);
         let totals = &standing.totals;
         let done = match room {
             ..40 => format!("{}/{}", count(totals.finished), count(totals.items)),

@@ -55,12 +55,12 @@ impl Source {
     pub(super) fn look(&mut self, mut tell: impl FnMut(News<'_>)) -> Standing {
         match self {
             Self::Session(observer) => {
-                let (changes, before) = observer.look_back();
+                let (changes, before) = observer.refresh_with_previous();
                 told(HandlerId::NIL, &changes, &before, &mut tell);
                 let over = changes.is_over();
                 if over {
                     // What came between the gathering of that look and its end.
-                    let (changes, before) = observer.look_back();
+                    let (changes, before) = observer.refresh_with_previous();
                     told(HandlerId::NIL, &changes, &before, &mut tell);
                 }
                 Standing {
@@ -70,12 +70,12 @@ impl Source {
                 }
             }
             Self::Run(run, observer) => {
-                let (changes, before) = observer.look_back();
+                let (changes, before) = observer.refresh_with_previous();
                 for ((handler, changes), before) in changes.sessions.iter().zip(&before) {
                     told(*handler, changes, before, &mut tell);
                 }
                 for handler in &changes.ended {
-                    let report = run.handler(*handler);
+                    let report = run.handler_report(*handler);
                     tell(News::Ended(*handler, report.as_ref().and_then(wrong)));
                 }
                 let progress = changes.progress;

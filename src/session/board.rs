@@ -218,7 +218,7 @@ impl Board {
             LogSelector::All => {
                 Some(state.log.remove_all()).filter(|all| all.len() > all.own_len())
             }
-            LogSelector::One(id) => match state.log.remove(id) {
+            LogSelector::ById(id) => match state.log.remove(id) {
                 0 => return Err(CallbackError::UnknownErrorId),
                 _ => Some(Log::default()),
             },

@@ -349,7 +349,7 @@ impl SyncCallback for Session {
         self.additional()
     }
 
-    fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
+    fn set_handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
         self.called();
         let (stage, _) = self.stage()?;
         self.board.set_text(text);
@@ -372,7 +372,8 @@ mod tests {
 
     #[test]
     fn a_report_by_id_finds_the_item_of_the_last_one_without_a_search() {
-        let items = (1..=3).map(|n| SyncItem::new(ItemId::from_u128(n), ItemName::shortened("a")));
+        let items =
+            (1..=3).map(|n| SyncItem::new(ItemId::from_u128(n), ItemName::truncate_start("a")));
         let session = Session::builder().items(items).build();
         let session = session.expect("the ids are distinct");
         let (second, third) = (ItemId::from_u128(2), ItemId::from_u128(3));

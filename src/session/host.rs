@@ -368,7 +368,7 @@ impl Session {
     /// The items of the current round that have no final status, in the order of the prepare, then as they were added.
     /// In an open session, and before the first prepare, that is every unfinished item.
     #[must_use]
-    pub fn open_items(&self) -> Vec<ItemId> {
+    pub fn unfinished_items(&self) -> Vec<ItemId> {
         let numbers = self.round(&self.stage.lock());
         let open = numbers.into_iter().filter(|number| {
             self.table

@@ -82,7 +82,7 @@ mod tests {
     use crate::ItemName;
 
     fn items(count: u128) -> Vec<SyncItem> {
-        let item = |n| SyncItem::new(ItemId::from_u128(n), ItemName::shortened("item"));
+        let item = |n| SyncItem::new(ItemId::from_u128(n), ItemName::truncate_start("item"));
         (1..=count).map(item).collect()
     }
 

@@ -94,7 +94,7 @@ pub(crate) use waking::wake;
 ///
 /// A tool without a handler builds a session, reports and finishes. A driver of handlers builds it
 /// [`driven`](SessionBuilder::driven) and takes it through its [`Phase`]s; [`run_handler`](crate::run_handler) is one. The guide
-/// tells more of [hosts](crate::guide::host), of [observers](crate::guide::seeing), and of [what costs what](crate::guide::costs).
+/// tells more of [hosts](crate::guide::host), of [observers](crate::guide::observing), and of [what costs what](crate::guide::performance).
 ///
 /// All methods may be called on any thread, also from inside a handler, a connector or a waker: none of them holds a
 /// lock while it calls user code. Looks keep working after the release.

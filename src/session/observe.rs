@@ -102,9 +102,9 @@ impl Session {
     }
 
     /// The handler's own line of text, empty until it sets one by
-    /// [`handler_text`](crate::SyncCallback::handler_text).
+    /// [`set_handler_text`](crate::SyncCallback::set_handler_text).
     #[must_use]
-    pub fn progress_text(&self) -> String {
+    pub fn handler_text(&self) -> String {
         self.board.text()
     }
 

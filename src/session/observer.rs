@@ -20,14 +20,14 @@ use crate::{ItemId, ItemStatus};
 /// ```
 /// use syncmgr::{ItemId, ItemName, Observer, ProgressUpdate, Session, SyncItem};
 ///
-/// let items = (1..=1_000).map(|n| SyncItem::new(ItemId::from_u128(n), ItemName::shortened("a file")));
+/// let items = (1..=1_000).map(|n| SyncItem::new(ItemId::from_u128(n), ItemName::truncate_start("a file")));
 /// let session = Session::builder().items(items).build()?;
 /// let mut observer = Observer::new(session.clone());
-/// assert_eq!(observer.look().items().len(), 1_000); // the first look tells every item
+/// assert_eq!(observer.refresh().items().len(), 1_000); // the first look tells every item
 ///
 /// let reporter = session.reporter(ItemId::from_u128(7))?;
 /// reporter.report(&ProgressUpdate::new().value(3).max(10))?;
-/// assert_eq!(observer.look().items().len(), 1); // then what is in work, or changed
+/// assert_eq!(observer.refresh().items().len(), 1); // then what is in work, or changed
 /// assert_eq!((observer.totals().value, observer.totals().items), (3, 1_000));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -59,22 +59,22 @@ impl Observer {
     /// answer is always [complete](Changes::is_complete): where the journal does not reach back, every item is told again.
     ///
     /// It costs what it tells.
-    pub fn look(&mut self) -> Changes {
+    pub fn refresh(&mut self) -> Changes {
         let changes = self.session.changes(self.cursor.unwrap_or_default());
         self.take(changes, |_| {})
     }
 
-    /// As [`look`](Self::look), and beside each item the status in which the looks before saw it last; none where they did not,
+    /// As [`refresh`](Self::refresh), and beside each item the status in which the looks before saw it last; none where they did not,
     /// or where it took no part.
     #[cfg(feature = "indicatif")]
-    pub(crate) fn look_back(&mut self) -> (Changes, Vec<Option<ItemStatus>>) {
+    pub(crate) fn refresh_with_previous(&mut self) -> (Changes, Vec<Option<ItemStatus>>) {
         let changes = self.session.changes(self.cursor.unwrap_or_default());
         let mut before = Vec::new();
         let changes = self.take(changes, |status| before.push(status));
         (changes, before)
     }
 
-    /// As [`look`](Self::look), once something is journalled, the session is over or `timeout` has passed: see
+    /// As [`refresh`](Self::refresh), once something is journalled, the session is over or `timeout` has passed: see
     /// [`Session::wait_for_change`]. The first look waits for nothing.
     pub fn wait(&mut self, timeout: Duration) -> Changes {
         match self.cursor {
@@ -82,7 +82,7 @@ impl Observer {
                 let changes = self.session.wait_for_change(cursor, timeout);
                 self.take(changes, |_| {})
             }
-            None => self.look(),
+            None => self.refresh(),
         }
     }
 
@@ -151,9 +151,9 @@ impl Observer {
     }
 }
 
-/// A stream (feature `async`): yields a [look](Observer::look) at once, then one each time something is journalled, and ends when
+/// A stream (feature `async`): yields a [look](Observer::refresh) at once, then one each time something is journalled, and ends when
 /// the session is over: the last one says so. Plain values wake nobody; whoever draws them looks at each frame, by
-/// [`look`](Observer::look), in between.
+/// [`refresh`](Observer::refresh), in between.
 ///
 /// A handler of many small items wakes it often. To look no more than so many times a second, wait between two of them.
 ///
@@ -183,7 +183,7 @@ impl futures_core::Stream for Observer {
         if observer.wake_on_change(context.waker()) {
             return std::task::Poll::Pending;
         }
-        std::task::Poll::Ready(Some(observer.look()))
+        std::task::Poll::Ready(Some(observer.refresh()))
     }
 }
 

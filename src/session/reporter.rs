@@ -231,7 +231,7 @@ impl ItemReporter {
     /// It waits as long as the guard is kept; dropping the guard waits for a callback that is being called on another thread at
     /// that moment, so do not hold a lock then that the callback takes. The guard may be kept over an `.await`. A callback that takes
     /// a lock which the blocked work holds blocks who cancels: with one `Mutex<Child>`, `lock().kill()` here waits for `lock().wait()`
-    /// there. [`Work::wait_cancelled`](crate::per_item::Work::wait_cancelled) shows how a child is killed without a lock.
+    /// there. [`ItemContext::wait_cancelled`](crate::per_item::ItemContext::wait_cancelled) shows how a child is killed without a lock.
     ///
     /// To know whether to call it, the host is asked, on the thread that sets it and on those that wake it. As by any other
     /// answer, that thread is told of the cancel then (rules H02 and H03): where

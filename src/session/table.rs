@@ -277,7 +277,7 @@ mod tests {
     use crate::session::bits::MEMBER;
 
     fn item(n: u128) -> SyncItem {
-        SyncItem::new(ItemId::from_u128(n), ItemName::shortened("item"))
+        SyncItem::new(ItemId::from_u128(n), ItemName::truncate_start("item"))
     }
 
     fn table(items: u128) -> Table {

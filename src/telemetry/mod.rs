@@ -64,7 +64,7 @@
 //! the parents are told to the subscriber, no span is entered. A subscriber that panics loses what it was just told, and the
 //! follower goes on.
 //!
-//! - What lies between two looks ([`look_every`](Telemetry::look_every)) is told by the second, so times of spans and events are
+//! - What lies between two looks ([`poll_interval`](Telemetry::poll_interval)) is told by the second, so times of spans and events are
 //!   late by as much. An item that begins and ends between two has a span of no length. Of several statuses the last is told.
 //! - The same where the follower falls behind the session's journal: no item, status or log entry is lost by that, nor told twice.
 //! - A retry is told by a new span: a span that is closed cannot be opened again, and the attempts have a length, a status and
@@ -81,19 +81,19 @@
 //! opens it if the follower has not yet:
 //!
 //! ```
-//! use syncmgr::per_item::{Handler, from_items};
+//! use syncmgr::per_item::{HandlerBuilder, from_items};
 //! use syncmgr::telemetry::Telemetry;
 //! use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
 //!
 //! let telemetry = Telemetry::new();
 //! let items = [SyncItem::new(ItemId::from_u128(1), "letters".parse()?)];
 //! let told = telemetry.clone();
-//! let work = from_items(items, move |work| {
-//!     let _in = told.span(work.item().id).entered();
+//! let source = from_items(items, move |item| {
+//!     let _in = told.span(item.item().id).entered();
 //!     tracing::info!("in the span of the item");
 //!     Ok(())
 //! });
-//! let handler = Handler::new("Mail".parse()?, work).build();
+//! let handler = HandlerBuilder::new("Mail".parse()?, source).build();
 //! let options = RunOptions::new().on_session(move |session| telemetry.session(&session).detach());
 //! assert!(run_handler(handler, options).is_success());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -103,11 +103,11 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use syncmgr::per_item::{Error, Work};
+//! use syncmgr::per_item::{Error, ItemContext};
 //! use syncmgr::telemetry::Telemetry;
 //! use tracing::Instrument;
 //!
-//! fn receive(told: &Telemetry, work: Arc<Work>) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+//! fn receive(told: &Telemetry, work: Arc<ItemContext>) -> impl Future<Output = Result<(), Error>> + Send + use<> {
 //!     let span = told.span(work.item().id);
 //!     async move {
 //!         tracing::info!("in the span of the item, before and after an await");
@@ -171,7 +171,7 @@ use crate::{HandlerId, ItemId, Run, Session};
 use teller::Teller;
 use tree::{Source, Tree};
 
-pub use traced::Traced;
+pub use traced::TelemetryHandle;
 
 const TARGET: &str = "syncmgr";
 const RUN: &str = "syncmgr::run";
@@ -199,7 +199,7 @@ fn number(value: u64) -> i64 {
 /// let telemetry = Telemetry::new()
 ///     .name("nightly")
 ///     .progress_every(Duration::from_secs(10))
-///     .look_every(Duration::from_millis(5));
+///     .poll_interval(Duration::from_millis(5));
 /// # let _ = telemetry;
 /// ```
 #[derive(Clone)]
@@ -207,7 +207,7 @@ fn number(value: u64) -> i64 {
 pub struct Telemetry {
     name: Option<String>,
     progress_every: Duration,
-    look_every: Duration,
+    poll_interval: Duration,
     /// What is followed now. Locked for a look at the list only.
     trees: Arc<Mutex<Vec<Weak<Tree>>>>,
 }
@@ -218,7 +218,7 @@ impl Telemetry {
         Self {
             name: None,
             progress_every: Duration::from_secs(1),
-            look_every: Duration::from_millis(20),
+            poll_interval: Duration::from_millis(20),
             trees: Arc::default(),
         }
     }
@@ -240,9 +240,9 @@ impl Telemetry {
 
     /// How long the follower rests between two looks: 20 ms, unless this says otherwise. So late may a span be opened or closed. A
     /// look costs what is in work or has changed. With `Duration::ZERO` the follower never rests; with `Duration::MAX` it looks
-    /// when it is [told to](Traced::look).
-    pub fn look_every(mut self, every: Duration) -> Self {
-        self.look_every = every;
+    /// when it is [told to](TelemetryHandle::flush).
+    pub fn poll_interval(mut self, every: Duration) -> Self {
+        self.poll_interval = every;
         self
     }
 
@@ -250,25 +250,25 @@ impl Telemetry {
     /// [`on_session`](crate::RunOptions::on_session) gives it.
     ///
     /// What has happened already is told first. The subscriber and the current span are those of this thread.
-    pub fn session(&self, session: &Arc<Session>) -> Traced {
+    pub fn session(&self, session: &Arc<Session>) -> TelemetryHandle {
         self.follow(Source::Session(Arc::clone(session)))
     }
 
     /// Tells a run of a [`SyncManager`](crate::SyncManager), with all its handlers.
     ///
     /// What has happened already is told first. The subscriber and the current span are those of this thread.
-    pub fn run(&self, run: &Run) -> Traced {
+    pub fn run(&self, run: &Run) -> TelemetryHandle {
         self.follow(Source::Run(run.clone()))
     }
 
-    fn follow(&self, source: Source) -> Traced {
+    fn follow(&self, source: Source) -> TelemetryHandle {
         let tree = Tree::of_this_thread(source, self.name.clone());
         {
             let mut trees = self.trees.lock();
             trees.retain(|tree| tree.strong_count() > 0);
             trees.push(Arc::downgrade(&tree));
         }
-        Traced::follow(Teller::new(tree, self.progress_every), self.look_every)
+        TelemetryHandle::follow(Teller::new(tree, self.progress_every), self.poll_interval)
     }
 
     /// The span of an item whose work has not ended, in any session or run that is told by this or a clone of it: for the work to
@@ -308,7 +308,7 @@ impl fmt::Debug for Telemetry {
         f.debug_struct("Telemetry")
             .field("name", &self.name)
             .field("progress_every", &self.progress_every)
-            .field("look_every", &self.look_every)
+            .field("poll_interval", &self.poll_interval)
             .finish_non_exhaustive()
     }
 }

@@ -73,7 +73,7 @@ impl Outcome {
     }
 
     pub(super) fn of_report(report: &HandlerReport) -> Self {
-        let open = report.open.len();
+        let open = report.unfinished.len();
         let failure = match (&report.error, report.faults.first()) {
             (Some(error), _) if report.result.is_failure() => Some(error.clone()),
             _ if report.result.is_failure() => Some(report.result.to_string()),
@@ -225,7 +225,7 @@ impl Story {
     /// The handler's own line of text.
     fn text(&mut self, now: Instant) {
         let session = self.handler.session();
-        let text = session.map(|session| session.progress_text());
+        let text = session.map(|session| session.handler_text());
         let text = text.unwrap_or_default();
         if text == self.text || !self.text_pace.is_due(now) {
             return;

@@ -57,7 +57,7 @@ impl Teller {
     pub(super) fn look(&mut self, now: Instant) -> bool {
         match &mut self.feed {
             Feed::Session(observer) => {
-                let changes = observer.look();
+                let changes = observer.refresh();
                 let totals = observer.totals();
                 let id = id_of(observer.session());
                 if let Some(story) = self.story(id, now) {
@@ -67,7 +67,7 @@ impl Teller {
                 changes.is_over()
             }
             Feed::Run(observer, run) => {
-                let changes = observer.look();
+                let changes = observer.refresh();
                 let run = run.clone();
                 for (id, changes) in &changes.sessions {
                     if let Some(story) = self.story(*id, now) {
@@ -76,7 +76,7 @@ impl Teller {
                 }
                 self.progress(changes.progress.totals, now);
                 for id in &changes.ended {
-                    let report = run.handler(*id);
+                    let report = run.handler_report(*id);
                     let outcome = report.as_ref().map(Outcome::of_report);
                     // One that was let go before it told anything is told here.
                     self.story(*id, now);

@@ -29,21 +29,21 @@ use crate::session::contained;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "dropping it ends the follower: keep it, `finish` it or `detach` it"]
-pub struct Traced {
+pub struct TelemetryHandle {
     /// None once it is detached.
     control: Option<Arc<Control>>,
 }
 
-impl Traced {
+impl TelemetryHandle {
     /// Starts the follower. Where there is no thread to be had, that is all that is told.
-    pub(super) fn follow(teller: Teller, look_every: Duration) -> Self {
+    pub(super) fn follow(teller: Teller, poll_interval: Duration) -> Self {
         let control = Arc::new(Control::default());
         let end = End(Arc::clone(&control));
         let spawned = thread::Builder::new()
             .name("syncmgr telemetry".to_owned())
             .spawn(move || {
                 let end = end;
-                follow(&end.0, teller, look_every);
+                follow(&end.0, teller, poll_interval);
             });
         if let Err(error) = spawned {
             contained(|| tracing::error!(target: super::TARGET, "no follower: {error}"));
@@ -54,11 +54,11 @@ impl Traced {
     }
 
     /// Takes a look now, and returns when it is told: what began before the call is in it. With
-    /// [`look_every(Duration::MAX)`](super::Telemetry::look_every) there are no other looks but the first and the last, and a
+    /// [`poll_interval(Duration::MAX)`](super::Telemetry::poll_interval) there are no other looks but the first and the last, and a
     /// test knows what was told in which.
     ///
     /// It waits as long as the subscriber takes. In a subscriber that is being told, or after the end, it does nothing.
-    pub fn look(&self) {
+    pub fn flush(&self) {
         if let Some(control) = &self.control {
             control.look();
         }
@@ -96,7 +96,7 @@ impl Traced {
     }
 }
 
-impl Drop for Traced {
+impl Drop for TelemetryHandle {
     fn drop(&mut self) {
         if let Some(control) = &self.control {
             control.stop();
@@ -104,19 +104,19 @@ impl Drop for Traced {
     }
 }
 
-impl fmt::Debug for Traced {
+impl fmt::Debug for TelemetryHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Traced")
+        f.debug_struct("TelemetryHandle")
             .field("over", &self.is_over())
             .finish_non_exhaustive()
     }
 }
 
-fn follow(control: &Control, mut teller: Teller, look_every: Duration) {
+fn follow(control: &Control, mut teller: Teller, poll_interval: Duration) {
     let tree = Arc::clone(teller.tree());
     tree.within(|| {
         loop {
-            let (asked, last) = control.next_look(look_every);
+            let (asked, last) = control.next_look(poll_interval);
             let now = Instant::now();
             if teller.look(now) || last {
                 return teller.close(now);

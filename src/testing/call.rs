@@ -145,7 +145,7 @@ pub enum Action {
     },
     /// `SyncCallback::delete_log_error`.
     DeleteLogError {
-        /// Which entries: one error id, or none for all of them.
+        /// ItemRef entries: one error id, or none for all of them.
         error: Option<ErrorId>,
     },
     /// `SyncCallback::prepare_for_sync_completed`.
@@ -207,7 +207,7 @@ pub enum Action {
     },
     /// `SyncCallback::additional_items`.
     AdditionalItems,
-    /// `SyncCallback::handler_text`.
+    /// `SyncCallback::set_handler_text`.
     HandlerText {
         /// The text.
         text: String,
@@ -318,7 +318,7 @@ impl Action {
             Self::ProposeItem { .. } => "propose_item",
             Self::CommitItem { .. } => "commit_item",
             Self::AdditionalItems => "additional_items",
-            Self::HandlerText { .. } => "handler_text",
+            Self::HandlerText { .. } => "set_handler_text",
             Self::CancelItem { .. } => "the user cancels",
             Self::CancelAll => "the user cancels everything",
             Self::SkipItem { .. } => "the user skips",
@@ -336,7 +336,7 @@ impl From<LogSelector> for Action {
         Self::DeleteLogError {
             error: match which {
                 LogSelector::All => None,
-                LogSelector::One(id) => Some(id),
+                LogSelector::ById(id) => Some(id),
             },
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::call::Action;
 use super::harness::Harness;
-use super::plan::{Plan, Which};
+use super::plan::{ItemRef, Plan};
 use super::recorder::Recorder;
 use super::trace::Trace;
 use crate::{CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler, run_handler};
@@ -22,7 +22,7 @@ pub(super) struct Driven {
     /// Whether the last setting of the harness came about.
     pub(super) last_came: bool,
     /// The items that settings name and that were never listed.
-    pub(super) unlisted: Vec<Which>,
+    pub(super) unlisted: Vec<ItemRef>,
 }
 
 impl Harness {
@@ -103,7 +103,7 @@ impl Harness {
         let trace = Trace::from_calls(recorder.freeze());
         let (mut about, mut unreached) = (Vec::new(), Vec::new());
         let named = self.about.iter().filter_map(|about| about.unlisted(&trace));
-        let mut unlisted: Vec<Which> = named.cloned().collect();
+        let mut unlisted: Vec<ItemRef> = named.cloned().collect();
         let mut last_came = true;
         for (mut words, came) in self.about.iter().map(|about| about.words(&trace, &plan)) {
             last_came = came;
@@ -125,7 +125,7 @@ impl Harness {
                     .names()
                     .plain(item)
                     .is_none()
-                    .then_some(Which::Id(item)),
+                    .then_some(ItemRef::Id(item)),
             );
         }
         if let Some(event) = other_event {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::Call;
-use super::plan::{Act, Plan, When, Which};
+use super::plan::{Act, ItemRef, Plan, When};
 use super::point::Fault;
 use super::trace::Trace;
 use crate::{ItemId, SyncFlags, SyncHandler, Uuid};
@@ -14,12 +14,12 @@ use crate::{ItemId, SyncFlags, SyncHandler, Uuid};
 #[derive(Clone, Debug)]
 pub(super) struct About {
     words: String,
-    item: Option<Which>,
+    item: Option<ItemRef>,
     setting: Setting,
 }
 
 impl About {
-    fn of(item: Which, words: impl Into<String>) -> Self {
+    fn of(item: ItemRef, words: impl Into<String>) -> Self {
         Self {
             item: Some(item),
             ..Self::from(words.into())
@@ -44,10 +44,10 @@ impl About {
     }
 
     /// The item that it names, if no item of the trace is meant by it.
-    pub(super) fn unlisted(&self, trace: &Trace) -> Option<&Which> {
+    pub(super) fn unlisted(&self, trace: &Trace) -> Option<&ItemRef> {
         let item = self.item.as_ref();
         item.filter(|item| match item {
-            Which::Id(id) => trace.names().plain(*id).is_none(),
+            ItemRef::Id(id) => trace.names().plain(*id).is_none(),
             item => item.find(trace.names()).is_none(),
         })
     }
@@ -101,7 +101,7 @@ impl From<&str> for About {
 ///
 /// let photos = ItemId::from_u128(1);
 /// // It works on after it was told to stop.
-/// let script = Script::new().item(photos, "photos").deaf().synchronize([
+/// let script = Script::new().item(photos, "photos").ignore_verdicts().synchronize([
 ///     Step::report(photos).status(ItemStatus::Updating),
 ///     Step::report(photos).value(1),
 ///     Step::report(photos).status(ItemStatus::Succeeded),
@@ -183,7 +183,7 @@ impl Harness {
 
     /// The cookie that the handler is initialized with. It goes with the event `Invoke`, which is set whatever
     /// [`flags`](Self::flags) says (rule M06); where that is another event, it is among the
-    /// [unreached](super::Trace::unreached).
+    /// [unreached](super::Trace::unmet_conditions).
     pub fn cookie(mut self, cookie: impl AsRef<[u8]>) -> Self {
         self.cookie = Some(cookie.as_ref().to_vec());
         self
@@ -211,18 +211,18 @@ impl Harness {
     }
 
     /// Cancels an item at its k-th report, counted from 1, which itself answers the cancel.
-    pub fn cancel_item_at_report(self, item: impl Into<Which>, report: usize) -> Self {
+    pub fn cancel_item_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::CancelItem)
     }
 
     /// Cancels everything at the k-th report of an item, counted from 1, which itself answers the cancel.
-    pub fn cancel_all_at_report(self, item: impl Into<Which>, report: usize) -> Self {
+    pub fn cancel_all_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::CancelAll)
     }
 
     /// Skips an item at its k-th report, counted from 1: the report answers the cancel, and the handler is told by
     /// `set_item_status`, unless it ends the item before the host gets there.
-    pub fn skip_at_report(self, item: impl Into<Which>, report: usize) -> Self {
+    pub fn skip_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::Skip)
     }
 
@@ -232,17 +232,17 @@ impl Harness {
     /// A handler that keeps a lock during its report, which `set_item_status` takes too, cannot be told while it is held; it
     /// is let go 50 ms after the host has come to tell it. With a handler that makes its first reports under that lock, name
     /// report 2 or later; at report 1 the next item may begin.
-    pub fn skip_next_at_report(self, item: impl Into<Which>, report: usize) -> Self {
+    pub fn skip_next_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::SkipNext)
     }
 
     /// The callback answers `Released` from the k-th report of an item on, that report included. Nothing more is due of the
     /// handler then, but to stop.
-    pub fn release_at_report(self, item: impl Into<Which>, report: usize) -> Self {
+    pub fn release_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
         self.at_report(item.into(), report, Act::Release)
     }
 
-    fn at_report(self, item: Which, report: usize, act: Act) -> Self {
+    fn at_report(self, item: ItemRef, report: usize, act: Act) -> Self {
         let words = match act {
             Act::CancelItem => format!("{{}} cancelled at its report {report}"),
             Act::CancelAll => format!("everything cancelled at report {report} of {{}}"),
@@ -276,7 +276,7 @@ impl Harness {
     /// of `prepare_for_sync` and its completion, if the completion comes later from another thread, and else between those of
     /// `synchronize`. Workers are held at their first report, or at the completion of the prepare, until it was told, as by
     /// [`skip_next_at_report`](Self::skip_next_at_report).
-    pub fn skip(self, item: impl Into<Which>) -> Self {
+    pub fn skip(self, item: impl Into<ItemRef>) -> Self {
         self.skip_when(When::Start, item.into(), "{} skipped before the prepare")
     }
 
@@ -293,20 +293,20 @@ impl Harness {
     /// let script = Script::new().item(ItemId::from_u128(1), "photos");
     /// let trace = Harness::new(script.handler()).skip_in_prepare("photos", 2).run();
     /// // There was no retry.
-    /// assert_eq!(trace.unreached(), ["\"photos\" skipped in prepare 2"]);
+    /// assert_eq!(trace.unmet_conditions(), ["\"photos\" skipped in prepare 2"]);
     /// ```
-    pub fn skip_in_prepare(self, item: impl Into<Which>, prepare: usize) -> Self {
+    pub fn skip_in_prepare(self, item: impl Into<ItemRef>, prepare: usize) -> Self {
         let how = format!("{{}} skipped in prepare {prepare}");
         self.skip_when(When::Prepare(prepare), item.into(), &how)
     }
 
     /// Skips an item when `synchronize` is called: the handler is told once it has returned, and its workers are held until
     /// then.
-    pub fn skip_in_synchronize(self, item: impl Into<Which>) -> Self {
+    pub fn skip_in_synchronize(self, item: impl Into<ItemRef>) -> Self {
         self.skip_when(When::Synchronize, item.into(), "{} skipped in synchronize")
     }
 
-    fn skip_when(self, when: When, item: Which, how: &str) -> Self {
+    fn skip_when(self, when: When, item: ItemRef, how: &str) -> Self {
         let about = About::of(item.clone(), how);
         self.when(when, Act::SkipThis(item), about)
     }
@@ -428,7 +428,7 @@ impl Harness {
 
     /// How long the harness listens for late calls after the release while somebody still holds the callback (rule H13):
     /// 100 ms unless this says otherwise. Where the handler has dropped it, there is nothing to listen for.
-    pub fn listen(mut self, time: Duration) -> Self {
+    pub fn linger(mut self, time: Duration) -> Self {
         self.listen = time;
         self
     }
@@ -454,7 +454,7 @@ impl Harness {
         self
     }
 
-    /// For explorations: identifies items by their position in the handler's list ([`Which::Position`]) instead of by name. For
+    /// For explorations: identifies items by their position in the handler's list ([`ItemRef::Position`]) instead of by name. For
     /// handlers whose items have another name in each run, but always the same order.
     pub fn items_by_position(mut self) -> Self {
         self.by_position = true;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::harness::Harness;
-use super::plan::Which;
+use super::plan::ItemRef;
 
 /// What an exploration does to a handler in one run: a cancellation, a skip or a fault, at a call that can be found again.
 ///
@@ -43,54 +43,54 @@ pub enum Intervention {
     /// The item is cancelled at its report: [`Harness::cancel_item_at_report`].
     CancelItem {
         /// The item.
-        item: Which,
+        item: ItemRef,
         /// The number of its report.
         report: usize,
     },
     /// Everything is cancelled at a report of the item: [`Harness::cancel_all_at_report`].
     CancelAll {
         /// The item.
-        item: Which,
+        item: ItemRef,
         /// The number of its report.
         report: usize,
     },
     /// The item is skipped at its report: [`Harness::skip_at_report`].
     Skip {
         /// The item.
-        item: Which,
+        item: ItemRef,
         /// The number of its report.
         report: usize,
     },
     /// The first item that had no report yet is skipped at a report of this one: [`Harness::skip_next_at_report`].
     SkipNext {
         /// The item that makes the report.
-        item: Which,
+        item: ItemRef,
         /// The number of its report.
         report: usize,
     },
     /// The callback is released at a report of the item: [`Harness::release_at_report`].
     Release {
         /// The item.
-        item: Which,
+        item: ItemRef,
         /// The number of its report.
         report: usize,
     },
     /// The item is skipped before anything is prepared: [`Harness::skip`].
     SkipBeforePrepare {
         /// The item.
-        item: Which,
+        item: ItemRef,
     },
     /// The item is skipped when the handler is told to prepare: [`Harness::skip_in_prepare`].
     SkipInPrepare {
         /// The item.
-        item: Which,
+        item: ItemRef,
         /// The number of the prepare, counted from 1.
         prepare: usize,
     },
     /// The item is skipped when `synchronize` is called: [`Harness::skip_in_synchronize`].
     SkipInSynchronize {
         /// The item.
-        item: Which,
+        item: ItemRef,
     },
     /// A log entry is refused: [`Harness::full_log_at`].
     FillLog {
@@ -112,7 +112,7 @@ pub enum Intervention {
 impl Intervention {
     /// The item at whose call it is made, if it is made at one.
     #[must_use]
-    pub fn item(&self) -> Option<&Which> {
+    pub fn item(&self) -> Option<&ItemRef> {
         match self {
             Self::CancelItem { item, .. }
             | Self::CancelAll { item, .. }
@@ -180,7 +180,7 @@ impl fmt::Display for Intervention {
             Self::DenyDialog { dialog } => Some(*dialog),
             _ => self.report(),
         };
-        let item = self.item().map(Which::argument);
+        let item = self.item().map(ItemRef::argument);
         let arguments: Vec<String> = item
             .into_iter()
             .chain(number.map(|number| number.to_string()))

@@ -96,11 +96,11 @@ pub use harness::Harness;
 pub use intervention::Intervention;
 #[cfg(feature = "serde")]
 pub use json::TraceError;
-pub use plan::Which;
+pub use plan::ItemRef;
 pub use recorder::Recorder;
 pub use rule::{Rule, Severity, UnknownRule};
 pub use script::Script;
 pub use scripted_host::{Expect, ScriptedHost};
 pub use step::Step;
 pub use trace::Trace;
-pub use violation::{Incident, Undecided, Violation};
+pub use violation::{Incident, Inconclusive, Violation};

@@ -26,7 +26,7 @@ const TELLING: Duration = Duration::from_millis(50);
 /// # Examples
 ///
 /// ```
-/// use syncmgr::testing::{Harness, Script, Step, Which};
+/// use syncmgr::testing::{Harness, Script, Step, ItemRef};
 /// use syncmgr::{ItemId, ItemStatus};
 ///
 /// // Neither the id nor the name is the same in the next run.
@@ -35,12 +35,12 @@ const TELLING: Duration = Duration::from_millis(50);
 ///     Step::report(item).status(ItemStatus::Updating),
 ///     Step::report(item).status(ItemStatus::Succeeded),
 /// ]);
-/// let trace = Harness::new(script.handler()).cancel_item_at_report(Which::Position(1), 2).run();
+/// let trace = Harness::new(script.handler()).cancel_item_at_report(ItemRef::Position(1), 2).run();
 /// assert_eq!(trace.status(item), Some(ItemStatus::Succeeded)); // its last report was the second
-/// assert!(trace.unreached().is_empty());
+/// assert!(trace.unmet_conditions().is_empty());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Which {
+pub enum ItemRef {
     /// By its id.
     Id(ItemId),
     /// By its name; the second of two with the same name is called `name (2)`.
@@ -50,25 +50,25 @@ pub enum Which {
     Position(usize),
 }
 
-impl From<ItemId> for Which {
+impl From<ItemId> for ItemRef {
     fn from(id: ItemId) -> Self {
         Self::Id(id)
     }
 }
 
-impl From<&str> for Which {
+impl From<&str> for ItemRef {
     fn from(name: &str) -> Self {
         Self::Name(name.to_owned())
     }
 }
 
-impl From<String> for Which {
+impl From<String> for ItemRef {
     fn from(name: String) -> Self {
         Self::Name(name)
     }
 }
 
-impl Which {
+impl ItemRef {
     /// The item of a trace.
     pub(super) fn find(&self, names: &Names) -> Option<ItemId> {
         match self {
@@ -100,12 +100,12 @@ impl Which {
         match self {
             Self::Id(id) => format!("ItemId::from_u128({:#x})", id.as_u128()),
             Self::Name(name) => format!("{name:?}"),
-            Self::Position(position) => format!("Which::Position({position})"),
+            Self::Position(position) => format!("ItemRef::Position({position})"),
         }
     }
 }
 
-impl fmt::Display for Which {
+impl fmt::Display for ItemRef {
     /// Writes `"name"`, `item 3 of the list` or `the item` and its id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -123,7 +123,7 @@ pub(super) enum When {
     /// At the n-th report of all.
     Report(usize),
     /// At the k-th report of an item.
-    OfItem(Which, usize),
+    OfItem(ItemRef, usize),
     /// At the first call of the handler for which this holds.
     Holds(Predicate),
     /// When the session is built, before anything is prepared.
@@ -140,7 +140,7 @@ pub(super) enum Act {
     CancelItem,
     CancelAll,
     Skip,
-    SkipThis(Which),
+    SkipThis(ItemRef),
     /// The first item of the round that had no report yet.
     SkipNext,
     /// The callback answers `Released` from here on.

@@ -6,7 +6,7 @@ use super::answer::Answer;
 use super::call::Action;
 use super::data::Update;
 use super::intervention::Intervention;
-use super::plan::Which;
+use super::plan::ItemRef;
 use super::trace::Trace;
 use crate::ItemId;
 
@@ -18,7 +18,7 @@ pub(super) enum Fault {
     Dialog,
 }
 
-/// Which points are visited.
+/// ItemRef points are visited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kinds {
     Cancellations,
@@ -36,16 +36,16 @@ fn said(update: &Update) -> Said {
 /// What the first run told: the reports of each item, in the order of the items' first reports.
 pub(super) struct Learned {
     by_position: bool,
-    order: Vec<Which>,
-    reports: HashMap<Which, Vec<Said>>,
+    order: Vec<ItemRef>,
+    reports: HashMap<ItemRef, Vec<Said>>,
     /// The items at whose first report another item of the round had none.
-    have_next: HashSet<Which>,
+    have_next: HashSet<ItemRef>,
     /// The items of the prepares that were listed before the first one: those that can be skipped before they are begun.
-    prepared: Vec<Which>,
+    prepared: Vec<ItemRef>,
     /// The items of the prepares that were listed later.
-    added: Vec<Which>,
+    added: Vec<ItemRef>,
     /// The items of the retries, with the number of the prepare.
-    retried: Vec<(Which, usize)>,
+    retried: Vec<(ItemRef, usize)>,
     logged: usize,
     connected: usize,
     asked: usize,
@@ -67,10 +67,10 @@ impl Learned {
         };
         let names = trace.names();
         // An item without a name cannot be found again.
-        let found: HashMap<ItemId, Which> = match by_position {
+        let found: HashMap<ItemId, ItemRef> = match by_position {
             true => (1..)
                 .zip(names.in_order())
-                .map(|(position, id)| (id, Which::Position(position)))
+                .map(|(position, id)| (id, ItemRef::Position(position)))
                 .collect(),
             false => names
                 .in_order()

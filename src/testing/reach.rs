@@ -1,4 +1,4 @@
-//! Which points of an exploration were reached, counted for each item and each kind of fault.
+//! ItemRef points of an exploration were reached, counted for each item and each kind of fault.
 //!
 //! A point that was not reached tests nothing. So an exploration is worth something only if it reached at least nine in ten
 //! points of each item. `skip_next_at_report` is not counted there: if all items have started, there is none to skip.
@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::intervention::Intervention;
-use super::plan::Which;
+use super::plan::ItemRef;
 use super::words::counted;
 
 /// How many points that were not reached are shown.
@@ -15,7 +15,7 @@ const SHOWN: usize = 10;
 /// What a point is counted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Subject {
-    Item(Which),
+    Item(ItemRef),
     Log,
     Connections,
     Dialogs,
@@ -70,11 +70,11 @@ pub(super) struct Reach {
     pub(super) reached: usize,
     pub(super) unreached: Vec<Intervention>,
     /// Items that the test's own settings name and that the first run did not list.
-    unlisted: Vec<Which>,
+    unlisted: Vec<ItemRef>,
 }
 
 impl Reach {
-    pub(super) fn new(points: &[Intervention], unlisted: Vec<Which>) -> Self {
+    pub(super) fn new(points: &[Intervention], unlisted: Vec<ItemRef>) -> Self {
         let mut reach = Self {
             tallies: Vec::new(),
             explored: 0,
@@ -187,7 +187,7 @@ impl fmt::Display for Reach {
             writeln!(
                 f,
                 "give items the same names in each run, without the path of a temporary directory, or identify them by their \
-                 position in the list (Harness::items_by_position, Which::Position)"
+                 position in the list (Harness::items_by_position, ItemRef::Position)"
             )?;
         }
         if is_missed {

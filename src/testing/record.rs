@@ -224,11 +224,11 @@ impl SyncCallback for RecordedCallback {
         )
     }
 
-    fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
+    fn set_handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
         let action = Action::HandlerText {
             text: text.to_owned(),
         };
-        self.verdict(action, |inner| inner.handler_text(text))
+        self.verdict(action, |inner| inner.set_handler_text(text))
     }
 }
 

@@ -11,8 +11,8 @@ use crate::{
 
 /// What a scripted handler does: a handler without a class of its own, for tests of hosts and of this kit.
 ///
-/// A script is obedient unless it is made [`deaf`](Self::deaf): it does the steps of an item only if the item is in the
-/// round, does not start a skipped item, and drops the rest of an item that is cancelled for its final status: `Stopped`, where the
+/// A script obeys verdicts unless it is told to [ignore them](Self::ignore_verdicts): it does the steps of an item only if the
+/// item is in the round, does not start a skipped item, and drops the rest of an item that is cancelled for its final status: `Stopped`, where the
 /// cancel was the answer to its first report too. When
 /// its steps are done, it gives each item that has none a final status, and completes. What a [`Step::call`] does beside
 /// it, it does not know. The prepare is done on the host's
@@ -52,7 +52,7 @@ pub struct Script {
     pub(super) show_error: Option<(Part, Answered<()>)>,
     pub(super) show_properties: Option<(Part, Answered<()>)>,
     pub(super) release: Vec<Step>,
-    pub(super) deaf: bool,
+    pub(super) ignores_verdicts: bool,
     pub(super) completes: bool,
 }
 
@@ -83,7 +83,7 @@ impl Script {
     /// A handler called `script`, without items, that takes part, prepares and completes.
     pub fn new() -> Self {
         Self {
-            name: HandlerName::shortened("script"),
+            name: HandlerName::truncate_start("script"),
             flags: HandlerFlags::empty(),
             items: Vec::new(),
             is_complete: true,
@@ -95,14 +95,14 @@ impl Script {
             show_error: None,
             show_properties: None,
             release: Vec::new(),
-            deaf: false,
+            ignores_verdicts: false,
             completes: true,
         }
     }
 
-    /// Names the handler; a name that is too long is [shortened](HandlerName::shortened).
+    /// Names the handler; a name that is too long is [shortened](HandlerName::truncate_start).
     pub fn name(mut self, name: &str) -> Self {
-        self.name = HandlerName::shortened(name);
+        self.name = HandlerName::truncate_start(name);
         self
     }
 
@@ -112,9 +112,9 @@ impl Script {
         self
     }
 
-    /// Adds an item to the list; a name that is too long is [shortened](ItemName::shortened).
+    /// Adds an item to the list; a name that is too long is [shortened](ItemName::truncate_start).
     pub fn item(self, id: ItemId, name: &str) -> Self {
-        self.sync_item(SyncItem::new(id, ItemName::shortened(name)))
+        self.sync_item(SyncItem::new(id, ItemName::truncate_start(name)))
     }
 
     /// Adds an item to the list, as it is.
@@ -200,8 +200,8 @@ impl Script {
     }
 
     /// The handler does its steps whatever it is told, and gives no item a final status of its own accord.
-    pub fn deaf(mut self) -> Self {
-        self.deaf = true;
+    pub fn ignore_verdicts(mut self) -> Self {
+        self.ignores_verdicts = true;
         self
     }
 

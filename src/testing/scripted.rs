@@ -66,7 +66,7 @@ impl Scripted {
     ) {
         for step in steps {
             match &step.0 {
-                Kind::Report { item, update } if self.script.deaf => {
+                Kind::Report { item, update } if self.script.ignores_verdicts => {
                     // It does not listen.
                     let _ = report(&**callback, *item, update);
                 }
@@ -87,7 +87,7 @@ impl Scripted {
                 }
                 Kind::Work { item, call } => {
                     let progress = self.state.lock().items.get(item).copied();
-                    if self.script.deaf || progress == Some(Progress::Begun) {
+                    if self.script.ignores_verdicts || progress == Some(Progress::Begun) {
                         call(callback);
                     }
                 }
@@ -185,7 +185,7 @@ impl Scripted {
         let mut threads = Vec::new();
         self.steps(&self.script.synchronize.steps, callback, &mut threads);
         join(threads);
-        if !self.script.deaf {
+        if !self.script.ignores_verdicts {
             self.end_all(&**callback);
         }
         let by_step = self

@@ -224,12 +224,12 @@ fn breach(trace: &Trace, violation: &Violation, f: &mut fmt::Formatter<'_>) -> f
         writeln!(f, "             and the same {times}")?;
     }
     writeln!(f, "  the rule:  {}", rule.text())?;
-    for led_by in &violation.led_by {
-        if let Some(call) = trace.calls().get(*led_by) {
+    for related_calls in &violation.related_calls {
+        if let Some(call) = trace.calls().get(*related_calls) {
             writeln!(
                 f,
                 "  led by:    call {}, on {}: {}{}",
-                led_by + 1,
+                related_calls + 1,
                 thread(call.thread, host),
                 action(&call.action, trace.names()),
                 arrow(call, trace.names()),
@@ -351,7 +351,7 @@ fn around(trace: &Trace, lines: &[Line]) -> BTreeSet<usize> {
     let mut calls: BTreeSet<usize> = BTreeSet::new();
     for violation in shown(trace) {
         calls.insert(violation.at);
-        calls.extend(&violation.led_by);
+        calls.extend(&violation.related_calls);
     }
     for incident in trace.incidents() {
         match incident {

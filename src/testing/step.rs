@@ -97,7 +97,7 @@ impl Step {
     }
 
     /// Works on an item: does something that is no call, unless the item was cancelled, skipped or has ended. A
-    /// [`deaf`](super::Script::deaf) script does it all the same.
+    /// script that [ignores verdicts](super::Script::ignore_verdicts) does it all the same.
     #[must_use]
     pub fn work(item: ItemId, work: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Kind::Work {

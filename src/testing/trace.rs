@@ -6,10 +6,10 @@ use super::call::{Action, Call};
 use super::check::{Judgement, judge};
 use super::intervention::Intervention;
 use super::names::Names;
-use super::plan::Which;
+use super::plan::ItemRef;
 use super::rule::Rule;
 use super::show;
-use super::violation::{Incident, Undecided, Violation};
+use super::violation::{Incident, Inconclusive, Violation};
 use crate::{ItemId, ItemStatus};
 
 /// What passed between a host and a handler, in order, judged by the rules of the contract.
@@ -43,7 +43,7 @@ pub struct Trace {
     about: Option<String>,
     unreached: Vec<String>,
     /// The items that settings of the harness name and that were never listed or added.
-    unlisted: Vec<Which>,
+    unlisted: Vec<ItemRef>,
     intervention: Option<Intervention>,
 }
 
@@ -69,7 +69,7 @@ impl Trace {
         self
     }
 
-    pub(super) fn set_unreached(mut self, unreached: Vec<String>, unlisted: Vec<Which>) -> Self {
+    pub(super) fn set_unreached(mut self, unreached: Vec<String>, unlisted: Vec<ItemRef>) -> Self {
         self.unreached = unreached;
         self.unlisted = unlisted;
         self
@@ -112,7 +112,7 @@ impl Trace {
     /// The rules that the trace could not be judged by, and why. A rule that nothing in the trace touches is not among
     /// them, and neither is M07, which no trace of one run can tell of.
     #[must_use]
-    pub fn undecided(&self) -> &[Undecided] {
+    pub fn undecided(&self) -> &[Inconclusive] {
         &self.judgement.undecided
     }
 
@@ -134,7 +134,7 @@ impl Trace {
         self.violations().iter().any(|found| found.rule == rule)
     }
 
-    /// What the item is called, in the timeline and for the harness ([`Which`](super::Which)): its name, with a number where
+    /// What the item is called, in the timeline and for the harness ([`ItemRef`](super::ItemRef)): its name, with a number where
     /// an earlier item has the same; `unknown item 1` for one that was never listed or added.
     #[must_use]
     pub fn name_of(&self, item: ItemId) -> String {
@@ -146,7 +146,7 @@ impl Trace {
 
     /// The last status of an item that the host took. The item may be named by its id or by its name.
     #[must_use]
-    pub fn status(&self, item: impl Into<Which>) -> Option<ItemStatus> {
+    pub fn status(&self, item: impl Into<ItemRef>) -> Option<ItemStatus> {
         let item = item.into().find(&self.names)?;
         self.calls.iter().rev().find_map(|call| match &call.action {
             Action::Progress { item: id, update } if *id == item && call.answer.is_taken() => {
@@ -159,7 +159,7 @@ impl Trace {
     /// The timeline of one item, by its id or its name: its reports and what the host said of it, without threads and numbers.
     /// It is the same from run to run also where several threads work, as long as one at a time works on the item. Empty
     /// for an item that is not in the trace.
-    pub fn item<W: Into<Which>>(&self, item: W) -> impl fmt::Display + use<'_, W> {
+    pub fn item<W: Into<ItemRef>>(&self, item: W) -> impl fmt::Display + use<'_, W> {
         let item = item.into().find(&self.names);
         show::OfItem { trace: self, item }
     }
@@ -188,7 +188,7 @@ impl Trace {
     /// The settings of the harness that did not come about, in words: a report that was never made, an item that was never
     /// there. A test that relies on one asserts that this is empty.
     #[must_use]
-    pub fn unreached(&self) -> &[String] {
+    pub fn unmet_conditions(&self) -> &[String] {
         &self.unreached
     }
 
@@ -206,7 +206,7 @@ impl Trace {
             panic!(
                 "the harness names the item {item}, which the handler neither listed nor added, so \
                  this tests nothing; check the name, or identify the item by its id or its position \
-                 in the list (Which::Position)\n\n{}",
+                 in the list (ItemRef::Position)\n\n{}",
                 self.report()
             );
         }

@@ -12,13 +12,13 @@ use crate::ItemId;
 /// use syncmgr::{ItemId, ItemStatus};
 ///
 /// let photos = ItemId::from_u128(1);
-/// let deaf = Script::new().item(photos, "photos").deaf().synchronize([
+/// let script = Script::new().item(photos, "photos").ignore_verdicts().synchronize([
 ///     Step::report(photos).status(ItemStatus::Updating),
 ///     Step::report(photos).value(1),
 ///     Step::report(photos).value(2),
 ///     Step::report(photos).status(ItemStatus::Succeeded),
 /// ]);
-/// let trace = Harness::new(deaf.handler()).cancel_item_at(2).run();
+/// let trace = Harness::new(script.handler()).cancel_item_at(2).run();
 /// let advisory = trace.advisories().next().unwrap();
 /// assert_eq!((advisory.rule.id(), advisory.item), ("H02", Some(photos)));
 /// assert!(!advisory.is_fault());
@@ -35,7 +35,7 @@ pub struct Violation {
     /// been made, or after which the missing one was due.
     pub at: usize,
     /// The places of the calls that led to it, in order.
-    pub led_by: Vec<usize>,
+    pub related_calls: Vec<usize>,
     /// The item it is about.
     pub item: Option<ItemId>,
     /// How many more findings there are of the same rule and severity for the same item.
@@ -70,7 +70,7 @@ impl fmt::Display for Violation {
 /// A rule that the trace could not be judged by, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct Undecided {
+pub struct Inconclusive {
     /// The rule.
     pub rule: Rule,
     /// What the trace lacks.

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 
 use syncmgr::json::StreamReader;
-use syncmgr::per_item::{Handler, from_fn};
+use syncmgr::per_item::{HandlerBuilder, from_fn};
 use syncmgr::{
     HandlerId, ItemId, ItemList, ItemName, ItemReporter, ProgressUpdate, Registration, Session,
     SyncCallback, SyncItem, SyncManager, Verdict,
@@ -13,7 +13,8 @@ use syncmgr::{
 const ITEMS: u128 = 100;
 
 fn session() -> Arc<Session> {
-    let items = (1..=ITEMS).map(|n| SyncItem::new(ItemId::from_u128(n), ItemName::shortened("a")));
+    let items =
+        (1..=ITEMS).map(|n| SyncItem::new(ItemId::from_u128(n), ItemName::truncate_start("a")));
     let session = Session::builder().items(items).build();
     session.expect("the ids are distinct")
 }
@@ -130,7 +131,7 @@ fn listing() -> (SyncManager, Arc<Barrier>) {
             Ok(ItemList::Complete(Vec::new()))
         };
         let name = "lists late".parse().expect("a short name");
-        Handler::new(name, from_fn(list, |_| Ok(()))).build()
+        HandlerBuilder::new(name, from_fn(list, |_| Ok(()))).build()
     };
     let registered = manager.register(HANDLER, Registration::new(), make);
     assert_eq!(registered, Ok(()));
@@ -157,7 +158,7 @@ fn cancelling_the_same_item_before_it_is_listed_keeps_no_memory() {
     keeps_nothing(|| {
         let item = ItemId::from_u128(1);
         assert_eq!(run.cancel_item(HANDLER, item), Ok(()));
-        assert_eq!(run.skip(HANDLER, item), Ok(()));
+        assert_eq!(run.skip_item(HANDLER, item), Ok(()));
     });
     drop(manager);
     open.wait();

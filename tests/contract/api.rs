@@ -42,7 +42,7 @@ fn the_session_has_its_methods() {
 
 #[test]
 fn the_builder_takes_what_it_takes() -> Result<(), BuildError> {
-    let item = SyncItem::new(ItemId::from_u128(1), ItemName::shortened("a"));
+    let item = SyncItem::new(ItemId::from_u128(1), ItemName::truncate_start("a"));
     let connector =
         |_: Option<&str>| -> Answer<Box<dyn Any + Send>> { Err(CallbackError::NotConnected) };
     let session: Arc<Session> = Session::builder()
@@ -94,8 +94,8 @@ fn plain_data_has_its_fields() {
         let _: HResult = report.result;
         let _: Phase = report.phase;
         let _: &Option<Arc<Session>> = &report.session;
-        let _: &Vec<ItemId> = &report.open;
-        let _: (u32, u32) = (report.rounds, report.abandoned);
+        let _: &Vec<ItemId> = &report.unfinished;
+        let _: (u32, u32) = (report.rounds, report.abandoned_threads);
         report.is_success()
     }
     fn _view(view: &ItemView) -> Option<f64> {
@@ -138,7 +138,7 @@ fn plain_data_has_its_fields() {
             _ => {}
         }
     }
-    let item = SyncItem::new(ItemId::NIL, ItemName::shortened("a"));
+    let item = SyncItem::new(ItemId::NIL, ItemName::truncate_start("a"));
     assert!(item.checked && item.last_update.is_none());
     assert_eq!(item.flags, ItemFlags::empty());
     let _: Uuid = item.id.into();

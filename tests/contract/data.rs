@@ -79,14 +79,17 @@ fn ids_are_nil_named_or_random() {
 fn the_nil_error_id_selects_every_entry() {
     let error = ErrorId::from_u128(3);
     assert_eq!(LogSelector::from(ErrorId::NIL), LogSelector::All);
-    assert_eq!(LogSelector::from(error), LogSelector::One(error));
+    assert_eq!(LogSelector::from(error), LogSelector::ById(error));
     assert_eq!(ErrorId::from(LogSelector::All), ErrorId::NIL);
-    assert_eq!(ErrorId::from(LogSelector::One(error)), error);
+    assert_eq!(ErrorId::from(LogSelector::ById(error)), error);
 }
 
 #[test]
 fn names_are_limited_in_utf16_units() {
-    assert_eq!((ItemName::LIMIT, HandlerName::LIMIT), (127, 31));
+    assert_eq!(
+        (ItemName::MAX_UTF16_LEN, HandlerName::MAX_UTF16_LEN),
+        (127, 31)
+    );
     // One unit: one, two and three bytes. Two units, a surrogate pair: four bytes.
     for one in ["a", "é", "€"] {
         assert!(ItemName::try_from(one.repeat(127)).is_ok());
@@ -147,25 +150,25 @@ fn a_refused_name_is_told_with_its_limit() {
 #[test]
 fn a_shortened_name_keeps_the_end_and_fits() {
     for whole in ["", "a", "a/b", &"é".repeat(127), &"😀".repeat(63)] {
-        assert_eq!(ItemName::shortened(whole), whole, "what fits stays");
+        assert_eq!(ItemName::truncate_start(whole), whole, "what fits stays");
     }
     assert_eq!(
-        ItemName::shortened(&"ab".repeat(64)).as_str(),
+        ItemName::truncate_start(&"ab".repeat(64)).as_str(),
         format!("…{}", "ab".repeat(63))
     );
     // One unit is left over, and half of a pair would fill it.
     assert_eq!(
-        HandlerName::shortened(&"😀".repeat(16)).as_str(),
+        HandlerName::truncate_start(&"😀".repeat(16)).as_str(),
         format!("…{}", "😀".repeat(15))
     );
     let odd = "😀".repeat(16) + "b";
     assert_eq!(
-        HandlerName::shortened(&odd).as_str(),
+        HandlerName::truncate_start(&odd).as_str(),
         format!("…{}b", "😀".repeat(14))
     );
-    assert_eq!(ItemName::shortened("a\0b\0"), "a\u{FFFD}b\u{FFFD}");
+    assert_eq!(ItemName::truncate_start("a\0b\0"), "a\u{FFFD}b\u{FFFD}");
     assert_eq!(
-        HandlerName::shortened(&"\0".repeat(40))
+        HandlerName::truncate_start(&"\0".repeat(40))
             .as_str()
             .chars()
             .count(),
@@ -181,7 +184,7 @@ fn a_shortened_name_keeps_the_end_and_fits() {
                 .take(length)
                 .copied()
                 .collect();
-            let name = ItemName::shortened(&text);
+            let name = ItemName::truncate_start(&text);
             assert_eq!(ItemName::try_from(name.as_str()), Ok(name.clone()));
             let shown = text.replace('\0', "\u{FFFD}");
             match name.as_str().strip_prefix('…') {
@@ -199,26 +202,29 @@ fn a_shortened_name_keeps_the_end_and_fits() {
 #[test]
 fn a_truncated_name_keeps_the_beginning_to_a_nul_and_fits() {
     for whole in ["", "a", "a/b", &"é".repeat(127), &"😀".repeat(63)] {
-        assert_eq!(ItemName::truncated(whole), whole, "what fits stays");
+        assert_eq!(ItemName::truncate_end(whole), whole, "what fits stays");
     }
     assert_eq!(
-        ItemName::truncated(&"ab".repeat(64)),
+        ItemName::truncate_end(&"ab".repeat(64)),
         "ab".repeat(64)[..127]
     );
     // One unit is left over, and half of a pair would fill it.
-    assert_eq!(HandlerName::truncated(&"😀".repeat(16)), *"😀".repeat(15));
+    assert_eq!(
+        HandlerName::truncate_end(&"😀".repeat(16)),
+        *"😀".repeat(15)
+    );
     // What is behind the pair is not drawn up to it.
     let odd = "😀".repeat(15) + "😀b";
-    assert_eq!(HandlerName::truncated(&odd), *"😀".repeat(15));
+    assert_eq!(HandlerName::truncate_end(&odd), *"😀".repeat(15));
     let even = "a".to_owned() + &"😀".repeat(16);
     assert_eq!(
-        HandlerName::truncated(&even),
+        HandlerName::truncate_end(&even),
         *("a".to_owned() + &"😀".repeat(15))
     );
-    assert_eq!(ItemName::truncated("a\0b\0"), "a");
-    assert_eq!(ItemName::truncated("\0a"), "");
+    assert_eq!(ItemName::truncate_end("a\0b\0"), "a");
+    assert_eq!(ItemName::truncate_end("\0a"), "");
     let last = "a".repeat(31) + "\0";
-    assert_eq!(HandlerName::truncated(&last), *"a".repeat(31));
+    assert_eq!(HandlerName::truncate_end(&last), *"a".repeat(31));
 
     let parts = ["a", "é", "€", "😀", "e\u{301}"];
     for first in 0..parts.len() {
@@ -230,7 +236,7 @@ fn a_truncated_name_keeps_the_beginning_to_a_nul_and_fits() {
                 .take(length)
                 .copied()
                 .collect();
-            let name = ItemName::truncated(&text);
+            let name = ItemName::truncate_end(&text);
             assert_eq!(ItemName::try_from(name.as_str()), Ok(name.clone()));
             // As the units are copied, but for half a pair at the end.
             let mut units: Vec<u16> = text.encode_utf16().take(127).collect();

@@ -97,7 +97,7 @@ fn a_host_that_implements_the_nine_never_guesses_the_rest() {
     let host = Host::default();
     let callback: &dyn SyncCallback = &host;
     let item = ItemId::from_u128(1);
-    let new = SyncItem::new(item, ItemName::shortened("new"));
+    let new = SyncItem::new(item, ItemName::truncate_start("new"));
     let unknown = Err(CallbackError::NotImplemented);
     assert_eq!(callback.wake_on_cancel(Some(item), Waker::noop()), unknown);
     assert_eq!(callback.wake_on_cancel(None, Waker::noop()), unknown);
@@ -109,7 +109,7 @@ fn a_host_that_implements_the_nine_never_guesses_the_rest() {
         Err(CallbackError::NotImplemented)
     );
     assert_eq!(
-        callback.handler_text("text"),
+        callback.set_handler_text("text"),
         Err(CallbackError::NotImplemented)
     );
     assert_eq!(

@@ -51,8 +51,8 @@ fn at_the_root() -> Vec<String> {
         Changes, Choices, HandlerInfo, HandlerName, HostEvent, ItemList, ItemName, ItemView, Listing, LogEntry, LogFilter,
         Registration, RunChanges, SessionSnapshot, SyncItem,
     ));
-    names.extend(are!(Refusal: BuildError, CallbackError, Fault, IdError, ManagerError, NameError, Unfinished, UnknownValue));
-    are!(Data: BuildError, CallbackError, Fault, IdError, ManagerError, NameError, Unfinished, UnknownValue);
+    names.extend(are!(Refusal: BuildError, CallbackError, ProtocolViolation, IdError, ManagerError, NameError, WaitTimeout, UnknownValue));
+    are!(Data: BuildError, CallbackError, ProtocolViolation, IdError, ManagerError, NameError, WaitTimeout, UnknownValue);
     // It carries any error, and so cannot be compared.
     names.extend(are!(Refusal: HandlerError));
     names.extend(are!(Shared:
@@ -67,10 +67,10 @@ fn at_the_root() -> Vec<String> {
 fn of_per_item() -> Vec<String> {
     use syncmgr::per_item::*;
     let mut names = Vec::new();
-    names.extend(are!(Refusal: Interrupted));
-    are!(Number: Interrupted);
+    names.extend(are!(Refusal: Cancelled));
+    are!(Number: Cancelled);
     names.extend(are!(Shared:
-        Each<'static, std::vec::IntoIter<u8>>, Handler, Reading<'static, std::fs::File>, Work, Writing<'static, std::fs::File>,
+        ProgressIter<'static, std::vec::IntoIter<u8>>, HandlerBuilder, ProgressReader<'static, std::fs::File>, ItemContext, ProgressWriter<'static, std::fs::File>,
     ));
     names
 }
@@ -79,7 +79,7 @@ fn of_testing() -> Vec<String> {
     use syncmgr::testing::*;
     let mut names = Vec::new();
     names.extend(are!(Number: Rule, Severity, Side));
-    names.extend(are!(Data: Action, Answer, Call, Incident, Intervention, Listed, Record, Undecided, Update, Violation, Which));
+    names.extend(are!(Data: Action, Answer, Call, Incident, Intervention, Listed, Record, Inconclusive, Update, Violation, ItemRef));
     names.extend(are!(Refusal: UnknownRule));
     are!(Data: UnknownRule);
     names.extend(are!(Shared: Expect, Exploration, Recorder, Script, ScriptedHost, Step, Trace));
@@ -93,7 +93,7 @@ fn of_json() -> Vec<String> {
     let mut names = Vec::new();
     names.extend(are!(Refusal: JsonError, StreamError));
     names.extend(are!(Shared:
-        HandlerRecord, Line, RunRecord, StreamEnd, StreamReader<std::io::Empty>, StreamWriter<Vec<u8>>,
+        HandlerReportData, StreamMessage, RunReportData, StreamSummary, StreamReader<std::io::Empty>, StreamWriter<Vec<u8>>,
     ));
     names
 }
@@ -108,7 +108,7 @@ fn of_render() -> Vec<String> {
 
 fn of_telemetry() -> Vec<String> {
     use syncmgr::telemetry::*;
-    are!(Shared: Telemetry, Traced).into()
+    are!(Shared: Telemetry, TelemetryHandle).into()
 }
 
 /// The names of all types here.

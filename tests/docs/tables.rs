@@ -6,7 +6,7 @@ use syncmgr::testing::Rule;
 
 const RULES: &str = include_str!("../../docs/guide/rules.md");
 const PERFORMANCE: &str = include_str!("../../docs/performance.md");
-const COSTS: &str = include_str!("../../docs/guide/costs.md");
+const COSTS: &str = include_str!("../../docs/guide/performance.md");
 
 #[test]
 fn every_rule_has_one_row_and_every_row_is_a_rule() {

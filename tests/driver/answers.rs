@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use syncmgr::{
-    CallbackError, Fault, HResult, HandlerError, HandlerReport, ItemList, ItemStatus, LogLevel,
-    Phase, Prepared, PropertiesOutcome, RunOptions, Session, SyncItem,
+    CallbackError, HResult, HandlerError, HandlerReport, ItemList, ItemStatus, LogLevel, Phase,
+    Prepared, PropertiesOutcome, ProtocolViolation, RunOptions, Session, SyncItem,
 };
 
 use support::handler::{Script, Scripted, Seen};
@@ -158,7 +158,7 @@ fn a_second_list_that_fails_ends_the_run() {
 fn a_second_list_that_panics_ends_the_run() {
     let (handler, report) =
         changing(|_| panic!("the index is broken")).run(RunOptions::new().show_properties(None));
-    let fault = Fault::Panicked {
+    let fault = ProtocolViolation::Panicked {
         call: "items",
         message: "the index is broken".to_owned(),
     };

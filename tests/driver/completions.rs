@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use syncmgr::{
-    CallbackError, Completion, ErrorOutcome, Fault, HResult, HandlerReport, ItemStatus, Phase,
-    Prepared, RunOptions,
+    CallbackError, Completion, ErrorOutcome, HResult, HandlerReport, ItemStatus, Phase, Prepared,
+    ProtocolViolation, RunOptions,
 };
 
 use support::handler::{Script, Scripted, Seen};
@@ -185,7 +185,9 @@ fn the_callback_is_kept_until_the_completion_of_synchronize() {
 /// The refused completions that a report names.
 fn refused(report: &HandlerReport) -> Vec<(Completion, HResult, Phase)> {
     let refused = report.faults.iter().filter_map(|fault| match fault {
-        Fault::RefusedCompletion(refused) => Some((refused.call, refused.result, refused.phase)),
+        ProtocolViolation::RefusedCompletion(refused) => {
+            Some((refused.call, refused.result, refused.phase))
+        }
         _ => None,
     });
     refused.collect()
@@ -259,7 +261,7 @@ fn early_completions_are_refused_and_reported() {
         (HResult::S_OK, Phase::Completed),
         "the run goes on"
     );
-    assert!(report.open.is_empty());
+    assert!(report.unfinished.is_empty());
 }
 
 #[test]
@@ -333,7 +335,10 @@ fn a_show_error_completion_that_nobody_waits_for_is_reported() {
         })
         .run(RunOptions::new().show_error_if(|_| true));
     let call = "show_error_completed";
-    assert_eq!(report.faults, [Fault::UnexpectedCompletion { call }]);
+    assert_eq!(
+        report.faults,
+        [ProtocolViolation::UnexpectedCompletion { call }]
+    );
     assert_eq!(
         (report.result, report.rounds),
         (HResult::S_OK, 1),
@@ -390,7 +395,7 @@ fn completions_that_nobody_waits_for_are_reported_sixteen_times_at_most() {
     let call = "show_error_completed";
     assert_eq!(
         report.faults,
-        vec![Fault::UnexpectedCompletion { call }; 16]
+        vec![ProtocolViolation::UnexpectedCompletion { call }; 16]
     );
     assert_eq!((report.result, report.rounds), (HResult::S_OK, 1));
 }

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use syncmgr::{
-    CallbackError, ErrorId, Fault, HResult, HandlerReport, ItemReporter, ItemStatus, LogLevel,
-    LogRecord, Phase, Prepared, ProgressUpdate, RunOptions, SyncCallback,
+    CallbackError, ErrorId, HResult, HandlerReport, ItemReporter, ItemStatus, LogLevel, LogRecord,
+    Phase, Prepared, ProgressUpdate, ProtocolViolation, RunOptions, SyncCallback,
 };
 
 use support::handler::{Script, Scripted, Seen};
@@ -18,9 +18,15 @@ const SOON: Duration = Duration::from_millis(40);
 #[track_caller]
 fn assert_late(report: &HandlerReport, call: &'static str, phase: Phase) {
     let after = SOON;
-    assert_eq!(report.faults, [Fault::NotCompleted { call, after }]);
+    assert_eq!(
+        report.faults,
+        [ProtocolViolation::NotCompleted { call, after }]
+    );
     assert_eq!((report.result, report.phase), (HResult::E_ABORT, phase));
-    assert_eq!(report.abandoned, 0, "the driver calls on its own thread");
+    assert_eq!(
+        report.abandoned_threads, 0,
+        "the driver calls on its own thread"
+    );
     assert!(!report.is_success());
 }
 
@@ -29,7 +35,7 @@ fn a_prepare_that_is_never_completed() {
     let script = Script::new(3).prepare(|_| Ok(Prepared::Started));
     let (handler, report) = script.run(RunOptions::new().deadline(SOON));
     assert_late(&report, "prepare_for_sync_completed", Phase::Preparing);
-    assert_eq!(report.open, ids(3));
+    assert_eq!(report.unfinished, ids(3));
     assert_eq!(handler.seen().last(), Some(&Seen::ClearCallback));
 }
 
@@ -44,7 +50,7 @@ fn a_synchronize_that_is_never_completed_names_the_open_items() {
     });
     let (handler, report) = script.run(RunOptions::new().deadline(SOON));
     assert_late(&report, "synchronize_completed", Phase::Synchronizing);
-    assert_eq!(report.open, [id(1), id(3)]);
+    assert_eq!(report.unfinished, [id(1), id(3)]);
     assert_eq!(handler.seen().last(), Some(&Seen::ClearCallback));
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use support::handler::{Script, Scripted, Seen};
 use syncmgr::{
-    CallbackError, ErrorId, ErrorOutcome, Fault, HResult, HandlerError, ItemId, ItemStatus,
-    LogLevel, LogRecord, Phase, ProgressUpdate, RunOptions, Session, SyncHandler, Verdict,
+    CallbackError, ErrorId, ErrorOutcome, HResult, HandlerError, ItemId, ItemStatus, LogLevel,
+    LogRecord, Phase, ProgressUpdate, ProtocolViolation, RunOptions, Session, SyncHandler, Verdict,
     run_handler,
 };
 
@@ -170,7 +170,7 @@ fn an_error_whose_text_panics_ends_the_run_as_a_panic_of_the_method() {
     for (script, name) in [(in_items, "items"), (in_synchronize, "synchronize")] {
         let (_, report) = script.run(RunOptions::new());
         assert_eq!(report.result, HResult::E_UNEXPECTED, "{name}");
-        let fault = Fault::Panicked {
+        let fault = ProtocolViolation::Panicked {
             call: name,
             message: "no words".to_owned(),
         };
@@ -186,7 +186,7 @@ fn a_completion_that_comes_while_the_callback_is_taken_away_is_a_fault() {
         Ok(())
     });
     let (_, report) = script.run(RunOptions::new());
-    let fault = Fault::UnexpectedCompletion {
+    let fault = ProtocolViolation::UnexpectedCompletion {
         call: "show_error_completed",
     };
     assert_eq!(report.faults, [fault]);
@@ -211,7 +211,10 @@ fn a_session_that_the_user_releases_ends_the_run_wherever_it_is() {
         });
         let (_, report) = script.run(options);
         assert_eq!(report.result, HResult::E_ABORT);
-        assert_eq!((report.phase, report.open), (Phase::Released, vec![A, B]));
+        assert_eq!(
+            (report.phase, report.unfinished),
+            (Phase::Released, vec![A, B])
+        );
         assert_eq!(report.faults, []);
     }
 }
@@ -223,7 +226,7 @@ fn a_deadline_of_nothing_ends_a_silent_wait_and_takes_a_completion_that_is_there
     assert!(report.is_success(), "{report:?}");
     let (_, report) = Script::new(2).synchronize(|_| Ok(())).run(options());
     assert_eq!(report.result, HResult::E_ABORT);
-    let fault = Fault::NotCompleted {
+    let fault = ProtocolViolation::NotCompleted {
         call: "synchronize_completed",
         after: Duration::ZERO,
     };

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use syncmgr::{
-    BuildError, CallbackError, Fault, HResult, HandlerError, HandlerReport, ItemId, ItemList,
-    ItemStatus, LogLevel, LogRecord, Participation, Phase, Prepared, RunOptions, Session,
+    BuildError, CallbackError, HResult, HandlerError, HandlerReport, ItemId, ItemList, ItemStatus,
+    LogLevel, LogRecord, Participation, Phase, Prepared, ProtocolViolation, RunOptions, Session,
     SyncEvent, SyncFlags, SyncHandler, Verdict, run_handler,
 };
 
@@ -48,7 +48,7 @@ fn the_whole_life_goes_in_order() {
         (HResult::S_OK, Phase::Completed, 1)
     );
     assert_eq!(
-        (report.open.as_slice(), report.abandoned),
+        (report.unfinished.as_slice(), report.abandoned_threads),
         ([].as_slice(), 0)
     );
     assert!(report.faults.is_empty(), "{:?}", report.faults);
@@ -171,7 +171,7 @@ fn a_handler_that_declines_is_left_alone() {
     );
     assert!(report.session.is_none());
     assert!(report.faults.is_empty(), "{:?}", report.faults);
-    assert!(report.open.is_empty());
+    assert!(report.unfinished.is_empty());
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn an_error_in_prepare_ends_the_run_with_its_code() {
             (report.result, report.phase, report.rounds),
             (error, Phase::Completed, 1)
         );
-        assert_eq!(report.open, ids(1), "{error}");
+        assert_eq!(report.unfinished, ids(1), "{error}");
         assert!(!report.is_success(), "{error}");
     }
 }
@@ -259,7 +259,7 @@ fn a_prepare_that_completes_with_a_failure_ends_the_run_with_its_code() {
             (report.result, report.phase, report.rounds),
             (result, Phase::Completed, 1)
         );
-        assert_eq!(report.open, ids(1));
+        assert_eq!(report.unfinished, ids(1));
     }
 }
 
@@ -276,7 +276,7 @@ fn an_error_in_synchronize_ends_the_run_with_its_code() {
         (report.result, report.phase, report.rounds),
         (HResult::E_FAIL, Phase::Completed, 1)
     );
-    assert_eq!(report.open, ids(1));
+    assert_eq!(report.unfinished, ids(1));
     assert!(!report.is_success());
 }
 
@@ -314,7 +314,7 @@ fn duplicate_and_nil_ids_are_a_fault_that_names_the_item() {
         assert_eq!((report.phase, report.rounds), (Phase::Idle, 0));
         match report.faults.as_slice() {
             [
-                fault @ Fault::BadItems(
+                fault @ ProtocolViolation::BadItems(
                     BuildError::DuplicateItem { .. } | BuildError::NilItem { .. },
                 ),
             ] => {
@@ -429,7 +429,7 @@ fn items_left_open_are_listed_in_the_order_of_the_prepare() {
             Ok(())
         })
         .run(RunOptions::new());
-    assert_eq!(report.open, [id(2), id(3), id(4)]);
+    assert_eq!(report.unfinished, [id(2), id(3), id(4)]);
     assert_eq!(report.result, HResult::S_OK);
     assert!(!report.is_success());
 }
@@ -450,7 +450,7 @@ fn an_item_added_while_it_runs_counts_like_the_others() {
                 Ok(())
             })
             .run(RunOptions::new());
-        assert_eq!(report.open, open);
+        assert_eq!(report.unfinished, open);
         assert_eq!(report.is_success(), open.is_empty());
     }
 }

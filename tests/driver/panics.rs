@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::thread;
 
 use syncmgr::{
-    ErrorId, Fault, HResult, HandlerReport, ItemReporter, ItemStatus, LogLevel, LogRecord, Phase,
-    Prepared, RunOptions,
+    ErrorId, HResult, HandlerReport, ItemReporter, ItemStatus, LogLevel, LogRecord, Phase,
+    Prepared, ProtocolViolation, RunOptions,
 };
 
 use support::handler::{Script, Scripted, Seen};
@@ -14,7 +14,7 @@ use support::{id, receive, view};
 /// The report of a run that ended by a panic in `call`.
 #[track_caller]
 fn assert_panicked(report: &HandlerReport, call: &'static str) {
-    let fault = Fault::Panicked {
+    let fault = ProtocolViolation::Panicked {
         call,
         message: format!("in {call}"),
     };
@@ -96,7 +96,7 @@ fn in_prepare() {
     assert_logged(&report, "prepare_for_sync");
     assert_let_go(&handler);
     assert_eq!((report.phase, report.rounds), (Phase::Completed, 1));
-    assert_eq!(report.open, support::ids(2));
+    assert_eq!(report.unfinished, support::ids(2));
     assert_eq!(handler.count(|seen| *seen == Seen::Synchronize), 0);
 }
 
@@ -108,7 +108,7 @@ fn in_synchronize() {
     assert_logged(&report, "synchronize");
     assert_let_go(&handler);
     assert_eq!((report.phase, report.rounds), (Phase::Completed, 1));
-    assert_eq!(report.open, support::ids(2));
+    assert_eq!(report.unfinished, support::ids(2));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_text_of_any_kind_is_kept_or_done_without() {
     let owned = Script::new(1).prepare(|_| panic!("{} items", 1));
     let (_, report) = owned.run(RunOptions::new());
     let message = |report: &HandlerReport| match report.faults.as_slice() {
-        [Fault::Panicked { message, .. }] => message.clone(),
+        [ProtocolViolation::Panicked { message, .. }] => message.clone(),
         other => panic!("{other:?}"),
     };
     assert_eq!(message(&report), "1 items");
@@ -222,7 +222,7 @@ fn a_worker_that_panics_with_its_reporter_ends_its_item_failed() {
         (ItemStatus::Failed, 5, "worker panicked")
     );
     assert_eq!(view(session, 2).status, ItemStatus::Succeeded);
-    assert!(report.open.is_empty());
+    assert!(report.unfinished.is_empty());
     assert_eq!(report.result, HResult::S_OK);
     assert!(!report.is_success(), "an item failed");
     let logged = session.log();
@@ -246,9 +246,9 @@ fn a_handler_whose_drop_panics_does_not_take_the_report_away() {
     let handler = Script::new(1)
         .info(move |_| {
             let _ = &loud;
-            Ok(syncmgr::HandlerInfo::new(syncmgr::HandlerName::shortened(
-                "loud",
-            )))
+            Ok(syncmgr::HandlerInfo::new(
+                syncmgr::HandlerName::truncate_start("loud"),
+            ))
         })
         .build();
     let report = support::within("the run", move || {

@@ -9,8 +9,8 @@ use support::properties::{Changing, owns, shows, targets};
 use support::{id, join, until, within};
 use syncmgr::testing::{Recorder, Script, Step, Trace};
 use syncmgr::{
-    Fault, HResult, HandlerReport, ItemId, ItemStatus, Phase, PropertiesOutcome, RunOptions,
-    SyncFlags, run_handler,
+    HResult, HandlerReport, ItemId, ItemStatus, Phase, PropertiesOutcome, ProtocolViolation,
+    RunOptions, SyncFlags, run_handler,
 };
 
 /// Drives a handler once, by itself.
@@ -161,7 +161,7 @@ fn properties_that_are_never_completed_end_the_run_past_the_deadline() {
     assert!(
         matches!(
             report.faults[..],
-            [Fault::NotCompleted {
+            [ProtocolViolation::NotCompleted {
                 call: "show_properties_completed",
                 ..
             }]
@@ -180,7 +180,7 @@ fn properties_that_panic_end_the_run() {
     let (report, trace) = run(&script, RunOptions::new().show_properties(id(1)));
     assert_eq!(report.result, HResult::E_UNEXPECTED);
     assert!(
-        matches!(&report.faults[..], [Fault::Panicked { message, .. }] if message.contains("no such page")),
+        matches!(&report.faults[..], [ProtocolViolation::Panicked { message, .. }] if message.contains("no such page")),
         "{:?}",
         report.faults
     );
@@ -238,7 +238,7 @@ fn a_list_that_changed_into_one_that_cannot_be_used_ends_the_run() {
     let report = within("the run", move || run_handler(handler, options));
     assert!(!report.is_success(), "{report:?}");
     assert!(
-        matches!(report.faults[..], [Fault::BadItems(_)]),
+        matches!(report.faults[..], [ProtocolViolation::BadItems(_)]),
         "{report:?}"
     );
     assert_eq!(rounds(&recorder.trace()), Vec::<Vec<ItemId>>::new());

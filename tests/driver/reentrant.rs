@@ -19,11 +19,11 @@ fn call_back(callback: &dyn SyncCallback) {
     let _ = callback.can_continue(None);
     let record = LogRecord::new(LogLevel::Warning, "called back").error_id(ErrorId::from_u128(9));
     let _ = callback.log_error(&record);
-    let _ = callback.delete_log_error(LogSelector::One(ErrorId::from_u128(9)));
+    let _ = callback.delete_log_error(LogSelector::ById(ErrorId::from_u128(9)));
     let _ = callback.enable_modeless(true);
     let _ = callback.enable_modeless(false);
     let _ = callback.establish_connection(Some("office"));
-    let _ = callback.handler_text("called back");
+    let _ = callback.set_handler_text("called back");
     let _ = callback.wake_on_cancel(Some(id(1)), std::task::Waker::noop());
     let _ = callback.wake_on_cancel(None, std::task::Waker::noop());
     let _ = callback.show_properties_completed(PropertiesOutcome::Done);
@@ -39,7 +39,7 @@ fn use_from_outside(session: &Arc<Session>) {
         let _ = session.wait_for_change(Cursor::default(), Duration::ZERO);
         let _ = session.log();
         let _ = session.phase();
-        let _ = session.open_items();
+        let _ = session.unfinished_items();
         let _ = session.take_activity();
         let _ = session.skip_item(id(2));
         let _ = session.cancel_item(id(2));

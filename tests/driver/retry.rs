@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use syncmgr::{
-    CallbackError, Dialog, ErrorFlags, ErrorId, ErrorOutcome, Fault, HResult, HandlerError, ItemId,
-    ItemStatus, LogLevel, LogRecord, Phase, Prepared, RunOptions, Session, Verdict,
+    CallbackError, Dialog, ErrorFlags, ErrorId, ErrorOutcome, HResult, HandlerError, ItemId,
+    ItemStatus, LogLevel, LogRecord, Phase, Prepared, ProtocolViolation, RunOptions, Session,
+    Verdict,
 };
 
 use support::handler::{Script, Scripted, Seen};
@@ -132,7 +133,7 @@ fn a_deleted_entry_is_not_shown() {
             let callback = handler.callback();
             callback.log_error(&jump(1))?;
             callback.log_error(&jump(2))?;
-            callback.delete_log_error(syncmgr::LogSelector::One(error(1)))?;
+            callback.delete_log_error(syncmgr::LogSelector::ById(error(1)))?;
             handler.finish_all(ItemStatus::Failed);
             handler.complete_synchronize(HResult::S_OK);
             Ok(())
@@ -199,7 +200,7 @@ fn a_retry_runs_prepare_and_synchronize_again_with_the_named_items() {
         !report.is_success(),
         "item 2 failed and was not tried again"
     );
-    assert!(report.open.is_empty());
+    assert!(report.unfinished.is_empty());
 }
 
 #[test]
@@ -309,7 +310,7 @@ fn a_retry_of_unknown_items_or_none_is_a_fault() {
         let bad = report
             .faults
             .iter()
-            .any(|fault| matches!(fault, Fault::BadRetry(error) if *error == why));
+            .any(|fault| matches!(fault, ProtocolViolation::BadRetry(error) if *error == why));
         assert!(bad, "{why:?}: {:?}", report.faults);
         assert!(!report.is_success());
         assert_eq!(handler.seen().last(), Some(&Seen::ClearCallback));
@@ -387,7 +388,7 @@ fn a_second_round_that_fails_gives_its_code() {
     });
     let (handler, report) = retrying(script, ids(2)).run(RunOptions::new().show_error_if(|_| true));
     assert_eq!((report.result, report.rounds), (HResult::E_ACCESSDENIED, 2));
-    assert_eq!(report.open, ids(2), "those of the last round");
+    assert_eq!(report.unfinished, ids(2), "those of the last round");
     assert_eq!(handler.count(|seen| *seen == Seen::Synchronize), 1);
 }
 

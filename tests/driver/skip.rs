@@ -232,7 +232,7 @@ fn outside_its_windows_a_skip_changes_the_verdict_only() {
         .run(options.show_error_if(|_| true));
     assert_eq!(handler.count(|seen| *seen == Seen::ShowError(error)), 1);
     assert_eq!(skips(&handler), [], "{:?}", handler.seen());
-    assert_eq!(report.open, [id(4)]);
+    assert_eq!(report.unfinished, [id(4)]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use syncmgr::ItemStatus;
-use syncmgr::json::{self, HandlerRecord, Line, StreamReader};
+use syncmgr::json::{self, HandlerReportData, StreamMessage, StreamReader};
 
 /// Only a failure takes this long.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -97,10 +97,10 @@ fn a_job_is_streamed_and_shown() {
         Some(&*format!("lines of the files in {path}"))
     );
     let last = lines.by_ref().map(|line| line.expect("a line")).last();
-    assert!(matches!(last, Some(Line::End(end)) if end.success));
+    assert!(matches!(last, Some(StreamMessage::End(end)) if end.success));
 
     let report = fs::read_to_string(report).expect("a report");
-    let report: HandlerRecord = json::from_str(&report).expect("a report");
+    let report: HandlerReportData = json::from_str(&report).expect("a report");
     let told: Vec<_> = (report.items.iter())
         .map(|view| (view.name.as_str(), view.status, &*view.text))
         .collect();
@@ -187,7 +187,7 @@ fn whoever_goes_away_ends_the_streaming_and_not_the_job() {
     assert_eq!(text(&out.stderr), "");
     let report = fs::read_to_string(report).expect("a report");
     assert!(
-        json::from_str::<HandlerRecord>(&report)
+        json::from_str::<HandlerReportData>(&report)
             .expect("a report")
             .is_success()
     );

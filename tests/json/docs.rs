@@ -5,11 +5,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use syncmgr::json::{
-    self, Document, HandlerRecord, Line, RunRecord, StreamEnd, StreamReader, StreamWriter,
+    self, Document, HandlerReportData, RunReportData, StreamMessage, StreamReader, StreamSummary,
+    StreamWriter,
 };
 use syncmgr::{
-    Changes, Choices, Fault, HResult, ItemStatus, ItemView, Listing, LogEntry, LogLevel, Phase,
-    RunChanges, Session, SessionSnapshot, SyncEvent, Unfinished, Verdict,
+    Changes, Choices, HResult, ItemStatus, ItemView, Listing, LogEntry, LogLevel, Phase,
+    ProtocolViolation, RunChanges, Session, SessionSnapshot, SyncEvent, Verdict, WaitTimeout,
 };
 
 const GUIDE: &str = include_str!("../../docs/json.md");
@@ -67,16 +68,16 @@ fn stream(text: &str) {
     for text in lines {
         let line = reader.next().expect("a line").expect("of a stream");
         let read = match line {
-            Line::Snapshot { snapshot, log, .. } => {
+            StreamMessage::Snapshot { snapshot, log, .. } => {
                 serde_json::json!({"snapshot": snapshot, "log": log})
             }
-            Line::Changes {
+            StreamMessage::Changes {
                 changes,
                 totals,
                 text,
                 ..
             } => serde_json::json!({"changes": changes, "totals": totals, "text": text}),
-            Line::End(end) => serde_json::json!({"end": end}),
+            StreamMessage::End(end) => serde_json::json!({"end": end}),
             other => panic!("{other:?}"),
         };
         same(&read.to_string(), text);
@@ -94,12 +95,12 @@ fn every_example_is_read_and_written_again() {
             "snapshot" => document::<SessionSnapshot>(text),
             "changes" => document::<Changes>(text),
             "run_changes" => document::<RunChanges>(text),
-            "unfinished" => document::<Unfinished>(text),
+            "unfinished" => document::<WaitTimeout>(text),
             "listing" => document::<Listing>(text),
             "choices" => document::<Choices>(text),
-            "handler_report" => document::<HandlerRecord>(text),
-            "faults" => value::<Vec<Fault>>(text),
-            "run_report" => document::<RunRecord>(text),
+            "handler_report" => document::<HandlerReportData>(text),
+            "faults" => value::<Vec<ProtocolViolation>>(text),
+            "run_report" => document::<RunReportData>(text),
             "stream" => stream(text),
             "trace" => trace(text),
             other => panic!("nothing reads the example {other:?}"),
@@ -211,7 +212,7 @@ fn every_field_that_is_written_is_in_the_guide() {
     let mut lines = Vec::new();
     let stream = StreamWriter::new(session, &mut lines);
     stream
-        .end(StreamEnd::from(HResult::S_OK))
+        .end(StreamSummary::from(HResult::S_OK))
         .expect("a vector takes all");
     let sample = |name: &str| {
         let path = format!("{}/data/{name}", env!("CARGO_MANIFEST_DIR"));

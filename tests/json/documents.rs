@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use syncmgr::json::{self, HandlerRecord, JsonError, RunRecord};
-use syncmgr::per_item::{Handler, from_items};
+use syncmgr::json::{self, HandlerReportData, JsonError, RunReportData};
+use syncmgr::per_item::{HandlerBuilder, from_items};
 use syncmgr::{
     Changes, Choices, Cursor, ErrorId, HResult, HandlerId, HandlerInfo, Listing, LogLevel,
     LogRecord, ProgressUpdate, Registration, RunChanges, RunOptions, SessionSnapshot, SyncCallback,
-    SyncHandler, SyncManager, Unfinished, run_handler,
+    SyncHandler, SyncManager, WaitTimeout, run_handler,
 };
 
 use support::{LIMIT, id, item, items, open};
@@ -28,11 +28,11 @@ fn forms() -> Vec<(&'static str, &'static str, Reads)> {
         "syncmgr_snapshot": SessionSnapshot = "snapshot-1.json",
         "syncmgr_changes": Changes = "changes-1.json",
         "syncmgr_run_changes": RunChanges = "run_changes-1.json",
-        "syncmgr_unfinished": Unfinished = "unfinished-1.json",
+        "syncmgr_unfinished": WaitTimeout = "unfinished-1.json",
         "syncmgr_listing": Listing = "listing-1.json",
         "syncmgr_choices": Choices = "choices-1.json",
-        "syncmgr_handler_report": HandlerRecord = "handler_report-1.json",
-        "syncmgr_run_report": RunRecord = "run_report-1.json",
+        "syncmgr_handler_report": HandlerReportData = "handler_report-1.json",
+        "syncmgr_run_report": RunReportData = "run_report-1.json",
     }
 }
 
@@ -90,13 +90,13 @@ fn broken() -> Arc<dyn SyncHandler> {
         third if third == id(3) => panic!("third"),
         _ => Ok(()),
     });
-    Handler::new("Broken".parse().unwrap(), work).build()
+    HandlerBuilder::new("Broken".parse().unwrap(), work).build()
 }
 
 #[test]
 fn a_report_is_read_as_what_it_says() {
     let report = run_handler(broken(), RunOptions::new().show_properties(None));
-    let record = HandlerRecord::from(&report);
+    let record = HandlerReportData::from(&report);
     assert_eq!(record.items, report.items());
     assert_eq!(record.log, report.session.as_ref().unwrap().log());
     assert_eq!(record.log.len(), 2);
@@ -107,11 +107,11 @@ fn a_report_is_read_as_what_it_says() {
     let text = json::to_string(&report);
     assert_eq!(json::to_string(&record), text);
     assert!(text.starts_with(r#"{"syncmgr_handler_report":1,"success":false,"#));
-    assert_eq!(json::from_str::<HandlerRecord>(&text).unwrap(), record);
+    assert_eq!(json::from_str::<HandlerReportData>(&text).unwrap(), record);
 
     // A log that was full is told so.
     let full = run_handler(broken(), RunOptions::new().log_capacity(1));
-    let read: HandlerRecord = json::from_str(&json::to_string(&full)).unwrap();
+    let read: HandlerReportData = json::from_str(&json::to_string(&full)).unwrap();
     let session = full.session.as_ref().unwrap();
     assert_eq!(
         (read.log.len(), read.log_refused),
@@ -121,11 +121,11 @@ fn a_report_is_read_as_what_it_says() {
 
     // A handler that told no items has no session.
     let twice = from_items([item(1), item(1)], |_| Ok(()));
-    let twice = Handler::new("Twice".parse().unwrap(), twice).build();
+    let twice = HandlerBuilder::new("Twice".parse().unwrap(), twice).build();
     let report = run_handler(twice, RunOptions::new());
     assert!(report.session.is_none() && report.error.is_some());
-    let read: HandlerRecord = json::from_str(&json::to_string(&report)).unwrap();
-    assert_eq!(read, HandlerRecord::from(&report));
+    let read: HandlerReportData = json::from_str(&json::to_string(&report)).unwrap();
+    assert_eq!(read, HandlerReportData::from(&report));
 
     // One that was never made has a fault.
     let manager = SyncManager::new();
@@ -134,7 +134,7 @@ fn a_report_is_read_as_what_it_says() {
     let registered = manager.register(handler, Registration::new(), make);
     registered.unwrap();
     let report = manager.update_all().wait_timeout(LIMIT).unwrap();
-    let read: RunRecord = json::from_str(&json::to_string(&report)).unwrap();
+    let read: RunReportData = json::from_str(&json::to_string(&report)).unwrap();
     let faults = &report.handler(handler).unwrap().faults;
     assert_eq!(faults.len(), 1);
     assert_eq!(read.handler(handler).map(|read| &read.faults), Some(faults));
@@ -148,14 +148,22 @@ fn a_report_that_was_cancelled_says_so() {
     let text = json::to_string(&report);
     let begin = r#"{"syncmgr_handler_report":1,"success":true,"cancelled":true,"result":"S_OK","#;
     assert!(text.starts_with(begin), "{text}");
-    assert!(json::from_str::<HandlerRecord>(&text).unwrap().cancelled);
+    assert!(
+        json::from_str::<HandlerReportData>(&text)
+            .unwrap()
+            .cancelled
+    );
     let early = text.replacen(r#""cancelled":true,"#, "", 1); // as it was before the field
-    assert!(!json::from_str::<HandlerRecord>(&early).unwrap().cancelled);
+    assert!(
+        !json::from_str::<HandlerReportData>(&early)
+            .unwrap()
+            .cancelled
+    );
 
     let manager = SyncManager::new();
     let waits = || {
         let waits = from_items([item(1)], |work| Ok(work.wait_cancelled(LIMIT)?));
-        Handler::new("Waits".parse().unwrap(), waits).build()
+        HandlerBuilder::new("Waits".parse().unwrap(), waits).build()
     };
     for (handler, make) in [(1, waits as fn() -> _), (2, broken)] {
         let handler = HandlerId::from_u128(handler);
@@ -169,7 +177,7 @@ fn a_report_that_was_cancelled_says_so() {
     let text = json::to_string(&report);
     let begin = r#"{"syncmgr_run_report":1,"success":false,"cancelled":true,"#;
     assert!(text.starts_with(begin), "{text}");
-    let read: RunRecord = json::from_str(&text).unwrap();
+    let read: RunReportData = json::from_str(&text).unwrap();
     assert!(read.was_cancelled());
     let of = |handler| read.handler(HandlerId::from_u128(handler)).unwrap();
     assert_eq!((of(1).cancelled, of(2).cancelled), (true, false));
@@ -185,15 +193,15 @@ fn what_a_manager_tells_is_read_as_it_was() {
     let mut observer = run.observe();
     let report = run.wait_timeout(LIMIT).unwrap();
 
-    let changes = observer.look();
+    let changes = observer.refresh();
     assert_eq!(changes.sessions.len(), 1);
     let text = json::to_string(&changes);
     assert_eq!(json::from_str::<RunChanges>(&text).unwrap(), changes);
 
-    let record = RunRecord::from(&report);
+    let record = RunReportData::from(&report);
     let text = json::to_string(&report);
     assert_eq!(json::to_string(&record), text);
-    let read: RunRecord = json::from_str(&text).unwrap();
+    let read: RunReportData = json::from_str(&text).unwrap();
     assert_eq!(read, record);
     assert_eq!(read.is_success(), report.is_success());
     let items = read.items().map(|(handler, item)| (handler, item.clone()));
@@ -448,7 +456,7 @@ fn values_out_of_their_range_are_refused_with_what_is_allowed() {
     for code in ["0x", "0x+1", "0x-1", "0x123456789", "S_FINE", "1"] {
         let text = report.replacen("\"E_ABORT\"", &format!("{code:?}"), 1);
         assert_ne!(text, report);
-        let error = json::from_str::<HandlerRecord>(&text)
+        let error = json::from_str::<HandlerReportData>(&text)
             .unwrap_err()
             .to_string();
         assert!(
@@ -468,7 +476,7 @@ fn values_out_of_their_range_are_refused_with_what_is_allowed() {
         "184467440737095516160s",
     ] {
         let text = report.replacen("0.250s", span, 1);
-        let error = json::from_str::<HandlerRecord>(&text)
+        let error = json::from_str::<HandlerReportData>(&text)
             .unwrap_err()
             .to_string();
         assert!(
@@ -482,7 +490,7 @@ fn values_out_of_their_range_are_refused_with_what_is_allowed() {
 fn a_call_that_is_not_known_is_another_call() {
     let report = include_str!("../data/handler_report-1.json");
     let text = report.replacen("\"call\":\"items\"", "\"call\":\"foresee\"", 1);
-    let record: HandlerRecord = json::from_str(&text).unwrap();
+    let record: HandlerReportData = json::from_str(&text).unwrap();
     assert!(
         record.faults[2]
             .to_string()
@@ -522,11 +530,11 @@ fn what_the_writer_answers_is_answered() {
 fn the_result_codes_of_the_parts_survive() {
     let info = HandlerInfo::new("x".parse().unwrap());
     let report = run_handler(broken(), RunOptions::new());
-    let mut record = HandlerRecord::from(&report);
+    let mut record = HandlerReportData::from(&report);
     record.info = Some(info);
     for code in [HResult::S_OK, HResult::E_FAIL, HResult(0x123), HResult(-1)] {
         record.result = code;
-        let read: HandlerRecord = json::from_str(&json::to_string(&record)).unwrap();
+        let read: HandlerReportData = json::from_str(&json::to_string(&record)).unwrap();
         assert_eq!(read, record);
     }
 }
@@ -576,7 +584,7 @@ fn what_is_no_text_is_no_time_and_no_span() {
     let report = include_str!("../data/handler_report-1.json");
     let text = report.replacen("\"0.250s\"", "0.250", 1);
     assert_ne!(text, report);
-    let error = json::from_str::<HandlerRecord>(&text).unwrap_err();
+    let error = json::from_str::<HandlerReportData>(&text).unwrap_err();
     let error = error.to_string();
     assert!(
         error.contains("invalid type: floating point `0.25`, expected a string"),

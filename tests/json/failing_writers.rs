@@ -6,14 +6,14 @@ use std::io::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use support::lines::*;
-use syncmgr::json::{self, Document, StreamEnd, StreamWriter};
+use syncmgr::json::{self, Document, StreamSummary, StreamWriter};
 use syncmgr::testing::{
     Harness, Incident, Rule, Script, Step, Trace, explore_cancellations, explore_faults,
 };
 use syncmgr::{
     Choices, Cursor, HResult, HandlerFlags, HandlerId, ItemFlags, ItemId, ItemStatus, Listing,
     LogLevel, LogRecord, ProgressUpdate, RunOptions, Session, SyncCallback, SyncEvent, SyncFlags,
-    SyncManager, Unfinished, run_handler,
+    SyncManager, WaitTimeout, run_handler,
 };
 
 use support::{id, item, open};
@@ -91,7 +91,7 @@ fn a_run_that_is_not_over() {
         r#"{{"syncmgr_unfinished":1,"handlers":[{}]}}"#,
         handlers.join(",")
     );
-    let unfinished: Unfinished = json::from_str(&text).unwrap();
+    let unfinished: WaitTimeout = json::from_str(&text).unwrap();
     assert_eq!(
         unfinished.to_string(),
         format!(
@@ -208,19 +208,21 @@ fn explorations_that_fail_and_that_do_not() {
         ])
     };
     shows(&explore_cancellations(|| script().handler()));
-    shows(&explore_cancellations(|| script().deaf().handler()));
+    shows(&explore_cancellations(|| {
+        script().ignore_verdicts().handler()
+    }));
     shows(&explore_faults(|| Script::new().handler()));
     let twice = || {
         let twice = [
             Step::complete_synchronize(HResult::S_OK),
             Step::complete_synchronize(HResult::S_OK),
         ];
-        script().deaf().synchronize(twice).handler()
+        script().ignore_verdicts().synchronize(twice).handler()
     };
     shows(&explore_faults(twice));
     let sample = Harness::explore(
         || {
-            let harness = Harness::new(script().deaf().handler());
+            let harness = Harness::new(script().ignore_verdicts().handler());
             (harness.max_runs(9).seed(77), ())
         },
         |_, ()| {},
@@ -240,7 +242,10 @@ fn explorations_that_fail_and_that_do_not() {
     let diverged = explore_cancellations(|| {
         runs.set(runs.get() + 1);
         match runs.get() {
-            7 => script().deaf().synchronize(other.clone()).handler(),
+            7 => script()
+                .ignore_verdicts()
+                .synchronize(other.clone())
+                .handler(),
             _ => script().handler(),
         }
     });
@@ -379,7 +384,7 @@ fn choices_and_listings_and_what_a_session_shows() {
             serde_json::to_writer(full, &item).map_err(io::Error::from)
         });
     }
-    document(&SyncManager::new().update_all().observe().look());
+    document(&SyncManager::new().update_all().observe().refresh());
 }
 
 #[test]
@@ -402,10 +407,10 @@ fn a_stream_in_lines_short_and_long() {
         let write = |writer: &mut dyn Write| {
             let session = open(2);
             let mut stream = StreamWriter::new(session.clone(), writer).about(about.as_str());
-            stream.look()?;
+            stream.write_changes()?;
             let update = ProgressUpdate::new().value(1).text(&about);
             assert!(session.progress(id(1), &update).is_ok());
-            stream.look()?;
+            stream.write_changes()?;
             session.synchronize_completed(HResult::S_OK).unwrap();
             stream.follow(Duration::ZERO)?;
             stream.end(HResult::S_OK)
@@ -419,7 +424,7 @@ fn a_snapshot_that_is_too_long_for_the_buffer() {
     let write = |writer: &mut dyn Write| {
         let session = open(200);
         let mut stream = StreamWriter::new(session.clone(), writer);
-        stream.look()?;
+        stream.write_changes()?;
         session.synchronize_completed(HResult::S_OK).unwrap();
         stream.end(HResult::S_OK)
     };
@@ -431,7 +436,7 @@ fn an_end_that_is_too_long_for_the_buffer() {
     let write = |writer: &mut dyn Write| {
         let session = open(1);
         session.synchronize_completed(HResult::E_FAIL).unwrap();
-        let mut end = StreamEnd::from(HResult::E_FAIL);
+        let mut end = StreamSummary::from(HResult::E_FAIL);
         end.error = Some("no ".repeat(10_000));
         StreamWriter::new(session, writer).end(end)
     };

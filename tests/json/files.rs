@@ -3,11 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use syncmgr::json::{self, HandlerRecord, Line, RunRecord, StreamReader};
+use syncmgr::json::{self, HandlerReportData, RunReportData, StreamMessage, StreamReader};
 use syncmgr::{
-    Changes, Choices, ErrorFlags, ErrorId, Fault, HResult, HandlerFlags, HandlerId, ItemFlags,
-    ItemStatus, ItemView, Listing, LogEntry, LogLevel, Phase, PropertiesOutcome, RegisterFlags,
-    RunChanges, SessionSnapshot, Totals, Unfinished, Verdict,
+    Changes, Choices, ErrorFlags, ErrorId, HResult, HandlerFlags, HandlerId, ItemFlags, ItemStatus,
+    ItemView, Listing, LogEntry, LogLevel, Phase, PropertiesOutcome, ProtocolViolation,
+    RegisterFlags, RunChanges, SessionSnapshot, Totals, Verdict, WaitTimeout,
 };
 
 use support::{id, ids};
@@ -133,18 +133,18 @@ fn the_changes(changes: &Changes) {
 }
 
 #[track_caller]
-fn the_report(record: &HandlerRecord) {
+fn the_report(record: &HandlerReportData) {
     assert_eq!(record.result, HResult::E_ABORT);
     assert!(!record.cancelled); // it is not in the file
     assert_eq!(record.phase, Phase::Synchronizing);
-    assert_eq!((record.rounds, record.abandoned), (2, 1));
+    assert_eq!((record.rounds, record.abandoned_threads), (2, 1));
     let info = record.info.as_ref().expect("it told itself");
     assert_eq!(info.name, "Mail");
     assert_eq!(info.flags, HandlerFlags::from_bits_retain(0x8000_0002));
     assert_eq!(record.error.as_deref(), Some("synchronize did not return"));
     assert_eq!(record.text, "waits");
     the_items(&record.items);
-    assert_eq!(record.open, [id(4), id(11)]);
+    assert_eq!(record.unfinished, [id(4), id(11)]);
     the_log(&record.log);
     assert_eq!(record.log_refused, 3);
     assert_eq!(
@@ -164,7 +164,7 @@ fn the_report(record: &HandlerRecord) {
 }
 
 #[track_caller]
-fn the_faults(faults: &[Fault]) {
+fn the_faults(faults: &[ProtocolViolation]) {
     let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
     let told = "there was neither a call nor a new value for";
     assert_eq!(
@@ -212,7 +212,7 @@ fn changes_of_a_run() {
 
 #[test]
 fn an_unfinished_run() {
-    let unfinished: Unfinished = json::from_str(UNFINISHED).unwrap();
+    let unfinished: WaitTimeout = json::from_str(UNFINISHED).unwrap();
     assert_eq!(
         unfinished.handlers,
         [
@@ -275,7 +275,7 @@ fn a_report_of_a_handler() {
 
 #[test]
 fn a_report_of_a_run() {
-    let record: RunRecord = json::from_str(RUN_REPORT).unwrap();
+    let record: RunReportData = json::from_str(RUN_REPORT).unwrap();
     let [(mail, report), (other, bare)] = &record.handlers[..] else {
         panic!("{record:?}");
     };
@@ -294,7 +294,7 @@ fn a_stream() {
     let mut lines = StreamReader::new(STREAM.as_bytes()).unwrap();
     assert_eq!((lines.handler(), lines.about()), (Some(MAIL), Some("mail")));
     let mut next = || lines.next().expect("a line").expect("of a stream");
-    let Line::Snapshot {
+    let StreamMessage::Snapshot {
         snapshot,
         log,
         text,
@@ -305,7 +305,7 @@ fn a_stream() {
     };
     the_snapshot(&snapshot);
     assert_eq!((log.len(), text.as_deref()), (1, Some("connects")));
-    let Line::Changes {
+    let StreamMessage::Changes {
         changes,
         totals,
         text,
@@ -317,7 +317,7 @@ fn a_stream() {
     the_log(changes.log());
     the_totals(totals);
     assert_eq!((text, changes.is_over()), (None, false));
-    let Line::Changes {
+    let StreamMessage::Changes {
         changes,
         totals,
         text,
@@ -331,12 +331,12 @@ fn a_stream() {
         (changes.phase(), changes.is_over()),
         (Phase::Released, true)
     );
-    let Line::End(end) = next() else {
+    let StreamMessage::End(end) = next() else {
         panic!("no end");
     };
     assert_eq!((end.result, end.success), (HResult::E_FAIL, false));
     assert_eq!(end.error.as_deref(), Some("prepare_for_sync: no"));
-    assert_eq!((end.open, end.faults.len()), (vec![id(4)], 1));
+    assert_eq!((end.unfinished, end.faults.len()), (vec![id(4)], 1));
     assert!(lines.next().is_none());
 }
 
@@ -357,11 +357,11 @@ fn what_was_read_is_written_as_it_was_then() {
         SessionSnapshot: SNAPSHOT, true;
         Changes: CHANGES, true;
         RunChanges: RUN_CHANGES, true;
-        Unfinished: UNFINISHED, true;
+        WaitTimeout: UNFINISHED, true;
         Listing: LISTING, true;
         Choices: CHOICES, false; // the ids are sorted
         Choices: CHOICES_WITHOUT_HEAD, false;
-        HandlerRecord: HANDLER_REPORT, false; // what a fault says is put into words anew
-        RunRecord: RUN_REPORT, false;
+        HandlerReportData: HANDLER_REPORT, false; // what a fault says is put into words anew
+        RunReportData: RUN_REPORT, false;
     }
 }

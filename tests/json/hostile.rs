@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use support::hostile::{ESCAPED, HOSTILE, Json, says_nothing_harmful};
 use syncmgr::json::{self, Document, JsonError, StreamError, StreamReader};
 use syncmgr::testing::{Trace, TraceError};
-use syncmgr::{Choices, Fault, Listing, SessionSnapshot};
+use syncmgr::{Choices, Listing, ProtocolViolation, SessionSnapshot};
 
 #[track_caller]
 fn refused<T: Document + serde::de::DeserializeOwned>(text: &str) -> JsonError {
@@ -171,7 +171,7 @@ fn a_call_out_of_order_is_told_in_words() {
 
 #[test]
 fn a_fault_of_a_report_that_was_read_is_escaped() {
-    let fault = Fault::Panicked {
+    let fault = ProtocolViolation::Panicked {
         call: "items",
         message: HOSTILE.to_owned(),
     };

@@ -13,12 +13,14 @@ use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_o
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
-use syncmgr::json::{self, HandlerRecord, Line, RunRecord, StreamReader, StreamWriter};
+use syncmgr::json::{
+    self, HandlerReportData, RunReportData, StreamMessage, StreamReader, StreamWriter,
+};
 use syncmgr::{
     Changes, Choices, Cursor, ErrorId, HResult, HandlerFlags, HandlerId, HandlerInfo, HandlerName,
     ItemFlags, ItemId, ItemList, ItemName, ItemStatus, ItemView, Listing, LogLevel, LogRecord,
     ProgressUpdate, Registration, RunChanges, Session, SessionSnapshot, SyncCallback, SyncItem,
-    Totals, Unfinished,
+    Totals, WaitTimeout,
 };
 
 use support::{id, items};
@@ -89,7 +91,7 @@ fn sync_items() -> impl Strategy<Value = SyncItem> {
         option::of(times()),
     );
     fields.prop_map(|(id, name, flags, checked, time)| {
-        let item = SyncItem::new(ItemId::from_u128(id), ItemName::shortened(&name));
+        let item = SyncItem::new(ItemId::from_u128(id), ItemName::truncate_start(&name));
         let mut item = item
             .flags(ItemFlags::from_bits_retain(flags))
             .checked(checked);
@@ -113,7 +115,7 @@ fn items_and_what_handlers_say_of_themselves_are_read_as_they_were() {
             prop_assert_eq!(serde_json::from_str::<ItemList>(&text)?, list);
             let (name, flags, description) = info;
             let flags = HandlerFlags::from_bits_retain(flags);
-            let info = HandlerInfo::new(HandlerName::shortened(&name)).flags(flags);
+            let info = HandlerInfo::new(HandlerName::truncate_start(&name)).flags(flags);
             let text = serde_json::to_string(&info)?;
             prop_assert_eq!(serde_json::from_str::<HandlerInfo>(&text)?, info);
             let mut registration = Registration::new();
@@ -224,7 +226,7 @@ fn make(session: &Session, op: &Op) {
             };
         }
         Op::Add(n, name) => {
-            let _ = callback.add_item(SyncItem::new(id(*n), ItemName::shortened(name)));
+            let _ = callback.add_item(SyncItem::new(id(*n), ItemName::truncate_start(name)));
         }
         Op::Log(n, text, more) => {
             let mut record =
@@ -234,7 +236,7 @@ fn make(session: &Session, op: &Op) {
             let _ = callback.log_error(&record.item(id(*n)));
         }
         Op::Text(text) => {
-            let _ = callback.handler_text(text);
+            let _ = callback.set_handler_text(text);
         }
         Op::Look => {}
     }
@@ -275,9 +277,9 @@ struct Known {
 }
 
 impl Known {
-    fn take(&mut self, line: Line) {
+    fn take(&mut self, line: StreamMessage) {
         let (items, log, text) = match line {
-            Line::Snapshot {
+            StreamMessage::Snapshot {
                 snapshot,
                 log,
                 text,
@@ -286,7 +288,7 @@ impl Known {
                 (self.totals, self.phase) = (snapshot.totals, Some(snapshot.phase));
                 (snapshot.items, log, text)
             }
-            Line::Changes {
+            StreamMessage::Changes {
                 changes,
                 totals,
                 text,
@@ -319,7 +321,7 @@ fn a_reader_of_a_stream_knows_what_the_session_knows() {
             for op in &ops {
                 make(&session, op);
                 if matches!(op, Op::Look) {
-                    stream.look()?;
+                    stream.write_changes()?;
                     looks += 1;
                 }
             }
@@ -344,7 +346,7 @@ fn a_reader_of_a_stream_knows_what_the_session_knows() {
             prop_assert_eq!(known.totals, snapshot.totals);
             prop_assert_eq!(known.phase, Some(snapshot.phase));
             prop_assert_eq!(known.log, session.log());
-            prop_assert_eq!(known.text, session.progress_text());
+            prop_assert_eq!(known.text, session.handler_text());
             Ok(())
         },
     );
@@ -379,7 +381,7 @@ fn read_all(text: &[u8]) -> Result<(), TestCaseError> {
             }
         )+};
     }
-    read! { SessionSnapshot Changes RunChanges Unfinished Listing Choices HandlerRecord RunRecord }
+    read! { SessionSnapshot Changes RunChanges WaitTimeout Listing Choices HandlerReportData RunReportData }
     drop(syncmgr::testing::Trace::from_json_lines(text));
     Ok(())
 }

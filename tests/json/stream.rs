@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use syncmgr::json::{Line, StreamEnd, StreamError, StreamReader, StreamWriter};
-use syncmgr::per_item::{Handler, from_items};
+use syncmgr::json::{StreamError, StreamMessage, StreamReader, StreamSummary, StreamWriter};
+use syncmgr::per_item::{HandlerBuilder, from_items};
 use syncmgr::{
     HResult, HandlerId, ItemStatus, LogLevel, LogRecord, Phase, ProgressUpdate, RunOptions,
     Session, SyncCallback, run_handler,
@@ -44,7 +44,7 @@ impl Write for Written {
     }
 }
 
-fn read(text: &str) -> Vec<Line> {
+fn read(text: &str) -> Vec<StreamMessage> {
     let lines = StreamReader::new(text.as_bytes()).expect("a head");
     lines.map(|line| line.expect("a line")).collect()
 }
@@ -56,28 +56,28 @@ fn a_line_goes_out_for_each_look_that_sees_something_new() {
         .about("two items")
         .handler(HandlerId::from_u128(7));
     assert_eq!(written.lines(), 0);
-    assert!(!stream.look().unwrap());
+    assert!(!stream.write_changes().unwrap());
     assert_eq!(written.lines(), 2);
-    assert!(!stream.look().unwrap());
+    assert!(!stream.write_changes().unwrap());
     assert_eq!(written.lines(), 2, "nothing has changed");
 
     let reporter = session.reporter(id(1)).unwrap();
     let _ = reporter.set(3).unwrap();
-    stream.look().unwrap();
-    stream.look().unwrap();
+    stream.write_changes().unwrap();
+    stream.write_changes().unwrap();
     assert_eq!(written.lines(), 3, "in work, and as it was");
     let _ = reporter.set(4).unwrap();
-    stream.look().unwrap();
-    session.handler_text("at work").map(drop).unwrap();
-    stream.look().unwrap();
+    stream.write_changes().unwrap();
+    session.set_handler_text("at work").map(drop).unwrap();
+    stream.write_changes().unwrap();
     session
         .log_error(&LogRecord::new(LogLevel::Error, "boom"))
         .unwrap();
-    stream.look().unwrap();
+    stream.write_changes().unwrap();
     reporter.succeed().unwrap();
-    stream.look().unwrap();
+    stream.write_changes().unwrap();
     session.synchronize_completed(HResult::S_OK).unwrap();
-    assert!(stream.look().unwrap(), "over");
+    assert!(stream.write_changes().unwrap(), "over");
     assert_eq!(written.lines(), 8);
     stream.end(HResult::E_FAIL).unwrap();
     assert_eq!(written.lines(), 9);
@@ -87,14 +87,14 @@ fn a_line_goes_out_for_each_look_that_sees_something_new() {
         text.starts_with("{\"syncmgr_stream\":1,\"handler\":\"00000000-0000-0000-0000-000000000007\",\"about\":\"two items\"}\n{\"snapshot\":")
     );
     let lines = read(&text);
-    let Line::Snapshot { snapshot, .. } = &lines[0] else {
+    let StreamMessage::Snapshot { snapshot, .. } = &lines[0] else {
         panic!("{lines:?}");
     };
     assert_eq!(snapshot.items.len(), 2);
     let told: Vec<_> = lines[1..7]
         .iter()
         .map(|line| match line {
-            Line::Changes {
+            StreamMessage::Changes {
                 changes,
                 totals,
                 text,
@@ -118,7 +118,7 @@ fn a_line_goes_out_for_each_look_that_sees_something_new() {
             (vec![], 0, 4, None),
         ]
     );
-    let Line::End(end) = &lines[7] else {
+    let StreamMessage::End(end) = &lines[7] else {
         panic!("{lines:?}");
     };
     assert_eq!((end.result, end.success), (HResult::E_FAIL, false));
@@ -151,18 +151,18 @@ fn a_stream_without_a_look_has_every_item_all_the_same() {
     session
         .log_error(&LogRecord::new(LogLevel::Warning, "early"))
         .unwrap();
-    session.handler_text("text").map(drop).unwrap();
+    session.set_handler_text("text").map(drop).unwrap();
     let stream = StreamWriter::new(session.clone(), written.clone());
     stream.end(HResult::S_OK).unwrap();
     let lines = read(&written.text());
     let [
-        Line::Snapshot {
+        StreamMessage::Snapshot {
             snapshot,
             log,
             text,
             ..
         },
-        Line::End(_),
+        StreamMessage::End(_),
     ] = &lines[..]
     else {
         panic!("{lines:?}");
@@ -192,11 +192,11 @@ fn following_ends_with_the_session_and_writes_its_last_state() {
     let mut phase = None;
     for line in read(&written.text()) {
         match line {
-            Line::Snapshot { snapshot, .. } => {
+            StreamMessage::Snapshot { snapshot, .. } => {
                 phase = Some(snapshot.phase);
                 seen.extend(snapshot.items.into_iter().map(|view| (view.id, view)));
             }
-            Line::Changes { changes, .. } => {
+            StreamMessage::Changes { changes, .. } => {
                 seen.extend(changes.items().iter().map(|view| (view.id, view.clone())));
                 phase = Some(changes.phase());
             }
@@ -234,17 +234,17 @@ fn a_report_is_an_end() {
         first if first == id(1) => Err("no stamp".into()),
         _ => Ok(()),
     });
-    let handler = Handler::new("x".parse().unwrap(), work).build();
+    let handler = HandlerBuilder::new("x".parse().unwrap(), work).build();
     let report = run_handler(handler, RunOptions::new());
     let session = report.session.clone().unwrap();
     let written = Written::default();
     let stream = StreamWriter::new(session, written.clone());
     stream.end(&report).unwrap();
     let lines = read(&written.text());
-    let Some(Line::End(end)) = lines.last() else {
+    let Some(StreamMessage::End(end)) = lines.last() else {
         panic!("{lines:?}");
     };
-    assert_eq!(*end, StreamEnd::from(&report));
+    assert_eq!(*end, StreamSummary::from(&report));
     assert!(!end.success && end.result.is_success() && !end.cancelled);
     assert!(!written.text().contains("cancelled"));
 }
@@ -252,7 +252,7 @@ fn a_report_is_an_end() {
 #[test]
 fn the_end_tells_that_everything_was_cancelled() {
     let work = from_items(items(1), |_| Ok(()));
-    let handler = Handler::new("x".parse().unwrap(), work).build();
+    let handler = HandlerBuilder::new("x".parse().unwrap(), work).build();
     let report = run_handler(
         handler,
         RunOptions::new().on_session(|session| session.cancel_all()),
@@ -261,7 +261,7 @@ fn the_end_tells_that_everything_was_cancelled() {
     let stream = StreamWriter::new(report.session.clone().unwrap(), written.clone());
     stream.end(&report).unwrap();
     let lines = read(&written.text());
-    let Some(Line::End(end)) = lines.last() else {
+    let Some(StreamMessage::End(end)) = lines.last() else {
         panic!("{lines:?}");
     };
     assert!(report.was_cancelled() && end.cancelled);
@@ -289,9 +289,9 @@ fn a_writer_that_is_gone_ends_the_stream_and_not_the_work() {
         let mut stream = StreamWriter::new(session.clone(), Gone(room));
         let finish =
             |session: &Session, n| session.progress(id(n), &support::status(ItemStatus::Succeeded));
-        let mut answers = vec![stream.look().map(drop)];
+        let mut answers = vec![stream.write_changes().map(drop)];
         let _ = finish(&session, 1).unwrap();
-        answers.push(stream.look().map(drop));
+        answers.push(stream.write_changes().map(drop));
         let _ = finish(&session, 2).unwrap();
         answers.push(stream.end(HResult::S_OK));
         let refused = answers.iter().find_map(|answer| answer.as_ref().err());
@@ -303,10 +303,10 @@ fn a_writer_that_is_gone_ends_the_stream_and_not_the_work() {
 
 /// Every answer of a reader of this text, the errors as text.
 fn answers(text: &[u8]) -> Vec<Result<&'static str, String>> {
-    let kind = |line: Line| match line {
-        Line::Snapshot { .. } => "snapshot",
-        Line::Changes { .. } => "changes",
-        Line::End(_) => "end",
+    let kind = |line: StreamMessage| match line {
+        StreamMessage::Snapshot { .. } => "snapshot",
+        StreamMessage::Changes { .. } => "changes",
+        StreamMessage::End(_) => "end",
         _ => "another",
     };
     match StreamReader::new(text) {
@@ -459,8 +459,8 @@ fn lines_and_fields_of_a_later_version_are_passed_over() {
 fn null_is_read_as_nothing_where_a_field_is_optional() {
     let text = "{\"syncmgr_stream\":1,\"handler\":null,\"about\":null}\n\
         {\"end\":{\"result\":\"S_OK\",\"success\":true,\"error\":null,\"open\":null,\"faults\":null}}\n";
-    let whole = StreamEnd::from(HResult::S_OK);
-    assert!(matches!(&read(text)[..], [Line::End(end)] if *end == whole));
+    let whole = StreamSummary::from(HResult::S_OK);
+    assert!(matches!(&read(text)[..], [StreamMessage::End(end)] if *end == whole));
 }
 
 #[test]
@@ -545,7 +545,7 @@ fn the_ends_of_a_stream_say_how_far_they_are() {
         "{text}"
     );
     assert!(text.ends_with(", begun: false, .. }"), "{text}");
-    writer.look().unwrap();
+    writer.write_changes().unwrap();
     let text = format!("{writer:?}");
     assert!(text.ends_with(", begun: true, .. }"), "{text}");
 
@@ -585,8 +585,8 @@ fn a_writer_may_report_to_the_session_whose_stream_it_takes() {
             let _ = (inside.snapshot(), inside.log());
         });
         let mut stream = StreamWriter::new(session.clone(), out);
-        assert!(!stream.look().unwrap());
-        assert!(!stream.look().unwrap());
+        assert!(!stream.write_changes().unwrap());
+        assert!(!stream.write_changes().unwrap());
         session.synchronize_completed(HResult::S_OK).unwrap();
         stream.end(HResult::S_OK).unwrap();
         assert!(view(&session, 1).value > 2);

@@ -120,7 +120,7 @@ fn a_handler_that_was_given_up_is_called_no_more_when_it_comes_back() {
             .unwrap();
         let first = manager.update_all();
         let report = within("the first run", move || first.wait());
-        assert_eq!(report.handlers[0].1.abandoned, 1, "{hangs}");
+        assert_eq!(report.handlers[0].1.abandoned_threads, 1, "{hangs}");
         let second = manager.update_all();
         let before = old_calls.lock().unwrap().len();
         come_back.open();

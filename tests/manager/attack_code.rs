@@ -11,7 +11,8 @@ use support::manager::{Records, handler_id, remove, script, succeed};
 use support::{id, item, within};
 use syncmgr::testing::Step;
 use syncmgr::{
-    ErrorId, Fault, ItemStatus, LogLevel, LogRecord, Registration, SyncHandler, SyncManager,
+    ErrorId, ItemStatus, LogLevel, LogRecord, ProtocolViolation, Registration, SyncHandler,
+    SyncManager,
 };
 
 #[test]
@@ -34,7 +35,10 @@ fn a_handler_whose_drop_does_not_return_is_given_up() {
     gate.open();
     let first = report.handler(handler_id(1)).unwrap();
     assert!(
-        matches!(first.faults[..], [Fault::DidNotReturn { call: "drop", .. }]),
+        matches!(
+            first.faults[..],
+            [ProtocolViolation::DidNotReturn { call: "drop", .. }]
+        ),
         "{first:?}"
     );
     assert!(report.handler(handler_id(2)).unwrap().is_success());
@@ -141,7 +145,7 @@ fn while_the_connections_of_a_handler_that_was_given_up_are_closed_others_are_gi
     let second = manager.sync_items(handler_id(2), [id(2)]).unwrap();
     for run in [first, second] {
         let report = within("a run", move || run.wait());
-        assert_eq!(report.handlers[0].1.abandoned, 1);
+        assert_eq!(report.handlers[0].1.abandoned_threads, 1);
     }
     close_gate.open();
     gate.open();
@@ -171,11 +175,11 @@ fn while_a_waker_of_a_handler_that_was_given_up_hangs_others_are_given_up() {
     records.register(&manager, 1, script(1).prepare([waits]));
     let first = manager.update_all();
     let report = within("the first run", move || first.wait());
-    assert_eq!(report.handlers[0].1.abandoned, 1);
+    assert_eq!(report.handlers[0].1.abandoned_threads, 1);
     records.register(&manager, 2, held(2, &gate));
     let second = manager.sync_items(handler_id(2), [id(2)]).unwrap();
     let report = within("the second run", move || second.wait());
-    assert_eq!(report.handlers[0].1.abandoned, 1);
+    assert_eq!(report.handlers[0].1.abandoned_threads, 1);
     gate.open();
 }
 

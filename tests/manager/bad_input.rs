@@ -8,8 +8,9 @@ use support::id;
 use support::manager::{Records, handler_id, script, succeed};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
-    BuildError, CallbackError, ErrorId, ErrorOutcome, Fault, HResult, HandlerId, InvokeFlags,
-    ItemId, ItemStatus, LogFilter, LogLevel, LogRecord, ManagerError, Registration, SyncManager,
+    BuildError, CallbackError, ErrorId, ErrorOutcome, HResult, HandlerId, InvokeFlags, ItemId,
+    ItemStatus, LogFilter, LogLevel, LogRecord, ManagerError, ProtocolViolation, Registration,
+    SyncManager,
 };
 
 /// Items 1 to 3, all of them done.
@@ -54,7 +55,7 @@ fn a_run_knows_nothing_of_handlers_that_are_not_in_it() {
     for handler in [HandlerId::NIL, handler_id(9)] {
         let unknown = Err(CallbackError::UnknownItem);
         assert!(run.session(handler).is_none());
-        assert_eq!(run.skip(handler, id(1)), unknown);
+        assert_eq!(run.skip_item(handler, id(1)), unknown);
         assert_eq!(run.cancel_item(handler, id(1)), unknown);
         run.cancel_handler(handler);
     }
@@ -187,7 +188,7 @@ fn a_list_with_an_id_twice_or_a_nil_one_is_a_fault() {
         assert_eq!(one.result, HResult::E_INVALIDARG);
         let named_it = matches!(
             one.faults[..],
-            [Fault::BadItems(
+            [ProtocolViolation::BadItems(
                 BuildError::DuplicateItem { .. } | BuildError::NilItem { .. }
             )]
         );
@@ -282,7 +283,10 @@ fn a_retry_of_unknown_items_is_a_fault_of_that_handler() {
     records.register(&manager, 2, script(2));
     let report = finish(&manager.update_all());
     let one = of(&report, 1);
-    assert!(matches!(one.faults[..], [Fault::BadRetry(_)]), "{one:?}");
+    assert!(
+        matches!(one.faults[..], [ProtocolViolation::BadRetry(_)]),
+        "{one:?}"
+    );
     assert_eq!(one.rounds, 1);
     assert!(of(&report, 2).is_success());
     records.judge();

@@ -14,8 +14,8 @@ use support::manager::{REMOVED, Records, handler_id, remove, script};
 use support::{id, join, until};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
-    CallbackError, ErrorId, Fault, HResult, HandlerFlags, ItemStatus, LogLevel, LogRecord,
-    SyncManager, SyncManagerBuilder,
+    CallbackError, ErrorId, HResult, HandlerFlags, ItemStatus, LogLevel, LogRecord,
+    ProtocolViolation, SyncManager, SyncManagerBuilder,
 };
 
 /// What is open.
@@ -91,7 +91,7 @@ fn hung_while_a_connection_is_open() {
     let run = manager.update_all();
     let report = finish(&run);
     let hung = of(&report, 1);
-    assert_eq!((hung.result, hung.abandoned), (HResult::E_ABORT, 1));
+    assert_eq!((hung.result, hung.abandoned_threads), (HResult::E_ABORT, 1));
     assert!(of(&report, 2).is_success());
     until("the connection is closed", || lines.open() == 0);
     hang.open();
@@ -129,7 +129,7 @@ fn a_panic_while_an_error_is_shown_with_a_turn_and_a_connection() {
     let report = finish(&manager.update_all());
     let one = of(&report, 1);
     assert!(
-        matches!(&one.faults[..], [Fault::Panicked { call, .. }] if *call == "show_error"),
+        matches!(&one.faults[..], [ProtocolViolation::Panicked { call, .. }] if *call == "show_error"),
         "{:?}",
         one.faults
     );

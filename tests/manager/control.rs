@@ -284,7 +284,7 @@ fn a_skipped_item_is_told_to_the_handler_in_its_window() {
     records.register(&manager, 1, script);
     let run = manager.update_all();
     gate.reached();
-    assert_eq!(run.skip(handler_id(1), id(2)), Ok(()));
+    assert_eq!(run.skip_item(handler_id(1), id(2)), Ok(()));
     until("the skip was told", || {
         let trace = &records.traces()[0];
         let skip = Action::SetItemStatus {
@@ -313,14 +313,14 @@ fn what_is_not_in_the_run_cannot_be_cancelled_or_skipped() {
     for (handler, item) in [(1, 9), (2, 2), (3, 3)] {
         let (handler, item) = (handler_id(handler), id(item));
         assert_eq!(run.cancel_item(handler, item), unknown, "{handler}");
-        assert_eq!(run.skip(handler, item), unknown, "{handler}");
+        assert_eq!(run.skip_item(handler, item), unknown, "{handler}");
     }
     run.cancel_handler(handler_id(2));
     gate.open();
     goes_well(&run);
     let released = Err(CallbackError::Released);
     assert_eq!(run.cancel_item(handler_id(1), id(1)), released);
-    assert_eq!(run.skip(handler_id(1), id(1)), released);
+    assert_eq!(run.skip_item(handler_id(1), id(1)), released);
     records.judge();
 }
 

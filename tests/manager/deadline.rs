@@ -10,7 +10,9 @@ use support::hooked::register_hooked;
 use support::manager::{Records, handler_id, remove, script};
 use support::{LIMIT, id};
 use syncmgr::testing::Step;
-use syncmgr::{Fault, HResult, HandlerFlags, ItemStatus, Registration, SyncEvent, SyncManager};
+use syncmgr::{
+    HResult, HandlerFlags, ItemStatus, ProtocolViolation, Registration, SyncEvent, SyncManager,
+};
 
 /// Long enough for a handler that works, on a busy machine too.
 const SILENCE: Duration = Duration::from_millis(200);
@@ -81,10 +83,12 @@ fn the_deadline_while_an_error_is_shown() {
         records.register(&manager, 2, script(2));
         let report = finish(&manager.update_all());
         let one = of(&report, 1);
-        assert_eq!(one.abandoned, u32::from(hangs));
+        assert_eq!(one.abandoned_threads, u32::from(hangs));
         let in_time = match &one.faults[..] {
-            [Fault::DidNotReturn { call, .. }] => *call == "show_error" && hangs,
-            [Fault::NotCompleted { call, .. }] => *call == "show_error_completed" && !hangs,
+            [ProtocolViolation::DidNotReturn { call, .. }] => *call == "show_error" && hangs,
+            [ProtocolViolation::NotCompleted { call, .. }] => {
+                *call == "show_error_completed" && !hangs
+            }
             _ => false,
         };
         assert!(in_time, "{:?}", one.faults);
@@ -115,7 +119,7 @@ fn the_deadline_while_properties_are_shown() {
         let report = finish(&run);
         let one = of(&report, 1);
         assert_eq!(one.result, HResult::E_ABORT);
-        assert_eq!(one.abandoned, u32::from(hangs));
+        assert_eq!(one.abandoned_threads, u32::from(hangs));
         goes_well(&after);
         shown.open();
         records.judge();
@@ -163,7 +167,7 @@ fn an_abandoned_worker_ends_when_its_call_returns_and_takes_no_other_handler() {
     let marked = Step::run(move || EXIT.set(Some(OnExit(exits.clone()))));
     records.register(&manager, 1, script(1).prepare([marked, hang.step()]));
     let report = finish(&manager.update_all());
-    assert_eq!(of(&report, 1).abandoned, 1);
+    assert_eq!(of(&report, 1).abandoned_threads, 1);
     // The only worker that is left is busy with one handler, and another one waits.
     let busy = Gate::new();
     for n in [2, 3] {

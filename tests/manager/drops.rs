@@ -187,7 +187,7 @@ fn tasks_that_wait_for_a_run_that_nobody_holds_may_panic_when_they_are_dropped()
     gate.reached();
     let waits = manager.sync_items(handler_id(2), [id(2)]).unwrap();
     let mut observer = waits.observe();
-    let _ = observer.look();
+    let _ = observer.refresh();
     for _ in 0..2 {
         assert!(observer.wake_on_change(&panics(dropped.bomb())));
     }

@@ -76,8 +76,8 @@ fn all_that_an_entry_says_is_in_the_log_of_all_handlers() {
     assert_eq!(entry.link.as_deref(), Some("file:///conflict"));
     assert_eq!(entry.link_text.as_deref(), Some("open it"));
     assert_eq!(entry.context.as_deref(), Some("revision 8"));
-    assert!(LogFilter::new().item(id(1)).takes(entry));
-    assert!(!LogFilter::new().level(LogLevel::Error).takes(entry));
+    assert!(LogFilter::new().item(id(1)).matches(entry));
+    assert!(!LogFilter::new().level(LogLevel::Error).matches(entry));
     assert_eq!(manager.log_lost(), 0);
     records.judge();
 }
@@ -92,7 +92,7 @@ fn the_log_of_a_run_that_goes_on_comes_last_and_shows_what_is_deleted_no_more() 
         log("one"),
         log("two"),
         gate.step(),
-        Step::delete_log(LogSelector::One(error(5))),
+        Step::delete_log(LogSelector::ById(error(5))),
         Step::log(&LogRecord::new(LogLevel::Error, "three")),
         after.step(),
     ];
@@ -183,7 +183,7 @@ fn what_was_logged_before_a_hang_is_not_lost() {
     ];
     records.register(&manager, 1, script(1).prepare(steps));
     let report = finish(&manager.update_all());
-    assert_eq!(of(&report, 1).abandoned, 1);
+    assert_eq!(of(&report, 1).abandoned_threads, 1);
     assert!(texts(&manager).contains(&"before".to_owned()));
     hang.open();
     records.judge();
@@ -485,10 +485,10 @@ fn an_error_that_is_deleted_and_logged_again_before_it_is_shown_is_shown() {
     let manager = SyncManager::builder().show_error_if(|_| true).build();
     let records = Records::default();
     let anew = Step::call(|callback| {
-        let _ = callback.delete_log_error(LogSelector::One(error(8)));
+        let _ = callback.delete_log_error(LogSelector::ById(error(8)));
         let record = LogRecord::new(LogLevel::Error, "again").jump_text(error(8));
         assert_eq!(callback.log_error(&record), Ok(()));
-        let _ = callback.delete_log_error(LogSelector::One(error(9)));
+        let _ = callback.delete_log_error(LogSelector::ById(error(9)));
         assert_eq!(callback.show_error_completed(ErrorOutcome::Done), Ok(()));
     });
     let steps = [7, 8, 9].map(jump).into_iter().chain(succeed(id(1)));

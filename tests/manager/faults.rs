@@ -119,7 +119,7 @@ fn a_factory_that_hangs_is_given_up() {
     records.register(&manager, 2, script(2));
     let report = finish(&manager.update_all());
     let one = of(&report, 1);
-    assert_eq!((one.result, one.abandoned), (HResult::E_ABORT, 1));
+    assert_eq!((one.result, one.abandoned_threads), (HResult::E_ABORT, 1));
     assert!(of(&report, 2).is_success());
     hang.open();
 }
@@ -275,7 +275,7 @@ fn a_connector_that_hangs_is_given_up_with_the_handler_that_asked() {
     records.register(&manager, 2, script(2));
     let report = finish(&manager.update_all());
     let one = of(&report, 1);
-    assert_eq!((one.result, one.abandoned), (HResult::E_ABORT, 1));
+    assert_eq!((one.result, one.abandoned_threads), (HResult::E_ABORT, 1));
     assert!(of(&report, 2).is_success());
     hang.open();
     records.judge();

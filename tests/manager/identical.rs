@@ -43,7 +43,7 @@ fn a_skip_in_one_run_holds_for_the_runs_that_share_it() {
     let records = Records::default();
     let (manager, gate, first) = running(&records);
     let runs = [start(&manager), start(&manager)];
-    assert_eq!(runs[1].skip(handler_id(1), id(2)), Ok(()));
+    assert_eq!(runs[1].skip_item(handler_id(1), id(2)), Ok(()));
     gate.open();
     goes_well(&first);
     for run in &runs {
@@ -182,11 +182,11 @@ fn a_run_that_leaves_a_shared_start_is_over_and_the_other_is_done() {
     let (manager, gate, first) = running(&records);
     let (left, kept) = (start(&manager), start(&manager));
     let mut observer = left.observe();
-    assert!(!observer.look().is_over());
+    assert!(!observer.refresh().is_over());
     left.cancel_all();
     left.clone().cancel_all(); // once more: this is not the other's share
     assert!(left.is_over());
-    let changes = observer.look();
+    let changes = observer.refresh();
     assert_eq!((changes.is_over(), changes.sessions.len()), (true, 0));
     let report = finish(&left);
     assert_eq!(of(&report, 1).result, HResult::E_ABORT);

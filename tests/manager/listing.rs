@@ -299,7 +299,7 @@ fn the_text_of_a_handler_is_shown_and_answered() {
     let manager = SyncManager::new();
     let records = Records::default();
     let say = Step::call(|callback| {
-        let answer = callback.handler_text("3 of 5 folders");
+        let answer = callback.set_handler_text("3 of 5 folders");
         assert_eq!(answer, Ok(Verdict::Continue));
         assert_eq!(callback.can_continue(None), Ok(Verdict::Continue));
     });
@@ -307,7 +307,7 @@ fn the_text_of_a_handler_is_shown_and_answered() {
     let run = manager.update_all();
     wait_for(&run);
     let session = run.session(handler_id(1)).expect("it told its items");
-    assert_eq!(session.progress_text(), "3 of 5 folders");
+    assert_eq!(session.handler_text(), "3 of 5 folders");
     records.judge();
 }
 

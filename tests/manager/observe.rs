@@ -16,7 +16,7 @@ use syncmgr::{
 /// Looks, and compares the sums with those of the sessions: nothing may move meanwhile.
 #[track_caller]
 fn look(run: &Run, observer: &mut RunObserver) -> RunChanges {
-    let changes = observer.look();
+    let changes = observer.refresh();
     let mut totals = Totals::default();
     for (_, session) in run.sessions() {
         let one = session.snapshot().totals;
@@ -188,7 +188,7 @@ fn handlers_that_fail_before_they_have_a_session_are_told_as_ended() {
     let mut ended = Vec::new();
     let mut sessions = Vec::new();
     loop {
-        let changes = observer.look();
+        let changes = observer.refresh();
         ended.extend(changes.ended.iter().copied());
         sessions.extend(changes.sessions.iter().map(|(handler, _)| *handler));
         if changes.is_over() {
@@ -235,7 +235,7 @@ fn looks_at_every_moment_lead_to_what_the_report_says() {
                 let mut seen: BTreeMap<(HandlerId, ItemId), ItemView> = BTreeMap::new();
                 let mut before = RunProgress::default();
                 loop {
-                    let changes = observer.look();
+                    let changes = observer.refresh();
                     for (handler, session) in &changes.sessions {
                         for view in session.items() {
                             seen.insert((*handler, view.id), view.clone());
@@ -283,7 +283,7 @@ fn a_run_of_nobody_is_over() {
     assert!(report.is_success() && report.handlers.is_empty());
     assert_eq!(report.items().count(), 0);
     let mut observer = run.observe();
-    assert!(observer.look().is_over());
+    assert!(observer.refresh().is_over());
     run.cancel_all();
 }
 

@@ -420,7 +420,7 @@ fn an_item_cancelled_while_it_is_asked_for() {
         let (records, gate) = (Records::default(), Gate::new());
         let (_manager, run, waits) = asked(&records, &gate);
         let cancelled = match skips {
-            true => waits.skip(handler_id(1), id(2)),
+            true => waits.skip_item(handler_id(1), id(2)),
             false => waits.cancel_item(handler_id(1), id(2)),
         };
         assert_eq!(cancelled, Ok(()));

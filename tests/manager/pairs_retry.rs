@@ -275,7 +275,7 @@ fn skipped_during_the_prepare_of_a_retry() {
     records.register(&manager, 1, retries(script, [], &[id(1), id(2)]));
     let run = manager.update_all();
     gate.reached();
-    assert_eq!(run.skip(handler_id(1), id(1)), Ok(()));
+    assert_eq!(run.skip_item(handler_id(1), id(1)), Ok(()));
     let skip = Action::SetItemStatus {
         item: id(1),
         status: ItemStatus::Skipped,
@@ -300,7 +300,7 @@ fn skipped_while_the_error_is_shown_and_done_by_the_retry_all_the_same() {
     records.register(&manager, 1, retries(fails(), [gate.step()], &[id(1)]));
     let run = manager.update_all();
     gate.reached();
-    assert_eq!(run.skip(handler_id(1), id(1)), Ok(()));
+    assert_eq!(run.skip_item(handler_id(1), id(1)), Ok(()));
     gate.open();
     let report = finish(&run);
     assert_eq!(status_of(of(&report, 1), 1), Some(ItemStatus::Succeeded));

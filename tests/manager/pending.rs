@@ -130,7 +130,7 @@ fn where_it_takes_all_of_them_the_waiting_run_is_told_what_it_came_to() {
     gate.reached();
     let waiting = [ask(&manager, [2]), ask(&manager, [3, 2])];
     let mut observer = waiting[0].observe();
-    let changes = observer.look();
+    let changes = observer.refresh();
     assert!(changes.ended.is_empty() && !changes.is_over());
     gate.open();
     let first = succeed_in(&run).handlers[0].1.session.clone().unwrap();
@@ -146,7 +146,7 @@ fn where_it_takes_all_of_them_the_waiting_run_is_told_what_it_came_to() {
         assert_eq!((progress.handlers, progress.finished), (1, 1));
         assert_eq!(progress.totals.items, 3);
     }
-    let changes = observer.look();
+    let changes = observer.refresh();
     assert!(changes.is_over());
     assert_eq!(changes.ended, [handler_id(1)]);
     assert_eq!(changes.sessions[0].1.items().len(), 4);

@@ -79,7 +79,7 @@ fn a_run_and_who_follows_it_print_how_far_they_are_while_it_works() {
     let run = manager.update_all();
     let mut observer = run.observe();
     gate.reached();
-    let _ = observer.look();
+    let _ = observer.refresh();
     // On a thread of its own, so that a lock that is held would be noticed.
     let (shown, other, same) = (run.clone(), observer, Arc::clone(&manager));
     let (run_text, observer_text, manager_text, mut observer) = within("printing", move || {
@@ -103,7 +103,7 @@ fn a_run_and_who_follows_it_print_how_far_they_are_while_it_works() {
     gate.open();
     let _ = succeed_in(&run);
     assert_eq!(format!("{run:?}"), "Run { handlers: 2, finished: 2, .. }");
-    let _ = observer.look();
+    let _ = observer.refresh();
     let text = format!("{observer:?}");
     assert!(
         text.contains("waiting: 0, running: 0, finished: 2"),
@@ -118,9 +118,9 @@ fn a_handler_that_is_not_in_a_run_has_nothing_there() {
     records.register(&manager, 1, script(1));
     let run = manager.update_all();
     let _ = succeed_in(&run);
-    assert!(run.handler(handler_id(1)).is_some());
+    assert!(run.handler_report(handler_id(1)).is_some());
     for unknown in [handler_id(2), HandlerId::NIL] {
-        assert!(run.handler(unknown).is_none());
+        assert!(run.handler_report(unknown).is_none());
         assert!(run.session(unknown).is_none());
         assert!(run.info(unknown).is_none());
     }

@@ -185,12 +185,12 @@ fn a_call_that_does_not_return_is_given_up_and_its_place_is_taken() {
     let report = within("the run", move || run.wait());
     let hung = report.handler(handler_id(1)).unwrap();
     assert_eq!(
-        (hung.result, hung.abandoned),
+        (hung.result, hung.abandoned_threads),
         (HResult::E_ABORT, 1),
         "{hung:?}"
     );
     assert_eq!(hung.phase, Phase::Preparing);
-    assert_eq!(hung.open, [id(1)]);
+    assert_eq!(hung.unfinished, [id(1)]);
     assert!(report.handler(handler_id(2)).unwrap().is_success());
     drop(open); // the thread that was left behind ends
     records.judge();
@@ -214,7 +214,7 @@ fn a_handler_is_cancelled_alone_and_an_item_is_skipped_before_it_is_listed() {
     let blocker = manager.sync_items(handler_id(4), [id(4)]).unwrap();
     let run = manager.update_all();
     run.cancel_handler(handler_id(1));
-    assert_eq!(run.skip(handler_id(2), id(2)), Ok(()));
+    assert_eq!(run.skip_item(handler_id(2), id(2)), Ok(()));
     open.send(()).unwrap();
     open.send(()).unwrap();
     let report = within("the run", move || run.wait());
@@ -329,10 +329,10 @@ fn a_run_that_is_cancelled_before_it_has_begun_is_over_at_once() {
         assert_eq!(handler.result, HResult::E_ABORT, "{n}");
     }
     assert_eq!(
-        first.handler(handler_id(2)).unwrap().result,
+        first.handler_report(handler_id(2)).unwrap().result,
         HResult::E_ABORT
     );
-    assert!(first.handler(handler_id(1)).is_none(), "it works");
+    assert!(first.handler_report(handler_id(1)).is_none(), "it works");
 
     // What was cancelled is not joined any more.
     let again = manager.signal(SyncEvent::Scheduled);

@@ -160,7 +160,7 @@ fn the_log_of_all_handlers_is_filtered_and_outlives_the_runs() {
                 log(LogLevel::Warning, "hm", id(n)),
                 log(LogLevel::Error, "boom", id(9)),
                 Step::log(&LogRecord::new(LogLevel::Error, "gone").error_id(ErrorId::from_u128(5))),
-                Step::delete_log(syncmgr::LogSelector::One(ErrorId::from_u128(5))),
+                Step::delete_log(syncmgr::LogSelector::ById(ErrorId::from_u128(5))),
             ]
             .into_iter()
             .chain(succeed(id(n))),

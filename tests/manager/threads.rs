@@ -71,8 +71,8 @@ fn one(manager: &SyncManager, seed: &mut u64) -> Option<Run> {
             0 => run.cancel_all(),
             1 => run.cancel_handler(handler),
             2 => drop(run.cancel_item(handler, id(n)).is_ok()),
-            3 => drop(run.skip(handler, id(n)).is_ok()),
-            4 => drop(run.observe().look()),
+            3 => drop(run.skip_item(handler, id(n)).is_ok()),
+            4 => drop(run.observe().refresh()),
             5 => manager.choose(handler, id(n), next(seed) & 1 == 0),
             _ => drop((manager.listing(), manager.log(&LogFilter::new()))),
         }
@@ -87,7 +87,7 @@ fn follow(run: &Run) -> BTreeMap<(HandlerId, ItemId), ItemView> {
     let mut seen = BTreeMap::new();
     let mut ended = Vec::new();
     loop {
-        let changes = observer.look();
+        let changes = observer.refresh();
         ended.extend(changes.ended.iter().copied());
         for (handler, session) in &changes.sessions {
             for view in session.items() {
@@ -119,7 +119,7 @@ fn is_whole(run: &Run) {
     let handlers: Vec<_> = report.handlers.iter().map(|(id, _)| *id).collect();
     assert_eq!(handlers, run.handlers());
     let mut observer = run.observe();
-    let changes = observer.look();
+    let changes = observer.refresh();
     assert!(changes.is_over());
     assert_eq!(changes.ended.len(), handlers.len());
     assert_eq!(run.progress(), changes.progress);

@@ -170,7 +170,7 @@ fn a_stop_gives_up_a_handler_that_hangs_and_releases_its_session() {
     let script = Script::new()
         .sync_item(named(1))
         .synchronize([Step::report(id(1)).status(ItemStatus::Updating), works]);
-    records.register(&manager, 1, script.deaf());
+    records.register(&manager, 1, script.ignore_verdicts());
     let run = manager.update_all();
     gate.reached();
     gate.open();

@@ -15,8 +15,10 @@ fn a_subscriber_that_comes_later_is_told_from_then_on() {
     let name = "Letters".parse().expect("it is short");
     let session = Session::builder().item(SyncItem::new(id, name)).build();
     let session = session.expect("one item builds");
-    let traced = Telemetry::new().look_every(Duration::MAX).session(&session);
-    traced.look();
+    let traced = Telemetry::new()
+        .poll_interval(Duration::MAX)
+        .session(&session);
+    traced.flush();
 
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use syncmgr::per_item::{Handler, from_items};
+use syncmgr::per_item::{HandlerBuilder, from_items};
 use syncmgr::telemetry::Telemetry;
 use syncmgr::{HandlerId, ItemId, LogLevel, Registration, SyncHandler, SyncItem, SyncManager};
 use tracing::Dispatch;
@@ -35,11 +35,11 @@ fn manager(telemetry: &Telemetry) -> SyncManager {
             work.log(LogLevel::Warning, "one letter is large")?;
             Ok(())
         });
-        Handler::new("Mail".parse().expect("it is short"), work).build()
+        HandlerBuilder::new("Mail".parse().expect("it is short"), work).build()
     };
     let files = || -> Arc<dyn SyncHandler> {
         let work = from_items([item(2, "Photos")], |_| Err("the disk is full".into()));
-        Handler::new("Files".parse().expect("it is short"), work).build()
+        HandlerBuilder::new("Files".parse().expect("it is short"), work).build()
     };
     let registered = manager.register(MAIL, Registration::new(), mail);
     assert_eq!(registered, Ok(()));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use support::hooked::Gate;
 use support::{id, item, items, until, within};
-use syncmgr::per_item::{Handler, from_async_items, from_items, on_thread};
+use syncmgr::per_item::{HandlerBuilder, from_async_items, from_items, on_thread};
 use syncmgr::{
     CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogRecord, LogSelector, ProgressUpdate,
     PropertiesOutcome, SyncCallback, SyncHandler, Verdict,
@@ -85,7 +85,7 @@ fn by_a_worker_that_is_a_thread() {
         held.pass();
         Ok(())
     });
-    let handler = Handler::new("bombs".parse().unwrap(), source)
+    let handler = HandlerBuilder::new("bombs".parse().unwrap(), source)
         .order_by(move |a, b| {
             let _captured = &orders;
             a.id.cmp(&b.id)
@@ -116,9 +116,10 @@ fn by_a_worker_that_is_a_task() {
         let _captured = &spawns;
         on_thread(task);
     };
-    let handler = Handler::new_async("bombs".parse().unwrap(), source, spawn).finish(move || {
-        let _captured = &measures;
-        Ok(())
-    });
+    let handler =
+        HandlerBuilder::new_async("bombs".parse().unwrap(), source, spawn).finish(move || {
+            let _captured = &measures;
+            Ok(())
+        });
     dropped_by_its_worker(handler.build(), Host(host), &dropped, [reached, gate]);
 }

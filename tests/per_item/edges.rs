@@ -10,7 +10,7 @@ use std::thread;
 
 use support::works::handler;
 use support::{driven, id, ids, item, items, until, view, within};
-use syncmgr::per_item::{self, Error, Handler, Interrupted, Work};
+use syncmgr::per_item::{self, Cancelled, Error, HandlerBuilder, ItemContext};
 use syncmgr::{
     CallbackError, ErrorId, HResult, HandlerError, HandlerFlags, HandlerReport, ItemStatus,
     LogLevel, Phase, Prepared, ProgressUpdate, RunOptions, Session, SyncEvent, SyncFlags,
@@ -18,7 +18,10 @@ use syncmgr::{
 };
 
 /// Runs a handler, and hands its session to the work.
-fn run(n: u128, work: fn(&Work, &Session) -> Result<(), Error>) -> (HandlerReport, Arc<Session>) {
+fn run(
+    n: u128,
+    work: fn(&ItemContext, &Session) -> Result<(), Error>,
+) -> (HandlerReport, Arc<Session>) {
     let known = Arc::new(OnceLock::<Arc<Session>>::new());
     let (keep, session) = (Arc::clone(&known), Arc::clone(&known));
     let options = RunOptions::new().on_session(move |session| {
@@ -34,7 +37,7 @@ fn run(n: u128, work: fn(&Work, &Session) -> Result<(), Error>) -> (HandlerRepor
 
 /// As [`run`], for one item whose work has to go well.
 #[track_caller]
-fn goes_well(work: fn(&Work, &Session) -> Result<(), Error>) -> Arc<Session> {
+fn goes_well(work: fn(&ItemContext, &Session) -> Result<(), Error>) -> Arc<Session> {
     let (report, session) = run(1, work);
     assert!(report.is_success(), "{report:?} {:?}", session.log());
     session
@@ -44,13 +47,16 @@ fn goes_well(work: fn(&Work, &Session) -> Result<(), Error>) -> Arc<Session> {
 fn a_handler_prints_its_settings_and_no_closure() {
     let source = per_item::from_items(items(1), |_| Ok(()));
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let handler = Handler::new("Mail".parse().unwrap(), source)
+    let handler = HandlerBuilder::new("Mail".parse().unwrap(), source)
         .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION | HandlerFlags::HAS_PROPERTIES)
         .measure(|_| Ok(1))
         .finish(|| Ok(()))
         .retry(false);
     let text = format!("{handler:?}");
-    assert!(text.starts_with("Handler { info: HandlerInfo { "), "{text}");
+    assert!(
+        text.starts_with("HandlerBuilder { info: HandlerInfo { "),
+        "{text}"
+    );
     assert!(text.contains("Mail"), "{text}");
     let end = "workers: 1, retry: false, wait: false, .. }";
     assert!(text.ends_with(end), "{text}");
@@ -95,17 +101,17 @@ fn the_work_knows_why_it_is_done_and_prints_its_item() {
     assert!(report.is_success(), "{report:?}");
     let (seen, text) = told.lock().unwrap().take().expect("the work was done");
     assert_eq!(seen, flags);
-    assert_eq!(text, format!("Work {{ item: {:?}, .. }}", item(1)));
+    assert_eq!(text, format!("ItemContext {{ item: {:?}, .. }}", item(1)));
 }
 
 #[test]
 fn an_iterator_of_unknown_length_tells_no_maximum() {
     let session = goes_well(|work, session| {
-        let mut each = work.each([1, 2, 3].into_iter().filter(|n| *n > 0));
+        let mut each = work.wrap_iter([1, 2, 3].into_iter().filter(|n| *n > 0));
         assert_eq!(each.size_hint(), (0, Some(3)));
         assert_eq!(each.next(), Some(1));
         assert_eq!(each.size_hint(), (0, Some(2)));
-        assert!(format!("{each:?}").starts_with("Each { work: Work { item: "));
+        assert!(format!("{each:?}").starts_with("ProgressIter { work: ItemContext { item: "));
         // The first is done when the second is asked for.
         assert_eq!(view(session, 1).value, 0);
         assert_eq!(each.collect::<Vec<_>>(), [2, 3]);
@@ -113,7 +119,7 @@ fn an_iterator_of_unknown_length_tells_no_maximum() {
     });
     assert_eq!((view(&session, 1).value, view(&session, 1).max), (3, 0));
     let session = goes_well(|work, _| {
-        work.each([1, 2, 3]).for_each(drop);
+        work.wrap_iter([1, 2, 3]).for_each(drop);
         Ok(())
     });
     assert_eq!((view(&session, 1).value, view(&session, 1).max), (3, 3));
@@ -160,7 +166,7 @@ impl Write for Cable {
 #[test]
 fn what_passes_before_an_error_is_counted_and_the_error_is_passed_on() {
     let session = goes_well(|work, session| {
-        let mut reader = work.reading(Cable::default());
+        let mut reader = work.wrap_read(Cable::default());
         assert_eq!(reader.read(&mut [0; 2])?, 2);
         assert_eq!(reader.read(&mut [0; 2])?, 1);
         let error = reader.read(&mut [0; 2]).unwrap_err();
@@ -168,7 +174,7 @@ fn what_passes_before_an_error_is_counted_and_the_error_is_passed_on() {
         assert_eq!(view(session, 1).value, 3);
         assert_eq!(reader.into_inner().passed, 3);
 
-        let mut writer = work.writing(Cable::default());
+        let mut writer = work.wrap_write(Cable::default());
         assert_eq!(writer.write(b"12")?, 2);
         let error = writer.write_all(b"345").unwrap_err();
         assert_eq!(error.to_string(), "the cable is out");
@@ -181,19 +187,19 @@ fn what_passes_before_an_error_is_counted_and_the_error_is_passed_on() {
 #[test]
 fn a_flush_reaches_the_writer_and_none_does_after_a_cancel() {
     let (_, session) = run(1, |work, session| {
-        let mut writer = work.writing(Cable::default());
+        let mut writer = work.wrap_write(Cable::default());
         writer.flush()?;
         let error = writer.flush().unwrap_err();
         assert_eq!(error.to_string(), "nothing goes out");
         session.cancel_item(id(1))?;
         let error = writer.flush().unwrap_err();
-        assert_eq!(Interrupted::find(&error), Some(Interrupted::Item));
+        assert_eq!(Cancelled::find(&error), Some(Cancelled::Item));
         assert_eq!(writer.write(b"1").unwrap_err().kind(), io::ErrorKind::Other);
         let cable = writer.into_inner();
         assert_eq!((cable.passed, cable.flushed), (0, 2), "neither reached it");
-        let mut reader = work.reading(cable);
+        let mut reader = work.wrap_read(cable);
         let error = reader.read(&mut [0]).unwrap_err();
-        assert_eq!(Interrupted::find(&error), Some(Interrupted::Item));
+        assert_eq!(Cancelled::find(&error), Some(Cancelled::Item));
         let cable = reader.into_inner();
         assert_eq!(cable.passed, 0);
         Err(error.into())
@@ -272,7 +278,7 @@ fn where_no_thread_is_to_be_had_nothing_begins_and_the_run_says_why() {
         let error = report.error.as_deref().unwrap_or_default();
         assert!(error.starts_with(&format!("{call}: ")), "{error}");
         assert!(error.len() > call.len() + 2, "it says why: {error}");
-        assert_eq!(report.open, ids(3));
+        assert_eq!(report.unfinished, ids(3));
         for item in report.items() {
             assert_eq!(item.status, ItemStatus::Pending, "{item:?}");
         }
@@ -320,7 +326,7 @@ fn let_go(own: &Own) {
 }
 
 /// Builds a handler, and tells it to its work.
-fn known(own: &Own, handler: Handler) -> Arc<dyn SyncHandler> {
+fn known(own: &Own, handler: HandlerBuilder) -> Arc<dyn SyncHandler> {
     let handler = handler.build();
     assert!(own.set(Arc::downgrade(&handler)).is_ok());
     handler
@@ -376,7 +382,7 @@ fn a_host_that_lets_go_in_the_work_is_given_no_item_and_no_end() {
     let own = Own::default();
     let (mine, answers) = (own.clone(), Arc::new(Mutex::new(Vec::new())));
     let answered = answers.clone();
-    let work = move |work: &Work| {
+    let work = move |work: &ItemContext| {
         let_go(&mine);
         let mut answers = answered.lock().unwrap();
         answers.push(work.add_item(item(9)));
@@ -384,7 +390,7 @@ fn a_host_that_lets_go_in_the_work_is_given_no_item_and_no_end() {
         answers.push(work.callback().map(drop));
         assert_eq!(
             work.set(1),
-            Err(Interrupted::Refused(CallbackError::Released))
+            Err(Cancelled::Refused(CallbackError::Released))
         );
         Ok(())
     };
@@ -404,7 +410,7 @@ fn a_host_that_lets_go_in_the_work_is_given_no_item_and_no_end() {
 
 #[test]
 fn a_finish_that_passes_an_interruption_on_has_failed_with_its_words() {
-    let handler = handler(1, |_| Ok(())).finish(|| Err(Interrupted::All.into()));
+    let handler = handler(1, |_| Ok(())).finish(|| Err(Cancelled::All.into()));
     let report = run_handler(handler.build(), RunOptions::new());
     assert_eq!(report.result, HResult::E_FAIL);
     let session = report.session.as_ref().expect("it told its items");

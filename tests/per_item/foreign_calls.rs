@@ -8,7 +8,7 @@ use std::thread;
 
 use support::works::handler;
 use support::{driven, id, ids, item, items, receive, until, view, within};
-use syncmgr::per_item::{self, Error, Handler, Task, Work};
+use syncmgr::per_item::{self, Error, HandlerBuilder, ItemContext, Task};
 use syncmgr::{
     CallbackError, HResult, ItemId, ItemStatus, LogRecord, LogSelector, Phase, ProgressUpdate,
     Session, SyncCallback, SyncFlags, SyncHandler, SyncItem, Verdict,
@@ -118,21 +118,21 @@ fn completed(session: &Session) {
 
 /// The work of the one item, once it is there, for a host or an observer.
 #[derive(Clone, Default)]
-struct Known(Arc<OnceLock<Arc<Work>>>);
+struct Known(Arc<OnceLock<Arc<ItemContext>>>);
 
 impl Known {
     /// A handler of item 1 that keeps its work here.
-    fn handler(&self, work: fn(&Work) -> Result<(), Error>) -> Arc<dyn SyncHandler> {
+    fn handler(&self, work: fn(&ItemContext) -> Result<(), Error>) -> Arc<dyn SyncHandler> {
         let known = self.clone();
-        let source = per_item::from_async_items(items(1), move |own: Arc<Work>| {
+        let source = per_item::from_async_items(items(1), move |own: Arc<ItemContext>| {
             let _ = known.0.set(Arc::clone(&own));
             async move { work(&own) }
         });
-        Handler::new_async("test".parse().unwrap(), source, per_item::on_thread).build()
+        HandlerBuilder::new_async("test".parse().unwrap(), source, per_item::on_thread).build()
     }
 
     /// Calls this with the work: on this thread, or on another one that is waited for.
-    fn call(&self, on_this_thread: bool, call: fn(&Work)) {
+    fn call(&self, on_this_thread: bool, call: fn(&ItemContext)) {
         let Some(work) = self.0.get().cloned() else {
             return;
         };
@@ -256,7 +256,7 @@ fn what_was_left_to_a_thread_that_stays_in_the_host_is_told_with_the_end() {
     let (leave, left) = mpsc::channel::<()>();
     let (come, left) = (Mutex::new(come), Mutex::new(left));
     let came = Arc::new(Mutex::new(came));
-    let source = per_item::from_async_items(items(1), move |work: Arc<Work>| {
+    let source = per_item::from_async_items(items(1), move |work: Arc<ItemContext>| {
         let came = came.clone();
         async move {
             work.max(10)?;
@@ -268,7 +268,7 @@ fn what_was_left_to_a_thread_that_stays_in_the_host_is_told_with_the_end() {
         }
     });
     let name = "test".parse().unwrap();
-    let handler = Handler::new_async(name, source, per_item::on_thread).build();
+    let handler = HandlerBuilder::new_async(name, source, per_item::on_thread).build();
     let session = driven(1);
     let host = Host::new(&session, move |call| {
         if call == Call::Progress(id(1), None, Some(20)) {
@@ -328,7 +328,7 @@ fn a_host_that_ends_the_workers_while_it_adds_an_item_does_not_wait_for_itself()
         let runtime = Runtime::default();
         let known = Known::default();
         let keep = known.clone();
-        let source = per_item::from_async_items(items(1), move |work: Arc<Work>| {
+        let source = per_item::from_async_items(items(1), move |work: Arc<ItemContext>| {
             let _ = keep.0.set(work);
             async move {
                 loop {
@@ -336,7 +336,8 @@ fn a_host_that_ends_the_workers_while_it_adds_an_item_does_not_wait_for_itself()
                 }
             }
         });
-        let handler = Handler::new_async("test".parse().unwrap(), source, runtime.spawn()).build();
+        let handler =
+            HandlerBuilder::new_async("test".parse().unwrap(), source, runtime.spawn()).build();
         let session = driven(1);
         let tasks = runtime.clone();
         let host = Host::new(&session, move |call| {
@@ -367,7 +368,7 @@ fn a_host_that_ends_the_workers_while_it_adds_an_item_does_not_wait_for_itself()
 fn a_host_that_lets_go_inside_an_answer_to_a_task_does_not_wait_for_the_others_on_its_thread() {
     within("the end of all tasks", || {
         let runtime = Runtime::default();
-        let source = per_item::from_async_items(items(3), |work: Arc<Work>| async move {
+        let source = per_item::from_async_items(items(3), |work: Arc<ItemContext>| async move {
             while work.check().is_ok() {
                 pause().await;
                 if work.item().id == id(1) {
@@ -377,7 +378,7 @@ fn a_host_that_lets_go_inside_an_answer_to_a_task_does_not_wait_for_the_others_o
             Ok(())
         });
         // The third task has not been polled when the host lets go.
-        let handler = Handler::new_async("test".parse().unwrap(), source, runtime.spawn());
+        let handler = HandlerBuilder::new_async("test".parse().unwrap(), source, runtime.spawn());
         let handler = handler.workers(3).wait_for_work(true).build();
         let own: Arc<OnceLock<Weak<dyn SyncHandler>>> = Arc::default();
         assert!(own.set(Arc::downgrade(&handler)).is_ok());
@@ -396,7 +397,7 @@ fn a_host_that_lets_go_inside_an_answer_to_a_task_does_not_wait_for_the_others_o
 
 /// Whether this is a thread of the handler.
 fn is_worker() -> bool {
-    thread::current().name() == Some("syncmgr item")
+    thread::current().name() == Some("syncmgr-item")
 }
 
 /// A host that panics in one call of a worker, and only there.
@@ -444,7 +445,7 @@ fn panics_everywhere(make: impl Fn() -> Arc<dyn SyncHandler>) {
 }
 
 /// One item that succeeds, one that fails, and one whose work panics.
-fn outcomes(work: &Work) -> Result<(), Error> {
+fn outcomes(work: &ItemContext) -> Result<(), Error> {
     work.max(2)?;
     work.set(1)?;
     match work.item().id {
@@ -464,10 +465,10 @@ fn a_host_that_panics_in_a_call_of_a_worker_ends_neither_the_process_nor_the_rou
 #[test]
 fn a_host_that_panics_in_a_call_of_a_task_ends_neither_the_process_nor_the_round() {
     panics_everywhere(|| {
-        let work = |work: Arc<Work>| async move { outcomes(&work) };
+        let work = |work: Arc<ItemContext>| async move { outcomes(&work) };
         let source = per_item::from_async_items(items(3), work);
         let name = "test".parse().unwrap();
-        Handler::new_async(name, source, per_item::on_thread)
+        HandlerBuilder::new_async(name, source, per_item::on_thread)
             .workers(2)
             .wait_for_work(true)
             .build()

@@ -7,22 +7,22 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use support::works::handler;
 use support::{id, item, items, receive};
-use syncmgr::per_item::{self, Error, Handler, Interrupted, Work};
+use syncmgr::per_item::{self, Cancelled, Error, HandlerBuilder, ItemContext};
 use syncmgr::testing::{Action, Harness, Trace, explore_cancellations, explore_faults};
 use syncmgr::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemStatus, LogLevel, ProgressUpdate,
     SyncItem, Uuid,
 };
 
-fn run(handler: Handler) -> Trace {
+fn run(handler: HandlerBuilder) -> Trace {
     Harness::new(handler.build()).run()
 }
 
 /// What is done for an item.
-type Kind = fn(&Work) -> Result<(), Error>;
+type Kind = fn(&ItemContext) -> Result<(), Error>;
 
 /// Some steps, each of which asks.
-fn steps(work: &Work) -> Result<(), Error> {
+fn steps(work: &ItemContext) -> Result<(), Error> {
     work.max(3)?;
     work.text("at work")?;
     for _ in 0..3 {
@@ -64,13 +64,14 @@ fn work_of_every_kind_is_conformant_at_every_cancel() {
             Err("broken after all".into())
         },
         |work| {
-            work.each([1, 2, 3]).for_each(drop);
+            work.wrap_iter([1, 2, 3]).for_each(drop);
             Ok(())
         },
         |work| {
             let mut text = String::new();
-            work.reading(&b"some text"[..]).read_to_string(&mut text)?;
-            work.writing(Vec::new()).write_all(text.as_bytes())?;
+            work.wrap_read(&b"some text"[..])
+                .read_to_string(&mut text)?;
+            work.wrap_write(Vec::new()).write_all(text.as_bytes())?;
             Ok(())
         },
         |work| {
@@ -154,7 +155,7 @@ fn a_cancel_travels_by_the_question_mark() {
 fn after_a_cancel_of_all_nothing_is_started() {
     let begun = Arc::new(AtomicUsize::new(0));
     let count = begun.clone();
-    let work = move |work: &Work| {
+    let work = move |work: &ItemContext| {
         count.fetch_add(1, Ordering::SeqCst);
         steps(work)
     };
@@ -169,14 +170,14 @@ fn after_a_cancel_of_all_nothing_is_started() {
 
 #[test]
 fn a_cancel_that_the_work_swallows_still_stops_the_item() {
-    let ends: [fn(Interrupted) -> Result<(), Error>; 3] = [
+    let ends: [fn(Cancelled) -> Result<(), Error>; 3] = [
         |_| Ok(()),
         |_| Err("something else".into()),
         |interrupted| Err(io::Error::other(interrupted).into()),
     ];
     for end in ends {
-        let work = move |work: &Work| match steps(work) {
-            Err(error) => end(Interrupted::find(&*error).expect("only that can come")),
+        let work = move |work: &ItemContext| match steps(work) {
+            Err(error) => end(Cancelled::find(&*error).expect("only that can come")),
             Ok(()) => Ok(()),
         };
         let trace = Harness::new(handler(1, work).build())
@@ -191,8 +192,8 @@ fn a_cancel_that_the_work_swallows_still_stops_the_item() {
 fn an_iteration_that_a_cancel_ends_early_is_no_success() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let found = seen.clone();
-    let work = move |work: &Work| {
-        found.lock().unwrap().extend(work.each(1..=10));
+    let work = move |work: &ItemContext| {
+        found.lock().unwrap().extend(work.wrap_iter(1..=10));
         Ok(())
     };
     // The question before the item, that it is in work, the maximum, the first question of the iterator, then the first step.
@@ -207,7 +208,7 @@ fn an_iteration_that_a_cancel_ends_early_is_no_success() {
 #[test]
 fn a_whole_iteration_tells_its_maximum_and_each_step() {
     let trace = run(handler(1, |work| {
-        work.each([7; 3]).for_each(drop);
+        work.wrap_iter([7; 3]).for_each(drop);
         Ok(())
     }));
     trace.assert_conformant();
@@ -228,11 +229,11 @@ fn a_cancel_ends_a_copy_of_std() {
         }
     }
     for writing in [false, true] {
-        let work = move |work: &Work| {
+        let work = move |work: &ItemContext| {
             if writing {
-                io::copy(&mut Zeros, &mut work.writing(io::sink()))?;
+                io::copy(&mut Zeros, &mut work.wrap_write(io::sink()))?;
             } else {
-                io::copy(&mut work.reading(Zeros), &mut io::sink())?;
+                io::copy(&mut work.wrap_read(Zeros), &mut io::sink())?;
             }
             Ok(())
         };
@@ -246,8 +247,8 @@ fn a_cancel_ends_a_copy_of_std() {
 
 #[test]
 fn what_was_written_before_a_cancel_is_counted() {
-    let work = |work: &Work| {
-        let mut writer = work.writing(Vec::new());
+    let work = |work: &ItemContext| {
+        let mut writer = work.wrap_write(Vec::new());
         writer.write_all(b"12345")?;
         assert_eq!(writer.into_inner(), b"12345");
         Ok(())
@@ -282,7 +283,7 @@ fn as_many_items_are_done_at_once_as_there_are_workers() {
     let together = Arc::new(std::sync::Barrier::new(3));
     let most = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
     let count = most.clone();
-    let work = move |_: &Work| {
+    let work = move |_: &ItemContext| {
         let now = count.0.fetch_add(1, Ordering::SeqCst) + 1;
         count.1.fetch_max(now, Ordering::SeqCst);
         together.wait(); // three are here at once, or this hangs
@@ -297,7 +298,7 @@ fn as_many_items_are_done_at_once_as_there_are_workers() {
 fn an_item_that_failed_is_done_again_and_its_error_is_taken_back() {
     let tries = Arc::new(AtomicUsize::new(0));
     let count = tries.clone();
-    let work = move |_: &Work| match count.fetch_add(1, Ordering::SeqCst) {
+    let work = move |_: &ItemContext| match count.fetch_add(1, Ordering::SeqCst) {
         0 | 1 => Err("not yet".into()),
         _ => Ok(()),
     };
@@ -338,7 +339,7 @@ fn an_ok_may_stand_for_another_end() {
         (ItemStatus::Paused, ItemStatus::Succeeded),
     ] {
         let trace = run(handler(1, move |work| {
-            work.end_as(said);
+            work.set_outcome(said);
             Ok(())
         }));
         trace.assert_conformant();
@@ -360,7 +361,7 @@ fn a_skipped_item_is_not_started() {
 
 #[test]
 fn an_item_that_the_work_finds_is_done_too() {
-    let work = |work: &Work| {
+    let work = |work: &ItemContext| {
         if work.item().id == id(1) {
             work.add_item(item(7))?;
             let again = work.add_item(item(7));
@@ -394,7 +395,7 @@ fn an_item_that_is_listed_twice_is_named() {
         (vec![item(1), item(1)], "twice"),
         (vec![SyncItem::new(ItemId::NIL, item(1).name)], "nil"),
     ] {
-        let handler = Handler::new(
+        let handler = HandlerBuilder::new(
             "test".parse().unwrap(),
             per_item::from_fn(move || Ok(ItemList::Complete(list.clone())), |_| Ok(())),
         );
@@ -411,7 +412,7 @@ fn an_item_that_is_listed_twice_is_named() {
 #[test]
 fn a_list_that_cannot_be_had_ends_the_run_with_its_error() {
     let source = per_item::from_fn(|| Err("the server is down".into()), |_| Ok(()));
-    let handler = Handler::new("test".parse().unwrap(), source).build();
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source).build();
     let report = syncmgr::run_handler(handler, syncmgr::RunOptions::new());
     assert_eq!(report.result, HResult::E_FAIL);
     assert!(report.error.unwrap().contains("the server is down"));
@@ -421,7 +422,7 @@ fn a_list_that_cannot_be_had_ends_the_run_with_its_error() {
 fn work_that_hands_a_callback_away_and_returns_is_refused_afterwards() {
     let (send, late) = mpsc::channel();
     let send = Mutex::new(send);
-    let work = move |work: &Work| {
+    let work = move |work: &ItemContext| {
         let (callback, id) = (Arc::clone(work.callback()?), work.item().id);
         let send = send.lock().unwrap().clone();
         let (end, ended) = mpsc::channel::<()>();
@@ -480,7 +481,7 @@ fn a_host_that_takes_its_callback_away_stops_the_work() {
     handler.set_progress_callback(None).unwrap();
     drop(go);
     let answer = receive("the answer", &ended);
-    assert_eq!(answer, Err(Interrupted::Refused(CallbackError::Released)));
+    assert_eq!(answer, Err(Cancelled::Refused(CallbackError::Released)));
     assert_eq!(session.item(id(1)).unwrap().status, ItemStatus::Updating);
 }
 
@@ -535,7 +536,7 @@ fn an_error_among_its_own_sources_fails_its_item() {
         run(handler(2, |work| match work.item().id {
             first if first == id(1) => Err(Endless.into()),
             _ => work
-                .part("a part", Err::<(), _>(Endless))
+                .record_part("a part", Err::<(), _>(Endless))
                 .map(drop)
                 .map_err(Into::into),
         }))
@@ -544,5 +545,5 @@ fn an_error_among_its_own_sources_fails_its_item() {
     assert_eq!(trace.status(id(1)), Some(ItemStatus::Failed));
     assert_eq!(trace.status(id(2)), Some(ItemStatus::Failed));
     let wrapped = std::io::Error::other(Endless);
-    assert_eq!(Interrupted::find(&wrapped), None);
+    assert_eq!(Cancelled::find(&wrapped), None);
 }

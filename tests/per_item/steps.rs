@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
 use support::works::handler;
 use support::{id, item, items, receive, until, view};
-use syncmgr::per_item::{Error, Handler, Interrupted, PerItem, Work};
+use syncmgr::per_item::{Cancelled, Error, HandlerBuilder, ItemContext, PerItem};
 use syncmgr::testing::{Action, Harness, Trace, explore_cancellations, explore_faults};
 use syncmgr::{
     CallbackError, HResult, ItemList, ItemStatus, LogLevel, Phase, ProgressUpdate, RunOptions,
@@ -14,9 +14,9 @@ use syncmgr::{
 };
 
 /// What is done for an item.
-type Kind = fn(&Work) -> Result<(), Error>;
+type Kind = fn(&ItemContext) -> Result<(), Error>;
 
-fn steps(work: &Work) -> Result<(), Error> {
+fn steps(work: &ItemContext) -> Result<(), Error> {
     for _ in 0..3 {
         work.advance(1)?;
     }
@@ -24,7 +24,7 @@ fn steps(work: &Work) -> Result<(), Error> {
 }
 
 /// Counts three, and asks at each.
-fn three(work: &Work) -> Result<u64, Error> {
+fn three(work: &ItemContext) -> Result<u64, Error> {
     for _ in 0..3 {
         work.check()?;
     }
@@ -63,11 +63,11 @@ fn all_items_are_measured_before_the_first_is_begun() {
     for workers in [1, 3] {
         let begun = Arc::new(AtomicUsize::new(0));
         let (count, seen) = (begun.clone(), begun.clone());
-        let work = move |work: &Work| {
+        let work = move |work: &ItemContext| {
             count.fetch_add(1, Ordering::SeqCst);
             steps(work)
         };
-        let measure = move |work: &Work| {
+        let measure = move |work: &ItemContext| {
             assert_eq!(seen.load(Ordering::SeqCst), 0);
             three(work)
         };
@@ -108,7 +108,7 @@ fn what_cannot_be_measured_is_done_all_the_same() {
 fn an_item_that_is_cancelled_while_it_is_measured_is_not_begun() {
     let begun = Arc::new(Mutex::new(Vec::new()));
     let seen = begun.clone();
-    let work = move |work: &Work| {
+    let work = move |work: &ItemContext| {
         seen.lock().unwrap().push(work.item().id);
         steps(work)
     };
@@ -143,14 +143,14 @@ fn an_item_that_is_cancelled_before_the_prepare_is_not_measured() {
 fn an_item_that_comes_later_is_measured_before_its_work() {
     let order = Arc::new(Mutex::new(Vec::new()));
     let (done, counted) = (order.clone(), order.clone());
-    let work = move |work: &Work| {
+    let work = move |work: &ItemContext| {
         done.lock().unwrap().push(("done", work.item().id));
         if work.item().id == id(1) {
             work.add_item(item(7))?;
         }
         Ok(())
     };
-    let measure = move |work: &Work| {
+    let measure = move |work: &ItemContext| {
         counted.lock().unwrap().push(("counted", work.item().id));
         let refused = work.add_item(item(9));
         if work.item().id == id(1) {
@@ -182,7 +182,7 @@ fn the_round_is_finished_when_every_item_has_ended_and_before_it_is_complete() {
         let (keep, given, seen) = (session.clone(), session.clone(), open.clone());
         let handler = handler(4, steps).workers(workers).finish(move || {
             let session = given.lock().unwrap().clone().unwrap();
-            seen.store(session.open_items().len(), Ordering::SeqCst);
+            seen.store(session.unfinished_items().len(), Ordering::SeqCst);
             assert_eq!(session.phase(), syncmgr::Phase::Synchronizing);
             Ok(())
         });
@@ -227,10 +227,10 @@ fn a_round_that_cannot_be_finished_has_failed_and_says_why() {
 #[test]
 fn work_that_has_logged_what_went_wrong_fails_its_item_and_nothing_more_is_logged() {
     for cancelled in [false, true] {
-        let work = |work: &Work| {
+        let work = |work: &ItemContext| {
             work.text("two of three")?;
             work.log(LogLevel::Error, "the third is missing")?;
-            work.end_as(ItemStatus::Failed);
+            work.set_outcome(ItemStatus::Failed);
             let _ = work.check();
             Ok(())
         };
@@ -248,10 +248,10 @@ fn work_that_has_logged_what_went_wrong_fails_its_item_and_nothing_more_is_logge
 
 #[test]
 fn the_last_words_go_with_the_final_status_whatever_it_is() {
-    let words = |end: fn(&Work) -> Result<(), Error>, cancelled: bool| {
-        let work = move |work: &Work| {
+    let words = |end: fn(&ItemContext) -> Result<(), Error>, cancelled: bool| {
+        let work = move |work: &ItemContext| {
             work.text("at work")?;
-            work.end_text("one of two");
+            work.set_final_text("one of two");
             work.check()?;
             end(work)
         };
@@ -275,8 +275,8 @@ fn the_last_words_go_with_the_final_status_whatever_it_is() {
     assert_eq!(words(|_| Ok(()), false), said(ItemStatus::Succeeded));
     assert_eq!(words(|_| Ok(()), true), said(ItemStatus::Stopped));
     assert_eq!(words(|_| Err("x".into()), false), said(ItemStatus::Failed));
-    let skips: fn(&Work) -> Result<(), Error> = |work| {
-        work.end_as(ItemStatus::Skipped);
+    let skips: fn(&ItemContext) -> Result<(), Error> = |work| {
+        work.set_outcome(ItemStatus::Skipped);
         Ok(())
     };
     assert_eq!(words(skips, false), said(ItemStatus::Skipped));
@@ -313,13 +313,13 @@ fn a_hand_may_be_kept_on_what_the_handler_does() {
         fn items(&self) -> Result<ItemList, Error> {
             Ok(ItemList::Complete(items(3)))
         }
-        fn synchronize(&self, _: &Work) -> Result<(), Error> {
+        fn synchronize(&self, _: &ItemContext) -> Result<(), Error> {
             self.0.fetch_add(1, Ordering::SeqCst);
             Ok(())
         }
     }
     let counted = Arc::new(Counted(AtomicUsize::new(0)));
-    let handler = Handler::new("test".parse().unwrap(), counted.clone()).build();
+    let handler = HandlerBuilder::new("test".parse().unwrap(), counted.clone()).build();
     Harness::new(handler).run().assert_conformant();
     assert_eq!(counted.0.load(Ordering::SeqCst), 3);
 }
@@ -375,7 +375,7 @@ fn who_takes_the_callback_away_on_a_worker_does_not_wait_for_itself() {
     let (left, has_left) = mpsc::channel();
     let (given, left) = (own.clone(), Mutex::new(left));
     // The work stands for a host that does it from inside an answer.
-    let work = move |work: &Work| {
+    let work = move |work: &ItemContext| {
         let handler = given.lock().unwrap().take();
         handler.unwrap().set_progress_callback(None).unwrap();
         left.lock().unwrap().send(work.check()).unwrap();
@@ -386,7 +386,7 @@ fn who_takes_the_callback_away_on_a_worker_does_not_wait_for_itself() {
     let session = driven();
     begin(&handler, &session);
     let answer = receive("the end of the wait", &has_left);
-    assert_eq!(answer, Err(Interrupted::Refused(CallbackError::Released)));
+    assert_eq!(answer, Err(Cancelled::Refused(CallbackError::Released)));
     handler.set_progress_callback(Some(session)).unwrap();
     handler.set_progress_callback(None).unwrap(); // waits for nobody
 }
@@ -414,7 +414,7 @@ fn a_value_above_the_maximum_raises_it() {
         |work| {
             let mut grown = std::io::repeat(0).take(30);
             work.max(3)?;
-            std::io::copy(&mut work.reading(&mut grown), &mut std::io::sink())?;
+            std::io::copy(&mut work.wrap_read(&mut grown), &mut std::io::sink())?;
             Ok(())
         },
     ];
@@ -436,7 +436,7 @@ fn a_value_above_the_maximum_raises_it() {
 
 #[test]
 fn threads_of_the_work_raise_the_maximum_together() {
-    let work = |work: &Work| {
+    let work = |work: &ItemContext| {
         work.max(1)?;
         std::thread::scope(|scope| {
             for _ in 0..4 {
@@ -453,13 +453,13 @@ fn threads_of_the_work_raise_the_maximum_together() {
 
 #[test]
 fn a_part_that_fails_is_logged_and_the_others_go_on() {
-    let work = |work: &Work| {
+    let work = |work: &ItemContext| {
         for part in 1..=4 {
             let done = match part {
                 2 => Err(std::io::Error::other("it is broken")),
                 _ => work.advance(1).map(|()| part).map_err(Into::into),
             };
-            if let Some(done) = work.part(format_args!("part {part}"), done)? {
+            if let Some(done) = work.record_part(format_args!("part {part}"), done)? {
                 assert_eq!(done, part);
             }
         }
@@ -474,16 +474,16 @@ fn a_part_that_fails_is_logged_and_the_others_go_on() {
     );
 
     // A cancel is none, whether the part passes it on or fails by it.
-    type Part = fn(&Work, u32) -> Result<(), Error>;
+    type Part = fn(&ItemContext, u32) -> Result<(), Error>;
     let kinds: [Part; 2] = [
         |work, _| Ok(work.advance(1)?),
         |work, _| work.advance(1).map_err(|_| "the socket is closed".into()),
     ];
     for kind in kinds {
         let make = || {
-            let parts = move |work: &Work| {
+            let parts = move |work: &ItemContext| {
                 for part in 0..5 {
-                    work.part(part, kind(work, part))?;
+                    work.record_part(part, kind(work, part))?;
                 }
                 Ok(())
             };

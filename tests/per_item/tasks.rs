@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use support::forward_the_rest;
 use support::{id, item, items, join, receive, until};
-use syncmgr::per_item::{self, AsyncPerItem, Error, Handler, Interrupted, Task, Work};
+use syncmgr::per_item::{self, AsyncPerItem, Cancelled, Error, HandlerBuilder, ItemContext, Task};
 use syncmgr::testing::{Action, Harness, Recorder, Rule, Trace};
 use syncmgr::{
     CallbackError, HResult, ItemId, ItemList, ItemStatus, Phase, ProgressUpdate, RunOptions,
@@ -22,20 +22,20 @@ fn name() -> syncmgr::HandlerName {
 }
 
 /// A handler of items 1 to `n`, each task on a thread of its own.
-fn handler<W, F>(n: u128, work: W) -> Handler
+fn handler<W, F>(n: u128, work: W) -> HandlerBuilder
 where
-    W: Fn(Arc<Work>) -> F + Send + Sync + 'static,
+    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
     spawned(n, work, per_item::on_thread)
 }
 
-fn spawned<W, F>(n: u128, work: W, spawn: impl Fn(Task) + Send + Sync + 'static) -> Handler
+fn spawned<W, F>(n: u128, work: W, spawn: impl Fn(Task) + Send + Sync + 'static) -> HandlerBuilder
 where
-    W: Fn(Arc<Work>) -> F + Send + Sync + 'static,
+    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
-    Handler::new_async(name(), per_item::from_async_items(items(n), work), spawn)
+    HandlerBuilder::new_async(name(), per_item::from_async_items(items(n), work), spawn)
 }
 
 fn completions(trace: &Trace) -> Vec<HResult> {
@@ -65,7 +65,7 @@ fn is_whole(trace: &Trace, n: u128) {
 #[track_caller]
 fn explore<W, F>(n: u128, work: W)
 where
-    W: Fn(Arc<Work>) -> F + Clone + Send + Sync + 'static,
+    W: Fn(Arc<ItemContext>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
     for workers in [1, 3] {
@@ -91,7 +91,7 @@ async fn pause() {
 }
 
 /// Some steps, each of which asks.
-async fn steps(work: Arc<Work>) -> Result<(), Error> {
+async fn steps(work: Arc<ItemContext>) -> Result<(), Error> {
     work.max(3)?;
     for _ in 0..3 {
         pause().await;
@@ -113,7 +113,7 @@ fn work_that_succeeds() {
 
 #[test]
 fn work_that_fails() {
-    let work = |work: Arc<Work>| async move {
+    let work = |work: Arc<ItemContext>| async move {
         work.advance(1)?;
         pause().await;
         Err("broken".into())
@@ -150,7 +150,7 @@ fn work_that_panics() {
     #[track_caller]
     fn fails<W, F>(work: W)
     where
-        W: Fn(Arc<Work>) -> F + Clone + Send + Sync + 'static,
+        W: Fn(Arc<ItemContext>) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         explore(2, work.clone());
@@ -232,7 +232,7 @@ fn work_that_waits_for_ever_is_ended_by_the_cancel() {
     for cancel in cancels {
         for workers in [1, 3] {
             let (waits, waiting) = mpsc::channel();
-            let work = move |work: Arc<Work>| {
+            let work = move |work: Arc<ItemContext>| {
                 let waits = waits.clone();
                 async move {
                     work.advance(1)?;
@@ -257,7 +257,7 @@ fn work_that_waits_for_ever_is_ended_by_the_cancel() {
             assert_eq!(report.phase, Phase::Completed, "{report:?}");
             let view = session.item(id(1)).expect("it is listed");
             assert_eq!(view.status, ItemStatus::Stopped);
-            assert!(report.open.is_empty(), "{report:?}");
+            assert!(report.unfinished.is_empty(), "{report:?}");
             recorder.trace().assert_conformant();
         }
     }
@@ -269,7 +269,7 @@ fn work_that_waits_for_ever_is_conformant_wherever_it_is_cancelled() {
     // predicate cancels what waits.
     for (n, workers) in [(1, 1), (3, 1), (3, 3)] {
         for all in [false, true] {
-            let work = |work: Arc<Work>| async move {
+            let work = |work: Arc<ItemContext>| async move {
                 work.advance(1)?;
                 work.until_cancelled(pending::<()>()).await?;
                 Ok(())
@@ -292,7 +292,7 @@ fn work_that_waits_for_ever_is_conformant_wherever_it_is_cancelled() {
 
 #[test]
 fn work_that_fails_by_what_its_callback_has_done_is_stopped() {
-    let work = |work: Arc<Work>| async move {
+    let work = |work: Arc<ItemContext>| async move {
         let (sent, closed) = mpsc::channel();
         let guard = work.on_cancel(move || _ = sent.send(()))?;
         work.advance(1)?;
@@ -306,7 +306,7 @@ fn work_that_fails_by_what_its_callback_has_done_is_stopped() {
     explore(3, work);
     // It makes no report after the cancel: only its callback tells it.
     let (ready, is_ready) = mpsc::channel();
-    let reads = move |work: Arc<Work>| {
+    let reads = move |work: Arc<ItemContext>| {
         let ready = ready.clone();
         async move {
             let (sent, closed) = mpsc::channel();
@@ -339,7 +339,7 @@ fn the_future_is_dropped_at_its_await_by_until_cancelled_only() {
         }
     }
     let inside = Arc::clone(&dropped);
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         let (began, count) = (began.clone(), Arc::clone(&inside));
         async move {
             let ended = {
@@ -350,7 +350,7 @@ fn the_future_is_dropped_at_its_await_by_until_cancelled_only() {
                 };
                 work.until_cancelled(inner).await
             };
-            assert_eq!(ended, Err(Interrupted::All));
+            assert_eq!(ended, Err(Cancelled::All));
             assert_eq!(count.load(Ordering::SeqCst), 1, "it is dropped by now");
             ended?;
             Ok(())
@@ -376,7 +376,7 @@ fn the_future_is_dropped_at_its_await_by_until_cancelled_only() {
 fn an_item_that_is_cancelled_already_does_not_poll_what_is_raced() {
     let polled = Arc::new(AtomicUsize::new(0));
     let inside = Arc::clone(&polled);
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         let polled = Arc::clone(&inside);
         async move {
             let verdict = work.callback()?.can_continue(Some(work.item().id))?;
@@ -397,8 +397,8 @@ fn an_item_that_is_cancelled_already_does_not_poll_what_is_raced() {
 
 #[test]
 fn what_the_work_leaves_behind_is_refused() {
-    let (left, leaves) = mpsc::channel::<Arc<Work>>();
-    let work = move |work: Arc<Work>| {
+    let (left, leaves) = mpsc::channel::<Arc<ItemContext>>();
+    let work = move |work: Arc<ItemContext>| {
         let left = left.clone();
         async move {
             work.advance(1)?;
@@ -413,7 +413,7 @@ fn what_the_work_leaves_behind_is_refused() {
     );
     assert!(report.is_success(), "{report:?}");
     let before = recorder.trace().calls().len();
-    let released = Interrupted::Refused(CallbackError::Released);
+    let released = Cancelled::Refused(CallbackError::Released);
     for work in leaves.try_iter() {
         let answers = [
             work.set(2),
@@ -446,11 +446,11 @@ fn what_the_work_leaves_behind_is_refused() {
 
 #[test]
 fn what_the_work_leaves_behind_is_refused_while_the_round_goes_on() {
-    // Item 1 returns and leaves its `Work` to item 2, which is in work then.
-    let kept: Arc<Mutex<Option<Arc<Work>>>> = Arc::default();
+    // Item 1 returns and leaves its `ItemContext` to item 2, which is in work then.
+    let kept: Arc<Mutex<Option<Arc<ItemContext>>>> = Arc::default();
     let answers: Arc<Mutex<Vec<bool>>> = Arc::default();
     let (into, told) = (Arc::clone(&kept), Arc::clone(&answers));
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         let (kept, told) = (Arc::clone(&into), Arc::clone(&told));
         async move {
             work.advance(1)?;
@@ -480,8 +480,8 @@ fn what_the_work_leaves_behind_is_refused_while_the_round_goes_on() {
 
 #[test]
 fn what_panics_on_a_thread_left_behind_makes_no_call() {
-    let (left, leaves) = mpsc::channel::<Arc<Work>>();
-    let work = move |work: Arc<Work>| {
+    let (left, leaves) = mpsc::channel::<Arc<ItemContext>>();
+    let work = move |work: Arc<ItemContext>| {
         let left = left.clone();
         async move { left.send(work).map_err(Error::from) }
     };
@@ -508,7 +508,7 @@ fn items_listed_twice_are_told_by_name() {
     let twice = || {
         let listed = [item(1), item(2), item(1)];
         let source = per_item::from_async_items(listed, steps);
-        Handler::new_async(name(), source, per_item::on_thread).build()
+        HandlerBuilder::new_async(name(), source, per_item::on_thread).build()
     };
     let report = run_handler(twice(), RunOptions::new());
     assert!(!report.is_success());
@@ -528,14 +528,14 @@ impl AsyncPerItem for Unlisted {
         Err("the server is down".into())
     }
 
-    async fn synchronize(&self, _: Arc<Work>) -> Result<(), Error> {
+    async fn synchronize(&self, _: Arc<ItemContext>) -> Result<(), Error> {
         unreachable!("there is no item")
     }
 }
 
 #[test]
 fn a_list_that_fails_fails_the_run() {
-    let handler = Handler::new_async(name(), Unlisted, per_item::on_thread);
+    let handler = HandlerBuilder::new_async(name(), Unlisted, per_item::on_thread);
     let report = run_handler(handler.build(), RunOptions::new());
     let error = report.error.expect("there is no list");
     assert!(error.contains("the server is down"), "{error}");
@@ -725,7 +725,7 @@ fn a_spawner_that_never_runs_them_is_given_up_by_the_deadline() {
     let handler = recorder.handler(never.workers(2).build());
     let report = run_handler(handler, RunOptions::new().deadline(deadline));
     assert!(!report.is_success());
-    assert_eq!(report.open, [id(1), id(2)], "{report:?}");
+    assert_eq!(report.unfinished, [id(1), id(2)], "{report:?}");
     // The runtime comes too late: the host has let go, and nothing is done or told.
     let before = recorder.trace().calls().len();
     for task in std::mem::take(&mut *kept.lock().unwrap()) {
@@ -739,7 +739,7 @@ fn a_spawner_that_never_runs_them_is_given_up_by_the_deadline() {
 fn a_host_that_gives_up_lets_the_waits_go_without_being_asked() {
     let (ended, ends) = mpsc::channel();
     let ended = Mutex::new(ended);
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         let ended = ended.lock().unwrap().clone();
         async move {
             let (sent, closed) = mpsc::channel();
@@ -754,7 +754,7 @@ fn a_host_that_gives_up_lets_the_waits_go_without_being_asked() {
     let handler = recorder.handler(handler(1, work).build());
     let options = RunOptions::new().deadline(Duration::from_millis(100));
     let report = run_handler(handler, options);
-    assert_eq!(report.open, [id(1)], "{report:?}");
+    assert_eq!(report.unfinished, [id(1)], "{report:?}");
     receive("the work", &ends);
     let trace = recorder.trace();
     assert!(!trace.breaks(Rule::NoCallAfterRelease), "{trace}");
@@ -764,7 +764,7 @@ fn a_host_that_gives_up_lets_the_waits_go_without_being_asked() {
 fn an_item_that_was_cancelled_and_whose_task_is_dropped_is_stopped() {
     let kept: Arc<Mutex<Option<Task>>> = Arc::default();
     let into = Arc::clone(&kept);
-    let work = |work: Arc<Work>| async move {
+    let work = |work: Arc<ItemContext>| async move {
         work.cancelled().await;
         pending::<()>().await;
         Ok(())
@@ -793,7 +793,7 @@ fn an_item_that_was_cancelled_and_whose_task_is_dropped_is_stopped() {
 #[test]
 fn a_host_that_does_not_wake_fails_the_item_and_hangs_nobody() {
     use support_forward::Deaf;
-    let work = |work: Arc<Work>| async move {
+    let work = |work: Arc<ItemContext>| async move {
         work.until_cancelled(pending::<()>()).await?;
         Ok(())
     };
@@ -809,7 +809,7 @@ fn a_host_that_does_not_wake_fails_the_item_and_hangs_nobody() {
 #[test]
 fn an_item_that_the_work_adds_is_done_too() {
     for workers in [1, 3] {
-        let work = |work: Arc<Work>| async move {
+        let work = |work: Arc<ItemContext>| async move {
             if work.item().id == id(1) {
                 work.add_item(item(9))?;
             }
@@ -827,7 +827,7 @@ fn an_item_that_the_work_adds_is_done_too() {
 fn a_failed_item_is_done_again_where_the_host_shows_its_error() {
     let make = || {
         let tries = Arc::new(AtomicUsize::new(0));
-        let work = move |work: Arc<Work>| {
+        let work = move |work: Arc<ItemContext>| {
             let tries = Arc::clone(&tries);
             async move {
                 pause().await;
@@ -988,7 +988,7 @@ fn a_host_that_takes_its_callback_away_can_be_kept_waiting_for_the_tasks() {
     let ended = Arc::new(AtomicUsize::new(0));
     let (begun, has_begun) = mpsc::channel();
     let count = ended.clone();
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         let (count, begun) = (count.clone(), begun.clone());
         async move {
             begun.send(()).unwrap();
@@ -1012,7 +1012,7 @@ fn who_takes_the_callback_away_on_a_task_does_not_wait_for_itself() {
     let own = Arc::new(Mutex::new(None::<Arc<dyn SyncHandler>>));
     let (left, has_left) = mpsc::channel();
     let given = own.clone();
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         let (given, left) = (given.clone(), left.clone());
         async move {
             pause().await; // another poll than the first
@@ -1026,7 +1026,7 @@ fn who_takes_the_callback_away_on_a_task_does_not_wait_for_itself() {
     *own.lock().unwrap() = Some(handler.clone());
     let session = at_work(&handler);
     let answer = receive("the end of the wait", &has_left);
-    assert_eq!(answer, Err(Interrupted::Refused(CallbackError::Released)));
+    assert_eq!(answer, Err(Cancelled::Refused(CallbackError::Released)));
     handler.set_progress_callback(Some(session)).unwrap();
     handler.set_progress_callback(None).unwrap(); // waits for nobody
 }
@@ -1057,7 +1057,7 @@ fn a_round_is_not_over_while_an_item_is_being_added() {
     let (let_through, gate) = mpsc::channel();
     let (adds, added) = mpsc::channel();
     let comes = Arc::new(Mutex::new(comes));
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         let (adds, comes) = (adds.clone(), comes.clone());
         async move {
             if work.item().id == id(1) {

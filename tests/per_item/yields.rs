@@ -5,7 +5,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread::{self, ThreadId};
 
 use support::{id, items, join, receive};
-use syncmgr::per_item::{Handler, Task, from_async_items};
+use syncmgr::per_item::{HandlerBuilder, Task, from_async_items};
 use syncmgr::{HResult, ItemStatus, RunOptions, Session, SyncCallback, run_handler};
 
 const ITEMS: u128 = 5_000;
@@ -19,7 +19,7 @@ fn polled(before: impl FnOnce(&Session) + Send + 'static) -> (Arc<Session>, Vec<
     let (give, given) = mpsc::channel();
     let source = from_async_items(items(ITEMS), |work| async move { Ok(work.set(1)?) });
     let name = "test".parse().expect("a short name");
-    let handler = Handler::new_async(name, source, move |task| {
+    let handler = HandlerBuilder::new_async(name, source, move |task| {
         spawn.send(task).expect("the test waits");
     });
     let options = RunOptions::new().on_session(move |session| {

@@ -301,7 +301,7 @@ fn items_are_added_while_it_runs() {
     let mut stage = Stage::wide(&session);
     assert!(stage.look().contains("0 of 1 item "));
     session
-        .add_item(SyncItem::new(id(7), ItemName::shortened("late")))
+        .add_item(SyncItem::new(id(7), ItemName::truncate_start("late")))
         .unwrap();
     let _late = begin(&session, 7, 1, 4);
     let screen = stage.look();
@@ -498,7 +498,7 @@ fn a_narrow_row_tells_the_most_important() {
 
 #[test]
 fn a_million_items_cost_what_is_in_work() {
-    let items = (1..=1_000_000).map(|n| SyncItem::new(id(n), ItemName::shortened("a file")));
+    let items = (1..=1_000_000).map(|n| SyncItem::new(id(n), ItemName::truncate_start("a file")));
     let session = Session::builder().items(items).build().unwrap();
     let mut stage = Stage::wide(&session);
     assert_eq!(total(&stage.look()), "0 of 1,000,000 items 0%");

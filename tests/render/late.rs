@@ -84,7 +84,7 @@ fn what_a_retry_between_two_looks_has_done_is_done() {
 fn frames_that_are_dropped_leave_the_cursor_below() {
     let session = named(&["Mail"]);
     let terminal = InMemoryTerm::new(24, 100);
-    let bars = Bars::new().draw_to(terminal.clone()).coloured(false);
+    let bars = Bars::new().draw_to(terminal.clone()).color(false);
     let mut frames = bars.session_frames(&session);
     let _ = begin(&session, 1, 1, 4);
     assert!(!frames.look());

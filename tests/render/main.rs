@@ -18,7 +18,7 @@ use syncmgr::{ItemName, ItemReporter, ProgressUpdate, Session, SyncItem, Verdict
 /// A session of items with these names.
 fn named(names: &[&str]) -> Arc<Session> {
     let items = (1..).zip(names);
-    let items = items.map(|(n, name)| SyncItem::new(id(n), ItemName::shortened(name)));
+    let items = items.map(|(n, name)| SyncItem::new(id(n), ItemName::truncate_start(name)));
     Session::builder().items(items).build().expect("they build")
 }
 
@@ -44,7 +44,7 @@ struct Stage {
 impl Stage {
     fn new(bars: Bars, session: &Arc<Session>, rows: u16, columns: u16) -> Self {
         let terminal = InMemoryTerm::new(rows, columns);
-        let bars = bars.draw_to(terminal.clone()).coloured(false);
+        let bars = bars.draw_to(terminal.clone()).color(false);
         Self {
             frames: bars.session_frames(session),
             terminal,

@@ -155,14 +155,14 @@ fn a_reason_that_comes_late_is_told_once() {
 
 #[test]
 fn an_item_that_had_nothing_to_do_is_not_told_as_cancelled() {
-    use syncmgr::per_item::{Handler, from_items};
+    use syncmgr::per_item::{HandlerBuilder, from_items};
     use syncmgr::{ItemId, ItemStatus, RunOptions, SyncItem, run_handler};
 
     let items = (1..=3).map(|n| SyncItem::new(ItemId::from_u128(n), "a".parse().unwrap()));
-    let handler = Handler::new(
+    let handler = HandlerBuilder::new(
         "Copies".parse().unwrap(),
         from_items(items, |work| {
-            work.end_as(ItemStatus::Skipped);
+            work.set_outcome(ItemStatus::Skipped);
             Ok(())
         }),
     );

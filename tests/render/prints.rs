@@ -149,7 +149,7 @@ fn in_a_panic_the_terminal_is_left_alone() {
     let session = named(&["Mail"]);
     let _ = begin(&session, 1, 1, 4);
     let panic = catch_unwind(AssertUnwindSafe(|| {
-        let bars = Bars::new().draw_to(terminal.clone()).coloured(false);
+        let bars = Bars::new().draw_to(terminal.clone()).color(false);
         let mut frames = bars.session_frames(&session);
         assert!(!frames.look());
         panic!("of the program's own");

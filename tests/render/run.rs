@@ -49,7 +49,7 @@ fn a_run_of_several_handlers() {
     let run = manager.update_all();
     let mut frames = bars()
         .draw_to(terminal.clone())
-        .coloured(false)
+        .color(false)
         .run_frames(&run);
     assert!(!run.wait().is_success());
     assert!(frames.look());
@@ -90,7 +90,7 @@ fn a_handler_that_was_cancelled_before_its_turn_has_not_failed() {
     let mut frames = bars()
         .handler(FILES, "Files")
         .draw_to(terminal.clone())
-        .coloured(false)
+        .color(false)
         .run_frames(&run);
     reached.1.recv_timeout(LIMIT).unwrap();
     assert!(!frames.look());
@@ -129,7 +129,7 @@ fn what_a_handler_leaves_open_is_unfinished() {
     manager.register(MAIL, Registration::new(), make).unwrap();
     let terminal = InMemoryTerm::new(24, 100);
     let run = manager.update_all();
-    let bars = bars().draw_to(terminal.clone()).coloured(false);
+    let bars = bars().draw_to(terminal.clone()).color(false);
     let mut frames = bars.run_frames(&run);
     assert!(!run.wait().is_success());
     assert!(frames.look());
@@ -147,7 +147,7 @@ fn what_a_handler_leaves_open_is_unfinished() {
 fn a_handler_without_a_name_here_has_its_own() {
     let manager = SyncManager::new();
     let make = || {
-        let name = HandlerName::shortened("Post\u{9b}2J");
+        let name = HandlerName::truncate_start("Post\u{9b}2J");
         Script::new()
             .inline()
             .name(name.as_str())

@@ -1,4 +1,4 @@
-//! Terminals of every kind: coloured or not, resized, gone, blocked; and the thread that draws on them.
+//! Terminals of every kind: color or not, resized, gone, blocked; and the thread that draws on them.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -92,7 +92,7 @@ fn a_frame_has_the_size_that_the_terminal_has_now() {
         .unwrap();
     let size = Arc::new(Mutex::new((24, 100)));
     let terminal = Resized(InMemoryTerm::new(24, 100), Arc::clone(&size));
-    let bars = Bars::new().draw_to(terminal.clone()).coloured(false);
+    let bars = Bars::new().draw_to(terminal.clone()).color(false);
     let mut frames = bars.session_frames(&session);
     let mut look = |rows, columns| {
         *size.lock().unwrap_or_else(PoisonError::into_inner) = (rows, columns);
@@ -136,7 +136,7 @@ only_writes!(Raw);
 fn no_command_reaches_the_terminal() {
     let session = named(&["a\x1b[2Jb\u{9b}31mc\u{202e}d"]);
     let raw = Raw::default();
-    let bars = Bars::new().draw_to(raw.clone()).coloured(false);
+    let bars = Bars::new().draw_to(raw.clone()).color(false);
     let mut frames = bars.session_frames(&session);
     let item = begin(&session, 1, 1, 2);
     let text = "x\r\n\x1b]0;title\x07y\tz";
@@ -174,13 +174,13 @@ fn colours_only_where_they_are_wanted() {
     begin(&session, 1, 1, 3)
         .fail(&io::Error::other("no"))
         .unwrap();
-    for coloured in [false, true] {
+    for color in [false, true] {
         let terminal = InMemoryTerm::new(10, 60);
-        let bars = Bars::new().draw_to(terminal.clone()).coloured(coloured);
+        let bars = Bars::new().draw_to(terminal.clone()).color(color);
         assert!(!bars.session_frames(&session).look());
         let formatted = terminal.contents_formatted();
         let red = formatted.windows(5).any(|part| part == b"\x1b[31m");
-        assert_eq!(red, coloured);
+        assert_eq!(red, color);
         assert!(
             terminal
                 .contents()
@@ -310,7 +310,7 @@ fn the_last_frame_is_always_drawn() {
             let session = open(3);
             let terminal = InMemoryTerm::new(24, 80);
             let bars = Bars::new().frames_per_second(fps).draw_to(terminal.clone());
-            let shown = bars.coloured(false).session(&session);
+            let shown = bars.color(false).session(&session);
             shown.line("a line above");
             for n in 1..=3 {
                 begin(&session, n, 5, 5).succeed().unwrap();
@@ -388,7 +388,7 @@ fn it_ends_by_itself_when_the_session_is_over() {
     let terminal = InMemoryTerm::new(24, 80);
     let shown = Bars::new()
         .draw_to(terminal.clone())
-        .coloured(false)
+        .color(false)
         .session(&session);
     reporter(&session, 1).succeed().unwrap();
     session.synchronize_completed(HResult::S_OK).unwrap();

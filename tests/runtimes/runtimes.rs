@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures_lite::{FutureExt, StreamExt};
-use syncmgr::per_item::{self, Error, Handler, Interrupted, Task, Work};
+use syncmgr::per_item::{self, Cancelled, Error, HandlerBuilder, ItemContext, Task};
 use syncmgr::testing::{Action, Harness, Recorder, Trace};
 use syncmgr::{
     HResult, HandlerId, HandlerReport, ItemId, ItemName, ItemStatus, Observer, Registration,
@@ -27,7 +27,7 @@ const fn id(n: u128) -> ItemId {
 }
 
 fn items(n: u128) -> Vec<SyncItem> {
-    let name = |n: u128| ItemName::shortened(&format!("item {n}"));
+    let name = |n: u128| ItemName::truncate_start(&format!("item {n}"));
     (1..=n).map(|n| SyncItem::new(id(n), name(n))).collect()
 }
 
@@ -111,7 +111,7 @@ async fn pause() {
     futures_lite::future::yield_now().await;
 }
 
-async fn steps(work: Arc<Work>) -> Result<(), Error> {
+async fn steps(work: Arc<ItemContext>) -> Result<(), Error> {
     work.max(3)?;
     for _ in 0..3 {
         work.until_cancelled(pause()).await?;
@@ -122,12 +122,12 @@ async fn steps(work: Arc<Work>) -> Result<(), Error> {
 
 fn handler<W, F>(n: u128, place: &Place, workers: usize, work: W) -> Arc<dyn SyncHandler>
 where
-    W: Fn(Arc<Work>) -> F + Send + Sync + 'static,
+    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
     let spawn = Arc::clone(&place.spawn);
     let source = per_item::from_async_items(items(n), work);
-    Handler::new_async("test".parse().expect("short"), source, move |task| {
+    HandlerBuilder::new_async("test".parse().expect("short"), source, move |task| {
         spawn(task)
     })
     .workers(workers)
@@ -200,7 +200,7 @@ fn it_is_conformant_at_every_point_under_every_runtime() {
 fn a_cancel_is_raced_by_the_select_of_tokio() {
     for place in [tokio_of_many(2), tokio_of_one()] {
         let (waits, waiting) = mpsc::channel();
-        let work = move |work: Arc<Work>| {
+        let work = move |work: Arc<ItemContext>| {
             let waits = waits.clone();
             async move {
                 work.advance(1)?;
@@ -229,7 +229,7 @@ fn a_cancel_is_raced_by_the_select_of_tokio() {
 fn a_cancel_is_raced_by_the_or_of_smol() {
     let place = smol_place();
     let (waits, waiting) = mpsc::channel();
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         let waits = waits.clone();
         async move {
             work.advance(1)?;
@@ -275,7 +275,7 @@ fn a_token_is_tied_to_an_item_in_one_line() {
 fn a_token_ends_what_knows_nothing_of_this_crate() {
     let place = tokio_of_many(2);
     let (waits, waiting) = mpsc::channel();
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         let waits = waits.clone();
         async move {
             let token = CancellationToken::new();
@@ -304,7 +304,7 @@ fn a_cancel_ends_a_read_of_a_socket() {
     use tokio::io::AsyncReadExt;
     for place in [tokio_of_many(2), tokio_of_one()] {
         let (waits, waiting) = mpsc::channel();
-        let work = move |work: Arc<Work>| {
+        let work = move |work: Arc<ItemContext>| {
             let waits = waits.clone();
             async move {
                 // Nobody writes at the other end.
@@ -340,7 +340,7 @@ fn manager(place: &Place, handlers: u128) -> SyncManager {
             let spawn = Arc::clone(&spawn);
             let source = per_item::from_async_items(items(5), steps);
             let name = "test".parse().expect("short");
-            Handler::new_async(name, source, move |task| spawn(task))
+            HandlerBuilder::new_async(name, source, move |task| spawn(task))
                 .workers(2)
                 .build()
         };
@@ -431,7 +431,7 @@ fn a_runtime_that_is_shut_down_in_the_middle_of_a_round_ends_it() {
     for workers in [1, 3] {
         let mut place = tokio_of_many(2);
         let (waits, waiting) = mpsc::channel();
-        let work = move |work: Arc<Work>| {
+        let work = move |work: Arc<ItemContext>| {
             let waits = waits.clone();
             async move {
                 work.advance(1)?;
@@ -480,7 +480,7 @@ fn thousands_of_items_wait_at_once_on_two_threads_and_one_cancel_ends_them() {
     let waiting = Arc::new(AtomicUsize::new(0));
     let (all_wait, everybody) = mpsc::channel();
     let all_wait = Mutex::new(all_wait);
-    let work = move |work: Arc<Work>| {
+    let work = move |work: Arc<ItemContext>| {
         if waiting.fetch_add(1, Ordering::SeqCst) + 1 == MANY as usize {
             all_wait
                 .lock()
@@ -498,7 +498,7 @@ fn thousands_of_items_wait_at_once_on_two_threads_and_one_cancel_ends_them() {
     session.cancel_all();
     let report = run.join().expect("the driver does not panic");
     assert_eq!(report.result, HResult::S_OK);
-    assert!(report.open.is_empty());
+    assert!(report.unfinished.is_empty());
     assert!((1..=MANY).all(|n| status(&session, n) == ItemStatus::Stopped));
 }
 
@@ -534,9 +534,9 @@ fn a_wait_that_moves_from_task_to_task_is_woken_where_it_is() {
         tokio::spawn(async { last.await.expect("it does not panic") }).await
     });
     assert_eq!(answer.expect("it does not panic"), Ok(Verdict::CancelItem));
-    let interrupted = Interrupted::Item; // what a `Work` makes of it
+    let interrupted = Cancelled::Item; // what a `ItemContext` makes of it
     assert_eq!(
-        Interrupted::find(&std::io::Error::from(interrupted)),
+        Cancelled::find(&std::io::Error::from(interrupted)),
         Some(interrupted)
     );
 }

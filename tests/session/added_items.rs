@@ -48,7 +48,7 @@ fn a_proposed_item_is_reported_unseen_and_listed_with_its_end_when_it_is_committ
     assert_eq!(snapshot.items.len(), 1);
     assert_eq!((snapshot.totals.items, snapshot.totals.value), (1, 0));
     assert_eq!(snapshot.cursor, cursor, "no observer is told");
-    assert_eq!(session.open_items(), ids(1));
+    assert_eq!(session.unfinished_items(), ids(1));
 
     assert_eq!(session.commit_item(id(7)), Ok(()));
     let changes = session.changes(cursor);
@@ -59,7 +59,7 @@ fn a_proposed_item_is_reported_unseen_and_listed_with_its_end_when_it_is_committ
     assert!(view.selected);
     let totals = session.snapshot().totals;
     assert_eq!((totals.items, totals.finished, totals.value), (2, 1, 4));
-    assert_eq!(session.open_items(), ids(1));
+    assert_eq!(session.unfinished_items(), ids(1));
     let late = session.progress(id(7), &UPDATING);
     assert_eq!(late, Err(CallbackError::ItemFinished));
 }
@@ -74,7 +74,11 @@ fn an_item_that_is_committed_in_progress_goes_on_in_the_same_reporter() {
     let waits = session.wake_on_cancel(Some(id(7)), &wakes.waker());
     assert_eq!(waits, Ok(()));
     assert_eq!(session.commit_item(id(7)), Ok(()));
-    assert_eq!(session.open_items(), [id(1), id(7)], "it needs an end now");
+    assert_eq!(
+        session.unfinished_items(),
+        [id(1), id(7)],
+        "it needs an end now"
+    );
     let cursor = session.snapshot().cursor;
     assert_eq!(reporter.set(2), Ok(Verdict::Continue));
     assert_eq!(session.changes(cursor).items()[0].value, 2, "it is in work");
@@ -181,7 +185,7 @@ fn who_reports_and_waits_for_a_proposal_that_is_added_is_told_so() {
     assert_eq!(wakes.count(), 1);
     assert_eq!(reporter.set(2), Err(CallbackError::Released));
     assert_eq!(support::view(&session, 7).status, ItemStatus::Pending);
-    assert_eq!(session.open_items(), [id(1), id(7)]);
+    assert_eq!(session.unfinished_items(), [id(1), id(7)]);
 }
 
 #[test]
@@ -194,12 +198,12 @@ fn a_committed_item_of_which_nothing_was_reported_takes_part_only_once_it_is_add
         Err(CallbackError::UnknownItem)
     );
     assert_eq!(session.snapshot().totals.items, 1);
-    assert_eq!(session.open_items(), ids(1));
+    assert_eq!(session.unfinished_items(), ids(1));
 
     assert_eq!(session.add_item(item(7)), Ok(()));
     assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
     assert_eq!(session.snapshot().totals.items, 2);
-    assert_eq!(session.open_items(), [id(1), id(7)]);
+    assert_eq!(session.unfinished_items(), [id(1), id(7)]);
 }
 
 #[test]
@@ -235,7 +239,7 @@ fn before_the_first_prepare_a_committed_item_is_like_the_listed_ones() {
     assert_eq!(session.cancel_item(id(7)), Ok(()));
     assert_eq!(session.begin_prepare(&[id(7)]), Ok(()));
     assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::CancelItem));
-    assert_eq!(session.open_items(), [id(7)]);
+    assert_eq!(session.unfinished_items(), [id(7)]);
 }
 
 #[test]

@@ -288,16 +288,19 @@ fn an_item_outside_the_round_is_unknown_before_anything_else() {
 fn the_whole_session_answers_its_own_verdict() {
     for session in [open(1), synchronizing(1)] {
         assert_eq!(session.can_continue(None), Ok(Verdict::Continue));
-        assert_eq!(session.handler_text("working"), Ok(Verdict::Continue));
-        assert_eq!(session.progress_text(), "working");
+        assert_eq!(session.set_handler_text("working"), Ok(Verdict::Continue));
+        assert_eq!(session.handler_text(), "working");
         session.cancel_all();
         assert_eq!(session.can_continue(None), Ok(Verdict::CancelAll));
-        assert_eq!(session.handler_text("stopping"), Ok(Verdict::CancelAll));
-        assert_eq!(session.progress_text(), "stopping");
+        assert_eq!(session.set_handler_text("stopping"), Ok(Verdict::CancelAll));
+        assert_eq!(session.handler_text(), "stopping");
         session.release();
         assert_eq!(session.can_continue(None), Err(CallbackError::Released));
-        assert_eq!(session.handler_text("late"), Err(CallbackError::Released));
-        assert_eq!(session.progress_text(), "stopping");
+        assert_eq!(
+            session.set_handler_text("late"),
+            Err(CallbackError::Released)
+        );
+        assert_eq!(session.handler_text(), "stopping");
     }
 }
 

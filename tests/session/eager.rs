@@ -249,7 +249,7 @@ impl Wake for Observes {
             let cursor = self.0.snapshot().cursor;
             let waker = Waker::from(Arc::clone(&self));
             assert!(self.0.wake_on_change(cursor, &waker));
-            let _ = self.0.handler_text(&times.to_string()).unwrap();
+            let _ = self.0.set_handler_text(&times.to_string()).unwrap();
         }
     }
 }

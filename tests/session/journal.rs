@@ -131,7 +131,7 @@ fn the_value_of_a_late_failure_outlasts_the_round_and_the_release() {
 fn log_entries_that_are_deleted_are_told_and_deleting_none_is_not() {
     let session = open(0);
     let error = ErrorId::from_u128(7);
-    for which in [LogSelector::All, LogSelector::One(error)] {
+    for which in [LogSelector::All, LogSelector::ById(error)] {
         let record = LogRecord::new(LogLevel::Error, "e").error_id(error);
         assert_eq!(session.log_error(&record), Ok(()));
         let logged = session.snapshot().cursor;
@@ -164,7 +164,7 @@ fn an_observer_that_sleeps_is_woken_by_each_event() {
     };
     for round in 0..ROUNDS {
         assert_eq!(receive("the observer's next round", &rounds), round);
-        assert_eq!(session.handler_text("news"), Ok(Verdict::Continue));
+        assert_eq!(session.set_handler_text("news"), Ok(Verdict::Continue));
     }
     join("the observer", observer);
 }

@@ -159,16 +159,19 @@ fn one_error_id_is_deleted_with_all_its_entries() {
         assert_eq!(session.log_error(&record), Ok(()));
     }
     log(&session, "d");
-    assert_eq!(session.delete_log_error(LogSelector::One(error(1))), Ok(()));
+    assert_eq!(
+        session.delete_log_error(LogSelector::ById(error(1))),
+        Ok(())
+    );
     assert_eq!(texts(&session), ["b", "d"]);
-    let again = session.delete_log_error(LogSelector::One(error(1)));
+    let again = session.delete_log_error(LogSelector::ById(error(1)));
     assert_eq!(again, Err(CallbackError::UnknownErrorId));
     assert_eq!(
         CallbackError::UnknownErrorId.hresult(),
         HResult::E_INVALIDARG
     );
     assert_eq!(
-        session.delete_log_error(LogSelector::One(error(9))),
+        session.delete_log_error(LogSelector::ById(error(9))),
         Err(CallbackError::UnknownErrorId)
     );
     assert_eq!(
@@ -431,7 +434,10 @@ fn details_go_with_their_entry() {
         session.log_error(&record.error_id(error(2)).name("second")),
         Ok(())
     );
-    assert_eq!(session.delete_log_error(LogSelector::One(error(1))), Ok(()));
+    assert_eq!(
+        session.delete_log_error(LogSelector::ById(error(1))),
+        Ok(())
+    );
     assert_eq!(session.log()[0].name.as_deref(), Some("second"));
     assert_eq!(session.delete_log_error(LogSelector::All), Ok(()));
     assert_eq!(session.log_error(&record), Ok(()));

@@ -170,7 +170,7 @@ fn events() -> Vec<Event> {
             Open,
             |session| log_one(session),
             |session| {
-                assert_eq!(session.delete_log_error(LogSelector::One(ERROR)), Ok(()));
+                assert_eq!(session.delete_log_error(LogSelector::ById(ERROR)), Ok(()));
             },
         ),
         after(
@@ -182,7 +182,7 @@ fn events() -> Vec<Event> {
             },
         ),
         event("the handler's text", Open, |session| {
-            assert!(session.handler_text("at work").is_ok());
+            assert!(session.set_handler_text("at work").is_ok());
         }),
         event("the end of an open session", Open, |session| {
             assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
@@ -320,7 +320,7 @@ fn what_is_not_journalled_wakes_nobody() {
             assert!(session.cancel_item(id(99)).is_err());
         }),
         ("an unknown entry", |session| {
-            assert!(session.delete_log_error(LogSelector::One(ERROR)).is_err());
+            assert!(session.delete_log_error(LogSelector::ById(ERROR)).is_err());
         }),
         ("an empty log emptied", |session| {
             assert!(session.delete_log_error(LogSelector::All).is_ok());
@@ -389,7 +389,7 @@ impl Wake for Caller {
         let _ = session.skip_item(id(2));
         log_one_or_not(&session);
         let _ = session.delete_log_error(LogSelector::All);
-        let _ = session.handler_text("inside");
+        let _ = session.set_handler_text("inside");
         let _ = session.add_item(item(50));
         let _ = session.propose_item(item(51));
         let _ = session.commit_item(id(51));
@@ -881,7 +881,7 @@ mod runs {
         let (mut stream, wakes) = waits(&run);
         let session = run.session(handler_id(1)).expect("it has told its items");
         for n in 1..=5 {
-            assert!(session.handler_text("still at it").is_ok());
+            assert!(session.set_handler_text("still at it").is_ok());
             assert_eq!(wakes.count(), n);
             let changes = ready(&mut stream, &wakes.waker());
             assert_eq!(changes.sessions.len(), 1);
@@ -952,12 +952,12 @@ mod runs {
             let _ = poll(&mut observer, &waker);
             let _ = self.run.progress();
             let _ = self.run.sessions();
-            let _ = self.run.handler(handler_id(1));
+            let _ = self.run.handler_report(handler_id(1));
             let _ = self.run.is_over();
             let _ = std::pin::pin!(self.run.finished()).poll(&mut Context::from_waker(&waker));
             let _ = self.manager.handlers();
             let _ = self.manager.log(&syncmgr::LogFilter::default());
-            let _ = self.run.skip(handler_id(2), id(2));
+            let _ = self.run.skip_item(handler_id(2), id(2));
             let _ = self.run.cancel_item(handler_id(2), id(2));
             self.run.cancel_handler(handler_id(2));
             let _ = self

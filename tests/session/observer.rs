@@ -23,7 +23,7 @@ fn named(changes: &Changes) -> Vec<ItemId> {
 /// Looks, and compares the sums with those of a snapshot.
 #[track_caller]
 fn look(observer: &mut Observer) -> Changes {
-    let changes = observer.look();
+    let changes = observer.refresh();
     assert!(changes.is_complete());
     assert_eq!(observer.totals(), observer.session().snapshot().totals);
     changes
@@ -296,7 +296,7 @@ fn looks_beside_a_worker_lead_to_what_the_session_shows_in_the_end() {
             let mut observer = Observer::new(watched);
             let mut seen = BTreeMap::new();
             loop {
-                let changes = observer.look();
+                let changes = observer.refresh();
                 for view in changes.items() {
                     seen.insert(view.id, view.clone());
                 }
@@ -329,7 +329,7 @@ fn the_fraction_of_the_sums_is_of_what_told_a_maximum() {
     let session = open(3);
     let mut observer = Observer::new(session.clone());
     let mut fraction = || {
-        let _ = observer.look();
+        let _ = observer.refresh();
         observer.totals().fraction()
     };
     assert_eq!(fraction(), None, "nobody told a maximum");
@@ -353,7 +353,7 @@ fn the_fraction_of_the_sums_is_of_what_told_a_maximum() {
 #[test]
 fn an_observer_prints_its_sums() {
     let mut observer = Observer::new(open(2));
-    let _ = observer.look();
+    let _ = observer.refresh();
     let text = format!("{observer:?}");
     for told in ["Observer", "items: 2", "Session"] {
         assert!(text.contains(told), "{told} is missing in {text}");

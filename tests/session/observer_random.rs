@@ -168,11 +168,11 @@ fn make(session: &Arc<Session>, op: &Op) {
         }
         Op::DeleteLog(n) => {
             let which = n.map_or(LogSelector::All, |n| {
-                LogSelector::One(ErrorId::from_u128(n))
+                LogSelector::ById(ErrorId::from_u128(n))
             });
             left_aside(callback.delete_log_error(which));
         }
-        Op::Text => left_aside(callback.handler_text("a text")),
+        Op::Text => left_aside(callback.set_handler_text("a text")),
         Op::Release => session.release(),
         Op::Look => {}
     }
@@ -203,7 +203,7 @@ impl Follower {
 
     /// Looks, and knows what a snapshot knows.
     fn look(&mut self) -> Result<(), TestCaseError> {
-        let changes = self.observer.look();
+        let changes = self.observer.refresh();
         for view in changes.items() {
             self.seen.insert(view.id, view.clone());
         }

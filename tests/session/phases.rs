@@ -64,7 +64,7 @@ const CALLBACK: [Row; 25] = [
     },
     Row {
         name: "delete_log_error, unknown",
-        call: |s| s.delete_log_error(LogSelector::One(syncmgr::ErrorId::from_u128(5))),
+        call: |s| s.delete_log_error(LogSelector::ById(syncmgr::ErrorId::from_u128(5))),
         answers: {
             const U: Option<Result<(), CallbackError>> = refused(UnknownErrorId);
             [U, U, U, U, U, U, U, GONE]
@@ -150,8 +150,8 @@ const CALLBACK: [Row; 25] = [
         answers: [OK, PHASE, OK, OK, OK, OK, PHASE, GONE],
     },
     Row {
-        name: "handler_text",
-        call: |s| s.handler_text("text").map(drop),
+        name: "set_handler_text",
+        call: |s| s.set_handler_text("text").map(drop),
         answers: [OK, UNSAID, UNSAID, OK, OK, OK, UNSAID, GONE],
     },
     Row {

@@ -27,7 +27,7 @@ fn call_everything(session: &Session) {
     let _ = session.delete_log_error(LogSelector::All);
     let _ = session.enable_modeless(true);
     let _ = session.enable_modeless(false);
-    let _ = session.handler_text("from inside");
+    let _ = session.set_handler_text("from inside");
     let _ = session.wake_on_cancel(Some(id(2)), Waker::noop());
     let _ = session.wake_on_cancel(None, Waker::noop());
     let _ = session.add_item(item(50));

@@ -437,7 +437,7 @@ fn fail_as_logs_one_entry_that_can_be_shown_and_deleted() {
     assert_eq!((entry.item, entry.error_id), (Some(id(1)), Some(error)));
     assert!(entry.can_be_shown());
     assert_eq!(view(&session, 1).text, std::fmt::Error.to_string());
-    assert_eq!(session.delete_log_error(LogSelector::One(error)), Ok(()));
+    assert_eq!(session.delete_log_error(LogSelector::ById(error)), Ok(()));
     assert!(session.log().is_empty());
 }
 

@@ -22,7 +22,7 @@ fn id(n: u128) -> ItemId {
 }
 
 fn session() -> Arc<Session> {
-    let items = (1..=WRITERS).map(|n| SyncItem::new(id(n), ItemName::shortened("item")));
+    let items = (1..=WRITERS).map(|n| SyncItem::new(id(n), ItemName::truncate_start("item")));
     let session = Session::builder().items(items).build();
     session.expect("the ids are distinct")
 }

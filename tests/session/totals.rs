@@ -19,7 +19,7 @@ fn huge(values: &[u64]) -> Arc<Session> {
 /// As a snapshot and as an observer sums them up.
 fn totals(session: &Arc<Session>) -> Totals {
     let mut observer = Observer::new(session.clone());
-    observer.look();
+    observer.refresh();
     let totals = session.snapshot().totals;
     assert_eq!(observer.totals(), totals);
     totals
@@ -48,12 +48,12 @@ fn the_share_that_is_done_is_right_where_the_sums_exceed_64_bits() {
 fn sums_that_come_back_below_the_limit_are_exact_again() {
     let session = huge(&[u64::MAX, u64::MAX]);
     let mut observer = Observer::new(session.clone());
-    observer.look();
+    observer.refresh();
     assert_eq!(observer.totals().value, u64::MAX);
     let small = ProgressUpdate::new().value(3).max(4);
     let _ = reporter(&session, 1).report(&small).expect("it is open");
     let _ = reporter(&session, 2).report(&small).expect("it is open");
-    observer.look();
+    observer.refresh();
     let totals = observer.totals();
     assert_eq!((totals.value, totals.max, totals.measured), (6, 8, 6));
     assert_eq!(session.item(id(1)).map(|view| view.max), Some(4));

@@ -326,14 +326,14 @@ fn call_everything(session: &Session) {
     let _ = session.delete_log_error(LogSelector::All);
     let _ = session.enable_modeless(true);
     let _ = session.enable_modeless(false);
-    let _ = session.handler_text("inside");
+    let _ = session.set_handler_text("inside");
     let _ = session.wake_on_cancel(Some(id(1)), Waker::noop());
     let _ = session.wake_on_cancel(None, Waker::noop());
     let _ = session.add_item(item(50));
     let _ = session.cancel_item(id(1));
     let _ = session.skip_item(id(2));
     let _ = session.snapshot();
-    let _ = session.open_items();
+    let _ = session.unfinished_items();
     session.cancel_all();
     let _ = session.synchronize_completed(HResult::S_OK);
     session.release();
@@ -897,7 +897,7 @@ fn guards_and_reporters_go_from_thread_to_thread() {
 mod judged {
     use super::*;
     use syncmgr::SyncHandler;
-    use syncmgr::per_item::{self, Handler};
+    use syncmgr::per_item::{self, HandlerBuilder};
     use syncmgr::testing::{Harness, Recorder};
 
     #[test]
@@ -934,7 +934,7 @@ mod judged {
 
     /// Two items, whose work waits for ever for a cancel, in both ways.
     fn waits() -> Arc<dyn SyncHandler> {
-        let work = |work: &per_item::Work| {
+        let work = |work: &per_item::ItemContext| {
             let (sent, called) = mpsc::channel();
             let _guard = work.on_cancel(move || _ = sent.send(()))?;
             for _ in 0..3 {
@@ -947,7 +947,7 @@ mod judged {
             Ok(())
         };
         let items = per_item::from_items(support::items(3), work);
-        Handler::new("waits".parse().unwrap(), items)
+        HandlerBuilder::new("waits".parse().unwrap(), items)
             .workers(2)
             .build()
     }

@@ -189,7 +189,7 @@ fn call_every_method(callback: &dyn SyncCallback) -> Result<(), CallbackError> {
     assert_eq!(verdict, Verdict::Continue);
     let error = ErrorId::from_u128(7);
     callback.log_error(&LogRecord::new(LogLevel::Error, "text").error_id(error))?;
-    callback.delete_log_error(LogSelector::One(error))?;
+    callback.delete_log_error(LogSelector::ById(error))?;
     callback.show_properties_completed(PropertiesOutcome::Done)?;
     assert_eq!(
         callback.enable_modeless(true)?,
@@ -202,7 +202,7 @@ fn call_every_method(callback: &dyn SyncCallback) -> Result<(), CallbackError> {
     assert_eq!(callback.can_continue(None)?, Verdict::Continue);
     callback.wake_on_cancel(Some(id(1)), &Wakes::new().waker())?;
     callback.add_item(item(3))?;
-    assert_eq!(callback.handler_text("working")?, Verdict::Continue);
+    assert_eq!(callback.set_handler_text("working")?, Verdict::Continue);
     callback.propose_item(item(4))?;
     callback.commit_item(id(4))?;
     assert_eq!(callback.additional_items()?, []);
@@ -268,13 +268,13 @@ fn a_wrapped_handler_runs_and_every_call_is_seen() {
         ("propose_item", 1),
         ("commit_item", 1),
         ("additional_items", 1),
-        ("handler_text", 1),
+        ("set_handler_text", 1),
     ] {
         assert_eq!(counts.of(method), at_least, "{method}");
     }
     let session = report.session.expect("the run has a session");
     assert_eq!(view(&session, 2).value, 100);
-    assert!(report.open.is_empty());
+    assert!(report.unfinished.is_empty());
 }
 
 #[test]

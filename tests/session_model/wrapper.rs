@@ -37,5 +37,5 @@ forward! {
     propose_item(item: SyncItem) -> ();
     commit_item(item: ItemId) -> ();
     additional_items() -> Vec<ItemId>;
-    handler_text(text: &str) -> Verdict;
+    set_handler_text(text: &str) -> Verdict;
 }

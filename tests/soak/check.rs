@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use syncmgr::{
-    DialogArbiter, Fault, HandlerReport, LogFilter, Phase, RunReport, Session, SyncManager,
+    DialogArbiter, HandlerReport, LogFilter, Phase, ProtocolViolation, RunReport, Session,
+    SyncManager,
 };
 
 use super::plan::{Life, Plan};
@@ -32,7 +33,7 @@ impl<'a> Check<'a> {
         for (_, report) in &report.handlers {
             count(&counts.reports);
             let life = self.life(report);
-            if report.abandoned > 0 {
+            if report.abandoned_threads > 0 {
                 count(&counts.abandoned);
                 lock(&self.world.abandoned).extend(life.as_ref().map(|life| life.number));
             }
@@ -65,14 +66,14 @@ impl<'a> Check<'a> {
             let (result, error, phase) = (report.result, &report.error, report.phase);
             self.world.wrong(format!(
                 "{what}: {plan:?}, {faults:?}, {result}, {error:?}, {phase}, open {}",
-                report.open.len()
+                report.unfinished.len()
             ));
         };
         if session.phase() != Phase::Released {
             wrong("a session is not released");
         }
         let explained = !report.faults.is_empty() || report.error.is_some();
-        let open: HashSet<_> = report.open.iter().collect();
+        let open: HashSet<_> = report.unfinished.iter().collect();
         let items = report.items();
         counts
             .items
@@ -107,10 +108,10 @@ impl<'a> Check<'a> {
 
     /// Of a handler that meant well.
     fn well(&self, report: &HandlerReport, wrong: &dyn Fn(&str)) {
-        let late = |fault: &Fault| {
+        let late = |fault: &ProtocolViolation| {
             matches!(
                 fault,
-                Fault::NotCompleted { .. } | Fault::DidNotReturn { .. }
+                ProtocolViolation::NotCompleted { .. } | ProtocolViolation::DidNotReturn { .. }
             )
         };
         if report.faults.iter().any(late) {
@@ -121,7 +122,8 @@ impl<'a> Check<'a> {
             .error
             .as_ref()
             .is_some_and(|error| error.starts_with("the host panicked"));
-        let connector = |fault: &Fault| fault.to_string().contains("as planned in the connector");
+        let connector =
+            |fault: &ProtocolViolation| fault.to_string().contains("as planned in the connector");
         let odd = report.faults.iter().any(|fault| !connector(fault));
         let released = report
             .error

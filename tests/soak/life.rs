@@ -188,7 +188,7 @@ impl Handler {
             let error = ErrorId::from_u128(1);
             let mut entries = lock(&self.life.entries);
             let before = entries.len();
-            if callback.delete_log_error(LogSelector::One(error)).is_ok() {
+            if callback.delete_log_error(LogSelector::ById(error)).is_ok() {
                 entries.retain(|entry| *entry != error);
             }
             if chance.one_in(4) && callback.delete_log_error(LogSelector::All).is_ok() {
@@ -219,7 +219,7 @@ impl Handler {
         if chance.one_in(4) {
             let new = SyncItem::new(
                 item_id(ITEMS + u128::from(chance.below(20))),
-                ItemName::shortened("new"),
+                ItemName::truncate_start("new"),
             );
             let id = new.id;
             let taken = match chance.one_in(2) {
@@ -228,7 +228,7 @@ impl Handler {
                     .propose_item(new)
                     .and_then(|()| callback.commit_item(id))
                     .and_then(|()| {
-                        callback.add_item(SyncItem::new(id, ItemName::shortened("new")))
+                        callback.add_item(SyncItem::new(id, ItemName::truncate_start("new")))
                     }),
             };
             // One that was committed and not added takes no part.
@@ -238,7 +238,7 @@ impl Handler {
             }
         }
         for id in callback.additional_items().unwrap_or_default() {
-            let item = SyncItem::new(id, ItemName::shortened("asked"));
+            let item = SyncItem::new(id, ItemName::truncate_start("asked"));
             if callback.add_item(item).is_ok() {
                 count(&counts.asked);
                 lock(&self.state).items.push(id);
@@ -394,7 +394,8 @@ impl SyncHandler for Handler {
     fn items(&self) -> Result<ItemList, HandlerError> {
         let _inside = self.enter("items");
         self.refuses("items")?;
-        let item = |n| SyncItem::new(item_id(n), ItemName::shortened("item")).checked(n % 7 != 0);
+        let item =
+            |n| SyncItem::new(item_id(n), ItemName::truncate_start("item")).checked(n % 7 != 0);
         let items = (0..ITEMS).map(item).collect();
         Ok(match self.chance().one_in(4) {
             true => ItemList::Incomplete(items),

@@ -84,7 +84,7 @@ pub fn act(world: &Arc<World>, manager: &SyncManager, runs: &Mutex<Vec<Run>>, ch
         }
         (15..=24, Some(run)) => {
             let id = run.handlers().last().copied().unwrap_or(id);
-            if run.skip(id, item).is_ok() {
+            if run.skip_item(id, item).is_ok() {
                 count(&world.counts.skips);
             }
         }
@@ -122,7 +122,7 @@ pub fn look(world: &World, runs: &Mutex<Vec<Run>>, chance: &mut Chance) {
     count(&world.counts.looks);
     let mut observer = run.observe();
     for _ in 0..chance.below(4) {
-        let (changes, progress) = (observer.look(), run.progress());
+        let (changes, progress) = (observer.refresh(), run.progress());
         for progress in [changes.progress, progress] {
             let sum = progress.waiting + progress.running + progress.finished;
             if sum != progress.handlers || progress.handlers != run.handlers().len() {

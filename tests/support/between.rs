@@ -121,8 +121,8 @@ impl SyncCallback for Host {
         Ok(vec![TWO, ONE])
     }
 
-    fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
-        self.done(format!("handler_text {text}"))?;
+    fn set_handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
+        self.done(format!("set_handler_text {text}"))?;
         Ok(Verdict::CancelAll)
     }
 }
@@ -157,12 +157,12 @@ impl SyncHandler for Handler {
 
     fn info(&self) -> Result<HandlerInfo, HandlerError> {
         self.done("info")?;
-        Ok(HandlerInfo::new(HandlerName::shortened("probe")))
+        Ok(HandlerInfo::new(HandlerName::truncate_start("probe")))
     }
 
     fn items(&self) -> Result<ItemList, HandlerError> {
         self.done("items")?;
-        let item = SyncItem::new(ONE, ItemName::shortened("one"));
+        let item = SyncItem::new(ONE, ItemName::truncate_start("one"));
         Ok(ItemList::Incomplete(vec![item]))
     }
 
@@ -233,7 +233,7 @@ pub fn between() -> Between {
 impl Between {
     /// The phase that a call has which begins now.
     pub fn phase(&self) -> Phase {
-        let _text = self.callback.handler_text("now");
+        let _text = self.callback.set_handler_text("now");
         self.last().phase
     }
 

@@ -153,9 +153,9 @@ impl SyncCallback for Forward {
         self.inner.additional_items()
     }
 
-    fn handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
-        self.counts.count("handler_text");
-        self.inner.handler_text(text)
+    fn set_handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
+        self.counts.count("set_handler_text");
+        self.inner.set_handler_text(text)
     }
 }
 

@@ -181,7 +181,7 @@ pub fn initialized(trace: &Trace) -> (SyncFlags, Option<Vec<u8>>) {
 
 /// Test item number `n`, as a handler lists it.
 pub fn named(n: u128) -> SyncItem {
-    SyncItem::new(id(n), ItemName::shortened(&format!("item {n}")))
+    SyncItem::new(id(n), ItemName::truncate_start(&format!("item {n}")))
 }
 
 /// A script that may connect.

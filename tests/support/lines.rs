@@ -213,13 +213,13 @@ impl Lines {
     /// The trace breaks this rule alone, at the call of this number, counted from 1, which the calls of these numbers led to, in
     /// these words.
     #[track_caller]
-    pub fn says(self, rule: Rule, at: usize, led_by: &[usize], message: &str) {
+    pub fn says(self, rule: Rule, at: usize, related_calls: &[usize], message: &str) {
         let trace = self.breaks(&[rule]);
         let found = &trace.violations()[0];
         assert_eq!(found.message, message, "{trace}");
         assert_eq!(found.at + 1, at, "{trace}");
-        let led: Vec<usize> = found.led_by.iter().map(|place| place + 1).collect();
-        assert_eq!(led, led_by, "{trace}");
+        let led: Vec<usize> = found.related_calls.iter().map(|place| place + 1).collect();
+        assert_eq!(led, related_calls, "{trace}");
     }
 
     /// What cannot be judged, and why; no rule is broken.

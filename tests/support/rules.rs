@@ -143,12 +143,15 @@ pub fn reports(trace: &Trace, item: ItemId) -> Vec<usize> {
 
 /// What was found is at this call, was led to by these among others, and its words tell what matters.
 #[track_caller]
-pub fn tells(found: &Violation, at: usize, led_by: &[usize], words: &[&str]) {
+pub fn tells(found: &Violation, at: usize, related_calls: &[usize], words: &[&str]) {
     assert_eq!(found.at, at, "the call at fault of {found:?}");
-    for place in led_by {
-        assert!(found.led_by.contains(place), "{place} led to it: {found:?}");
+    for place in related_calls {
+        assert!(
+            found.related_calls.contains(place),
+            "{place} led to it: {found:?}"
+        );
     }
-    assert!(found.led_by.is_sorted(), "in order: {found:?}");
+    assert!(found.related_calls.is_sorted(), "in order: {found:?}");
     for word in words {
         assert!(found.message.contains(word), "{word:?} in {found:?}");
     }

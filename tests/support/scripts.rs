@@ -42,7 +42,7 @@ pub fn named<'a>(trace: &'a Trace, name: &'a str) -> Vec<&'a Call> {
 
 /// A handler that was given a callback of an open session with its items, and prepared both: so nothing is refused.
 pub fn prepared(script: &Script) -> (Arc<dyn SyncHandler>, Recorder) {
-    let item = |id, name: &str| SyncItem::new(id, ItemName::shortened(name));
+    let item = |id, name: &str| SyncItem::new(id, ItemName::truncate_start(name));
     let session = Session::builder()
         .items([item(ONE, "one"), item(TWO, "two")])
         .build()

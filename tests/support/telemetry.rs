@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::subscriber::Recorder;
 use crate::{LIMIT, id, until};
-use syncmgr::telemetry::{Telemetry, Traced};
+use syncmgr::telemetry::{Telemetry, TelemetryHandle};
 use syncmgr::{HResult, ProgressUpdate, Session, SyncCallback};
 
 /// One whose looks are those that the test asks for, and which tells every value that it sees.
 pub fn stepped() -> Telemetry {
     Telemetry::new()
-        .look_every(Duration::MAX)
+        .poll_interval(Duration::MAX)
         .progress_every(Duration::ZERO)
 }
 
@@ -22,9 +22,13 @@ pub fn without_progress() -> Telemetry {
 }
 
 /// Follows a session, and waits until what is there is told.
-pub fn follow(recorder: &Recorder, telemetry: &Telemetry, session: &Arc<Session>) -> Traced {
+pub fn follow(
+    recorder: &Recorder,
+    telemetry: &Telemetry,
+    session: &Arc<Session>,
+) -> TelemetryHandle {
     let traced = recorder.during(|| telemetry.session(session));
-    traced.look();
+    traced.flush();
     traced
 }
 

@@ -9,7 +9,7 @@ use support::hooked::OnWrite;
 use support::subscriber::Recorder;
 use support::telemetry::{blocked_at, complete, follow, report, stepped, without_progress};
 use support::{id, items, open, status, until, value, within};
-use syncmgr::telemetry::{Telemetry, Traced};
+use syncmgr::telemetry::{Telemetry, TelemetryHandle};
 use syncmgr::{ItemStatus, LogLevel, LogRecord, Session, SyncCallback};
 
 #[test]
@@ -17,7 +17,7 @@ fn a_subscriber_that_blocks_holds_up_neither_a_worker_nor_the_drop() {
     for begin in ["open handler", "open item", "DEBUG status", "close item"] {
         let (recorder, block) = blocked_at(begin);
         let session = open(2);
-        let telemetry = without_progress().look_every(Duration::ZERO);
+        let telemetry = without_progress().poll_interval(Duration::ZERO);
         let traced = recorder.during(|| telemetry.session(&session));
         report(&session, 1, &value(1));
         if begin == "close item" {
@@ -73,7 +73,7 @@ fn a_journal_that_was_overrun_loses_no_item_and_tells_none_twice() {
         };
         report(&session, n, &status(end));
         if n % 30 == 0 {
-            traced.look();
+            traced.flush();
         }
     }
     assert_eq!(
@@ -120,10 +120,10 @@ fn as_many_spans_are_open_as_items_are_in_work() {
             report(&session, n - 4, &status(ItemStatus::Succeeded));
         }
         if n % 4 == 0 {
-            traced.look();
+            traced.flush();
         }
     }
-    traced.look();
+    traced.flush();
     assert_eq!(recorder.open().0, 5, "4 in work, and the handler");
     // In a look: the 4 of the last, and the 4 that have begun since.
     assert_eq!(recorder.open().1, 9);
@@ -170,7 +170,7 @@ fn a_subscriber_that_panics_loses_what_it_was_told_and_no_more() {
             let record = LogRecord::new(LogLevel::Error, "x").item(id(n));
             assert_eq!(session.log_error(&record), Ok(()));
         }
-        traced.look();
+        traced.flush();
         report(&session, 1, &status(ItemStatus::Succeeded));
         report(&session, 2, &status(ItemStatus::Succeeded));
         complete(&session);
@@ -218,14 +218,14 @@ fn the_end_is_waited_for_no_longer_than_is_wanted() {
 fn the_follower_ends_by_itself() {
     let recorder = Recorder::new();
     let session = open(1);
-    let telemetry = Telemetry::new().look_every(Duration::ZERO);
+    let telemetry = Telemetry::new().poll_interval(Duration::ZERO);
     let traced = recorder.during(|| telemetry.session(&session));
     let other = recorder.during(|| telemetry.session(&session));
     other.detach();
     assert!(!traced.is_over());
     complete(&session);
     until("its end", || traced.is_over());
-    traced.look(); // does nothing any more
+    traced.flush(); // does nothing any more
     traced.finish();
     until("the other's end", || {
         recorder.spans_of("handler").len() == 2 && recorder.open().0 == 0
@@ -234,16 +234,16 @@ fn the_follower_ends_by_itself() {
 
 #[test]
 fn who_asks_from_inside_the_subscriber_does_not_wait_for_itself() {
-    let slot: Arc<Mutex<Option<Traced>>> = Arc::default();
+    let slot: Arc<Mutex<Option<TelemetryHandle>>> = Arc::default();
     let session = open(1);
-    let telemetry = without_progress().look_every(Duration::ZERO);
+    let telemetry = without_progress().poll_interval(Duration::ZERO);
     let (inside, asked) = (Arc::clone(&slot), telemetry.clone());
     let recorder = Recorder::hooked(move |line| {
         if line.starts_with("open item") {
             assert!(asked.span(id(1)).is_disabled(), "it is just being opened");
             let traced = inside.lock().unwrap().take();
             let traced = traced.expect("it is opened once");
-            traced.look();
+            traced.flush();
             traced.finish();
         }
     });
@@ -268,7 +268,7 @@ fn nothing_is_told_where_there_is_no_subscriber() {
     let telemetry = stepped();
     let traced = telemetry.session(&session);
     report(&session, 1, &value(1));
-    traced.look();
+    traced.flush();
     let _in = telemetry.span(id(1)).entered();
     complete(&session);
     traced.finish();

@@ -14,15 +14,15 @@ fn control_characters_are_escaped_in_messages_and_kept_in_fields() {
     let telemetry = stepped();
     let traced = follow(&recorder, &telemetry, &session);
     report(&session, 1, &value(1).text(HOSTILE));
-    let _ = session.handler_text(HOSTILE).expect("it is open");
+    let _ = session.set_handler_text(HOSTILE).expect("it is open");
     for level in [LogLevel::Information, LogLevel::Warning, LogLevel::Error] {
         let record = LogRecord::new(level, HOSTILE).item(id(1)).name(HOSTILE);
         session.log_error(&record).expect("there is room");
     }
     session.cancel_item(id(2)).expect("it takes part");
-    traced.look();
+    traced.flush();
     session.cancel_item(id(1)).expect("it takes part");
-    traced.look();
+    traced.flush();
     report(&session, 1, &status(ItemStatus::Failed).text(HOSTILE));
     report(&session, 2, &status(ItemStatus::Skipped));
     complete(&session);

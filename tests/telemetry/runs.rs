@@ -10,7 +10,7 @@ use support::manager::{Records, handler_id, succeed};
 use support::subscriber::Recorder;
 use support::telemetry::{stepped, without_progress};
 use support::{id, until};
-use syncmgr::per_item::{Handler, from_items};
+use syncmgr::per_item::{HandlerBuilder, from_items};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
     HResult, HandlerId, ItemStatus, Participation, Registration, RunOptions, SyncHandler,
@@ -38,9 +38,9 @@ fn a_run_is_told_as_a_tree() {
         .during(|| tracing::info_span!("caller").in_scope(|| stepped().name("nightly").run(&run)));
     gate.reached();
     until("the first handler's end", || {
-        run.handler(handler_id(1)).is_some()
+        run.handler_report(handler_id(1)).is_some()
     });
-    traced.look();
+    traced.flush();
     let open: BTreeSet<_> = {
         let spans = recorder.spans().into_iter().filter(|span| span.open);
         spans.map(|span| span.label()).collect()
@@ -254,7 +254,7 @@ fn a_run_that_is_left_early_is_closed_as_it_stands() {
 #[test]
 fn the_work_of_a_handler_logs_inside_its_items() {
     let recorder = Recorder::new();
-    let telemetry = without_progress().look_every(Duration::ZERO);
+    let telemetry = without_progress().poll_interval(Duration::ZERO);
     let told = telemetry.clone();
     let worker = recorder.clone();
     let work = from_items((1..=20).map(named), move |work| {
@@ -264,7 +264,7 @@ fn the_work_of_a_handler_logs_inside_its_items() {
         });
         Ok(())
     });
-    let handler = Handler::new("Mail".parse().expect("it is short"), work)
+    let handler = HandlerBuilder::new("Mail".parse().expect("it is short"), work)
         .workers(4)
         .build();
     let follower = recorder.clone();
@@ -308,7 +308,7 @@ fn a_worker_names_its_handler_where_ids_are_the_same() {
                 });
                 Ok(())
             });
-            Handler::new(name.parse().expect("it is short"), work).build()
+            HandlerBuilder::new(name.parse().expect("it is short"), work).build()
         });
         assert_eq!(made, Ok(()));
     }

@@ -26,7 +26,7 @@ fn a_session_is_told_as_a_handler_and_its_items() {
     );
 
     report(&session, 1, &value(3).max(10));
-    traced.look();
+    traced.flush();
     assert_eq!(
         recorder.news(),
         [
@@ -36,8 +36,8 @@ fn a_session_is_told_as_a_handler_and_its_items() {
     );
 
     report(&session, 1, &status(ItemStatus::Paused));
-    traced.look();
-    traced.look();
+    traced.flush();
+    traced.flush();
     assert_eq!(
         recorder.news(),
         ["DEBUG status in item item 1: item 1: paused"]
@@ -274,11 +274,11 @@ fn an_item_that_fails_after_its_end_is_told_once_in_its_handler() {
     let session = open(1);
     let traced = follow(&recorder, &without_progress(), &session);
     report(&session, 1, &status(ItemStatus::Succeeded));
-    traced.look();
+    traced.flush();
     recorder.news();
     report(&session, 1, &status(ItemStatus::Failed));
-    traced.look();
-    traced.look();
+    traced.flush();
+    traced.flush();
     assert_eq!(recorder.news(), ["ERROR status in handler: item 1: failed"]);
     traced.finish();
     let handler = recorder.span("handler");
@@ -293,13 +293,13 @@ fn a_cancel_is_told_where_it_belongs() {
     let traced = follow(&recorder, &without_progress(), &session);
     report(&session, 1, &status(ItemStatus::Updating));
     report(&session, 3, &status(ItemStatus::Updating));
-    traced.look();
+    traced.flush();
     recorder.news();
 
     assert_eq!(session.cancel_item(id(1)), Ok(()));
     assert_eq!(session.cancel_item(id(2)), Ok(()));
-    traced.look();
-    traced.look();
+    traced.flush();
+    traced.flush();
     assert_eq!(
         recorder.news(),
         [
@@ -309,8 +309,8 @@ fn a_cancel_is_told_where_it_belongs() {
     );
 
     session.cancel_all();
-    traced.look();
-    traced.look();
+    traced.flush();
+    traced.flush();
     assert_eq!(
         recorder.news(),
         [
@@ -357,11 +357,11 @@ fn progress_is_told_once_a_look_at_most_and_only_where_it_changed() {
         for n in 0..100 {
             report(&session, 1, &value(look * 100 + n).max(1_000));
         }
-        traced.look();
-        traced.look();
+        traced.flush();
+        traced.flush();
     }
     report(&session, 1, &text("nearly there"));
-    traced.look();
+    traced.flush();
     let events = recorder.events_of("syncmgr::progress");
     let (items, sums): (Vec<_>, Vec<_>) = events
         .iter()
@@ -396,7 +396,7 @@ fn progress_is_not_told_before_its_time() {
     let traced = follow(&recorder, &telemetry, &session);
     for n in 1..=50 {
         report(&session, 1, &value(n));
-        traced.look();
+        traced.flush();
     }
     report(&session, 1, &status(ItemStatus::Succeeded));
     traced.finish();
@@ -417,16 +417,16 @@ fn a_retry_is_a_new_span() {
     report(&session, 1, &status(ItemStatus::Failed));
     report(&session, 2, &status(ItemStatus::Succeeded));
     complete(&session);
-    traced.look();
+    traced.flush();
     start_round(&session, &[id(1)]);
-    traced.look();
+    traced.flush();
     assert_eq!(
         recorder.spans_of("item item 1").len(),
         1,
         "it has not begun"
     );
     report(&session, 1, &value(7));
-    traced.look();
+    traced.flush();
     report(&session, 1, &status(ItemStatus::Succeeded));
     complete(&session);
     session.release();
@@ -461,10 +461,10 @@ fn a_retry_that_was_seen_waiting_is_told_however_it_ends() {
     let traced = follow(&recorder, &without_progress(), &session);
     for _ in 0..2 {
         start_round(&session, &ids(1));
-        traced.look();
+        traced.flush();
         report(&session, 1, &status(ItemStatus::Failed));
         complete(&session);
-        traced.look();
+        traced.flush();
     }
     session.release();
     traced.finish();
@@ -483,13 +483,13 @@ fn a_retry_between_two_looks_is_told_as_far_as_it_shows() {
     report(&session, 1, &value(1)); // in work at the first look
     fail(2);
     fail(3);
-    traced.look();
+    traced.flush();
     fail(1);
     complete(&session);
     start_round(&session, &ids(3));
     report(&session, 2, &status(ItemStatus::Succeeded));
     fail(3);
-    traced.look();
+    traced.flush();
     report(&session, 1, &status(ItemStatus::Succeeded));
     complete(&session);
     session.release();
@@ -522,10 +522,10 @@ fn items_that_are_added_while_it_runs_are_told() {
     let session = open(1);
     let traced = follow(&recorder, &without_progress(), &session);
     assert_eq!(session.add_item(item(7)), Ok(()));
-    traced.look();
+    traced.flush();
     assert_eq!(recorder.spans_of("item item 7").len(), 0);
     report(&session, 7, &status(ItemStatus::Updating));
-    traced.look();
+    traced.flush();
     report(&session, 7, &status(ItemStatus::Deleted));
     traced.finish();
     let span = recorder.span("item item 7");
@@ -539,8 +539,8 @@ fn the_handlers_line_of_text_is_told_as_progress_is() {
     let session = open(1);
     let traced = follow(&recorder, &stepped(), &session);
     for text in ["one", "two", "two"] {
-        assert!(session.handler_text(text).is_ok());
-        traced.look();
+        assert!(session.set_handler_text(text).is_ok());
+        traced.flush();
     }
     let events = recorder.events_of("syncmgr::progress");
     let texts = events
@@ -549,7 +549,7 @@ fn the_handlers_line_of_text_is_told_as_progress_is() {
     assert_eq!(texts.collect::<Vec<_>>(), ["one", "two"]);
     traced.finish();
     let session = open(1);
-    assert!(session.handler_text("three").is_ok());
+    assert!(session.set_handler_text("three").is_ok());
     follow(&recorder, &without_progress(), &session).finish();
     assert_eq!(recorder.events_of("syncmgr::progress").len(), events.len());
 }
@@ -560,13 +560,13 @@ fn telemetry_by_default_is_a_new_one_and_its_follower_says_whether_it_is_over() 
     assert_eq!(format!("{telemetry:?}"), format!("{:?}", Telemetry::new()));
     let recorder = Recorder::new();
     let session = open(1);
-    let traced = recorder.during(|| telemetry.look_every(Duration::MAX).session(&session));
-    traced.look();
-    assert_eq!(format!("{traced:?}"), "Traced { over: false, .. }");
+    let traced = recorder.during(|| telemetry.poll_interval(Duration::MAX).session(&session));
+    traced.flush();
+    assert_eq!(format!("{traced:?}"), "TelemetryHandle { over: false, .. }");
     complete(&session);
-    traced.look();
+    traced.flush();
     until("the follower has ended", || traced.is_over());
-    assert_eq!(format!("{traced:?}"), "Traced { over: true, .. }");
+    assert_eq!(format!("{traced:?}"), "TelemetryHandle { over: true, .. }");
     assert_eq!(recorder.open().0, 0);
 }
 
@@ -622,11 +622,11 @@ fn an_item_that_takes_no_part_is_not_told() {
     let _ = recorder.news();
     // The second is seen once more, since it is out.
     start_round(&session, &ids(1));
-    traced.look();
+    traced.flush();
     assert!(!session.item(id(2)).expect("it is known").selected);
     report(&session, 1, &status(ItemStatus::Succeeded));
     complete(&session);
-    traced.look();
+    traced.flush();
     session.release();
     traced.finish();
     let lines = recorder.news();

@@ -20,12 +20,12 @@ fn a_worker_logs_inside_the_span_of_its_item() {
         let inside = telemetry.span(id(1)).entered(); // before the first report
         tracing::info!(target: "work", "begins");
         report(&session, 1, &value(1));
-        traced.look();
+        traced.flush();
         let again = telemetry.span(id(1));
         assert_eq!(again.id(), inside.id(), "one span, whoever asks");
         tracing::info!(target: "work", "goes on");
         report(&session, 1, &status(ItemStatus::Succeeded));
-        traced.look();
+        traced.flush();
         assert_eq!(
             recorder.news().last().map(String::as_str),
             Some("DEBUG status in item item 1: item 1: succeeded")
@@ -101,7 +101,7 @@ fn an_item_that_was_asked_for_and_then_left_out_has_its_span_closed() {
         drop(telemetry.span(id(n)));
     }
     report(&session, 1, &status(ItemStatus::Skipped));
-    traced.look();
+    traced.flush();
     let item = recorder.span("item item 1");
     assert_eq!(
         (item.open, item.field("syncmgr.item.status")),
@@ -109,7 +109,7 @@ fn an_item_that_was_asked_for_and_then_left_out_has_its_span_closed() {
     );
     assert!(recorder.span("item item 2").open, "it may begin");
     assert_eq!(session.cancel_item(id(2)), Ok(()));
-    traced.look();
+    traced.flush();
     assert_eq!(
         recorder.lines().last().map(String::as_str),
         Some("INFO cancel in item item 2: item 2: cancelled")
@@ -176,7 +176,7 @@ fn each_item_has_one_span_however_workers_and_follower_meet() {
         .journal_capacity(64)
         .build()
         .expect("distinct items build");
-    let telemetry = without_progress().look_every(Duration::ZERO);
+    let telemetry = without_progress().poll_interval(Duration::ZERO);
     let traced = recorder.during(|| telemetry.session(&session));
     thread::scope(|scope| {
         for worker in 0..WORKERS {
@@ -234,7 +234,7 @@ fn who_asks_as_an_item_ends_opens_no_second_span() {
     let asked = AtomicUsize::new(0);
     let recorder = Recorder::new();
     let session = open(ITEMS);
-    let telemetry = without_progress().look_every(Duration::ZERO);
+    let telemetry = without_progress().poll_interval(Duration::ZERO);
     let traced = follow(&recorder, &telemetry, &session);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -277,7 +277,7 @@ fn the_work_of_a_retry_is_given_a_new_span() {
         drop(span);
         assert!(telemetry.span(id(1)).is_disabled(), "it is over");
         complete(&session);
-        traced.look();
+        traced.flush();
     }
     session.release();
     traced.finish();

@@ -13,7 +13,7 @@ const ONE: ItemId = ItemId::from_u128(1);
 
 #[test]
 fn each_answer_has_its_code() {
-    let item = SyncItem::new(ONE, ItemName::shortened("one"));
+    let item = SyncItem::new(ONE, ItemName::truncate_start("one"));
     let list = |complete| Answer::List {
         complete,
         items: vec![Listed::from(&item)],
@@ -201,17 +201,20 @@ fn a_cancel_at_a_call_that_is_no_report_has_no_item_to_cancel() {
 
 #[test]
 fn a_callback_is_released_once_however_often_it_is_asked_for() {
-    let script = Script::new().item(ONE, "one").deaf().synchronize([
-        Step::report(ONE).status(ItemStatus::Updating),
-        Step::report(ONE).value(1),
-        Step::report(ONE).status(ItemStatus::Succeeded),
-    ]);
+    let script = Script::new()
+        .item(ONE, "one")
+        .ignore_verdicts()
+        .synchronize([
+            Step::report(ONE).status(ItemStatus::Updating),
+            Step::report(ONE).value(1),
+            Step::report(ONE).status(ItemStatus::Succeeded),
+        ]);
     let trace = Harness::new(script.handler())
         .release_at_report("one", 2)
         .release_at_report("one", 3)
         .run();
     assert!(trace.was_released(), "{trace}");
-    assert_eq!(trace.unreached(), [] as [String; 0]);
+    assert_eq!(trace.unmet_conditions(), [] as [String; 0]);
     let released = |call: &&Call| call.action == Action::CallbackReleased;
     assert_eq!(trace.calls().iter().filter(released).count(), 1, "{trace}");
     assert_eq!(trace.status(ONE), Some(ItemStatus::Updating));

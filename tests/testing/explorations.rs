@@ -26,8 +26,8 @@ fn script() -> Script {
 }
 
 /// The same, and it does not listen: one report more, since the first after a cancel is a question.
-fn deaf() -> Script {
-    script().deaf().synchronize([
+fn ignores_verdicts() -> Script {
+    script().ignore_verdicts().synchronize([
         Step::report(PHOTOS).status(Updating),
         Step::report(PHOTOS).value(1),
         Step::report(PHOTOS).value(2),
@@ -83,7 +83,7 @@ fn a_failure_of_the_run_without_reports_is_shown_all_the_same() {
         ];
         Script::new()
             .item(PHOTOS, "photos")
-            .deaf()
+            .ignore_verdicts()
             .inline()
             .synchronize(twice)
             .handler()
@@ -100,7 +100,7 @@ fn a_failure_of_the_run_without_reports_is_shown_all_the_same() {
 #[test]
 fn the_smallest_failure_is_shown_with_its_line() {
     // It does not listen: each cancel before its last report is a failure, and each skip.
-    let exploration = explore_cancellations(|| deaf().handler());
+    let exploration = explore_cancellations(|| ignores_verdicts().handler());
     assert_eq!(
         told(&exploration),
         "14 of 14 points explored in 16 runs: 5 failed (H02 in 4, H03 in 1)\n\
@@ -117,7 +117,7 @@ fn a_failure_that_does_not_come_again_is_said_to_diverge() {
     let exploration = explore_cancellations(|| {
         runs.set(runs.get() + 1);
         match runs.get() {
-            4 => deaf().handler(),
+            4 => ignores_verdicts().handler(),
             _ => script().handler(),
         }
     });
@@ -146,7 +146,7 @@ fn a_run_that_diverged_before_its_point_is_counted_and_not_made_again() {
         ];
         match runs.get() {
             // The sixth point.
-            7 => script().deaf().synchronize(steps).handler(),
+            7 => script().ignore_verdicts().synchronize(steps).handler(),
             _ => script().handler(),
         }
     });
@@ -271,7 +271,7 @@ fn the_failure_without_a_cancel_stands_before_those_with_fewer_calls() {
     assert!(sizes[1..].is_sorted(), "{sizes:?}");
     assert!(sizes[1] < sizes[0], "{sizes:?}");
     assert!(
-        exploration.failures()[0].unreached().is_empty()
+        exploration.failures()[0].unmet_conditions().is_empty()
             && told(&exploration).contains("Harness::new(handler).run().assert_conformant();"),
         "{exploration}"
     );
@@ -283,7 +283,7 @@ fn of_very_many_failures_the_smallest_are_kept() {
         let mut steps = vec![Step::report(PHOTOS).status(Updating)];
         steps.extend((1..=20).map(|part| Step::report(PHOTOS).value(part)));
         steps.push(Step::report(PHOTOS).status(Stopped));
-        script().deaf().synchronize(steps).handler()
+        script().ignore_verdicts().synchronize(steps).handler()
     };
     let exploration = explore_cancellations(handler);
     assert!(exploration.failed() > 50, "{exploration}");
@@ -320,7 +320,7 @@ fn faults_are_each_entry_each_connection_and_each_dialog() {
             let what = first.split(", ").nth(1).unwrap_or("nothing");
             let what = what.split(':').next().unwrap_or_default();
             seen.lock().unwrap().push(what.to_owned());
-            assert_eq!(trace.unreached(), [] as [String; 0]);
+            assert_eq!(trace.unmet_conditions(), [] as [String; 0]);
         },
     );
     exploration.assert_conformant();

@@ -114,7 +114,7 @@ fn a_handler_without_calls_has_no_points() {
 
 #[test]
 fn each_point_is_hit_once() {
-    // Which cancel hit which report, as the handler saw it.
+    // ItemRef cancel hit which report, as the handler saw it.
     let seen = Arc::new(Mutex::new(Vec::new()));
     let exploration = explore_cancellations(|| {
         let seen = Arc::clone(&seen);
@@ -210,7 +210,7 @@ fn a_failure_without_any_cancel_is_the_smallest() {
         let steps = [Step::report(id(1)).status(ItemStatus::Succeeded)];
         Steps::new()
             .item(id(1), "photos")
-            .deaf()
+            .ignore_verdicts()
             .inline()
             .synchronize(steps)
             .handler()
@@ -295,7 +295,7 @@ fn random_ids_of_each_run_are_known_by_their_names() {
             .inline()
             .synchronize(steps);
         if deaf {
-            script.deaf().handler()
+            script.ignore_verdicts().handler()
         } else {
             script.handler()
         }
@@ -351,7 +351,7 @@ fn a_run_that_differs_is_said_to_diverge_and_claims_no_line() {
     let exploration = explore_cancellations(|| {
         let once = runs.fetch_add(1, Ordering::SeqCst) == 4;
         if once {
-            good(1, 2).deaf().handler()
+            good(1, 2).ignore_verdicts().handler()
         } else {
             good(1, 2).handler()
         }

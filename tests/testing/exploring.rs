@@ -122,10 +122,10 @@ fn a_handler_that_fails_already_without_a_cancel_is_shown_so() {
 
 #[test]
 fn the_smallest_failure_comes_with_the_line_that_makes_it_again() {
-    let deaf = || {
+    let script = || {
         Script::new()
             .item(PHOTOS, "photos")
-            .deaf()
+            .ignore_verdicts()
             .inline()
             .synchronize([
                 Step::report(PHOTOS).status(Updating),
@@ -134,7 +134,7 @@ fn the_smallest_failure_comes_with_the_line_that_makes_it_again() {
                 Step::report(PHOTOS).status(Stopped),
             ])
     };
-    let exploration = explore_cancellations(|| deaf().handler());
+    let exploration = explore_cancellations(|| script().handler());
     let line = exploration
         .reproduction()
         .expect("it is the same each time")
@@ -143,7 +143,7 @@ fn the_smallest_failure_comes_with_the_line_that_makes_it_again() {
         line,
         r#"Harness::new(handler).skip("photos").run().assert_conformant();"#
     );
-    let again = Harness::new(deaf().handler()).skip("photos").run();
+    let again = Harness::new(script().handler()).skip("photos").run();
     assert!(again.breaks(Rule::StopCancelledItem), "{again}");
     let text = panics(move || exploration.assert_conformant());
     assert!(text.contains(&line) && text.contains("H02"), "{text}");
@@ -213,7 +213,11 @@ fn what_did_not_come_about_is_told() {
         "connection 1 refused",
     ];
     // The skip was asked for, and found no such item.
-    let found: Vec<&str> = trace.unreached().iter().map(String::as_str).collect();
+    let found: Vec<&str> = trace
+        .unmet_conditions()
+        .iter()
+        .map(String::as_str)
+        .collect();
     assert_eq!(found, unreached, "{trace}");
     assert!(
         trace

@@ -119,7 +119,7 @@ fn flags_and_cookie_reach_the_handler() {
     ] {
         let trace = run(harness);
         clean(&trace);
-        assert_eq!(trace.unreached(), [other]);
+        assert_eq!(trace.unmet_conditions(), [other]);
     }
     for harness in [
         Harness::new(obedient(1).build()).cookie("photos"),
@@ -127,7 +127,7 @@ fn flags_and_cookie_reach_the_handler() {
             .cookie("photos")
             .flags(invoked),
     ] {
-        assert_eq!(run(harness).unreached(), [""; 0]);
+        assert_eq!(run(harness).unmet_conditions(), [""; 0]);
     }
     let cookie = Some(b"photos".to_vec());
     let expected = [(flags, None), (invoked, cookie.clone()), (invoked, cookie)];
@@ -836,7 +836,7 @@ fn a_method_that_never_returns_is_left_behind() {
         let script = hang(obedient(1), gate.clone());
         let harness = Harness::new(script.build())
             .deadline(SOON)
-            .listen(Duration::ZERO)
+            .linger(Duration::ZERO)
             .show_errors()
             .show_properties(id(1))
             .item_object(id(1), Uuid::from_u128(1));
@@ -898,7 +898,7 @@ fn a_panic_in_each_method_is_an_incident_with_its_text() {
     ];
     for (name, panics) in methods {
         let harness = Harness::new(panics(obedient(1)).build())
-            .listen(Duration::ZERO)
+            .linger(Duration::ZERO)
             .show_errors()
             .show_properties(id(1))
             .item_object(id(1), Uuid::from_u128(1));
@@ -1017,7 +1017,7 @@ fn late(calls: Arc<AtomicUsize>) -> Script {
 #[test]
 fn late_calls_are_listened_for() {
     let calls = Arc::new(AtomicUsize::new(0));
-    let trace = run(Harness::new(late(Arc::clone(&calls)).build()).listen(LIMIT));
+    let trace = run(Harness::new(late(Arc::clone(&calls)).build()).linger(LIMIT));
     let _ = only(&trace, Rule::NoCallAfterRelease);
 }
 
@@ -1025,7 +1025,7 @@ fn late_calls_are_listened_for() {
 fn nobody_listens_once_the_callback_is_dropped() {
     // Otherwise this would take as long as it is told to listen.
     let begun = Instant::now();
-    clean(&run(Harness::new(obedient(1).build()).listen(LIMIT * 2)));
+    clean(&run(Harness::new(obedient(1).build()).linger(LIMIT * 2)));
     assert!(begun.elapsed() < LIMIT);
 }
 
@@ -1038,7 +1038,7 @@ fn a_callback_that_is_kept_is_listened_to_for_the_time_told() {
         Ok(())
     });
     let begun = Instant::now();
-    clean(&run(Harness::new(script.build()).listen(SOON)));
+    clean(&run(Harness::new(script.build()).linger(SOON)));
     assert!(begun.elapsed() >= SOON);
 }
 

@@ -60,7 +60,7 @@ fn the_longest_deadline_and_the_longest_time_to_listen_are_no_fault() {
         ]);
         let trace = Harness::new(script.handler())
             .deadline(time)
-            .listen(time)
+            .linger(time)
             .run();
         trace.assert_conformant();
         let gave_up = trace.calls().iter();
@@ -83,7 +83,7 @@ fn what_is_due_in_synchronize_is_done_when_it_is_called() {
     let synchronize = one(&trace, |action| *action == Action::Synchronize);
     assert_eq!(skip.phase, Phase::Synchronizing);
     assert_eq!(skip.begun, synchronize.begun + 1, "{trace}");
-    assert_eq!(trace.unreached(), [] as [String; 0]);
+    assert_eq!(trace.unmet_conditions(), [] as [String; 0]);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn end_both(callback: &dyn SyncCallback) {
 fn the_completion_of_the_prepare_is_held_until_the_handler_was_told_of_the_skip() {
     let is_held = || {
         let (sender, came_back) = mpsc::channel();
-        let script = script().deaf().without_completions().prepare([
+        let script = script().ignore_verdicts().without_completions().prepare([
             Step::call(move |callback| {
                 let (callback, sender) = (Arc::clone(callback), sender.clone());
                 std::thread::spawn(move || {
@@ -152,17 +152,20 @@ fn the_completion_of_the_prepare_is_held_until_the_handler_was_told_of_the_skip(
 fn a_worker_is_held_at_its_first_report_until_the_handler_was_told_of_the_skip() {
     let is_held = || {
         let (sender, came_back) = mpsc::channel();
-        let script = script().deaf().without_completions().synchronize([
-            Step::call(move |callback| {
-                let (callback, sender) = (Arc::clone(callback), sender.clone());
-                std::thread::spawn(move || {
-                    let _told = callback.can_continue(Some(MAIL));
-                    let _heard = sender.send(());
-                    end_both(&*callback);
-                });
-            }),
-            wait_for(came_back),
-        ]);
+        let script = script()
+            .ignore_verdicts()
+            .without_completions()
+            .synchronize([
+                Step::call(move |callback| {
+                    let (callback, sender) = (Arc::clone(callback), sender.clone());
+                    std::thread::spawn(move || {
+                        let _told = callback.can_continue(Some(MAIL));
+                        let _heard = sender.send(());
+                        end_both(&*callback);
+                    });
+                }),
+                wait_for(came_back),
+            ]);
         // There is no window for the skip here.
         let script = script.prepare([Step::complete_prepare(HResult::S_OK)]);
         let trace = Harness::new(script.handler()).skip("mail").run();
@@ -188,7 +191,10 @@ fn a_worker_that_the_harness_holds_does_not_count_as_silent() {
             let worker = std::thread::spawn(move || end_both(&*callback));
             worker.join().unwrap();
         });
-        let script = script().deaf().without_completions().synchronize([joins]);
+        let script = script()
+            .ignore_verdicts()
+            .without_completions()
+            .synchronize([joins]);
         // There is no window for the skip here.
         let script = script.prepare([Step::complete_prepare(HResult::S_OK)]);
         let trace = Harness::new(script.handler())
@@ -229,7 +235,10 @@ fn a_worker_is_not_held_once_the_host_has_given_up() {
             // Until the test is over.
             let _closed = gate.lock().unwrap().recv();
         });
-        let script = script().deaf().without_completions().synchronize([hangs]);
+        let script = script()
+            .ignore_verdicts()
+            .without_completions()
+            .synchronize([hangs]);
         let script = script.prepare([Step::complete_prepare(HResult::S_OK)]);
         let trace = Harness::new(script.handler())
             .skip("mail")
@@ -254,7 +263,7 @@ fn a_call_that_does_not_return_is_left_behind_after_a_second_wait() {
     let begun = Instant::now();
     let trace = Harness::new(script.handler())
         .deadline(Duration::from_millis(150))
-        .listen(Duration::ZERO)
+        .linger(Duration::ZERO)
         .run();
     assert!(begun.elapsed() >= Duration::from_millis(300));
     let synchronize = one(&trace, |action| *action == Action::Synchronize);
@@ -298,7 +307,7 @@ fn the_parts_of_the_kit_are_printed_for_debugging() {
 
 #[test]
 fn steps_are_printed_by_what_they_do() {
-    let item = SyncItem::new(MAIL, ItemName::shortened("mail"));
+    let item = SyncItem::new(MAIL, ItemName::truncate_start("mail"));
     let printed = |step: Step| format!("{step:?}");
     let report = printed(Step::report(PHOTOS).value(7));
     assert!(
@@ -341,12 +350,12 @@ fn an_item_that_is_selected_and_not_there_is_told() {
         .select([ItemId::from_u128(7)])
         .run();
     assert_eq!(
-        trace.unreached(),
+        trace.unmet_conditions(),
         ["the item 00000000-0000-0000-0000-000000000007 selected"],
         "{trace}"
     );
     let trace = Harness::new(script.handler())
         .select([ItemId::from_u128(1)])
         .run();
-    assert_eq!(trace.unreached(), [] as [String; 0], "{trace}");
+    assert_eq!(trace.unmet_conditions(), [] as [String; 0], "{trace}");
 }

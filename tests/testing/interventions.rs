@@ -6,7 +6,7 @@ use support::id;
 use support::rules::{copy, obedient};
 
 use syncmgr::testing::{
-    Action, Harness, Incident, Intervention, Rule, Script, Step, Which, explore_cancellations,
+    Action, Harness, Incident, Intervention, ItemRef, Rule, Script, Step, explore_cancellations,
     explore_faults,
 };
 use syncmgr::{
@@ -50,7 +50,7 @@ fn an_exploration_of_cancellations_takes_the_settings_of_a_harness() {
         script().item(MAIL, "mail").synchronize(steps)
     };
     let exploration = explore_cancellations(|| {
-        Harness::new(two(&[MAIL]).deaf().handler())
+        Harness::new(two(&[MAIL]).ignore_verdicts().handler())
             .flags(flags)
             .select([MAIL])
             .max_runs(8)
@@ -108,7 +108,7 @@ fn the_intervention_of_a_run_is_known_after_it() {
             "release_at_report(\"photos\", 2)",
         ]
     );
-    let item = Which::from("photos");
+    let item = ItemRef::from("photos");
     assert_eq!(
         seen[1],
         Some(Intervention::SkipBeforePrepare { item: item.clone() })
@@ -125,10 +125,10 @@ fn the_intervention_of_a_run_is_known_after_it() {
 #[test]
 fn the_intervention_of_a_failure_is_known() {
     let exploration = explore_cancellations(|| {
-        let script = script().deaf().synchronize(of_four(PHOTOS));
+        let script = script().ignore_verdicts().synchronize(of_four(PHOTOS));
         script.handler()
     });
-    let item = Which::from("photos");
+    let item = ItemRef::from("photos");
     let smallest = Intervention::SkipBeforePrepare { item };
     assert_eq!(exploration.failures()[0].intervention(), Some(&smallest));
 }
@@ -136,7 +136,7 @@ fn the_intervention_of_a_failure_is_known() {
 #[test]
 fn the_violated_rules_are_data() {
     let exploration = explore_cancellations(|| {
-        let script = script().deaf().synchronize(of_four(PHOTOS));
+        let script = script().ignore_verdicts().synchronize(of_four(PHOTOS));
         script.handler()
     });
     let rules = exploration.violated_rules();
@@ -207,7 +207,7 @@ fn an_item_can_be_skipped_in_the_prepare_of_a_retry() {
     };
     let trace = harness().skip_in_prepare("mail", 2).run();
     trace.assert_conformant();
-    assert_eq!(trace.unreached(), [] as [String; 0]);
+    assert_eq!(trace.unmet_conditions(), [] as [String; 0]);
     let mut skips = trace.calls().iter().enumerate();
     let (at, skip) = skips
         .find(|(_, call)| matches!(call.action, Action::SkipItem { .. }))
@@ -224,7 +224,7 @@ fn an_item_can_be_skipped_in_the_prepare_of_a_retry() {
     for (item, prepare) in [("photos", 2), ("mail", 3)] {
         let trace = harness().skip_in_prepare(item, prepare).run();
         assert_eq!(
-            trace.unreached(),
+            trace.unmet_conditions(),
             [format!("{item:?} skipped in prepare {prepare}")],
             "{trace}"
         );
@@ -267,7 +267,7 @@ fn an_exploration_skips_in_the_prepare_of_each_retry() {
     assert_eq!(exploration.reached(), exploration.points(), "{exploration}");
     // Two skips of each item, one of the next one; "photos" has two reports, "mail" two in each of three rounds; two retries.
     assert_eq!(exploration.points(), 4 + 1 + 2 * 3 + 6 * 3 + 2);
-    let deaf = explore(retrying().deaf());
+    let deaf = explore(retrying().ignore_verdicts());
     let mut skips = deaf
         .failures()
         .iter()
@@ -281,7 +281,7 @@ fn an_exploration_skips_in_the_prepare_of_each_retry() {
 #[test]
 fn an_item_that_was_added_is_not_skipped_before_the_prepare() {
     // The retry is of an item that the first list does not have.
-    let added = SyncItem::new(ItemId::from_u128(3), ItemName::shortened("added"));
+    let added = SyncItem::new(ItemId::from_u128(3), ItemName::truncate_start("added"));
     let record = LogRecord::new(LogLevel::Error, "no connection").jump_text(ERROR);
     let script = script()
         .synchronize(

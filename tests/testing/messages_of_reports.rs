@@ -96,7 +96,7 @@ fn h02_and_h03_ask_about_an_item_that_succeeds_long_after_its_cancel() {
         ] {
             let trace = lines.breaks(&[rule]);
             let found = &trace.violations()[0];
-            assert_eq!((found.at, &found.led_by[..]), (8, &[7][..]));
+            assert_eq!((found.at, &found.related_calls[..]), (8, &[7][..]));
             assert!(!found.is_fault() && trace.is_conformant());
             assert_eq!(
                 found.message,
@@ -236,7 +236,7 @@ fn h15_names_the_items_that_are_open() {
         r#"call 9 completes the synchronization, and 1 item has no final status: "one""#,
     );
     // Somebody is still at work on one: after the completion (its report is call 10 then), or while it is made.
-    for (time, completes, reports, led_by) in [
+    for (time, completes, reports, related_calls) in [
         ((21, 22), 9, 10, &[4][..]),
         ((17, 22), 10, 9, &[4, 9]),
         ((17, 19), 10, 9, &[4, 9]),
@@ -249,7 +249,7 @@ fn h15_names_the_items_that_are_open() {
             .says(
                 Rule::FinalStatusBeforeCompletion,
                 completes,
-                led_by,
+                related_calls,
                 &format!(
                     r#"call {completes} completes the synchronization, and 1 item has no final status: "two"; another thread is still at work on "two", by call {reports}: the last worker is to complete"#,
                 ),

@@ -108,10 +108,10 @@ fn m03_names_what_comes_without_a_callback() {
 #[test]
 fn m04_tells_why_there_is_no_window() {
     let skipped = skip(ONE, "skipped");
-    let says = |lines: Lines, at: usize, led_by: &[usize], message: &str| {
+    let says = |lines: Lines, at: usize, related_calls: &[usize], message: &str| {
         lines
             .host(&skipped, DONE)
-            .says(Rule::SkipInItsWindows, at, led_by, message);
+            .says(Rule::SkipInItsWindows, at, related_calls, message);
     };
     says(
         Lines::new().host(r#"{"call":"items"}"#, &listed(&[(ONE, "one")])),
@@ -240,7 +240,7 @@ fn m09_names_the_turn_that_is_not_given_back() {
         found.message,
         "call 2 is granted a dialog while the turn of call 1 is not given back"
     );
-    assert_eq!((found.at, &found.led_by[..]), (1, &[0][..]));
+    assert_eq!((found.at, &found.related_calls[..]), (1, &[0][..]));
     // The end of any work gives it back too.
     for over in [
         completed("prepare_for_sync", "S_OK"),

@@ -102,5 +102,5 @@ fn a_call_that_is_no_report_does_not_use_up_the_cancellation_of_an_item() {
     trace.assert_conformant();
     let cancels = count(&trace, |action| matches!(action, Action::CancelItem { .. }));
     assert_eq!(cancels, 1, "{trace}");
-    assert_eq!(trace.unreached(), [] as [String; 0]);
+    assert_eq!(trace.unmet_conditions(), [] as [String; 0]);
 }

@@ -1,11 +1,12 @@
-//! Which points of an exploration were reached, and what it says if too few were.
+//! ItemRef points of an exploration were reached, and what it says if too few were.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use syncmgr::testing::{
-    Exploration, Harness, Intervention, Script, Step, Which, explore_cancellations, explore_faults,
+    Exploration, Harness, Intervention, ItemRef, Script, Step, explore_cancellations,
+    explore_faults,
 };
 use syncmgr::{ItemId, ItemStatus, LogLevel, LogRecord, SyncHandler};
 
@@ -136,12 +137,12 @@ fn what_was_not_reached_is_listed_and_explained() {
          \"/tmp/1/mail\": 0 of 5 points reached, because no later run listed this item\n\
          a point that is not reached tests nothing: at least nine in ten of each item must be\n\
          give items the same names in each run, without the path of a temporary directory, or identify them by their \
-         position in the list (Harness::items_by_position, Which::Position)\n\
+         position in the list (Harness::items_by_position, ItemRef::Position)\n\
          let the handler make the same calls in each run: a report for each part of the work and not by the clock, and a \
          fresh handler with fresh data for each run\n"
     );
     assert!(!exploration.is_conformant());
-    let item = Which::from("photos");
+    let item = ItemRef::from("photos");
     let missed = Intervention::CancelAll { item, report: 6 };
     assert!(exploration.unreached().contains(&missed));
 }
@@ -178,7 +179,7 @@ fn items_can_be_identified_by_their_position() {
     let explore = |deaf: bool| {
         explore_cancellations(counting(|run| {
             let script = if deaf {
-                script(run).deaf()
+                script(run).ignore_verdicts()
             } else {
                 script(run)
             };
@@ -194,10 +195,10 @@ fn items_can_be_identified_by_their_position() {
     let line = exploration.reproduction().unwrap();
     assert_eq!(
         line,
-        "harness.skip(Which::Position(1)).run().assert_conformant();"
+        "harness.skip(ItemRef::Position(1)).run().assert_conformant();"
     );
-    let again = Harness::new(script(7).deaf().handler());
-    let again = again.skip(Which::Position(1)).run();
+    let again = Harness::new(script(7).ignore_verdicts().handler());
+    let again = again.skip(ItemRef::Position(1)).run();
     assert!(!again.is_conformant(), "{again}");
     assert!(
         again.to_string().contains("\"/tmp/7/a\" skipped before"),
@@ -205,17 +206,17 @@ fn items_can_be_identified_by_their_position() {
     );
     // There are two.
     let trace = Harness::new(script(7).handler())
-        .cancel_item_at_report(Which::Position(3), 1)
-        .cancel_item_at_report(Which::Position(0), 1)
+        .cancel_item_at_report(ItemRef::Position(3), 1)
+        .cancel_item_at_report(ItemRef::Position(0), 1)
         .run();
     assert_eq!(
-        trace.unreached(),
+        trace.unmet_conditions(),
         [
             "item 3 of the list cancelled at its report 1",
             "item 0 of the list cancelled at its report 1"
         ]
     );
-    assert_eq!(trace.status(Which::Position(1)), Some(Succeeded));
+    assert_eq!(trace.status(ItemRef::Position(1)), Some(Succeeded));
 }
 
 /// A handler of which two in three runs make one report less, on the host's thread or on its own.
@@ -241,7 +242,7 @@ fn a_point_that_threads_missed_is_tried_twice_more() {
     exploration.assert_conformant();
     assert_eq!(exploration.reached(), exploration.points(), "{exploration}");
     assert_eq!(exploration.unreached(), []);
-    // Which of the tries hits depends on how many were made before.
+    // ItemRef of the tries hits depends on how many were made before.
     assert!(
         exploration.runs() > exploration.points() + 3,
         "{exploration}"
@@ -287,7 +288,7 @@ fn a_next_item_that_has_started_already_is_missed_and_not_held_against_the_handl
         script.synchronize(steps.concat()).handler()
     }));
     exploration.assert_conformant();
-    let (item, report) = (Which::from("photos"), 1);
+    let (item, report) = (ItemRef::from("photos"), 1);
     let missed = Intervention::SkipNext { item, report };
     assert_eq!(exploration.unreached(), [missed]);
     assert!(
@@ -304,7 +305,7 @@ fn a_next_item_that_is_not_there_did_not_come_about() {
         .skip_next_at_report("photos", 1)
         .run();
     let about = "the next item skipped at report 1 of \"photos\"";
-    assert_eq!(trace.unreached(), [about]);
+    assert_eq!(trace.unmet_conditions(), [about]);
 }
 
 #[test]
@@ -327,7 +328,7 @@ fn a_run_whose_harness_names_an_item_that_is_not_listed_fails_its_assertion() {
         .assert_conformant();
     for harness in [
         harness().cancel_item_at_report("photso", 2),
-        harness().skip(Which::Position(2)),
+        harness().skip(ItemRef::Position(2)),
         harness().select([MAIL]),
     ] {
         let trace = harness.run();

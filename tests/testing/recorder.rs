@@ -15,7 +15,7 @@ use syncmgr::{
 
 #[test]
 fn every_call_of_the_handler_reaches_the_host_and_its_answer_comes_back() {
-    let item = || SyncItem::new(TWO, ItemName::shortened("two"));
+    let item = || SyncItem::new(TWO, ItemName::truncate_start("two"));
     let record = LogRecord::new(LogLevel::Error, "boom");
     let error = ErrorId::from_u128(9);
     for fails in [false, true] {
@@ -48,7 +48,7 @@ fn every_call_of_the_handler_reaches_the_host_and_its_answer_comes_back() {
             is(told, Verdict::CancelItem),
         );
         done("log_error boom", host.log_error(&record));
-        let which = LogSelector::One(error);
+        let which = LogSelector::ById(error);
         done(
             &format!("delete_log_error {which:?}"),
             host.delete_log_error(which),
@@ -93,8 +93,8 @@ fn every_call_of_the_handler_reaches_the_host_and_its_answer_comes_back() {
         let items = host.additional_items();
         let items = items.map(|items| assert_eq!(items, [TWO, ONE]));
         done("additional_items", items);
-        let told = host.handler_text("busy");
-        done("handler_text busy", is(told, Verdict::CancelAll));
+        let told = host.set_handler_text("busy");
+        done("set_handler_text busy", is(told, Verdict::CancelAll));
         assert_eq!(recorder.trace().calls().len(), 16);
     }
 }
@@ -200,7 +200,7 @@ fn connections_are_passed_on_and_written_down_when_they_open_and_close() {
 
 #[test]
 fn what_the_user_does_is_done_to_the_session_and_written_down() {
-    let item = |id, name: &str| SyncItem::new(id, ItemName::shortened(name));
+    let item = |id, name: &str| SyncItem::new(id, ItemName::truncate_start(name));
     let session = Session::builder()
         .item(item(ONE, "one"))
         .item(item(TWO, "two"))

@@ -167,7 +167,7 @@ fn h19_an_object_or_another_error() {
 fn h20_the_errors_of_the_last_run_are_deleted_by_their_ids() {
     // It remembers from the run before which errors there were.
     let script = before_work(|callback| {
-        let _ = callback.delete_log_error(LogSelector::One(ErrorId::from_u128(77)));
+        let _ = callback.delete_log_error(LogSelector::ById(ErrorId::from_u128(77)));
     });
     let trace = Harness::new(script.build()).run();
     let found = only(&trace, Rule::DeleteOnlyOwnErrors);
@@ -179,7 +179,7 @@ fn h20_the_id_of_an_item_is_no_error_id() {
     let script = before_work(|callback| {
         let error = ErrorId::from(Uuid::from(id(1)));
         let _ = callback.log_error(&LogRecord::new(LogLevel::Warning, "slow").item(id(1)));
-        let _ = callback.delete_log_error(LogSelector::One(error));
+        let _ = callback.delete_log_error(LogSelector::ById(error));
     });
     let trace = Harness::new(script.build()).run();
     let found = only(&trace, Rule::DeleteOnlyOwnErrors);
@@ -354,7 +354,7 @@ fn a_whole_trace_leaves_nothing_undecided() {
 fn two_rules_broken_by_two_calls_are_two_breaches_in_order() {
     let script = before_work(|callback| {
         let _ = callback.establish_connection(None);
-        let _ = callback.delete_log_error(LogSelector::One(ErrorId::from_u128(1)));
+        let _ = callback.delete_log_error(LogSelector::ById(ErrorId::from_u128(1)));
     });
     let trace = Harness::new(script.build()).run();
     let rules = [Rule::ConnectOnlyIfDeclared, Rule::DeleteOnlyOwnErrors];
@@ -366,7 +366,7 @@ fn two_rules_broken_by_two_calls_are_two_breaches_in_order() {
 fn a_violation_knows_its_rule_and_the_trace_its_text() {
     let steps = Steps::new()
         .item(id(1), "photos")
-        .deaf()
+        .ignore_verdicts()
         .synchronize([Step::report(id(1)).status(ItemStatus::Succeeded)]);
     let trace = Harness::new(steps.handler()).run();
     let found = only(&trace, Rule::VerdictBeforeItem);

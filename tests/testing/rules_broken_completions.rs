@@ -401,7 +401,7 @@ fn with_worker(last: impl Fn(&dyn SyncCallback) + Copy + Send + Sync + 'static) 
         *alive.lock().unwrap() = Some(sender);
         Ok(())
     });
-    Harness::new(script.build()).listen(LIMIT).run()
+    Harness::new(script.build()).linger(LIMIT).run()
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn m01_a_host_that_does_not_look_at_the_result_of_the_prepare() {
         named(&trace, "synchronize")[0],
     );
     let completed = named(&trace, "prepare_for_sync_completed")[0];
-    assert!(found.led_by.contains(&completed), "{found:?}");
+    assert!(found.related_calls.contains(&completed), "{found:?}");
 }
 
 #[test]

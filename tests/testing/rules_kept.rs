@@ -187,7 +187,7 @@ fn h03_the_handlers_own_question_tells_no_thread_of_an_item() {
     let script = working(2, |callback| {
         let _ = callback.progress(id(1), &ProgressUpdate::CHECK)?;
         assert_eq!(callback.can_continue(None)?, Verdict::CancelAll);
-        assert_eq!(callback.handler_text("stopping")?, Verdict::CancelAll);
+        assert_eq!(callback.set_handler_text("stopping")?, Verdict::CancelAll);
         // It had no answer for item 2 yet.
         let _ = callback.progress(id(2), &status(ItemStatus::Updating))?;
         finish(&**callback, id(1), ItemStatus::Stopped);
@@ -844,9 +844,9 @@ fn h20_what_was_logged_may_be_deleted_and_everything_always() {
     run(working(1, |callback| {
         callback.delete_log_error(LogSelector::All)?;
         callback.log_error(&LogRecord::new(LogLevel::Error, "full").error_id(DISK))?;
-        callback.delete_log_error(LogSelector::One(DISK))?;
+        callback.delete_log_error(LogSelector::ById(DISK))?;
         // Deleted already, and yet it was logged.
-        let _unknown = callback.delete_log_error(LogSelector::One(DISK));
+        let _unknown = callback.delete_log_error(LogSelector::ById(DISK));
         callback.delete_log_error(LogSelector::All)?;
         copy(&**callback, id(1));
         Ok(())
@@ -857,7 +857,7 @@ fn h20_what_was_logged_may_be_deleted_and_everything_always() {
 fn h20_an_entry_that_the_full_log_refused_was_named_all_the_same() {
     let script = working(1, |callback| {
         let _full = callback.log_error(&LogRecord::new(LogLevel::Error, "x").error_id(DISK));
-        let _unknown = callback.delete_log_error(LogSelector::One(DISK));
+        let _unknown = callback.delete_log_error(LogSelector::ById(DISK));
         copy(&**callback, id(1));
         Ok(())
     });

@@ -253,7 +253,7 @@ fn steps_of(work: &Work, of: ItemId) -> Vec<Step> {
                 steps.push(Step::log(&record));
             }
             Do::Delete(Some(number)) if logged.contains(number) => {
-                steps.push(Step::delete_log(LogSelector::One(error(*number))));
+                steps.push(Step::delete_log(LogSelector::ById(error(*number))));
             }
             Do::Delete(Some(_)) => {}
             Do::Delete(None) => steps.push(Step::delete_log(LogSelector::All)),
@@ -688,7 +688,7 @@ const STRANGER: u128 = 0xBAD;
 const SHOWN: ErrorId = ErrorId::from_u128(0x5407);
 
 fn item_of(of: ItemId) -> syncmgr::SyncItem {
-    syncmgr::SyncItem::new(of, syncmgr::ItemName::shortened("another"))
+    syncmgr::SyncItem::new(of, syncmgr::ItemName::truncate_start("another"))
 }
 
 /// Reports the victim like this, whatever is answered, and ends it.
@@ -742,7 +742,7 @@ fn broken(mut plan: Plan, breach: Breach, first: bool, settings: &[Setting]) -> 
         _ => {}
     }
 
-    let named = syncmgr::ItemName::shortened("victim");
+    let named = syncmgr::ItemName::truncate_start("victim");
     let mut listed = syncmgr::SyncItem::new(VICTIM, named);
     let updating = || status(ItemStatus::Updating);
     let mut extra = Extra::default();
@@ -832,7 +832,7 @@ fn broken(mut plan: Plan, breach: Breach, first: bool, settings: &[Setting]) -> 
         }
         Breach::DeletesAStranger => {
             let stranger = ErrorId::from_u128(STRANGER);
-            steps.push(Step::delete_log(LogSelector::One(stranger)));
+            steps.push(Step::delete_log(LogSelector::ById(stranger)));
         }
         Breach::ListsTwice => extra.items.push(listed.clone()),
         Breach::ListsATimeThatIsNone => listed.flags |= ItemFlags::LAST_UPDATE_TIME,
@@ -864,7 +864,7 @@ fn broken(mut plan: Plan, breach: Breach, first: bool, settings: &[Setting]) -> 
     }
 
     let flags = flags.unwrap_or_else(|| plan.flags());
-    let mut harness = Harness::new(plan.script(extra).deaf().handler()).flags(flags);
+    let mut harness = Harness::new(plan.script(extra).ignore_verdicts().handler()).flags(flags);
     for setting in settings {
         let hides = match breach {
             Breach::KeepsATurn => {
@@ -884,7 +884,7 @@ fn broken(mut plan: Plan, breach: Breach, first: bool, settings: &[Setting]) -> 
         _ if shown => harness.show_errors(),
         Breach::CompletesPropertiesTwice => harness.show_properties(None),
         Breach::StartsASkippedItem => harness.skip_in_synchronize(VICTIM),
-        Breach::CallsLate => harness.listen(LIMIT),
+        Breach::CallsLate => harness.linger(LIMIT),
         _ => harness,
     }
 }

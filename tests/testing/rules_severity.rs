@@ -1,4 +1,4 @@
-//! Which findings are breaches and which are advisory, and that neither hides the other.
+//! ItemRef findings are breaches and which are advisory, and that neither hides the other.
 
 use std::sync::Arc;
 use std::thread;
@@ -20,9 +20,9 @@ fn graded(trace: &Trace) -> Vec<(Rule, Severity, usize)> {
 }
 
 /// The places of the calls that led to a finding, as numbers.
-fn led_by(trace: &Trace, place: usize) -> Vec<usize> {
-    let led_by = trace.violations()[place].led_by.iter();
-    led_by.map(|at| at + 1).collect()
+fn related_calls(trace: &Trace, place: usize) -> Vec<usize> {
+    let related_calls = trace.violations()[place].related_calls.iter();
+    related_calls.map(|at| at + 1).collect()
 }
 
 /// A round of one item after that of these lines: a retry.
@@ -132,11 +132,11 @@ fn the_first_further_report_after_a_cancellation_is_advisory_and_the_second_a_br
         assert_eq!(graded(&further(0)), []);
         let one = further(1);
         assert_eq!(graded(&one), [(rule, Should, 8)]);
-        assert_eq!(led_by(&one, 0), [7]);
+        assert_eq!(related_calls(&one, 0), [7]);
         assert!(one.is_conformant());
         let two = further(2);
         assert_eq!(graded(&two), [(rule, Should, 8), (rule, Must, 9)]);
-        assert_eq!(led_by(&two, 1), [7, 8]);
+        assert_eq!(related_calls(&two, 1), [7, 8]);
         assert!(!two.is_conformant());
         let three = further(3);
         assert_eq!(graded(&three), graded(&two));
@@ -199,7 +199,7 @@ fn after_cancel_all_the_first_report_of_another_item_is_free_if_it_asks_or_says_
     ] {
         let trace = then(&[work]);
         assert_eq!(graded(&trace), [(rule, Should, 9)], "{work}");
-        assert_eq!(led_by(&trace, 0), [7]);
+        assert_eq!(related_calls(&trace, 0), [7]);
         // Its answer has told the thread once more.
         let trace = then(&[work, r#""value":0"#]);
         assert_eq!(graded(&trace), [(rule, Should, 9), (rule, Must, 10)]);
@@ -208,7 +208,7 @@ fn after_cancel_all_the_first_report_of_another_item_is_free_if_it_asks_or_says_
     for free in ["", UPDATING] {
         let trace = then(&[free, r#""value":0"#]);
         assert_eq!(graded(&trace), [(rule, Must, 10)], "{free}");
-        assert_eq!(led_by(&trace, 0), [7, 9]);
+        assert_eq!(related_calls(&trace, 0), [7, 9]);
     }
 }
 
@@ -241,7 +241,7 @@ fn work_that_is_spread_over_new_threads_after_cancel_all_is_advisory() {
     assert_eq!(graded(&spread(2, CANCEL_ALL, work)), []);
     let trace = spread(3, CANCEL_ALL, work);
     assert_eq!(graded(&trace), [(Rule::StopAllWhenCancelled, Should, 10)]);
-    assert_eq!(led_by(&trace, 0), [7, 8, 9]);
+    assert_eq!(related_calls(&trace, 0), [7, 8, 9]);
     assert_eq!(spread(5, CANCEL_ALL, work).violations()[0].repeats, 2);
     assert_eq!(graded(&spread(5, CANCEL_ALL, "")), [], "they only ask");
     assert_eq!(graded(&spread(5, CANCEL, work)), [], "that is no CancelAll");
@@ -383,7 +383,11 @@ fn h04_a_proposed_item_takes_reports_and_owes_no_final_status() {
     let rule = Rule::FinalStatusBeforeCompletion;
     let trace = done(proposed(DONE).handler(&commit, DONE)).trace();
     assert_eq!(graded(&trace), [(rule, Must, 12)]);
-    assert_eq!(led_by(&trace, 0), [8, 9], "its report and the commit");
+    assert_eq!(
+        related_calls(&trace, 0),
+        [8, 9],
+        "its report and the commit"
+    );
     let committed = || {
         let lines = Lines::synchronizing(&[ONE]).handler(&propose(FOUR), DONE);
         lines.handler(&commit, DONE)
@@ -451,7 +455,7 @@ fn h17_the_end_of_the_indeterminate_status_is_advisory_if_it_sets_nothing() {
     };
     let trace = then(UPDATING);
     assert_eq!(graded(&trace), [(rule, Should, 9)]);
-    assert_eq!(led_by(&trace, 0), [7, 8]);
+    assert_eq!(related_calls(&trace, 0), [7, 8]);
     assert_eq!(
         graded(&then(r#""status":"paused","text":"x""#)),
         [(rule, Should, 9)]

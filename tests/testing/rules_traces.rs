@@ -154,7 +154,7 @@ fn a_second_completion_is_one_too_many_also_while_the_call_lasts() {
     };
     lasting(false).breaks(&[]);
     let trace = lasting(true).breaks(&[Rule::SynchronizeCompletedOnce]);
-    assert_eq!(trace.violations()[0].led_by.len(), 2);
+    assert_eq!(trace.violations()[0].related_calls.len(), 2);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_completion_that_comes_after_the_host_gave_up_is_missing() {
         "{}",
         found.message
     );
-    assert!(found.led_by.contains(&8), "{trace}");
+    assert!(found.related_calls.contains(&8), "{trace}");
     gave_up(done().completed((19, 20)), 21).breaks(&[]);
     // Given up before: of what was begun after that nothing is known.
     let before = Lines::default()
@@ -404,13 +404,19 @@ fn a_cancel_is_seen_once_the_first_of_them_has_returned() {
         (12, 13),
         done,
     );
-    assert_eq!(report(outer).breaks(rule).violations()[0].led_by, [6]);
+    assert_eq!(
+        report(outer).breaks(rule).violations()[0].related_calls,
+        [6]
+    );
     let inner = cancel(
         cancel(Lines::synchronizing(), (11, 12), done),
         (13, 30),
         done,
     );
-    assert_eq!(report(inner).breaks(rule).violations()[0].led_by, [5]);
+    assert_eq!(
+        report(inner).breaks(rule).violations()[0].related_calls,
+        [5]
+    );
     // What one report was answered, the next one is answered too, on whatever thread.
     let answered = Lines::synchronizing().report(1, (11, 12), ONE, UPDATING, CANCEL);
     answered.report(2, (13, 14), ONE, "", CONTINUE).breaks(rule);

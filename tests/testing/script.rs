@@ -21,7 +21,7 @@ fn a_script_tells_its_name_its_flags_and_its_items() {
     let list = plain.items().unwrap();
     assert!(list.is_complete() && list.items().is_empty());
 
-    let unchecked = SyncItem::new(TWO, ItemName::shortened("two")).checked(false);
+    let unchecked = SyncItem::new(TWO, ItemName::truncate_start("two")).checked(false);
     let told = Script::new()
         .name("told")
         .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION)
@@ -34,7 +34,7 @@ fn a_script_tells_its_name_its_flags_and_its_items() {
     assert_eq!(info.flags, HandlerFlags::MAY_ESTABLISH_CONNECTION);
     let list = told.items().unwrap();
     assert!(!list.is_complete());
-    let one = SyncItem::new(ONE, ItemName::shortened("one"));
+    let one = SyncItem::new(ONE, ItemName::truncate_start("one"));
     assert_eq!(list.items(), [one, unchecked]);
     assert_eq!(
         Script::default().handler().info().unwrap().name.as_str(),

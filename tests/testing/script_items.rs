@@ -35,7 +35,7 @@ fn each_item_of_the_round_has_an_end_whatever_its_steps() {
         ],
     );
     makes(
-        script().deaf().synchronize([
+        script().ignore_verdicts().synchronize([
             steps(ONE),
             Step::report(ONE).status(Failed),
             Step::report(ONE).status(Failed),
@@ -103,7 +103,7 @@ fn a_step_of_an_item_that_is_not_in_the_round_is_not_done() {
 
 #[test]
 fn an_item_that_is_added_takes_part_where_it_was_taken() {
-    let late = |id| SyncItem::new(id, ItemName::shortened("late"));
+    let late = |id| SyncItem::new(id, ItemName::truncate_start("late"));
     makes(
         script().synchronize([
             Step::add_item(late(THREE)),
@@ -203,7 +203,7 @@ fn a_skip_that_comes_while_the_first_report_is_made_waits_for_it() {
             Ok(())
         }
     }
-    let one = SyncItem::new(ONE, ItemName::shortened("one"));
+    let one = SyncItem::new(ONE, ItemName::truncate_start("one"));
     let session = Session::builder().item(one).build().unwrap();
     let (place, waited) = (handler.clone(), Arc::new(Mutex::new(None)));
     let seen = waited.clone();

@@ -23,7 +23,7 @@ fn each_step_makes_its_call() {
             Step::check(ONE),
             Step::report(ONE).status(Updating).value(1).max(2).text("a"),
             Step::log(&record),
-            Step::delete_log(LogSelector::One(error)),
+            Step::delete_log(LogSelector::ById(error)),
             Step::delete_log(LogSelector::All),
             Step::dialog(),
             Step::enable_modeless(true),

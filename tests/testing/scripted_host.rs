@@ -35,7 +35,7 @@ fn calls() -> Vec<(&'static str, Expect, Made)> {
             callback.log_error(&LogRecord::new(LogLevel::Error, "x"))
         }),
         ("delete_log_error", Expect::delete_log_error(), |callback| {
-            callback.delete_log_error(LogSelector::One(ErrorId::from_u128(1)))
+            callback.delete_log_error(LogSelector::ById(ErrorId::from_u128(1)))
         }),
         (
             "prepare_for_sync_completed",

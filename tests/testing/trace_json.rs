@@ -43,7 +43,7 @@ fn everything() -> Trace {
             Step::can_continue(),
             Step::call(|callback| {
                 let _ = callback.can_continue(Some(PHOTOS));
-                let _ = callback.handler_text("at work");
+                let _ = callback.set_handler_text("at work");
                 let _ = callback.wake_on_cancel(None, std::task::Waker::noop());
                 let _ = callback.additional_items();
                 let _ = callback.propose_item(SyncItem::new(LATE, "late".parse().unwrap()));
@@ -63,7 +63,7 @@ fn everything() -> Trace {
             Step::log(
                 &LogRecord::new(LogLevel::Information, "fine").error_id(ErrorId::from_u128(8)),
             ),
-            Step::delete_log(LogSelector::One(ErrorId::from_u128(8))),
+            Step::delete_log(LogSelector::ById(ErrorId::from_u128(8))),
             Step::report(PHOTOS).status(ItemStatus::Failed),
             Step::check(LATE),
             Step::report(LATE).status(ItemStatus::Succeeded),

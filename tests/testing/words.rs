@@ -252,7 +252,7 @@ fn reports_are_written_with_what_they_say_and_what_they_were_answered() {
         (
             &with("handler_text", "text", "at work"),
             CONTINUE,
-            r#"handler_text("at work") -> Continue"#,
+            r#"set_handler_text("at work") -> Continue"#,
         ),
     ]);
 }
@@ -388,12 +388,12 @@ fn a_text_of_more_than_sixty_characters_is_cut() {
         (
             &call(&sixty),
             CONTINUE,
-            &format!(r#"handler_text("{sixty}") -> Continue"#),
+            &format!(r#"set_handler_text("{sixty}") -> Continue"#),
         ),
         (
             &call(&(sixty.clone() + "b")),
             CONTINUE,
-            &format!(r#"handler_text("{sixty}"…) -> Continue"#),
+            &format!(r#"set_handler_text("{sixty}"…) -> Continue"#),
         ),
     ]);
 }

@@ -29,7 +29,7 @@ pub struct Place {
 pub enum Ended {
     Well,
     /// Handlers did not stop.
-    Unfinished,
+    WaitTimeout,
 }
 
 /// The sync centre.
@@ -115,7 +115,7 @@ impl App {
         self.dirty |= self.log.refresh(&self.manager, handler);
         match self.quits {
             Some(_) if !self.runs.is_active() => Some(Ended::Well),
-            Some(until) if Instant::now() >= until => Some(Ended::Unfinished),
+            Some(until) if Instant::now() >= until => Some(Ended::WaitTimeout),
             _ => None,
         }
     }
@@ -168,7 +168,7 @@ impl App {
 
     fn quit(&mut self) -> Option<Ended> {
         if self.quits.is_some() {
-            return Some(Ended::Unfinished);
+            return Some(Ended::WaitTimeout);
         }
         self.runs.cancel_all();
         self.quits = Some(Instant::now() + PATIENCE);

@@ -31,7 +31,7 @@ impl SyncHandler for Broken {
     }
 
     fn info(&self) -> Result<HandlerInfo, HandlerError> {
-        Ok(HandlerInfo::new(HandlerName::shortened("broken")))
+        Ok(HandlerInfo::new(HandlerName::truncate_start("broken")))
     }
 
     fn items(&self) -> Result<ItemList, HandlerError> {

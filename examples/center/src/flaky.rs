@@ -81,7 +81,7 @@ impl Work for Flaky {
     }
 
     fn items(&self) -> Vec<SyncItem> {
-        let item = |id, name| SyncItem::new(id, ItemName::shortened(name));
+        let item = |id, name| SyncItem::new(id, ItemName::truncate_start(name));
         vec![
             item(WHEN_SHOWN, "mended when shown"),
             item(BY_A_RETRY, "mended by a retry"),

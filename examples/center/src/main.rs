@@ -96,6 +96,6 @@ fn host(centre: Centre, options: Options) -> Result<u8, Box<dyn Error>> {
     app.keep_choices()?;
     match ended {
         Ended::Well => Ok(0),
-        Ended::Unfinished => Err("handlers were still at work, and were left behind".into()),
+        Ended::WaitTimeout => Err("handlers were still at work, and were left behind".into()),
     }
 }

@@ -169,8 +169,8 @@ impl Group {
         let error = report.error.iter().cloned();
         let mut texts: Vec<String> = error.chain(faults).collect();
         texts.dedup();
-        if !report.open.is_empty() {
-            texts.push(format!("{} left open", report.open.len()));
+        if !report.unfinished.is_empty() {
+            texts.push(format!("{} left open", report.unfinished.len()));
         }
         self.note = escaped(texts.join("; "));
     }

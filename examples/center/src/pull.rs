@@ -243,7 +243,7 @@ impl Work for Pull {
     fn items(&self) -> Vec<SyncItem> {
         let item = |(id, entry): &(ItemId, Entry)| {
             let name = shortened(&escaped(&entry.path), 100);
-            SyncItem::new(*id, ItemName::shortened(&name))
+            SyncItem::new(*id, ItemName::truncate_start(&name))
         };
         self.entries.iter().map(item).collect()
     }

@@ -55,7 +55,7 @@ impl Runs {
     pub fn is_waiting(&self, handler: HandlerId) -> bool {
         self.active().any(|run| {
             let is_in = run.handlers().contains(&handler);
-            is_in && run.session(handler).is_none() && run.handler(handler).is_none()
+            is_in && run.session(handler).is_none() && run.handler_report(handler).is_none()
         })
     }
 
@@ -95,7 +95,7 @@ impl Runs {
     }
 
     pub fn skip(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
-        self.of(handler, |run| run.skip(handler, item))
+        self.of(handler, |run| run.skip_item(handler, item))
     }
 
     /// Acts on every run of the handler that goes on; one of them has to have the item.

@@ -129,7 +129,7 @@ impl Task {
         let known = self.logged().remove(&error);
         if known {
             // A host that has dropped the entry meanwhile has what was wanted.
-            _ = self.callback.delete_log_error(LogSelector::One(error));
+            _ = self.callback.delete_log_error(LogSelector::ById(error));
         }
     }
 

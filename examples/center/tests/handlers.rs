@@ -293,7 +293,8 @@ impl Work for Panics {
         Ok(HandlerInfo::new("Panics".parse()?))
     }
     fn items(&self) -> Vec<SyncItem> {
-        let item = |(id, name)| SyncItem::new(ItemId::from_u128(id), ItemName::shortened(name));
+        let item =
+            |(id, name)| SyncItem::new(ItemId::from_u128(id), ItemName::truncate_start(name));
         [(1, "bad"), (2, "good")].map(item).into()
     }
     fn measure(&self, item: ItemId) -> u64 {

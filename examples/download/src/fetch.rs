@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use syncmgr::per_item::{AsyncPerItem, Error, Handler, Work};
+use syncmgr::per_item::{AsyncPerItem, Error, HandlerBuilder, ItemContext};
 use syncmgr::{ItemId, ItemList, ItemName, SyncHandler, SyncItem, Uuid};
 use tempfile::NamedTempFile;
 use tokio::fs::File;
@@ -29,18 +29,18 @@ pub fn id(name: &str) -> ItemId {
 pub fn handler(source: Downloads, runtime: Handle, at_once: usize) -> Arc<dyn SyncHandler> {
     let name = "Downloads".parse().expect("a short name");
     let spawn = move |task| drop(runtime.spawn(task));
-    Handler::new_async(name, source, spawn)
+    HandlerBuilder::new_async(name, source, spawn)
         .workers(at_once)
         .build()
 }
 
 impl AsyncPerItem for Downloads {
     fn items(&self) -> Result<ItemList, Error> {
-        let item = |name: &String| SyncItem::new(id(name), ItemName::shortened(name));
+        let item = |name: &String| SyncItem::new(id(name), ItemName::truncate_start(name));
         Ok(ItemList::Complete(self.names.iter().map(item).collect()))
     }
 
-    async fn synchronize(&self, work: Arc<Work>) -> Result<(), Error> {
+    async fn synchronize(&self, work: Arc<ItemContext>) -> Result<(), Error> {
         let name = work.item().name.as_str();
         work.set(0)?;
         // Deleted when it is dropped, which a cancel does too: there is never a half file under the name.
@@ -56,7 +56,7 @@ impl AsyncPerItem for Downloads {
 
 impl Downloads {
     /// It need not look for a cancel: wherever it waits, it is dropped there.
-    async fn fetch(&self, name: &str, mut file: File, work: &Work) -> Result<(), Error> {
+    async fn fetch(&self, name: &str, mut file: File, work: &ItemContext) -> Result<(), Error> {
         let mut socket = TcpStream::connect(self.server).await?;
         socket.write_all(format!("{name}\n").as_bytes()).await?;
         let length = socket.read_u64().await?;

@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 /// One file, directory or link that could not be mirrored.
 #[derive(Debug)]
-pub struct Fault {
+pub struct ProtocolViolation {
     /// Relative to the source and the destination.
     pub path: PathBuf,
     pub problem: Problem,
@@ -93,13 +93,13 @@ impl fmt::Display for Problem {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ProtocolViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", escaped(&self.path), self.problem)
     }
 }
 
-impl std::error::Error for Fault {
+impl std::error::Error for ProtocolViolation {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.problem {
             Problem::Io(_, error) => Some(error),
@@ -108,7 +108,7 @@ impl std::error::Error for Fault {
     }
 }
 
-impl Fault {
+impl ProtocolViolation {
     /// Whether every other file of the item would meet the same: then going on only makes noise.
     pub fn is_hopeless(&self) -> bool {
         use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};

@@ -1,7 +1,7 @@
 //! A directory of the source and its counterpart in the destination.
 
 use crate::dir::{Dir, Kind, Lock, Meta};
-use crate::fault::{Fault, Problem, Step};
+use crate::fault::{Problem, ProtocolViolation, Step};
 use crate::job::Job;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
@@ -109,8 +109,8 @@ impl<'j> Folder<'j> {
     }
 
     /// A fault at a name in this folder.
-    pub fn fault(&self, name: &OsStr, problem: Problem) -> Fault {
-        Fault {
+    pub fn fault(&self, name: &OsStr, problem: Problem) -> ProtocolViolation {
+        ProtocolViolation {
             path: self.path(name),
             problem,
         }

@@ -1,6 +1,6 @@
 //! The sync handler: which items there are, how much there is to do for one, and how one is done.
 //!
-//! What the contract asks of a handler besides is the matter of [`per_item::Handler`](syncmgr::per_item::Handler).
+//! What the contract asks of a handler besides is the matter of [`per_item::HandlerBuilder`](syncmgr::per_item::HandlerBuilder).
 
 use crate::dir::{Dir, Kind};
 use crate::hands::{Hands, STACK};
@@ -14,7 +14,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once};
-use syncmgr::per_item::{Error, Handler, Interrupted, PerItem, Work};
+use syncmgr::per_item::{Cancelled, Error, HandlerBuilder, ItemContext, PerItem};
 use syncmgr::{HandlerName, ItemId, ItemList, ItemName, SyncHandler, SyncItem, Uuid};
 
 /// Makes one directory a copy of another; each entry of the source is an item.
@@ -96,19 +96,21 @@ impl Mirror {
     /// The whole handler. A host that lets it go in the middle waits until no file is in the making.
     pub fn handler(self: &Arc<Self>) -> Arc<dyn SyncHandler> {
         let (measured, finished) = (Arc::clone(self), Arc::clone(self));
-        Handler::new(HandlerName::shortened("Directory mirror"), Arc::clone(self))
-            .workers(self.hands.most())
-            .stack_size(STACK)
-            .measure(move |work| Ok(measured.measure(work)?))
-            .finish(move || {
-                finished.keep_top().map_err(|error| {
-                    format!("cannot set the times and permissions of the destination: {error}")
-                        .into()
-                })
+        HandlerBuilder::new(
+            HandlerName::truncate_start("Directory mirror"),
+            Arc::clone(self),
+        )
+        .workers(self.hands.most())
+        .stack_size(STACK)
+        .measure(move |work| Ok(measured.measure(work)?))
+        .finish(move || {
+            finished.keep_top().map_err(|error| {
+                format!("cannot set the times and permissions of the destination: {error}").into()
             })
-            .retry(false)
-            .wait_for_work(true)
-            .build()
+        })
+        .retry(false)
+        .wait_for_work(true)
+        .build()
     }
 
     /// The items in the order of their numbers.
@@ -133,7 +135,7 @@ impl Mirror {
     }
 
     /// Counts the bytes of an item, so that its maximum is known.
-    fn measure(&self, work: &Work) -> Result<u64, Interrupted> {
+    fn measure(&self, work: &ItemContext) -> Result<u64, Cancelled> {
         let Some((Subject::Entry(name), state)) = self.find(work.item().id) else {
             return Ok(0);
         };
@@ -148,7 +150,7 @@ fn id(name: &[u8]) -> ItemId {
 }
 
 /// The bytes of the files at that name and under it. What cannot be read counts nothing here; the work on it tells why.
-fn count(dir: &Dir, name: &OsStr, work: &Work) -> Result<u64, Interrupted> {
+fn count(dir: &Dir, name: &OsStr, work: &ItemContext) -> Result<u64, Cancelled> {
     match dir.look(name) {
         Ok(meta) if meta.kind == Kind::File => Ok(meta.size),
         Ok(meta) if meta.kind == Kind::Dir => {
@@ -168,12 +170,12 @@ impl PerItem for Mirror {
         // A file's name may be any bytes and 255 of them; an item's name is text of at most 127 units.
         let item = |(id, subject): &(ItemId, Subject)| {
             let name = shortened(&subject.text(), 100);
-            SyncItem::new(*id, ItemName::shortened(&name))
+            SyncItem::new(*id, ItemName::truncate_start(&name))
         };
         Ok(ItemList::Complete(self.subjects.iter().map(item).collect()))
     }
 
-    fn synchronize(&self, work: &Work) -> Result<(), Error> {
+    fn synchronize(&self, work: &ItemContext) -> Result<(), Error> {
         let (subject, state) = self.find(work.item().id).ok_or("there is no such item")?;
         let measured = state.measured.load(Ordering::Relaxed);
         let job = Job::new(work, subject, &state.tally, measured);

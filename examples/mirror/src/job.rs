@@ -4,13 +4,13 @@
 //! before it goes on: `Job::go_on` is the only place where an answer of the host is judged.
 
 use crate::copy::Watcher;
-use crate::fault::Fault;
+use crate::fault::ProtocolViolation;
 use crate::show::{count, escaped};
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use syncmgr::per_item::{Interrupted, Work};
+use syncmgr::per_item::{Cancelled, ItemContext};
 use syncmgr::{ItemStatus, LogLevel, ProgressUpdate};
 
 /// What an item stands for.
@@ -34,7 +34,7 @@ impl Subject {
 
 /// One item in work. Several threads share it.
 pub struct Job<'a> {
-    work: &'a Work,
+    work: &'a ItemContext,
     pub subject: &'a Subject,
     tally: &'a Tally,
     /// Nothing goes on: the host said so, or there is no use. Relaxed, as all here: a flag that is seen a moment later costs that
@@ -97,7 +97,7 @@ impl Tally {
 
 impl<'a> Job<'a> {
     /// An item of so many bytes, as far as prepare has counted.
-    pub fn new(work: &'a Work, subject: &'a Subject, tally: &'a Tally, max: u64) -> Self {
+    pub fn new(work: &'a ItemContext, subject: &'a Subject, tally: &'a Tally, max: u64) -> Self {
         Self {
             work,
             subject,
@@ -109,7 +109,7 @@ impl<'a> Job<'a> {
     }
 
     /// Judges an answer of the host.
-    fn go_on(&self, answer: Result<(), Interrupted>) -> bool {
+    fn go_on(&self, answer: Result<(), Cancelled>) -> bool {
         if answer.is_err() {
             self.stop.store(true, Relaxed);
         }
@@ -142,7 +142,7 @@ impl<'a> Job<'a> {
 
     /// Something could not be mirrored. The other files of the item are done all the same, unless they would all
     /// meet the same.
-    pub fn fault(&self, fault: &Fault) {
+    pub fn fault(&self, fault: &ProtocolViolation) {
         self.tally.faults.fetch_add(1, Relaxed);
         self.log(LogLevel::Error, &fault.to_string());
         if fault.is_hopeless() {
@@ -178,12 +178,12 @@ impl<'a> Job<'a> {
         self.tally.nanos.store(nanos, Relaxed);
         let counts = self.tally.counts();
         let nothing = counts.copied + counts.unchanged + counts.removed == 0;
-        self.work.end_text(counts.to_string());
+        self.work.set_final_text(counts.to_string());
         if counts.faults > 0 {
             // The log says what.
-            self.work.end_as(ItemStatus::Failed);
+            self.work.set_outcome(ItemStatus::Failed);
         } else if nothing && counts.left_out > 0 {
-            self.work.end_as(ItemStatus::Skipped);
+            self.work.set_outcome(ItemStatus::Skipped);
         } else {
             let planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
             let max = planned.max;

@@ -1,7 +1,7 @@
 //! Removes from the destination what is not in the source; only with `--delete`.
 
 use crate::dir::{Dir, Kind, Meta};
-use crate::fault::{Fault, Problem, Step};
+use crate::fault::{Problem, ProtocolViolation, Step};
 use crate::job::Job;
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
@@ -14,7 +14,7 @@ pub fn remove(dir: &Dir, name: &OsStr, path: &Path, job: &Job<'_>, limits: &Limi
         return false;
     }
     let failed = |problem| {
-        job.fault(&Fault {
+        job.fault(&ProtocolViolation {
             path: path.to_owned(),
             problem,
         });

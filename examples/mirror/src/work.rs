@@ -2,7 +2,7 @@
 
 use crate::copy::{Copied, Copier, Place, Watcher};
 use crate::dir::{Dir, Kind, Meta};
-use crate::fault::{Fault, Problem, Step};
+use crate::fault::{Problem, ProtocolViolation, Step};
 use crate::folder::{Folder, remove_leftovers};
 use crate::handler::Mirror;
 use crate::hands::{Tasks, share};
@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
-use syncmgr::per_item::Work;
+use syncmgr::per_item::ItemContext;
 use syncmgr::{LogLevel, LogRecord};
 
 /// A piece of the work on an item.
@@ -51,7 +51,7 @@ pub fn perform(mirror: &Mirror, job: &Job<'_>) {
 }
 
 /// Removes the leftovers at the top of the destination, which belong to no single item.
-pub fn sweep_top(mirror: &Mirror, work: &Work) {
+pub fn sweep_top(mirror: &Mirror, work: &ItemContext) {
     let log = |level, text: &str| {
         if let Ok(callback) = work.callback() {
             _ = callback.log_error(&LogRecord::new(level, text));
@@ -90,7 +90,7 @@ impl<'j> Performance<'j> {
                 if job.at(&escaped(&path)) {
                     match self.enter(&folder, &entry) {
                         Ok(found) => tasks.push(found),
-                        Err(problem) => job.fault(&Fault { path, problem }),
+                        Err(problem) => job.fault(&ProtocolViolation { path, problem }),
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! The handler: each directory is an item, and the files of a directory are read by all threads of a rayon pool at once.
 //!
-//! - All threads report to the one [`Work`] of the item, by [`advance`](Work::advance).
+//! - All threads report to the one [`ItemContext`] of the item, by [`advance`](ItemContext::advance).
 //! - The first thread that is told of a cancel answers its error from the parallel iterator, which takes no further file; the
 //!   others are told at the next block that they read. So a cancel costs one block a thread.
 //! - What goes wrong with a file is logged and fails the item in the end; the other files are done.
@@ -16,7 +16,7 @@ use std::thread;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use sha2::{Digest, Sha256};
-use syncmgr::per_item::{Error, Handler, Interrupted, PerItem, Work};
+use syncmgr::per_item::{Cancelled, Error, HandlerBuilder, ItemContext, PerItem};
 use syncmgr::{
     HandlerName, ItemId, ItemList, ItemName, ItemStatus, LogLevel, SyncHandler, SyncItem,
 };
@@ -75,7 +75,7 @@ impl Checksums {
     #[must_use]
     pub fn handler(self: &Arc<Self>) -> Arc<dyn SyncHandler> {
         let checksums = Arc::clone(self);
-        Handler::new(HandlerName::shortened("Checksums"), Arc::clone(self))
+        HandlerBuilder::new(HandlerName::truncate_start("Checksums"), Arc::clone(self))
             .workers(2)
             .measure(move |work| {
                 let path = &checksums.find(work)?.path;
@@ -97,7 +97,7 @@ impl Checksums {
         all.collect()
     }
 
-    fn find(&self, work: &Work) -> Result<&Directory, Error> {
+    fn find(&self, work: &ItemContext) -> Result<&Directory, Error> {
         let mut numbered = (1..).map(ItemId::from_u128).zip(&self.directories);
         let found = numbered.find(|(id, _)| *id == work.item().id);
         Ok(found.ok_or("there is no such directory")?.1)
@@ -108,17 +108,20 @@ impl PerItem for Checksums {
     fn items(&self) -> Result<ItemList, Error> {
         let numbered = (1..).map(ItemId::from_u128).zip(&self.directories);
         let items = numbered.map(|(id, directory)| {
-            SyncItem::new(id, ItemName::shortened(&directory.path.to_string_lossy()))
+            SyncItem::new(
+                id,
+                ItemName::truncate_start(&directory.path.to_string_lossy()),
+            )
         });
         Ok(ItemList::Complete(items.collect()))
     }
 
-    fn synchronize(&self, work: &Work) -> Result<(), Error> {
+    fn synchronize(&self, work: &ItemContext) -> Result<(), Error> {
         let directory = self.find(work)?;
         let fault = |path: &Path, error: io::Error| {
             // A log that is full counts what it refuses.
             let _ = work.log(LogLevel::Error, &format!("{}: {error}", path.display()));
-            work.end_as(ItemStatus::Failed);
+            work.set_outcome(ItemStatus::Failed);
         };
         let mut files = list(&directory.path, work, fault)?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -128,7 +131,7 @@ impl PerItem for Checksums {
                 path: file.path,
                 sha256,
             })),
-            Err(error) => match Interrupted::find(&error) {
+            Err(error) => match Cancelled::find(&error) {
                 Some(interrupted) => Err(interrupted),
                 None => {
                     fault(&file.path, error);
@@ -139,7 +142,7 @@ impl PerItem for Checksums {
         let sums = self.pool.install(|| {
             let sums = files.into_par_iter().map(sum);
             // In the order of the files; the first error ends it.
-            sums.collect::<Result<Vec<_>, Interrupted>>()
+            sums.collect::<Result<Vec<_>, Cancelled>>()
         })?;
         let mut done = directory
             .sums
@@ -153,9 +156,9 @@ impl PerItem for Checksums {
 /// The regular files below a directory. Links are not followed. Asks for the verdict at each directory.
 fn list(
     directory: &Path,
-    work: &Work,
+    work: &ItemContext,
     fault: impl Fn(&Path, io::Error),
-) -> Result<Vec<Found>, Interrupted> {
+) -> Result<Vec<Found>, Cancelled> {
     let mut files = Vec::new();
     let mut waiting = vec![directory.to_owned()];
     while let Some(directory) = waiting.pop() {
@@ -181,7 +184,7 @@ fn list(
 }
 
 /// Reads a file. What it advances is what was listed, whatever has become of the file since.
-fn checksum(file: &Found, work: &Work) -> io::Result<[u8; 32]> {
+fn checksum(file: &Found, work: &ItemContext) -> io::Result<[u8; 32]> {
     let mut reader = File::open(&file.path)?;
     let mut hash = Sha256::new();
     let mut left = file.size;

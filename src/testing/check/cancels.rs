@@ -133,10 +133,10 @@ pub(super) fn work(
             check.names.item(id),
             number(first)
         );
-        let mut led_by = vec![first];
-        led_by.extend(&told.first_untold);
+        let mut related_calls = vec![first];
+        related_calls.extend(&told.first_untold);
         let rule = Rule::StopAllWhenCancelled;
-        check.weighed(rule, Severity::Should, at, led_by, Some(id), message);
+        check.weighed(rule, Severity::Should, at, related_calls, Some(id), message);
     }
 }
 
@@ -149,19 +149,19 @@ fn further(check: &mut Check<'_>, answered: &mut Answered, id: ItemId, at: usize
         check.names.item(id),
         number(answered.at)
     );
-    let mut led_by = vec![answered.at];
+    let mut related_calls = vec![answered.at];
     let severity = match (answered.further, answered.known) {
         (Some(first), _) => {
             message.push_str(&format!(
                 ", for the second time: {} was the first",
                 number(first)
             ));
-            led_by.push(first);
+            related_calls.push(first);
             Severity::Must
         }
         (None, Some(known)) => {
             message.push_str(&format!(", and for another item by {}", number(known)));
-            led_by.insert(0, known);
+            related_calls.insert(0, known);
             Severity::Must
         }
         (None, None) => {
@@ -169,10 +169,10 @@ fn further(check: &mut Check<'_>, answered: &mut Answered, id: ItemId, at: usize
             Severity::Should
         }
     };
-    led_by.sort_unstable();
-    led_by.dedup();
+    related_calls.sort_unstable();
+    related_calls.dedup();
     answered.further.get_or_insert(at);
-    check.weighed(rule, severity, at, led_by, Some(id), message);
+    check.weighed(rule, severity, at, related_calls, Some(id), message);
 }
 
 /// Judges an item that succeeds after a cancellation, before its value has reached its maximum.

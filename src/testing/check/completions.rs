@@ -209,8 +209,8 @@ impl Pair {
             } else {
                 format!("{calls} too, while {counted} completes {name}")
             };
-            let led_by = start.into_iter().chain([counts]).collect();
-            check.breach(self.due, again, led_by, None, message);
+            let related_calls = start.into_iter().chain([counts]).collect();
+            check.breach(self.due, again, related_calls, None, message);
         }
     }
 
@@ -244,7 +244,7 @@ impl Pair {
                     self.completion,
                     number(gave_up)
                 );
-                let mut led_by: Vec<usize> = told.into_iter().chain(did).collect();
+                let mut related_calls: Vec<usize> = told.into_iter().chain(did).collect();
                 let items = if self.ends_items {
                     in_work(check.calls, at, gave_up)
                 } else {
@@ -257,12 +257,12 @@ impl Pair {
                         "; {item} has no final status since {}",
                         number(last)
                     );
-                    led_by.push(last);
+                    related_calls.push(last);
                 }
-                led_by.sort_unstable();
-                led_by.dedup();
-                led_by.push(gave_up);
-                check.breach(self.due, at, led_by, None, message);
+                related_calls.sort_unstable();
+                related_calls.dedup();
+                related_calls.push(gave_up);
+                check.breach(self.due, at, related_calls, None, message);
             }
             _ => {
                 let why = if check.is_over {

@@ -45,13 +45,13 @@ pub(super) fn late_calls(check: &mut Check<'_>) {
                 call.action.name(),
                 number(*taken)
             );
-            let mut led_by = vec![*taken];
+            let mut related_calls = vec![*taken];
             if let Some((before, why)) = completions::not_due(check.calls, at) {
                 message.push_str(&format!("; it is not due earlier either: {why}"));
-                led_by.push(before);
-                led_by.sort_unstable();
+                related_calls.push(before);
+                related_calls.sort_unstable();
             }
-            check.breach(Rule::NoCallAfterRelease, at, led_by, None, message);
+            check.breach(Rule::NoCallAfterRelease, at, related_calls, None, message);
         }
     }
 }
@@ -89,21 +89,21 @@ fn dialogs(check: &mut Check<'_>) {
                 }
             }
             Action::EnableModeless { enable: false } if held.is_empty() => {
-                let (led_by, why) = without
+                let (related_calls, why) = without
                     .clone()
                     .unwrap_or_else(|| (Vec::new(), "none was asked for".to_owned()));
                 let message = format!(
                     "{} calls enable_modeless(false) without a turn for a dialog to give back: {why}",
                     number(at)
                 );
-                check.breach(Rule::DialogTurns, at, led_by, None, message);
+                check.breach(Rule::DialogTurns, at, related_calls, None, message);
             }
             Action::EnableModeless { enable: false } => {
                 let own = held
                     .iter()
                     .position(|(_, granted)| granted.thread == call.thread);
                 let (turn, granted) = held.remove(own.unwrap_or(0));
-                let mut led_by = vec![turn];
+                let mut related_calls = vec![turn];
                 let mut why = format!("{} gave back the turn of {}", number(at), number(turn));
                 // Probably the call at fault: it gave back the turn of another thread after a
                 // denial.
@@ -111,10 +111,10 @@ fn dialogs(check: &mut Check<'_>) {
                 let refusal = denied.get(&call.thread).filter(|at| other && **at > turn);
                 if let Some(refusal) = refusal {
                     why.push_str(&format!(", although {} was denied it", number(*refusal)));
-                    led_by.push(*refusal);
+                    related_calls.push(*refusal);
                 }
-                led_by.push(at);
-                without = Some((led_by, why));
+                related_calls.push(at);
+                without = Some((related_calls, why));
             }
             _ => {}
         }
@@ -194,7 +194,7 @@ fn lists(check: &mut Check<'_>) {
             (Action::Info, Answer::Info { name, .. }) => {
                 if let Err(error) = HandlerName::try_from(name.as_str()) {
                     let message = format!(
-                        "info ({}) answers a name that does not fit: {error}; HandlerName::shortened makes one that does",
+                        "info ({}) answers a name that does not fit: {error}; HandlerName::truncate_start makes one that does",
                         number(at)
                     );
                     check.breach(Rule::WellFormedItems, at, Vec::new(), None, message);
@@ -240,7 +240,7 @@ fn well_formed(check: &mut Check<'_>, at: usize, call: &Call, item: &Listed) {
             item.name
         )
     } else if let Err(error) = ItemName::try_from(item.name.as_str()) {
-        format!("an item does not fit: {error}; ItemName::shortened makes a name that does")
+        format!("an item does not fit: {error}; ItemName::truncate_start makes a name that does")
     } else {
         return;
     };

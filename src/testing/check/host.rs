@@ -40,10 +40,10 @@ fn rounds(check: &mut Check<'_>) {
             }
             Action::PrepareForSyncCompleted { result } => completions.push((at, *result)),
             Action::Synchronize => {
-                let mut led_by: Vec<usize> = prepare.into_iter().collect();
+                let mut related_calls: Vec<usize> = prepare.into_iter().collect();
                 let mut fault = None;
                 if let Some(first) = synchronized {
-                    led_by.push(first);
+                    related_calls.push(first);
                     fault = Some(format!("again; {} did in this round", number(first)));
                 } else if !completions
                     .iter()
@@ -51,7 +51,7 @@ fn rounds(check: &mut Check<'_>) {
                 {
                     fault = Some(match completions.last() {
                         Some((completion, result)) => {
-                            led_by.push(*completion);
+                            related_calls.push(*completion);
                             format!(
                                 "although {} had completed the prepare with {result}",
                                 number(*completion)
@@ -62,7 +62,13 @@ fn rounds(check: &mut Check<'_>) {
                 }
                 if let Some(fault) = fault {
                     let message = format!("{} synchronizes {fault}", number(at));
-                    check.breach(Rule::SynchronizeAfterPrepare, at, led_by, None, message);
+                    check.breach(
+                        Rule::SynchronizeAfterPrepare,
+                        at,
+                        related_calls,
+                        None,
+                        message,
+                    );
                 }
                 synchronized = Some(at);
             }

@@ -391,14 +391,14 @@ fn completion(check: &mut Check<'_>, round: &mut Round, at: usize, call: &Call) 
         .copied();
     let is_prepared = open.iter().any(|item| !round.added.contains_key(item));
     let prepare = round.prepare.filter(|_| is_prepared);
-    let mut led_by: Vec<usize> = prepare.into_iter().chain(added.take(OPEN_MOST)).collect();
-    led_by.extend(last);
-    led_by.sort_unstable();
-    led_by.dedup();
+    let mut related_calls: Vec<usize> = prepare.into_iter().chain(added.take(OPEN_MOST)).collect();
+    related_calls.extend(last);
+    related_calls.sort_unstable();
+    related_calls.dedup();
     check.breach(
         Rule::FinalStatusBeforeCompletion,
         at,
-        led_by,
+        related_calls,
         Some(*first),
         message,
     );

@@ -2,7 +2,7 @@
 //!
 //! It looks at nothing but the calls, so a trace from elsewhere is judged as one of our own. It makes a breach only of
 //! what is certain: of two calls that overlap neither came first. What it cannot know it says, as
-//! [`Undecided`].
+//! [`Inconclusive`].
 //!
 //! | file | rules |
 //! |---|---|
@@ -26,14 +26,14 @@ use super::answer::Answer;
 use super::call::{Action, Call, Side};
 use super::names::Names;
 use super::rule::{Rule, Severity};
-use super::violation::{Incident, Undecided, Violation};
+use super::violation::{Incident, Inconclusive, Violation};
 use crate::{ItemId, SyncFlags};
 
 /// What the checker says of a trace.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Judgement {
     pub(super) violations: Vec<Violation>,
-    pub(super) undecided: Vec<Undecided>,
+    pub(super) undecided: Vec<Inconclusive>,
     pub(super) incidents: Vec<Incident>,
 }
 
@@ -117,11 +117,11 @@ impl<'a> Check<'a> {
         &mut self,
         rule: Rule,
         at: usize,
-        led_by: Vec<usize>,
+        related_calls: Vec<usize>,
         item: Option<ItemId>,
         message: String,
     ) {
-        self.weighed(rule, Severity::Must, at, led_by, item, message);
+        self.weighed(rule, Severity::Must, at, related_calls, item, message);
     }
 
     /// Adds a finding, or counts it if there is one of the same rule and severity, for the same
@@ -131,7 +131,7 @@ impl<'a> Check<'a> {
         rule: Rule,
         severity: Severity,
         at: usize,
-        led_by: Vec<usize>,
+        related_calls: Vec<usize>,
         item: Option<ItemId>,
         message: String,
     ) {
@@ -151,7 +151,7 @@ impl<'a> Check<'a> {
             rule,
             severity,
             at,
-            led_by,
+            related_calls,
             item,
             repeats: 0,
             message,
@@ -161,7 +161,7 @@ impl<'a> Check<'a> {
     fn undecided(&mut self, rule: Rule, why: impl Into<String>) {
         let undecided = &mut self.judgement.undecided;
         if !undecided.iter().any(|known| known.rule == rule) {
-            undecided.push(Undecided {
+            undecided.push(Inconclusive {
                 rule,
                 why: why.into(),
             });

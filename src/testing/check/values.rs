@@ -68,12 +68,12 @@ impl Values {
             check.names.item(id),
             if sets { "to" } else { "at" },
         );
-        let mut led_by: Vec<usize> = [set, told]
+        let mut related_calls: Vec<usize> = [set, told]
             .into_iter()
             .filter(|place| *place != at)
             .collect();
-        led_by.sort_unstable();
-        led_by.dedup();
+        related_calls.sort_unstable();
+        related_calls.dedup();
         let severity = if sets {
             Severity::Must
         } else {
@@ -83,7 +83,7 @@ impl Values {
             Rule::ValueWithinMaximum,
             severity,
             at,
-            led_by,
+            related_calls,
             Some(id),
             message,
         );

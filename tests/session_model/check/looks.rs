@@ -32,7 +32,7 @@ impl One {
         let (real, model) = (&self.real, &self.model);
         self.look_at_items()?;
         let mut observer = self.observer.borrow_mut();
-        let complete = observer.look().is_complete();
+        let complete = observer.refresh().is_complete();
         same("an observer's look is complete", &complete, &true)?;
         same(
             "the totals of an observer",
@@ -50,13 +50,17 @@ impl One {
         }
         same_log("log()", &real.log(), &model.log)?;
         same("log_refused()", &real.log_refused(), &model.log_refused)?;
-        same("progress_text()", &real.progress_text(), &model.text)?;
+        same("handler_text()", &real.handler_text(), &model.text)?;
         same(
             "requested_items()",
             &real.requested_items(),
             &model.requested,
         )?;
-        same("open_items()", &real.open_items(), &model.open_items())?;
+        same(
+            "unfinished_items()",
+            &real.unfinished_items(),
+            &model.unfinished_items(),
+        )?;
         let refused = real.refused_completions();
         let refused = refused.iter();
         let refused: Vec<_> = refused

@@ -383,7 +383,7 @@ impl Pair {
                 model.requested.retain(|item| !items.contains(item));
                 (Answer::Nothing, Answer::Nothing)
             }
-            Call::HandlerText(text) => both!(|it| it.handler_text(text)),
+            Call::HandlerText(text) => both!(|it| it.set_handler_text(text)),
             Call::CancelItem(item) => both!(|it| it.cancel_item(*item)),
             Call::SkipItem(item) => both!(|it| it.skip_item(*item)),
             Call::BeginPrepare(items) => both!(|it| it.begin_prepare(items)),

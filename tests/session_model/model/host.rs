@@ -181,7 +181,7 @@ impl Session {
         }
     }
 
-    pub fn open_items(&self) -> Vec<ItemId> {
+    pub fn unfinished_items(&self) -> Vec<ItemId> {
         let all = || self.items.iter().map(|item| item.id).collect();
         let mut open = self.round.clone().unwrap_or_else(all);
         open.retain(|id| self.find(*id).is_some_and(|item| !item.is_finished()));

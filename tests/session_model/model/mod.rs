@@ -346,7 +346,7 @@ impl Session {
         let before = self.log.len();
         match which {
             LogSelector::All => self.log.clear(),
-            LogSelector::One(id) => {
+            LogSelector::ById(id) => {
                 self.log.retain(|entry| entry.error_id != Some(id));
                 if self.log.len() == before {
                     return Err(UnknownErrorId);
@@ -564,7 +564,7 @@ impl Session {
         Ok(requested.filter(|id| !takes_part(id)).collect())
     }
 
-    pub fn handler_text(&mut self, text: &str) -> Result<Verdict, CallbackError> {
+    pub fn set_handler_text(&mut self, text: &str) -> Result<Verdict, CallbackError> {
         self.released()?;
         self.text = cut(text, syncmgr::Session::TEXT_LIMIT);
         self.note(Note::Other);

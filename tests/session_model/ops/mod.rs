@@ -185,7 +185,7 @@ pub fn name(item: ItemId) -> &'static str {
 
 /// An item as a handler describes it.
 pub fn item(id: ItemId) -> SyncItem {
-    SyncItem::new(id, ItemName::shortened(name(id)))
+    SyncItem::new(id, ItemName::truncate_start(name(id)))
 }
 
 /// What the bytes mean.
@@ -252,7 +252,7 @@ fn call([kind, who, x, y]: Record) -> (usize, Call) {
         Kind::LogError => Call::LogError(log_record(who, x, y)),
         Kind::DeleteLogError => Call::DeleteLogError(match x & 3 {
             3 => LogSelector::All,
-            _ => LogSelector::One(error(y)),
+            _ => LogSelector::ById(error(y)),
         }),
         Kind::PrepareCompleted => Call::PrepareCompleted(RESULTS[usize::from(x) % 8]),
         Kind::SynchronizeCompleted => Call::SynchronizeCompleted(RESULTS[usize::from(x) % 8]),

@@ -6,7 +6,7 @@
 use super::crew::Crew;
 use crate::copy::{Copied, Copier, Place, Watcher};
 use crate::dir::{Dir, Kind};
-use crate::fault::{Fault, Problem, Step};
+use crate::fault::{Problem, ProtocolViolation, Step};
 use crate::place::Places;
 use crate::show::{escaped, shortened};
 use crate::temp::Namer;
@@ -140,7 +140,7 @@ impl Mirror {
         match copied {
             Err((path, problem)) => {
                 item.failed.store(true, Relaxed);
-                let fault = Fault { path, problem };
+                let fault = ProtocolViolation { path, problem };
                 task.end(|reporter| reporter.fail_as(&fault, error_of(item.id)));
             }
             Ok(()) if task.goes_on() => task.end(ItemReporter::succeed),
@@ -282,13 +282,18 @@ impl SyncHandler for Mirror {
     }
 
     fn info(&self) -> Result<HandlerInfo, HandlerError> {
-        Ok(HandlerInfo::new(HandlerName::shortened("Mirror by hand")))
+        Ok(HandlerInfo::new(HandlerName::truncate_start(
+            "Mirror by hand",
+        )))
     }
 
     fn items(&self) -> Result<ItemList, HandlerError> {
         // A file's name may be any bytes and 255 of them; an item's name is text of at most 127 units.
         let item = |(id, name): &(ItemId, OsString)| {
-            SyncItem::new(*id, ItemName::shortened(&shortened(&escaped(name), 100)))
+            SyncItem::new(
+                *id,
+                ItemName::truncate_start(&shortened(&escaped(name), 100)),
+            )
         };
         Ok(ItemList::Complete(self.names.iter().map(item).collect()))
     }
@@ -362,7 +367,7 @@ impl SyncHandler for Mirror {
         let item = round.items.iter().find(is_it);
         let item = item.ok_or(HandlerError::InvalidArgument)?.id;
         // H20: it was logged here, and not deleted since.
-        _ = host.delete_log_error(LogSelector::One(error));
+        _ = host.delete_log_error(LogSelector::ById(error));
         _ = host.show_error_completed(ErrorOutcome::Retry(&[item])); // H18: an item that was listed
         Ok(())
     }
