@@ -111,6 +111,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod contract;
+mod driver;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(feature = "serde")]
@@ -118,6 +119,7 @@ pub mod guide;
 pub mod json;
 mod manager;
 pub mod per_item;
+pub mod raw;
 #[cfg(feature = "indicatif")]
 #[cfg_attr(docsrs, doc(cfg(feature = "indicatif")))]
 pub mod render;
@@ -128,21 +130,21 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod util;
 
 #[doc(hidden)]
 pub use contract::SlotHandle;
 pub use contract::{
     CallbackError, Dialog, ErrorFlags, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags,
     HandlerId, HandlerInfo, HandlerName, IdError, InvokeFlags, ItemFlags, ItemId, ItemList,
-    ItemName, ItemStatus, LogInfoMask, LogLevel, LogRecord, LogSelector, NameError, Participation,
-    Prepared, ProgressMask, ProgressUpdate, PropertiesOutcome, RegisterFlags, SyncCallback,
-    SyncEvent, SyncFlags, SyncHandler, SyncItem, UnknownValue, Verdict, from_filetime, iid,
-    scale_to_i32, to_filetime,
+    ItemName, ItemStatus, LogLevel, LogRecord, LogSelector, NameError, Participation, Prepared,
+    ProgressUpdate, PropertiesOutcome, RegisterFlags, SyncCallback, SyncEvent, SyncFlags,
+    SyncHandler, SyncItem, UnknownValue, Verdict,
 };
+pub use driver::{HandlerReport, ProtocolViolation, RunOptions, run_handler};
 pub use manager::{
-    Choices, HandlerReport, Listing, LogFilter, ManagerError, ProtocolViolation, Registration, Run,
-    RunChanges, RunObserver, RunOptions, RunProgress, RunReport, SyncManager, SyncManagerBuilder,
-    WaitTimeout, run_handler,
+    Choices, Listing, LogFilter, ManagerError, Registration, Run, RunChanges, RunObserver,
+    RunProgress, RunReport, SyncManager, SyncManagerBuilder, WaitTimeout,
 };
 pub use session::{
     BuildError, CancelGuard, Changes, Completion, Connections, Connector, Cursor, DialogArbiter,

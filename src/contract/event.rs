@@ -1,6 +1,6 @@
 //! The event in the low byte of `SYNCMGRFLAG`: why a synchronization takes place.
 
-use super::value::raw_values;
+use super::raw_enum::raw_values;
 
 /// Why a synchronization takes place: the low byte of `SYNCMGRFLAG` of `mobsync.h`.
 ///

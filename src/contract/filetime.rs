@@ -15,7 +15,7 @@ const NANOS_PER_TICK: u32 = 100;
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use syncmgr::{from_filetime, to_filetime};
+/// use syncmgr::raw::{from_filetime, to_filetime};
 ///
 /// let epoch = SystemTime::UNIX_EPOCH;
 /// assert_eq!(to_filetime(epoch), Some(116_444_736_000_000_000));

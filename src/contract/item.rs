@@ -47,7 +47,7 @@ pub struct SyncItem {
         serde(
             default,
             skip_serializing_if = "Option::is_none",
-            with = "crate::contract::json_time::time_or_none"
+            with = "super::serde_time::time_or_none"
         )
     )]
     #[doc(alias = "ftLastUpdate")]

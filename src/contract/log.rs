@@ -1,7 +1,8 @@
 //! Log entries: `SYNCMGRLOGLEVEL`, `SYNCMGRLOGERRORINFO`, and which of them to delete.
 
-use super::value::raw_values;
-use crate::{ErrorFlags, ErrorId, ItemId, LogInfoMask};
+use super::flags::LogInfoMask;
+use super::raw_enum::raw_values;
+use crate::{ErrorFlags, ErrorId, ItemId};
 
 /// How serious a log entry is: `SYNCMGRLOGLEVEL` of `mobsync.h`. Ordered by severity.
 ///
@@ -48,7 +49,8 @@ raw_values! {
 /// [`SyncHandler::show_error`](crate::SyncHandler::show_error) with its error id.
 ///
 /// ```
-/// use syncmgr::{ErrorFlags, ErrorId, ItemId, LogInfoMask, LogLevel, LogRecord};
+/// use syncmgr::raw::LogInfoMask;
+/// use syncmgr::{ErrorFlags, ErrorId, ItemId, LogLevel, LogRecord};
 ///
 /// let error = ErrorId::from_u128(7);
 /// let record = LogRecord::new(LogLevel::Error, "the disk is full")

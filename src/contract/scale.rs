@@ -18,7 +18,7 @@ const LIMIT: u64 = i32::MAX as u64;
 ///   never falls while the value rises.
 ///
 /// ```
-/// use syncmgr::scale_to_i32;
+/// use syncmgr::raw::scale_to_i32;
 ///
 /// assert_eq!(scale_to_i32(3, 10), (3, 10));
 /// assert_eq!(scale_to_i32(5 << 30, 10 << 30), (i32::MAX / 2, i32::MAX));

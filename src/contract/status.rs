@@ -1,6 +1,6 @@
 //! `SYNCMGRSTATUS`: what an item is doing.
 
-use super::value::raw_values;
+use super::raw_enum::raw_values;
 
 /// What an item is doing: `SYNCMGRSTATUS` of `mobsync.h`.
 ///

@@ -1,15 +1,17 @@
 //! One progress report: `SYNCMGRPROGRESSITEM`.
 
-use crate::{ItemStatus, ProgressMask};
+use super::flags::ProgressMask;
+use crate::ItemStatus;
 
 /// One report about an item; only what is `Some` changes. `SYNCMGRPROGRESSITEM` of `mobsync.h`.
 ///
 /// Passed to [`SyncCallback::progress`](crate::SyncCallback::progress). Value and maximum have no
-/// unit of their own: bytes, files, messages; [`scale_to_i32`](crate::scale_to_i32) gives the raw
+/// unit of their own: bytes, files, messages; [`scale_to_i32`](crate::raw::scale_to_i32) gives the raw
 /// pair of the header.
 ///
 /// ```
-/// use syncmgr::{ItemStatus, ProgressMask, ProgressUpdate};
+/// use syncmgr::raw::ProgressMask;
+/// use syncmgr::{ItemStatus, ProgressUpdate};
 ///
 /// let update = ProgressUpdate::new().status(ItemStatus::Updating).value(10).max(200);
 /// assert_eq!(

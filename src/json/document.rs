@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::head::Wanted;
-use super::{HandlerReportData, RunReportData};
-use crate::contract::{Escaped, printable};
-use crate::manager::choices_json;
+use super::envelope::Wanted;
+use super::reports::{HandlerReportData, RunReportData};
+use crate::manager::choices_form;
+use crate::util::escape::{Escaped, printable};
 use crate::{
     Changes, Choices, HandlerReport, Listing, RunChanges, RunReport, SessionSnapshot, WaitTimeout,
 };
@@ -58,13 +58,13 @@ documents! {
 }
 
 impl sealed::Sealed for Choices {
-    const OLD_HEAD: Option<&'static str> = Some(choices_json::OLD_HEAD);
+    const OLD_HEAD: Option<&'static str> = Some(choices_form::OLD_HEAD);
     const HEADED: bool = true;
 }
 
 impl Document for Choices {
-    const HEAD: &'static str = choices_json::HEAD;
-    const VERSION: u64 = choices_json::VERSION;
+    const HEAD: &'static str = choices_form::HEAD;
+    const VERSION: u64 = choices_form::VERSION;
 }
 
 /// Why a text is not the document that is wanted.

@@ -34,12 +34,12 @@
 #![doc = include_str!("../../docs/json.md")]
 
 mod document;
-mod head;
+mod envelope;
 mod reader;
-mod record;
+mod reports;
 mod stream;
 
 pub use document::{Document, JsonError, from_str, to_string, to_writer};
 pub use reader::{StreamError, StreamMessage, StreamReader};
-pub use record::{HandlerReportData, RunReportData};
+pub use reports::{HandlerReportData, RunReportData};
 pub use stream::{StreamSummary, StreamWriter};

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::JsonError;
 use super::document::said;
-use super::head::Wanted;
+use super::envelope::Wanted;
 use super::stream::{self, Head, StreamSummary};
-use crate::contract::{Escaped, printable};
 use crate::session::LogEntry;
+use crate::util::escape::{Escaped, printable};
 use crate::{Changes, HandlerId, SessionSnapshot, Totals};
 
 /// How long a line may be, in bytes, unless [`StreamReader::with_limit`] says otherwise: enough for a million items.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::order::Distinct;
+use super::start_request::Distinct;
 use super::{Registration, SyncManager};
 use crate::{HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
 

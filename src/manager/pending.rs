@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::order::Order;
-use super::part::Part;
+use super::job::Part;
+use super::start_request::Order;
 use crate::ItemId;
 use crate::session::Session;
 

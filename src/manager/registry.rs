@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::SyncManager;
-use super::hub::Entry;
-use crate::session::Foreign;
+use super::scheduler::Entry;
+use crate::util::panic::Foreign;
 use crate::{HResult, HandlerId, RegisterFlags, SyncHandler};
 
 /// How long `stop_handler` waits for a running handler at most, if no deadline is set.

@@ -1,176 +1,351 @@
-//! One handler, from `initialize` to its release.
+//! A run of several handlers.
 
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::drive::{Ended, Run};
-use super::start::{Begun, Start};
-use super::{HandlerReport, RunOptions};
-use crate::SyncHandler;
-use crate::session::{Phase, contained};
+use parking_lot::Mutex;
 
-/// Takes one handler through its whole life, on this thread: initialize, list, prepare, synchronize, errors and retries,
-/// release.
+use super::job::{Part, Renounced, Seat};
+use super::run_events::News;
+use super::run_observer::{RunObserver, RunProgress};
+use super::scheduler::{CANCELLED, Hub};
+use super::workers::ensure_workers;
+use crate::driver::HandlerReport;
+use crate::session::ItemView;
+use crate::session::{Phase, Session};
+use crate::{CallbackError, HandlerId, HandlerInfo, ItemId};
+
+/// A run of several handlers, started by a [`SyncManager`](crate::SyncManager).
 ///
-/// ```text
-/// initialize, info, items        the session is built and handed to `on_session`
-/// set_progress_callback(some)
-/// prepare_for_sync               then its completion is awaited, from whatever thread it comes
-/// synchronize                    likewise; only after a prepare that was completed with S_OK (rule M01)
-/// show_error                     for the errors that the options want shown; a retry goes back to prepare_for_sync
-/// set_progress_callback(none)
-/// ```
-///
-/// - Where no item is selected, neither prepare nor synchronize is called (rule M02), and no callback is set.
-/// - [`skip_item`](crate::Session::skip_item) reaches the handler as `set_item_status(SKIPPED)` in its two windows (rule M04):
-///   between the return of a call and its completion.
-/// - A method that panics ends the run; its text stands in the report and in the session's log. A completion that never
-///   comes ends it past the [`deadline`](RunOptions::deadline), if there is one; a method that never returns blocks it.
-/// - No lock is held while the handler is called: it may call back from inside any method.
-///
-/// # In an async program
-///
-/// `run_handler` blocks its thread, so give it one:
-///
-/// ```ignore
-/// let report = tokio::task::spawn_blocking(move || run_handler(handler, options)).await?;
-/// ```
-///
-/// Called inside a task it holds that worker of the runtime; on a current-thread runtime, which is that of `#[tokio::test]` too, it
-/// waits for ever where the items are done by the runtime, since nobody is left to run them. Or use a
-/// [`SyncManager`](crate::SyncManager), whose `Run::finished` (feature `async`) is awaited.
-///
-/// # Panics
-///
-/// Only where the host's own code does: a panic in [`on_session`](RunOptions::on_session) or
-/// [`show_error_if`](RunOptions::show_error_if) goes to the caller, after the handler was let go and the session released.
+/// It is a handle: dropping it stops nothing, and clones are the same run. A handler that was running already when this run
+/// was asked for comes when that run is over; its session is the one that [`sessions`](Self::sessions) shows then.
 ///
 /// ```
-/// # use std::sync::{Arc, Mutex, PoisonError};
-/// use syncmgr::*;
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use syncmgr::per_item::{HandlerBuilder, from_items};
+/// use syncmgr::{HandlerId, ItemId, ItemStatus, Registration, SyncHandler, SyncItem, SyncManager};
 ///
-/// /// The smallest handler: one item, done on the caller's thread.
-/// #[derive(Default)]
-/// struct Tidy {
-///     callback: Mutex<Option<Arc<dyn SyncCallback>>>,
-/// }
-/// const ROOM: ItemId = ItemId::from_u128(1);
+/// const MAIL: HandlerId = HandlerId::from_u128(1);
+/// const INBOX: ItemId = ItemId::from_u128(2);
 ///
-/// impl Tidy {
-///     fn callback(&self) -> Result<Arc<dyn SyncCallback>, CallbackError> {
-///         let callback = self.callback.lock().unwrap_or_else(PoisonError::into_inner);
-///         callback.clone().ok_or(CallbackError::Released)
-///     }
+/// fn mail() -> Arc<dyn SyncHandler> {
+///     let inbox = SyncItem::new(INBOX, "Inbox".parse().unwrap());
+///     let source = from_items([inbox], |item| Ok(item.wait_cancelled(Duration::MAX)?));
+///     HandlerBuilder::new("Mail".parse().unwrap(), source).build()
 /// }
 ///
-/// impl SyncHandler for Tidy {
-///     fn initialize(&self, _: SyncFlags, _: Option<&[u8]>) -> Result<Participation, HandlerError> {
-///         Ok(Participation::Joins)
+/// let manager = SyncManager::new();
+/// manager.register(MAIL, Registration::new(), mail)?;
+/// let run = manager.update_all();
+/// run.cancel_item(MAIL, INBOX)?; // also before it has told its items
+/// let report = match run.wait_timeout(Duration::from_secs(60)) {
+///     Ok(report) => report,
+///     Err(unfinished) => {
+///         eprintln!("{unfinished}"); // which handlers, in which phase, with what open
+///         run.cancel_all();
+///         run.wait()
 ///     }
-///     fn info(&self) -> Result<HandlerInfo, HandlerError> {
-///         Ok(HandlerInfo::new(HandlerName::try_from("Tidy")?))
-///     }
-///     fn items(&self) -> Result<ItemList, HandlerError> {
-///         Ok(ItemList::Complete(vec![SyncItem::new(ROOM, ItemName::try_from("Room")?)]))
-///     }
-///     fn set_progress_callback(&self, callback: Option<Arc<dyn SyncCallback>>) -> Result<(), HandlerError> {
-///         *self.callback.lock().unwrap_or_else(PoisonError::into_inner) = callback;
-///         Ok(())
-///     }
-///     fn prepare_for_sync(self: Arc<Self>, _: &[ItemId]) -> Result<Prepared, HandlerError> {
-///         let _ = self.callback()?.prepare_for_sync_completed(HResult::S_OK); // no `?`: rule H06
-///         Ok(Prepared::Started)
-///     }
-///     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
-///         let callback = self.callback()?;
-///         let room = ItemReporter::new(&callback, ROOM)?;
-///         match room.check()? {
-///             Verdict::Continue => room.succeed()?,
-///             _ => room.skip()?,
-///         }
-///         let _ = callback.synchronize_completed(HResult::S_OK); // no `?`: rule H08
-///         Ok(())
-///     }
-///     fn set_item_status(&self, _: ItemId, _: ItemStatus) -> Result<(), HandlerError> {
-///         Ok(())
-///     }
-/// }
-///
-/// let report = run_handler(Arc::new(Tidy::default()), RunOptions::new());
-/// assert!(report.is_success());
-/// assert_eq!(report.rounds, 1);
-/// # #[cfg(feature = "testing")]
-/// # syncmgr::testing::explore_cancellations(|| Arc::new(Tidy::default())).assert_conformant();
+/// };
+/// let item = report.items().next().map(|(_, item)| item.status);
+/// assert!(matches!(item, Some(ItemStatus::Skipped | ItemStatus::Stopped)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn run_handler(handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {
-    let watch = options.watch.clone();
-    let report = catch_unwind(AssertUnwindSafe(|| run(&handler, options)));
-    // The last reference may be ours, and a handler's drop is its own code. It may panic, so it is not dropped while a panic of
-    // the host's passes.
-    let inside = watch.enter("drop");
-    contained(|| drop(handler));
-    drop(inside);
-    report.unwrap_or_else(|panic| resume_unwind(panic))
+#[derive(Clone)]
+#[must_use = "the run goes on without it, but nobody learns what it came to"]
+pub struct Run {
+    hub: Arc<Hub>,
+    seats: Arc<[Seat]>,
+    news: Arc<News>,
+    /// Behind [`progress`](Self::progress). Locked with nothing else.
+    progress: Arc<Mutex<RunObserver>>,
 }
 
-fn run(handler: &Arc<dyn SyncHandler>, mut options: RunOptions) -> HandlerReport {
-    let mut start = Start {
-        handler,
-        faults: Vec::new(),
-        info: None,
-        watch: options.watch.clone(),
-    };
-    let mut properties = Vec::new();
-    let (session, end, rounds) = match start.begin(&mut options) {
-        Ok(Begun { session, items }) => {
-            let select = options.select.take();
-            let mut run = Run {
-                handler,
-                session: &session,
-                options: &options,
-                faults: std::mem::take(&mut start.faults),
-                select,
-                properties: Vec::new(),
-                skips: VecDeque::new(),
-                shown: 0,
-                rounds: 0,
-            };
-            // What panics here is the host's own `show_error_if`: the handler is let go all the same.
-            let end = catch_unwind(AssertUnwindSafe(|| run.drive(items)));
-            let end = run.finish(end);
-            let rounds = run.rounds;
-            start.faults = run.faults;
-            properties = run.properties;
-            (Some(session), end, rounds)
+impl Run {
+    pub(super) fn new(hub: Arc<Hub>, seats: Vec<Seat>) -> Self {
+        let seats: Arc<[Seat]> = seats.into();
+        let news = Arc::new(News::default());
+        for (place, seat) in seats.iter().enumerate() {
+            seat.notify(&news, place);
         }
-        Err((session, end)) => {
-            let phase = session
-                .as_ref()
-                .map_or(Phase::Idle, |session| session.phase());
-            if let Some(session) = &session {
-                session.release();
+        let observer = RunObserver::new(Arc::clone(&seats), Arc::clone(&news));
+        Self {
+            hub,
+            seats,
+            news,
+            progress: Arc::new(Mutex::new(observer)),
+        }
+    }
+
+    /// The handlers of the run, in the order in which they were asked for.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<HandlerId> {
+        self.seats.iter().map(|seat| seat.part.id).collect()
+    }
+
+    /// The sessions of the handlers that have told their items; it grows as they do. Those of handlers that have been let go
+    /// are here too, to be looked at.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<(HandlerId, Arc<Session>)> {
+        let seats = self.seats.iter();
+        seats
+            .filter_map(|seat| Some((seat.part.id, seat.session()?)))
+            .collect()
+    }
+
+    /// The session of one handler, once it has told its items.
+    #[must_use]
+    pub fn session(&self, handler: HandlerId) -> Option<Arc<Session>> {
+        self.seat(handler)?.session()
+    }
+
+    /// What one handler told about itself, once it has: before its session is there.
+    #[must_use]
+    pub fn info(&self, handler: HandlerId) -> Option<HandlerInfo> {
+        self.seat(handler)?.shared()?.info()
+    }
+
+    fn seat(&self, handler: HandlerId) -> Option<&Seat> {
+        self.seats.iter().find(|seat| seat.part.id == handler)
+    }
+
+    fn stop(
+        &self,
+        handler: HandlerId,
+        stop: impl FnOnce(&Part) -> Result<(), CallbackError>,
+    ) -> Result<(), CallbackError> {
+        let seat = self.seat(handler).ok_or(CallbackError::UnknownItem)?;
+        stop(seat.shared().ok_or(CallbackError::Released)?)
+    }
+
+    fn cancel(&self, seat: &Seat) {
+        match seat.renounce(&self.news, CANCELLED) {
+            Renounced::Begun => seat.part.cancel_all(),
+            Renounced::Shared => self.hub.renounced(&seat.part),
+            Renounced::Unwanted => drop(self.hub.end(&seat.part, seat.part.never_begun(CANCELLED))),
+        }
+    }
+
+    /// Skips an item of a handler: see [`Session::skip_item`]. Before the handler has told its items, this is remembered.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownItem`](CallbackError::UnknownItem) for a handler that is not in the run, and as for
+    /// [`Session::skip_item`].
+    pub fn skip_item(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
+        self.stop(handler, |part| part.skip_item(item))
+    }
+
+    /// Cancels an item of a handler: see [`Session::cancel_item`]. Before the handler has told its items, this is remembered.
+    ///
+    /// # Errors
+    ///
+    /// As for [`skip_item`](Self::skip_item).
+    #[doc(alias = "StopItemSync")]
+    pub fn cancel_item(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
+        self.stop(handler, |part| part.cancel_item(item))
+    }
+
+    /// Cancels everything that one handler does in this run. If it has started, that is also what it does
+    /// for the runs that share it. If it is pending, it ends immediately, for this run only, and its items
+    /// are not offered to the run before it any more. Does nothing if the handler is not in this run.
+    #[doc(alias = "StopHandlerSync")]
+    pub fn cancel_handler(&self, handler: HandlerId) {
+        if let Some(seat) = self.seat(handler) {
+            self.cancel(seat);
+            ensure_workers(&self.hub);
+        }
+    }
+
+    /// Cancels everything in this run, as [`cancel_handler`](Self::cancel_handler) does.
+    #[doc(alias = "StopSyncAll")]
+    pub fn cancel_all(&self) {
+        for seat in self.seats.iter() {
+            self.cancel(seat);
+        }
+        ensure_workers(&self.hub); // for what came behind one that had not begun
+    }
+
+    /// What became of one handler, once it has been let go.
+    #[must_use]
+    pub fn handler_report(&self, handler: HandlerId) -> Option<HandlerReport> {
+        self.seat(handler)?.report()
+    }
+
+    /// How far the run is. It costs what has changed since this was asked last, of this run or a clone of it: see
+    /// [`RunObserver`].
+    #[must_use]
+    pub fn progress(&self) -> RunProgress {
+        self.progress.lock().refresh().progress
+    }
+
+    /// Follows the run from its start: for who draws it.
+    #[must_use]
+    pub fn observe(&self) -> RunObserver {
+        RunObserver::new(Arc::clone(&self.seats), Arc::clone(&self.news))
+    }
+
+    /// Whether every handler has been let go.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.news.ended() == self.seats.len()
+    }
+
+    /// Waits until every handler has been let go, and tells what it came to.
+    ///
+    /// Not from inside a handler of the run: it would wait for itself.
+    pub fn wait(&self) -> RunReport {
+        for seat in self.seats.iter() {
+            self.hub.wait_for(|| seat.is_over(), None);
+        }
+        self.report()
+    }
+
+    /// As [`wait`](Self::wait), at most as long as this.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitTimeout`] tells which handlers are not done, where they stand, and what is open. They go on, and may be waited for
+    /// again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use syncmgr::SyncManager;
+    ///
+    /// let run = SyncManager::new().update_all(); // of no handlers
+    /// match run.wait_timeout(Duration::from_secs(10)) {
+    ///     Ok(report) => assert!(report.is_success()),
+    ///     Err(unfinished) => println!("{unfinished}"), // which handlers, in which phase, and what is open
+    /// }
+    /// ```
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<RunReport, WaitTimeout> {
+        let until = Instant::now().checked_add(timeout);
+        for seat in self.seats.iter() {
+            if !self.hub.wait_for(|| seat.is_over(), until) {
+                return Err(self.unfinished());
             }
-            let ended = Ended {
-                end,
-                phase,
-                open: Vec::new(),
-            };
-            (session, ended, 0)
         }
-    };
-    let Start { faults, info, .. } = start;
-    HandlerReport {
-        result: end.end.result,
-        phase: end.phase,
-        session,
-        unfinished: end.open,
-        rounds,
-        abandoned_threads: 0,
-        info,
-        error: end.end.error,
-        faults,
-        properties,
-        never_begun: false,
+        Ok(self.report())
+    }
+
+    /// As [`wait`](Self::wait), for a task (feature `async`): ready once every handler has been let go.
+    ///
+    /// ```
+    /// # use syncmgr::{Run, RunReport};
+    /// async fn to_the_end(run: Run) -> RunReport {
+    ///     run.finished().await
+    /// }
+    /// # let _ = to_the_end;
+    /// ```
+    #[cfg(feature = "async")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+    pub fn finished(&self) -> impl Future<Output = RunReport> + Send + '_ {
+        std::future::poll_fn(|context| {
+            if self.news.wake_on_end(self.seats.len(), context.waker()) {
+                return std::task::Poll::Pending;
+            }
+            std::task::Poll::Ready(self.report())
+        })
+    }
+
+    fn report(&self) -> RunReport {
+        let seats = self.seats.iter();
+        RunReport {
+            handlers: seats
+                .filter_map(|seat| Some((seat.part.id, seat.report()?)))
+                .collect(),
+        }
+    }
+
+    fn unfinished(&self) -> WaitTimeout {
+        let open = self.seats.iter().filter(|seat| !seat.is_over());
+        WaitTimeout {
+            handlers: open
+                .map(|seat| match seat.session() {
+                    Some(session) => (seat.part.id, session.phase(), session.unfinished_items()),
+                    None => (seat.part.id, Phase::Idle, Vec::new()),
+                })
+                .collect(),
+        }
     }
 }
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let finished = self.news.ended();
+        f.debug_struct("Run")
+            .field("handlers", &self.seats.len())
+            .field("finished", &finished)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+#[must_use = "whether the run went well stands in the report only"]
+#[non_exhaustive]
+pub struct RunReport {
+    /// Each handler with its report, in the order in which they were asked for.
+    pub handlers: Vec<(HandlerId, HandlerReport)>,
+}
+
+impl RunReport {
+    /// Whether [every handler succeeded](HandlerReport::is_success).
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.handlers.iter().all(|(_, report)| report.is_success())
+    }
+
+    /// Whether everything was cancelled in [one of the handlers](HandlerReport::was_cancelled).
+    #[must_use]
+    pub fn was_cancelled(&self) -> bool {
+        self.handlers
+            .iter()
+            .any(|(_, report)| report.was_cancelled())
+    }
+
+    /// The report of one handler.
+    #[must_use]
+    pub fn handler(&self, id: HandlerId) -> Option<&HandlerReport> {
+        let mut handlers = self.handlers.iter();
+        handlers
+            .find(|(handler, _)| *handler == id)
+            .map(|(_, report)| report)
+    }
+
+    /// How every item of every handler ended.
+    pub fn items(&self) -> impl Iterator<Item = (HandlerId, ItemView)> + '_ {
+        self.handlers.iter().flat_map(|(handler, report)| {
+            let items = report.items().into_iter();
+            items.map(|item| (*handler, item))
+        })
+    }
+}
+
+/// A run was not over in time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct WaitTimeout {
+    /// Each handler that is not done: where it stands, and its items that have no final status.
+    #[cfg_attr(feature = "serde", serde(with = "super::by_handler::open"))]
+    pub handlers: Vec<(HandlerId, Phase, Vec<ItemId>)>,
+}
+
+impl fmt::Display for WaitTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the run is not over: ")?;
+        for (place, (handler, phase, open)) in self.handlers.iter().enumerate() {
+            let comma = if place > 0 { "; " } else { "" };
+            write!(
+                f,
+                "{comma}the handler {handler} is {phase} and has {} open",
+                open.len()
+            )?;
+        }
+        write!(f, "; wait longer, or cancel the run")
+    }
+}
+
+impl std::error::Error for WaitTimeout {}

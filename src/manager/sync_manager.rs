@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use super::hub::{Hub, Settings, State};
-use super::part::Part;
-use crate::session::{Connector, DialogArbiter, LogEntry};
+use super::job::Part;
+use super::scheduler::{Hub, Settings, State};
+use crate::session::Connector;
+use crate::session::DialogArbiter;
+use crate::session::LogEntry;
 use crate::{HandlerId, ItemId, ItemList};
 
 /// A manager of many handlers: it knows how to make each of them, remembers what the user chose, starts them for events and

@@ -9,15 +9,15 @@ use std::thread;
 
 use parking_lot::Mutex;
 
-use super::crew::AtWork;
-use super::desk::Desk;
+use super::callback_lease::Desk;
+use super::context::ItemContext;
 use super::round::{Broken, Round, Source, guarded};
 #[cfg(feature = "async")]
 use super::tasks::{AsyncPerItem, Task, Tasks};
 use super::threads::Threads;
-use super::work::ItemContext;
+use super::worker_group::AtWork;
 use super::{Error, PerItem};
-use crate::session::Foreign;
+use crate::util::panic::Foreign;
 use crate::{
     ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo, HandlerName, ItemId,
     ItemList, ItemName, ItemStatus, LogLevel, Participation, Prepared, SyncCallback, SyncFlags,

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::interrupted::Cancelled;
-use super::work::ItemContext;
+use super::cancelled::Cancelled;
+use super::context::ItemContext;
 use crate::ProgressUpdate;
 
 pub(super) struct Maximum {

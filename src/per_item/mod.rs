@@ -63,26 +63,26 @@
 // | `work`, `adapters`, `waits`, `interrupted` | what the work of an item reports to, what does so for it, what waits for a cancel, and how one is told |
 // | `maximum` | the value and the maximum of an item, reported in order by several threads |
 
-mod adapters;
-mod crew;
-mod desk;
+mod callback_lease;
+mod cancel;
+mod cancelled;
+mod context;
 mod handler;
-mod interrupted;
 mod maximum;
 mod queue;
 mod round;
 #[cfg(feature = "async")]
 mod tasks;
 mod threads;
-mod waits;
-mod work;
+mod worker_group;
+mod wrap;
 
-pub use adapters::{ProgressIter, ProgressReader, ProgressWriter};
+pub use cancelled::Cancelled;
+pub use context::ItemContext;
 pub use handler::HandlerBuilder;
-pub use interrupted::Cancelled;
 #[cfg(feature = "async")]
 pub use tasks::{AsyncPerItem, Task, from_async_fn, from_async_items, on_thread};
-pub use work::ItemContext;
+pub use wrap::{ProgressIter, ProgressReader, ProgressWriter};
 
 use std::sync::Arc;
 

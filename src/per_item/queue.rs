@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use parking_lot::Mutex;
 
-use crate::session::contained;
+use crate::util::panic::contained;
 use crate::{CallbackError, SyncItem};
 
 /// What is to be done. Locked for a push or a pop only.

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use super::Error;
-use super::crew::start_threads;
-use super::desk::Desk;
+use super::callback_lease::Desk;
+use super::cancelled::Cancelled;
+use super::context::ItemContext;
 use super::handler::Adapter;
-use super::interrupted::Cancelled;
 use super::queue::{Queue, Waiting};
-use super::work::ItemContext;
-use crate::session::{contained, error_chain, panicked};
+use super::worker_group::start_threads;
+use crate::util::panic::contained;
+use crate::util::panic::panicked;
+use crate::util::text::error_chain;
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
     LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid,

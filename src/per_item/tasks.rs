@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use super::crew::{Crew, Member, Turn};
+use super::Error;
+use super::context::ItemContext;
 use super::queue::Waiting;
 use super::round::{Broken, Round, Source, Step};
-use super::{Error, ItemContext};
-use crate::session::{Foreign, contained};
+use super::worker_group::{Crew, Member, Turn};
+use crate::util::panic::Foreign;
+use crate::util::panic::contained;
 use crate::{HResult, ItemList, LogLevel, SyncItem};
 
 /// One worker of an async handler, to be run by a runtime (feature `async`): a future that does one item after the other until

@@ -3,11 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use super::crew::start_threads;
 use super::round::{Round, Source, guarded};
+use super::worker_group::start_threads;
 use super::{Error, PerItem};
 use crate::ItemList;
-use crate::session::Foreign;
+use crate::util::panic::Foreign;
 
 pub(super) struct Threads<P>(pub(super) Foreign<P>);
 

@@ -1,6 +1,6 @@
 //! Texts from outside, as they may reach a terminal: no command in them, and no wider than there is room.
 
-use crate::contract::is_invisible;
+use crate::util::escape::is_invisible;
 
 /// The text without what a terminal would obey: line ends and tabs become spaces, other control characters, and those that
 /// draw nothing or turn the direction of what follows, become `�`.

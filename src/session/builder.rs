@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::connections::{Connections, Connector};
-use super::dialogs::DialogArbiter;
-use super::index::Index;
-use super::table::Table;
+use super::dialog_arbiter::DialogArbiter;
+use super::state::index::Index;
+use super::state::table::Table;
 use super::{Parts, Phase, Session};
 use crate::{HResult, HandlerId, ItemId, ItemName, SyncFlags, SyncItem};
 

@@ -3,13 +3,16 @@
 use std::cell::Cell;
 use std::task::Waker;
 
-use super::bits::{self, Change};
-use super::slot::{Slot, Tools};
-use super::sync::{LAST_SLOT, MutexGuard, Ordering};
-use super::table::Table;
-use super::wakers::WHOLE;
-use super::waking::{wake, wake_at_once};
-use super::{Completion, HostEvent, Phase, Session, Stage};
+use super::state::event_queue::HostEvent;
+use super::state::flags;
+use super::state::flags::Change;
+use super::state::item_wakers::WHOLE;
+use super::state::slot::{Slot, Tools};
+use super::state::table::Table;
+use super::{Completion, Phase, Session, Stage};
+use crate::util::sync::LAST_SLOT;
+use crate::util::sync::{MutexGuard, Ordering};
+use crate::util::wake::{wake, wake_at_once};
 use crate::{
     CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogLevel, LogRecord, LogSelector,
     ProgressUpdate, PropertiesOutcome, SlotHandle, SyncCallback, SyncItem, Verdict,
@@ -96,8 +99,8 @@ impl Session {
             }
             // Nobody polls an item that is not in work, so what else a report changes there is journalled: the text of a
             // late FAILED, the maximum of an item that waits.
-            let unseen = (change.before | change.after) & bits::WORKING == 0;
-            let told = change.before & bits::FINISHED != 0 || !update.mask().is_empty();
+            let unseen = (change.before | change.after) & flags::WORKING == 0;
+            let told = change.before & flags::FINISHED != 0 || !update.mask().is_empty();
             if unseen && told {
                 self.board.touch(number);
             } else {
@@ -105,25 +108,25 @@ impl Session {
             }
         });
         let change = change.inspect_err(|_| self.called())?; // a refused call is a call
-        if change.after & bits::WORKING == 0 {
+        if change.after & flags::WORKING == 0 {
             self.called(); // the mark in the slot is only looked for while the item is in work
         }
-        if change.clears(bits::WAITED) {
+        if change.clears(flags::WAITED) {
             wake(self.wakers.take(number));
         }
         self.board.ring();
-        if change.before & bits::FINISHED != 0 && self.stage.lock().cancelled {
+        if change.before & flags::FINISHED != 0 && self.stage.lock().cancelled {
             // `cancel_all` leaves finished items alone, but what comes after it is told of it (rule M10).
             return Ok(Verdict::CancelAll);
         }
-        Ok(bits::verdict(change.after))
+        Ok(flags::verdict(change.after))
     }
 
     /// Tells the observers what a change of a slot means to them. Called with the slot locked.
     pub(super) fn announce(&self, number: u32, change: Change) {
-        if change.clears(bits::WORKING) || change.sets(bits::FINISHED) {
+        if change.clears(flags::WORKING) || change.sets(flags::FINISHED) {
             self.board.end(number);
-        } else if change.sets(bits::WORKING) {
+        } else if change.sets(flags::WORKING) {
             self.board.begin(number, change.is_news());
         } else if change.is_news() {
             self.board.touch(number);
@@ -302,10 +305,10 @@ impl SyncCallback for Session {
         let mut replaced = None;
         self.on_slot(item, |slot| {
             let edit = |_: &mut Tools<'_>, flags| {
-                const OVER: u32 = bits::CANCEL_ITEM | bits::CANCEL_ALL | bits::FROZEN;
-                if flags & (bits::RELEASED | bits::RETIRED) != 0 {
+                const OVER: u32 = flags::CANCEL_ITEM | flags::CANCEL_ALL | flags::FROZEN;
+                if flags & (flags::RELEASED | flags::RETIRED) != 0 {
                     Err(CallbackError::Released)
-                } else if flags & bits::MEMBER == 0 {
+                } else if flags & flags::MEMBER == 0 {
                     Err(CallbackError::UnknownItem)
                 } else if flags & OVER != 0 {
                     Ok(flags)
@@ -313,7 +316,7 @@ impl SyncCallback for Session {
                     // With the slot locked, so that a cancel finds both the bit and the waker, or comes before both.
                     let new = waker.take();
                     replaced = new.and_then(|waker| self.wakers.keep(slot.number(), waker));
-                    Ok(flags | bits::WAITED)
+                    Ok(flags | flags::WAITED)
                 }
             };
             slot.change(edit, |_| {})

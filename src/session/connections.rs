@@ -5,9 +5,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::contained::{Foreign, panicked};
-use super::sync::Mutex;
 use crate::CallbackError;
+use crate::util::panic::{Foreign, panicked};
+use crate::util::sync::Mutex;
 
 /// Opens what a handler asks for by `establish_connection`: a dial-up line once, a VPN or a mounted share today.
 ///

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
-use super::bits;
-use super::contained::contained;
-use super::slot::Slot;
-use super::sync::Ordering;
-use super::waking::wake;
-use super::{
-    Completion, Connections, HostEvent, ItemReporter, Phase, RefusedCompletion, Session, Stage,
-};
+use super::state::event_queue::HostEvent;
+use super::state::flags;
+use super::state::slot::Slot;
+use super::{Completion, Connections, ItemReporter, Phase, RefusedCompletion, Session, Stage};
+use crate::util::panic::contained;
+use crate::util::sync::Ordering;
+use crate::util::wake::wake;
 use crate::{CallbackError, HResult, ItemId};
 
 /// How many refused completions are remembered.
@@ -53,7 +52,7 @@ impl Session {
     /// [`Released`](CallbackError::Released) after the release.
     pub fn reporter(self: &Arc<Self>, item: ItemId) -> Result<ItemReporter, CallbackError> {
         match self.table.reported(item) {
-            Some(found) if found.flags() & bits::RELEASED == 0 => {
+            Some(found) if found.flags() & flags::RELEASED == 0 => {
                 Ok(ItemReporter::on_slot(found.into_arc(), self.me.clone()))
             }
             _ => Err(self.unknown()),
@@ -94,7 +93,7 @@ impl Session {
     ///
     /// As for [`cancel_item`](Self::cancel_item).
     pub fn skip_item(&self, item: ItemId) -> Result<(), CallbackError> {
-        self.cancel(item, bits::SKIP)
+        self.cancel(item, flags::SKIP)
     }
 
     fn cancel(&self, item: ItemId, skip: u32) -> Result<(), CallbackError> {
@@ -104,23 +103,23 @@ impl Session {
         let number = found.number();
         let change = found.change(
             |_, flags| {
-                if flags & bits::MEMBER == 0 {
+                if flags & flags::MEMBER == 0 {
                     Err(CallbackError::UnknownItem)
-                } else if flags & bits::FINISHED != 0 {
+                } else if flags & flags::FINISHED != 0 {
                     Ok(flags)
                 } else {
-                    Ok((flags | bits::CANCEL_ITEM | skip) & !bits::WAITED)
+                    Ok((flags | flags::CANCEL_ITEM | skip) & !flags::WAITED)
                 }
             },
             |change| {
                 self.announce(number, change);
-                if change.sets(bits::SKIP) {
+                if change.sets(flags::SKIP) {
                     self.mailbox.push(HostEvent::Skip(item));
                 }
             },
         )?;
         drop(stage);
-        if change.clears(bits::WAITED) {
+        if change.clears(flags::WAITED) {
             wake(self.wakers.take(number));
         }
         self.board.ring();
@@ -141,8 +140,8 @@ impl Session {
             return;
         }
         stage.cancelled = true;
-        self.change_all(|flags| match flags & bits::FINISHED {
-            0 => (flags | bits::CANCEL_ALL) & !bits::WAITED,
+        self.change_all(|flags| match flags & flags::FINISHED {
+            0 => (flags | flags::CANCEL_ALL) & !flags::WAITED,
             _ => flags,
         });
         self.board.cancel_all();
@@ -250,11 +249,11 @@ impl Session {
             return Err(CallbackError::InvalidArgument);
         }
 
-        const TAKES_PART: u32 = bits::MEMBER | bits::OPEN | bits::JOINED;
+        const TAKES_PART: u32 = flags::MEMBER | flags::OPEN | flags::JOINED;
         let mut left = Vec::new();
         for number in self.round(&stage) {
             if !named.contains(&number) {
-                self.change(number, |flags| flags & !(bits::MEMBER | bits::WAITED));
+                self.change(number, |flags| flags & !(flags::MEMBER | flags::WAITED));
                 left.extend(self.wakers.take(number));
             }
         }
@@ -322,12 +321,12 @@ impl Session {
         };
         // No item has taken part where nothing was prepared.
         let leaves = match self.driven && !stage.begun {
-            true => bits::MEMBER,
+            true => flags::MEMBER,
             false => 0,
         };
         self.change_all(|flags| {
-            (flags | bits::RELEASED | bits::FROZEN)
-                & !(bits::OPEN | bits::WORKING | bits::WAITED | leaves)
+            (flags | flags::RELEASED | flags::FROZEN)
+                & !(flags::OPEN | flags::WORKING | flags::WAITED | leaves)
         });
         self.board.set_phase(Phase::Released);
         self.mailbox.close();
@@ -359,10 +358,10 @@ impl Session {
     /// ```
     #[must_use]
     pub fn is_skipped(&self, item: ItemId) -> bool {
-        const SKIPPED: u32 = bits::MEMBER | bits::SKIP;
+        const SKIPPED: u32 = flags::MEMBER | flags::SKIP;
         self.table
             .find(item)
-            .is_some_and(|slot| slot.flags() & (SKIPPED | bits::FINISHED) == SKIPPED)
+            .is_some_and(|slot| slot.flags() & (SKIPPED | flags::FINISHED) == SKIPPED)
     }
 
     /// The items of the current round that have no final status, in the order of the prepare, then as they were added.
@@ -373,7 +372,7 @@ impl Session {
         let open = numbers.into_iter().filter(|number| {
             self.table
                 .by_number(*number)
-                .is_some_and(|slot| slot.flags() & bits::FINISHED == 0)
+                .is_some_and(|slot| slot.flags() & flags::FINISHED == 0)
         });
         open.filter_map(|number| self.table.item(number, |item| item.id))
             .collect()
@@ -412,9 +411,9 @@ impl Session {
             values = (values.rotate_left(5) ^ u64::from(number))
                 .wrapping_mul(0x9E37_79B9_7F4A_7C15)
                 ^ slot.glance();
-            if slot.flags() & bits::TOUCHED != 0 {
+            if slot.flags() & flags::TOUCHED != 0 {
                 touched = true;
-                self.change(number, |flags| flags & !bits::TOUCHED);
+                self.change(number, |flags| flags & !flags::TOUCHED);
             }
         };
         let (active, log_calls) = self.board.activity();
@@ -424,7 +423,7 @@ impl Session {
             }
         }
         for slot in self.table.proposed() {
-            if slot.flags() & bits::WORKING != 0 {
+            if slot.flags() & flags::WORKING != 0 {
                 look(slot.number(), &slot);
             }
         }
@@ -474,7 +473,7 @@ impl Session {
         if next == Phase::Completed {
             stage.result = Some(result);
             let close =
-                |flags| (flags | bits::FROZEN) & !(bits::OPEN | bits::WORKING | bits::WAITED);
+                |flags| (flags | flags::FROZEN) & !(flags::OPEN | flags::WORKING | flags::WAITED);
             for number in self.round(&stage) {
                 self.change(number, close);
             }

@@ -1,84 +1,51 @@
 //! The in-memory host of one handler's synchronization. [`Session`] is its door.
 //!
-//! | file | what lives there |
-//! |---|---|
-//! | `builder` | how a session is made |
-//! | `callback` | the handler's side: [`SyncCallback`](crate::SyncCallback) |
-//! | `host` | the host's side: cancels, phases, events |
-//! | `phase`, `completion` | the phases, which of them take reports, and what ends them |
-//! | `extra` | items that come while it runs: added, proposed, asked for |
-//! | `observe`, `observer` | the observer's side: looks, snapshots, changes, sums |
-//! | `view` | what they are answered: plain data |
-//! | `reporter`, `calls` | the fast handle on one item, and its way to a callback that is not a session |
-//! | `waiting` | who waits at a reporter for a cancel |
-//! | `slot`, `bits` | the state of an item, and the word that the fast path looks at |
-//! | `index`, `table` | how an item's slot is found |
-//! | `board`, `mailbox`, `wakers` | who is told of a change: observers, the driver, sleeping workers |
-//! | `dialogs`, `connections` | what several sessions can share |
-//! | `contained` | user code that panics |
-//! | `text` | an error in one line, and how long texts are cut |
-//! | `sync` | every lock and atomic, and the lock order |
-//! | `model` | the model checks, under `cfg(loom)` only |
+//! The files in `state` are what a report writes and an observer reads. The others are the interfaces to
+//! it: of the handler, the host, the worker and the observer.
 
-mod bits;
-mod board;
 mod builder;
 mod callback;
-mod calls;
+mod callback_sink;
+mod cancel_wait;
 mod completion;
 mod connections;
-mod contained;
-mod dialogs;
-mod extra;
+mod dialog_arbiter;
+mod dynamic_items;
 mod host;
-mod index;
-mod log;
-mod mailbox;
 #[cfg(all(test, loom))]
 mod model;
-mod observe;
 mod observer;
 mod phase;
+mod queries;
 mod reporter;
-mod slot;
-mod sync;
-mod table;
-mod text;
-mod view;
-mod waiting;
-mod wakers;
-mod waking;
+mod snapshot;
+mod state;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use crate::util::sync::{AtomicU64, Mutex};
 use crate::{HResult, HandlerId, SyncItem};
-use board::Board;
-use extra::Requests;
-use index::Index;
-use mailbox::Mailbox;
-use sync::{AtomicU64, Mutex};
-use table::Table;
-use wakers::Wakers;
+use dynamic_items::Requests;
+use state::event_queue::Mailbox;
+use state::flags;
+use state::index::Index;
+use state::item_wakers::Wakers;
+use state::journal::Board;
+use state::table::Table;
 
 pub use builder::{BuildError, SessionBuilder};
+pub use cancel_wait::CancelGuard;
+pub(crate) use cancel_wait::{Answer, Host, Waiting};
 pub use completion::{Completion, RefusedCompletion};
 pub use connections::{Connections, Connector};
-#[cfg(feature = "testing")]
-pub(crate) use contained::panic_text;
-pub(crate) use contained::{Foreign, contained, panicked};
-pub use dialogs::DialogArbiter;
-pub use mailbox::HostEvent;
+pub use dialog_arbiter::DialogArbiter;
 pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
-pub(crate) use text::{SOURCES_MOST, error_chain};
-pub(crate) use view::Sums;
-pub use view::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
-pub use waiting::CancelGuard;
-pub(crate) use waiting::{Answer, Host, Waiting};
-pub(crate) use wakers::WakerSet;
-pub(crate) use waking::wake;
+pub(crate) use snapshot::Sums;
+pub use snapshot::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
+pub use state::event_queue::HostEvent;
 
 /// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.
 ///
@@ -198,8 +165,8 @@ impl Session {
 
     fn from_parts(parts: Parts) -> Arc<Self> {
         let bits = match parts.phase {
-            Phase::Open => bits::MEMBER | bits::OPEN | bits::JOINED,
-            _ => bits::MEMBER,
+            Phase::Open => flags::MEMBER | flags::OPEN | flags::JOINED,
+            _ => flags::MEMBER,
         };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),

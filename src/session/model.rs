@@ -29,7 +29,9 @@ use std::time::Duration;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use super::{Cursor, HostEvent, ItemReporter, Phase, Session};
+use super::snapshot::Cursor;
+use super::state::event_queue::HostEvent;
+use super::{ItemReporter, Phase, Session};
 use crate::{
     CallbackError, HResult, ItemId, ItemName, ItemStatus, ProgressUpdate, SyncCallback, SyncItem,
     Verdict,

@@ -9,12 +9,12 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::Session;
-use super::calls::Calls;
-use super::contained::contained;
-use super::slot::Slot;
-use super::sync::deadline;
-use super::text::error_chain;
-use super::waiting::{Answer, CancelGuard, Host, Waiting};
+use super::callback_sink::Calls;
+use super::cancel_wait::{Answer, CancelGuard, Host, Waiting};
+use super::state::slot::Slot;
+use crate::util::panic::contained;
+use crate::util::sync::deadline;
+use crate::util::text::error_chain;
 use crate::{
     CallbackError, ErrorId, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SlotHandle,
     SyncCallback, Verdict,

@@ -153,12 +153,12 @@
 //! The layer marks a span as failed at every event of level `ERROR` in it, so also an item that logged an error and succeeded
 //! after it.
 
-mod opened;
-mod pace;
-mod story;
-mod teller;
-mod traced;
-mod tree;
+mod lazy_span;
+
+mod emitter;
+mod handle;
+mod handler_emitter;
+mod span_tree;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -168,10 +168,10 @@ use parking_lot::Mutex;
 use tracing::Span;
 
 use crate::{HandlerId, ItemId, Run, Session};
-use teller::Teller;
-use tree::{Source, Tree};
+use emitter::Teller;
+use span_tree::{Source, Tree};
 
-pub use traced::TelemetryHandle;
+pub use handle::TelemetryHandle;
 
 const TARGET: &str = "syncmgr";
 const RUN: &str = "syncmgr::run";

@@ -1,6 +1,6 @@
 //! What a call answered, as owned data.
 
-use super::data::Listed;
+use super::owned::Listed;
 use crate::{
     CallbackError, Dialog, HResult, HandlerError, HandlerFlags, HandlerInfo, ItemId, ItemList,
     Participation, Prepared, Verdict,

@@ -1,7 +1,7 @@
 //! One call as the trace keeps it: owned data, so that it outlives what was called.
 
 use super::answer::Answer;
-use super::data::{Listed, Record, Update};
+use super::owned::{Listed, Record, Update};
 use crate::{ErrorId, HResult, ItemId, ItemStatus, LogSelector, Phase, SyncFlags, Uuid};
 
 /// One call, of either side, as the [`Recorder`](super::Recorder) saw it.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::call::Action;
 use super::harness::Harness;
-use super::plan::{ItemRef, Plan};
+use super::interventions::{ItemRef, Plan};
 use super::recorder::Recorder;
 use super::trace::Trace;
 use crate::{CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler, run_handler};

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use super::format::counted;
 use super::intervention::Intervention;
 use super::reach::Reach;
 use super::rule::Rule;
 use super::trace::Trace;
-use super::words::counted;
 
 /// What runs fail by, as it is told.
 #[derive(Clone, Debug)]

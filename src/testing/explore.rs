@@ -7,14 +7,14 @@ use super::call::{Action, Call};
 use super::drive::Driven;
 use super::exploration::{Again, Cause, Exploration};
 use super::harness::Harness;
+use super::injection::{Kinds, Learned};
 use super::intervention::Intervention;
-use super::point::{Kinds, Learned};
 use super::reach::Reach;
 use super::rule::Rule;
 use super::sample::sample;
 use super::trace::Trace;
 use super::violation::Incident;
-use crate::session::panicked;
+use crate::util::panic::panicked;
 
 /// How many failing traces are kept.
 const KEPT: usize = 32;

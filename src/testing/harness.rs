@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::Call;
-use super::plan::{Act, ItemRef, Plan, When};
-use super::point::Fault;
+use super::injection::Fault;
+use super::interventions::{Act, ItemRef, Plan, When};
 use super::trace::Trace;
 use crate::{ItemId, SyncFlags, SyncHandler, Uuid};
 

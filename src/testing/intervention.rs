@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::harness::Harness;
-use super::plan::ItemRef;
+use super::interventions::ItemRef;
 
 /// What an exploration does to a handler in one run: a cancellation, a skip or a fault, at a call that can be found again.
 ///

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::trace::Trace;
-use crate::contract::printable;
+use crate::util::escape::printable;
 
 /// The version of the form that is written. Every version up to it is read.
 const VERSION: u64 = 1;

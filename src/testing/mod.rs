@@ -62,45 +62,44 @@
 mod answer;
 mod call;
 mod check;
-mod data;
 mod drive;
 mod exploration;
 mod explore;
 mod harness;
+mod injection;
 mod intervention;
+mod interventions;
 #[cfg(feature = "serde")]
 mod json;
-mod names;
-mod plan;
-mod point;
+mod labels;
+mod mock;
+mod owned;
 mod reach;
-mod record;
 mod recorder;
 mod rule;
 mod sample;
-mod script;
-mod scripted;
-mod scripted_host;
-mod show;
-mod step;
+mod wrappers;
+
+mod timeline;
+
+mod format;
 mod trace;
 mod violation;
-mod words;
 
 pub use answer::Answer;
 pub use call::{Action, Call, Side};
-pub use data::{Listed, Record, Update};
 pub use exploration::Exploration;
 pub use explore::{explore_cancellations, explore_faults};
 pub use harness::Harness;
 pub use intervention::Intervention;
+pub use interventions::ItemRef;
 #[cfg(feature = "serde")]
 pub use json::TraceError;
-pub use plan::ItemRef;
+pub use mock::script::Script;
+pub use mock::scripted_host::{Expect, ScriptedHost};
+pub use mock::step::Step;
+pub use owned::{Listed, Record, Update};
 pub use recorder::Recorder;
 pub use rule::{Rule, Severity, UnknownRule};
-pub use script::Script;
-pub use scripted_host::{Expect, ScriptedHost};
-pub use step::Step;
 pub use trace::Trace;
 pub use violation::{Incident, Inconclusive, Violation};

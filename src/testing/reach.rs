@@ -5,9 +5,9 @@
 
 use std::fmt;
 
+use super::format::counted;
 use super::intervention::Intervention;
-use super::plan::ItemRef;
-use super::words::counted;
+use super::interventions::ItemRef;
 
 /// How many points that were not reached are shown.
 const SHOWN: usize = 10;

@@ -10,9 +10,9 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::answer::Answer;
 use super::call::{Action, Call, Side};
-use super::names::Names;
-use super::record::{RecordedCallback, RecordedConnector, RecordedHandler};
+use super::labels::Names;
 use super::trace::Trace;
+use super::wrappers::{RecordedCallback, RecordedConnector, RecordedHandler};
 use crate::{
     CallbackError, Connector, HResult, ItemId, Phase, Prepared, Session, SyncCallback, SyncHandler,
 };

@@ -5,10 +5,10 @@ use std::fmt;
 use super::call::{Action, Call};
 use super::check::{Judgement, judge};
 use super::intervention::Intervention;
-use super::names::Names;
-use super::plan::ItemRef;
+use super::interventions::ItemRef;
+use super::labels::Names;
 use super::rule::Rule;
-use super::show;
+use super::timeline;
 use super::violation::{Incident, Inconclusive, Violation};
 use crate::{ItemId, ItemStatus};
 
@@ -161,13 +161,13 @@ impl Trace {
     /// for an item that is not in the trace.
     pub fn item<W: Into<ItemRef>>(&self, item: W) -> impl fmt::Display + use<'_, W> {
         let item = item.into().find(&self.names);
-        show::OfItem { trace: self, item }
+        timeline::OfItem { trace: self, item }
     }
 
     /// The host's calls, then the timeline of each item in the order of the list: what a handler with threads of its own does
     /// alike in each run, as long as one thread at a time works on an item. Good for snapshots of such a handler.
     pub fn by_item(&self) -> impl fmt::Display + '_ {
-        show::ByItem { trace: self }
+        timeline::ByItem { trace: self }
     }
 
     /// Whether the callback was made to answer `Released`, by [`release_at_report`](super::Harness::release_at_report) or by
@@ -215,7 +215,7 @@ impl Trace {
 
     /// The breaches and the calls around them: what [`assert_conformant`](Self::assert_conformant) says.
     pub fn report(&self) -> impl fmt::Display + '_ {
-        show::Report { trace: self }
+        timeline::Report { trace: self }
     }
 
     pub(super) fn names(&self) -> &Names {
@@ -229,7 +229,7 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show::whole(self, f)
+        timeline::whole(self, f)
     }
 }
 

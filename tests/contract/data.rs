@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
+use syncmgr::raw::{ProgressMask, from_filetime, scale_to_i32, to_filetime};
 use syncmgr::{
     ErrorFlags, ErrorId, HResult, HandlerFlags, HandlerId, HandlerInfo, HandlerName, ItemFlags,
     ItemId, ItemList, ItemName, ItemStatus, LogLevel, LogRecord, LogSelector, NameError,
-    ProgressMask, ProgressUpdate, SyncItem, Uuid, from_filetime, scale_to_i32, to_filetime,
+    ProgressUpdate, SyncItem, Uuid,
 };
 
 #[test]

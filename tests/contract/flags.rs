@@ -1,8 +1,8 @@
 //! The flag words: members and masks as in the header, and no operator that loses an unknown bit.
 
+use syncmgr::raw::{LogInfoMask, ProgressMask};
 use syncmgr::{
-    ErrorFlags, HandlerFlags, InvokeFlags, ItemFlags, LogInfoMask, ProgressMask, RegisterFlags,
-    SyncEvent, SyncFlags,
+    ErrorFlags, HandlerFlags, InvokeFlags, ItemFlags, RegisterFlags, SyncEvent, SyncFlags,
 };
 
 /// Checks the members of a flag word, by number and by name, and what the operators do to the rest.

@@ -39,6 +39,7 @@ fn name(path: &str) -> String {
 }
 
 fn at_the_root() -> Vec<String> {
+    use syncmgr::raw::{LogInfoMask, ProgressMask};
     use syncmgr::*;
     let mut names = Vec::new();
     names.extend(are!(Number:

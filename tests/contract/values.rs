@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use syncmgr::{
     CallbackError, Dialog, ErrorOutcome, HResult, HandlerError, HandlerName, ItemId, ItemStatus,
-    LogLevel, Participation, Prepared, PropertiesOutcome, SyncEvent, Verdict, iid,
+    LogLevel, Participation, Prepared, PropertiesOutcome, SyncEvent, Verdict, raw,
 };
 
 /// Every named code with the header's number.
@@ -110,12 +110,12 @@ fn codes_are_taken_apart_by_the_layout() {
 #[test]
 fn interface_ids_have_the_values_of_the_header() {
     for (id, first) in [
-        (iid::CLSID_SYNC_MGR, "6295df27"),
-        (iid::IID_ISYNC_MGR_ENUM_ITEMS, "6295df2a"),
-        (iid::IID_ISYNC_MGR_SYNCHRONIZE_INVOKE, "6295df2c"),
-        (iid::IID_ISYNC_MGR_SYNCHRONIZE, "6295df40"),
-        (iid::IID_ISYNC_MGR_SYNCHRONIZE_CALLBACK, "6295df41"),
-        (iid::IID_ISYNC_MGR_REGISTER, "6295df42"),
+        (raw::CLSID_SYNC_MGR, "6295df27"),
+        (raw::IID_ISYNC_MGR_ENUM_ITEMS, "6295df2a"),
+        (raw::IID_ISYNC_MGR_SYNCHRONIZE_INVOKE, "6295df2c"),
+        (raw::IID_ISYNC_MGR_SYNCHRONIZE, "6295df40"),
+        (raw::IID_ISYNC_MGR_SYNCHRONIZE_CALLBACK, "6295df41"),
+        (raw::IID_ISYNC_MGR_REGISTER, "6295df42"),
     ] {
         assert_eq!(
             id.to_string(),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use syncmgr::raw::{LogInfoMask, ProgressMask};
 use syncmgr::*;
 
 const GUIDE: &str = include_str!("../../docs/guide/names.md");
@@ -14,28 +15,28 @@ const HANDLER_ERROR: &str = include_str!("../../src/contract/handler_error.rs");
 const ITEM: &str = include_str!("../../src/contract/item.rs");
 const UPDATE: &str = include_str!("../../src/contract/update.rs");
 const LOG: &str = include_str!("../../src/contract/log.rs");
-const IID: &str = include_str!("../../src/contract/iid.rs");
+const RAW: &str = include_str!("../../src/raw.rs");
 
 /// Where the names of the tables are declared, but for the numbers of results, which have the header's names.
 const SOURCES: [&str; 18] = [
-    include_str!("../../src/contract/answer.rs"),
+    include_str!("../../src/contract/response.rs"),
     CALLBACK,
     include_str!("../../src/contract/event.rs"),
     include_str!("../../src/contract/flags.rs"),
     HANDLER,
     include_str!("../../src/contract/id.rs"),
-    IID,
+    RAW,
     ITEM,
     LOG,
     include_str!("../../src/contract/status.rs"),
     UPDATE,
-    include_str!("../../src/manager/invoke.rs"),
+    include_str!("../../src/manager/starts.rs"),
     include_str!("../../src/manager/listing.rs"),
     include_str!("../../src/manager/log.rs"),
     include_str!("../../src/manager/registry.rs"),
-    include_str!("../../src/manager/runs.rs"),
+    include_str!("../../src/manager/run.rs"),
     include_str!("../../src/manager/sync_manager.rs"),
-    include_str!("../../src/session/view.rs"),
+    include_str!("../../src/session/snapshot.rs"),
 ];
 
 /// A row of a table: its cells, each with the name of its column.
@@ -439,21 +440,21 @@ fn every_refusal_has_a_row_with_its_code() {
 fn every_interface_id_has_a_row_with_its_value() {
     let rows = rows();
     let ids = [
-        ("CLSID_SYNC_MGR", iid::CLSID_SYNC_MGR),
-        ("IID_ISYNC_MGR_ENUM_ITEMS", iid::IID_ISYNC_MGR_ENUM_ITEMS),
+        ("CLSID_SYNC_MGR", raw::CLSID_SYNC_MGR),
+        ("IID_ISYNC_MGR_ENUM_ITEMS", raw::IID_ISYNC_MGR_ENUM_ITEMS),
         (
             "IID_ISYNC_MGR_SYNCHRONIZE_INVOKE",
-            iid::IID_ISYNC_MGR_SYNCHRONIZE_INVOKE,
+            raw::IID_ISYNC_MGR_SYNCHRONIZE_INVOKE,
         ),
-        ("IID_ISYNC_MGR_SYNCHRONIZE", iid::IID_ISYNC_MGR_SYNCHRONIZE),
+        ("IID_ISYNC_MGR_SYNCHRONIZE", raw::IID_ISYNC_MGR_SYNCHRONIZE),
         (
             "IID_ISYNC_MGR_SYNCHRONIZE_CALLBACK",
-            iid::IID_ISYNC_MGR_SYNCHRONIZE_CALLBACK,
+            raw::IID_ISYNC_MGR_SYNCHRONIZE_CALLBACK,
         ),
-        ("IID_ISYNC_MGR_REGISTER", iid::IID_ISYNC_MGR_REGISTER),
+        ("IID_ISYNC_MGR_REGISTER", raw::IID_ISYNC_MGR_REGISTER),
     ];
     for (name, id) in ids {
-        let found = rows_of(&rows, &format!("iid::{name}"));
+        let found = rows_of(&rows, &format!("raw::{name}"));
         assert_eq!(found.len(), 1, "{name} has to have one row");
         assert_eq!(
             found[0].cell("value"),
@@ -462,7 +463,7 @@ fn every_interface_id_has_a_row_with_its_value() {
         );
         assert_eq!(plain(&found[0].names("there").concat()), plain(name));
     }
-    assert_eq!(IID.matches("\npub const ").count(), ids.len());
+    assert_eq!(RAW.matches("\npub const ").count(), ids.len());
 }
 
 /// What `mobsync.h` names, but for the members of its enumerations, which are checked above.
@@ -620,7 +621,7 @@ fn the_search_of_the_documentation_knows_every_name_of_the_header() {
                 *alias == name
                     && path
                         .iter()
-                        .filter(|part| **part != "iid")
+                        .filter(|part| **part != "raw")
                         .all(|part| declares(&part))
             });
             assert!(

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Check, completions, number};
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call};
-use crate::testing::data::Listed;
+use crate::testing::owned::Listed;
 use crate::testing::rule::{Rule, Severity};
 use crate::{
     Dialog, ErrorId, HResult, HandlerFlags, HandlerName, ItemFlags, ItemId, ItemName, Phase,

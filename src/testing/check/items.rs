@@ -8,9 +8,9 @@ use super::values::{Values, Writers};
 use super::{Check, number};
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call};
-use crate::testing::data::Update;
+use crate::testing::format;
+use crate::testing::owned::Update;
 use crate::testing::rule::{Rule, Severity};
-use crate::testing::words;
 use crate::{CallbackError, HResult, ItemId, ItemStatus};
 
 /// What is known of an item in the current round.
@@ -304,7 +304,7 @@ fn finished(
     let message = format!(
         "{} reports{} of {name}, which {} had ended as {last}",
         number(at),
-        words::update(update).trim_start_matches(','),
+        format::update(update).trim_start_matches(','),
         number(end)
     );
     check.breach(Rule::OnlyFailedAfterFinal, at, vec![end], Some(id), message);

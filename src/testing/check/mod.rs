@@ -24,9 +24,9 @@ use std::collections::HashMap;
 
 use super::answer::Answer;
 use super::call::{Action, Call, Side};
-use super::names::Names;
 use super::rule::{Rule, Severity};
 use super::violation::{Incident, Inconclusive, Violation};
+use crate::testing::labels::Names;
 use crate::{ItemId, SyncFlags};
 
 /// What the checker says of a trace.

@@ -14,10 +14,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
+use syncmgr::raw::ProgressMask;
 use syncmgr::{
     CallbackError, Connections, Cursor, Dialog, DialogArbiter, ErrorOutcome, HResult, HostEvent,
-    ItemId, ItemReporter, ItemStatus, Observer, ProgressMask, ProgressUpdate, Session,
-    SyncCallback, SyncEvent, SyncFlags, Verdict,
+    ItemId, ItemReporter, ItemStatus, Observer, ProgressUpdate, Session, SyncCallback, SyncEvent,
+    SyncFlags, Verdict,
 };
 
 use crate::model::{self, End, Sign, TASKS};

@@ -1,0 +1,17 @@
+//! The driver of one handler: [`run_handler`].
+
+pub(crate) mod call_monitor;
+pub(crate) mod enumerate;
+mod guarded_call;
+mod options;
+mod report;
+mod rounds;
+mod run_handler;
+#[cfg(feature = "serde")]
+mod violation_json;
+
+pub use options::RunOptions;
+#[cfg(feature = "serde")]
+pub(crate) use report::went_well;
+pub use report::{HandlerReport, ProtocolViolation};
+pub use run_handler::run_handler;

@@ -1,0 +1,91 @@
+//! The field that says what a document is, and its version. It is looked for before anything else is read, wherever in the object
+//! it stands, so that a form that is not known is refused as such, and not for what it has in it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+
+use super::JsonError;
+use crate::util::escape::printable;
+
+/// What every such field begins with.
+const PREFIX: &str = "syncmgr_";
+
+/// Which head is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    /// The field.
+    pub(super) head: &'static str,
+    /// How files had it before.
+    pub(super) old_head: Option<&'static str>,
+    /// The version that is written. Every one up to it is read.
+    pub(super) version: u64,
+}
+
+impl Wanted {
+    /// Whether the text is a document of this kind that can be read.
+    pub(super) fn check(self, text: &[u8]) -> Result<(), JsonError> {
+        let form = |source| JsonError::Form {
+            head: self.head,
+            source: printable(source),
+        };
+        let mut deserializer = serde_json::Deserializer::from_slice(text);
+        let found = self.deserialize(&mut deserializer).map_err(form)?;
+        deserializer.end().map_err(form)?;
+        match found {
+            Found::Version(version) if (1..=self.version).contains(&version) => Ok(()),
+            Found::Version(version) => Err(JsonError::Version {
+                head: self.head,
+                version,
+                known: self.version,
+            }),
+            Found::Other(found) => Err(JsonError::NoHead {
+                head: self.head,
+                found,
+            }),
+        }
+    }
+}
+
+pub(super) enum Found {
+    Version(u64),
+    /// Another head, or none.
+    Other(Option<String>),
+}
+
+impl<'de> DeserializeSeed<'de> for Wanted {
+    type Value = Found;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Wanted {
+    type Value = Found;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with the field {:?}", self.head)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
+        let mut version = None;
+        let mut other = None;
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            if key == self.head || self.old_head.is_some_and(|old| key == old) {
+                if version.is_some() {
+                    return Err(de::Error::duplicate_field(self.head));
+                }
+                version = Some(map.next_value()?);
+                continue;
+            }
+            if key.starts_with(PREFIX) {
+                other = Some(key.into_owned());
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(version.map_or(Found::Other(other), Found::Version))
+    }
+}

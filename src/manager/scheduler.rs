@@ -1,0 +1,471 @@
+//! What the manager, its runs and its threads share.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::{Condvar, Mutex};
+
+use super::job::{Make, Part};
+use super::listing::Known;
+use super::pending::Pending;
+use super::start_request::Distinct;
+use super::{Choices, LogFilter, Registration};
+use crate::driver::HandlerReport;
+use crate::session::DialogArbiter;
+use crate::session::LogEntry;
+use crate::session::{Connections, Connector, Session};
+use crate::util::panic::Foreign;
+use crate::util::panic::contained;
+use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, PropertiesOutcome};
+
+pub(super) type ShowErrorIf = dyn Fn(&LogEntry) -> bool + Send + Sync;
+pub(super) type Chooser = dyn Fn(HandlerId, &ItemList, &[ItemId]) -> Vec<ItemId> + Send + Sync;
+
+/// The settings of a manager, which do not change.
+pub(super) struct Settings {
+    pub(super) concurrency: usize,
+    pub(super) dialogs: bool,
+    pub(super) deadline: Option<Duration>,
+    pub(super) max_retries: u32,
+    pub(super) log_capacity: usize,
+    pub(super) connector: Option<Arc<dyn Connector>>,
+    pub(super) show_error_if: Option<Arc<ShowErrorIf>>,
+    pub(super) chooser: Option<Arc<Chooser>>,
+}
+
+pub(super) struct Hub {
+    pub(super) settings: Settings,
+    pub(super) arbiter: DialogArbiter,
+    /// The first lock; a part's is taken after it.
+    pub(super) state: Mutex<State>,
+    /// A part is over, or became ready.
+    pub(super) changed: Condvar,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) handlers: HashMap<HandlerId, Entry>,
+    /// The ids in the order of their first registration.
+    pub(super) order: Vec<HandlerId>,
+    /// Each handler that has a part running or ready. Kept apart from the registrations, so that an id that is registered
+    /// anew still waits for its old run.
+    pub(super) busy: HashMap<HandlerId, Busy>,
+    pub(super) ready: VecDeque<Arc<Part>>,
+    pub(super) running: Vec<Arc<Part>>,
+    pub(super) workers: usize,
+    /// How many workers close connections. They are not among `workers`, and drive again afterwards if
+    /// they are needed.
+    pub(super) closing: usize,
+    pub(super) supervised: bool,
+    pub(super) choices: Choices,
+    /// What each registered handler told of itself and its items, when it was asked last.
+    pub(super) known: HashMap<HandlerId, Known>,
+    /// The entries of runs that are over, and of the manager itself.
+    pub(super) log: VecDeque<LogEntry>,
+    pub(super) log_sequence: u64,
+    /// How many entries are not there any more, or never were.
+    pub(super) log_lost: u64,
+}
+
+/// A handler that has something to do.
+pub(super) struct Busy {
+    /// Running, or ready to run.
+    pub(super) current: Arc<Part>,
+    /// The starts that come after it.
+    pub(super) pending: Pending,
+}
+
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) registration: Registration,
+    pub(super) make: Arc<Make>,
+}
+
+impl State {
+    /// Adds a part: it is ready immediately, or waits behind the handler's other ones. Returns the pending
+    /// part of an identical start, if there is one: the new one is not needed then.
+    pub(super) fn ask(&mut self, part: &Arc<Part>) -> Option<Arc<Part>> {
+        match self.busy.get_mut(&part.id) {
+            Some(Busy { current, pending }) => {
+                let shared = pending.share(part, current);
+                if shared.is_none() {
+                    pending.push(part, current);
+                }
+                shared
+            }
+            None => {
+                let busy = Busy {
+                    current: Arc::clone(part),
+                    pending: Pending::behind(part),
+                };
+                self.busy.insert(part.id, busy);
+                self.ready.push_back(Arc::clone(part));
+                None
+            }
+        }
+    }
+
+    /// Returns `true` if there is something to do for one more worker.
+    pub(super) fn wants_worker(&self, concurrency: usize) -> bool {
+        self.workers < (self.ready.len() + self.running.len()).min(concurrency)
+    }
+
+    /// A worker takes the next part.
+    fn take(&mut self) -> Option<Arc<Part>> {
+        let part = self.ready.pop_front()?;
+        self.running.push(Arc::clone(&part));
+        part.begin();
+        if let Some(busy) = self.busy.get_mut(&part.id) {
+            busy.pending.unshare(&part);
+        }
+        Some(part)
+    }
+
+    /// The registered handlers, in the order of their first registration.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = (HandlerId, &Entry)> {
+        let known = |id: &HandlerId| Some((*id, self.handlers.get(id)?));
+        self.order.iter().filter_map(known)
+    }
+
+    /// What the handler told; known no longer than it is registered. Returns what is not known any
+    /// more, to be dropped with no lock held, since it may be long.
+    fn know(&mut self, id: HandlerId, known: Known) -> Option<Known> {
+        if !self.handlers.contains_key(&id) {
+            return Some(known);
+        }
+        self.known.insert(id, known)
+    }
+
+    /// The run of a handler has told something about its items.
+    fn learn(&mut self, part: &Part, report: &HandlerReport) {
+        let listed = part.listed();
+        self.choices.run_is_over(part.id, &listed.temporary);
+        let known = self.known.get_mut(&part.id);
+        if let (Some(known), Some(session), Some(count)) = (known, &report.session, listed.count) {
+            known.grow(session.items_from(count));
+        }
+        let mut deleted = Distinct::default();
+        for (target, outcome) in &report.properties {
+            if let (Some(item), PropertiesOutcome::ItemDeleted) = (target, outcome) {
+                self.choices.forget(part.id, *item);
+                deleted.extend([*item]);
+            }
+        }
+        if let Some(known) = self.known.get_mut(&part.id) {
+            known.remove_all(&deleted);
+        }
+    }
+
+    /// Removes the pending parts whose items this one's run has all done.
+    fn take_done_by(&mut self, part: &Part, session: &Arc<Session>) -> Vec<Arc<Part>> {
+        match self.busy.get_mut(&part.id) {
+            Some(busy) => busy.pending.take_done_by(part, session),
+            None => Vec::new(),
+        }
+    }
+
+    /// Takes out of a handler's parts what has not begun, so that nothing of it comes to its turn; and tells which part is on
+    /// its way.
+    pub(super) fn take_waiting(&mut self, id: HandlerId) -> (Option<Arc<Part>>, Vec<Arc<Part>>) {
+        let Some(busy) = self.busy.get_mut(&id) else {
+            return (None, Vec::new());
+        };
+        let mut waiting = busy.pending.take();
+        let current = Arc::clone(&busy.current);
+        let is_it = |other: &Arc<Part>| Arc::ptr_eq(other, &current);
+        let Some(place) = self.ready.iter().position(is_it) else {
+            return (Some(current), waiting);
+        };
+        self.ready.remove(place);
+        self.busy.remove(&id);
+        waiting.insert(0, current);
+        (None, waiting)
+    }
+
+    fn keep(&mut self, entry: LogEntry, capacity: usize) {
+        if capacity == 0 {
+            self.log_lost += 1;
+            return;
+        }
+        if self.log.len() >= capacity {
+            self.log.pop_front();
+            self.log_lost += 1;
+        }
+        self.log.push_back(entry);
+    }
+
+    /// The part is over: what is pending behind it is ready. Adds parts to `ended`, to be dropped with no
+    /// lock held.
+    fn leave(&mut self, part: &Arc<Part>, ended: &mut Vec<Arc<Part>>) {
+        let is_it = |other: &Arc<Part>| Arc::ptr_eq(other, part);
+        match self.running.iter().position(is_it) {
+            Some(place) => {
+                self.running.swap_remove(place);
+            }
+            // It is among the first where a whole run is cancelled.
+            None => {
+                if let Some(place) = self.ready.iter().position(is_it) {
+                    self.ready.remove(place);
+                }
+            }
+        }
+        let Some(busy) = self.busy.get_mut(&part.id) else {
+            return;
+        };
+        if !is_it(&busy.current) {
+            ended.extend(busy.pending.remove(part, &busy.current));
+            return;
+        }
+        busy.pending.unshare(part); // it may have ended before it began
+        let Some(next) = busy.pending.next(ended) else {
+            self.busy.remove(&part.id);
+            return;
+        };
+        busy.current = Arc::clone(&next);
+        self.ready.push_back(next);
+    }
+}
+
+/// How many parts are ended without giving the lock back in between.
+const CHUNK: usize = 1_000;
+
+impl Drop for Hub {
+    /// The last owner may be a worker, and the closures are foreign code.
+    fn drop(&mut self) {
+        let settings = &mut self.settings;
+        drop(settings.connector.take().map(Foreign::new));
+        drop(settings.show_error_if.take().map(Foreign::new));
+        drop(settings.chooser.take().map(Foreign::new));
+    }
+}
+
+/// Why a part that was cancelled early did nothing.
+pub(super) const CANCELLED: &str = "it was cancelled before it was started";
+
+/// The connections of starts that are over. Dropping it closes them, if no session shares them: user code, which may take its
+/// time, and whose panic is nobody's here.
+#[derive(Default)]
+#[must_use = "dropping it closes connections; no lock may be held"]
+pub(super) struct Closing(Vec<Connections>);
+
+impl Closing {
+    /// What is to be closed now that these parts are no more.
+    pub(super) fn of(parts: &[Arc<Part>]) -> Self {
+        Self(parts.iter().filter_map(|part| part.batch.leave()).collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        for connections in self.0.drain(..) {
+            contained(|| drop(connections));
+        }
+    }
+}
+
+impl Hub {
+    pub(super) fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            arbiter: DialogArbiter::new(),
+            state: Mutex::new(State::default()),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// The next part for a worker; none where nothing is ready, and the worker is to end.
+    pub(super) fn next(&self) -> Option<Arc<Part>> {
+        let mut state = self.state.lock();
+        let part = state.take();
+        if part.is_none() {
+            state.workers -= 1;
+            self.changed.notify_all();
+        }
+        drop(state);
+        if let Some(part) = &part {
+            part.ring();
+        }
+        part
+    }
+
+    /// The part is over; nothing happens where it was over before. Answers what is to be closed.
+    pub(super) fn end(&self, part: &Arc<Part>, report: HandlerReport) -> Closing {
+        self.over(part, report, |_| {}).unwrap_or_default()
+    }
+
+    /// As [`end`](Self::end), for a part whose worker is left behind. None where the part was over before.
+    pub(super) fn give_up(&self, part: &Arc<Part>, report: HandlerReport) -> Option<Closing> {
+        self.over(part, report, |state| state.workers -= 1)
+    }
+
+    /// What the handler told, compared and copied with no lock held.
+    pub(super) fn know(&self, id: HandlerId, info: HandlerInfo, list: &ItemList) {
+        let known = self.state.lock().known.get(&id).cloned();
+        let known = match known {
+            Some(known) if known.is(list) => Known { info, ..known },
+            _ => Known::new(info, list),
+        };
+        let old = self.state.lock().know(id, known);
+        drop(old);
+    }
+
+    /// The items of a list that take part by the user's choices. Those for items that are not
+    /// listed any more are dropped (rule M07).
+    pub(super) fn chosen(&self, id: HandlerId, list: &ItemList) -> Vec<ItemId> {
+        let choices = self.state.lock().choices.of(id);
+        let gone = choices.not_in(id, list);
+        if !gone.is_empty() {
+            self.state.lock().choices.forget_all(id, &gone);
+        }
+        choices.select(id, list)
+    }
+
+    /// A worker drives no handler any more.
+    pub(super) fn retire(&self) {
+        self.state.lock().workers -= 1;
+        self.changed.notify_all();
+    }
+
+    /// A worker goes to close connections; another one may take its place.
+    pub(super) fn step_aside(&self) {
+        let mut state = self.state.lock();
+        state.workers -= 1;
+        state.closing += 1;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// A worker has closed connections. Returns `true` if it is a worker again.
+    pub(super) fn step_back(&self) -> bool {
+        let mut state = self.state.lock();
+        state.closing -= 1;
+        let wanted = state.wants_worker(self.settings.concurrency);
+        state.workers += usize::from(wanted);
+        wanted
+    }
+
+    fn over(
+        &self,
+        part: &Arc<Part>,
+        report: HandlerReport,
+        then: impl FnOnce(&mut State),
+    ) -> Option<Closing> {
+        let log = report.session.as_ref().map(|session| session.log());
+        let mut closing = Closing::default();
+        let report = Arc::new(report);
+        // Dropped with no lock held: a part may be the last one that keeps its factory.
+        let mut over = vec![Arc::clone(part)];
+        let mut ended = Vec::new();
+        {
+            let mut state = self.state.lock();
+            if !part.end(&report) {
+                return None;
+            }
+            for entry in log.into_iter().flatten() {
+                state.keep(entry, self.settings.log_capacity);
+            }
+            state.learn(part, &report);
+            if let Some(session) = &report.session {
+                state.log_lost += session.log_refused();
+                // Before the part leaves, so that none of them comes to its turn.
+                over.extend(state.take_done_by(part, session));
+            }
+            state.leave(part, &mut ended);
+            closing.0.extend(part.batch.leave());
+            then(&mut state);
+        }
+        // They may be very many, so others are let in between.
+        for some in over.get(1..).unwrap_or_default().chunks(CHUNK) {
+            let _state = self.state.lock(); // whoever waits for one of them looks with it locked
+            let ended = some.iter().filter(|part| part.end(&report));
+            closing
+                .0
+                .extend(ended.filter_map(|part| part.batch.leave()));
+        }
+        self.changed.notify_all();
+        for part in &over {
+            part.ring();
+        }
+        Some(closing)
+    }
+
+    /// One of several runs has cancelled its share in a part.
+    pub(super) fn renounced(&self, part: &Part) {
+        drop(self.state.lock()); // a waiting thread checks with it locked
+        self.changed.notify_all();
+        part.ring();
+    }
+
+    /// The parts that are running, a while from now; none where the last worker has ended.
+    pub(super) fn running_after(&self, slice: Duration) -> Option<Vec<Arc<Part>>> {
+        let until = Instant::now() + slice;
+        let mut state = self.state.lock();
+        while state.workers > 0 {
+            if self.changed.wait_until(&mut state, until).timed_out() {
+                return Some(state.running.clone());
+            }
+        }
+        state.supervised = false;
+        None
+    }
+
+    /// The manager's own entry in the log.
+    pub(super) fn log(&self, handler: Option<HandlerId>, level: LogLevel, text: &str) {
+        let mut state = self.state.lock();
+        state.log_sequence += 1;
+        let entry = LogEntry {
+            time: SystemTime::now(),
+            sequence: state.log_sequence,
+            handler,
+            level,
+            text: text.to_owned(),
+            item: None,
+            error_id: None,
+            flags: ErrorFlags::empty(),
+            name: None,
+            link: None,
+            link_text: None,
+            context: None,
+        };
+        state.keep(entry, self.settings.log_capacity);
+    }
+
+    /// The log of runs that are over, then that of those that go on.
+    pub(super) fn entries(&self, filter: &LogFilter) -> Vec<LogEntry> {
+        let (mut entries, running) = {
+            let state = self.state.lock();
+            let kept = state.log.iter().filter(|entry| filter.matches(entry));
+            (kept.cloned().collect::<Vec<_>>(), state.running.clone())
+        };
+        for session in running.iter().filter_map(|part| part.session()) {
+            entries.extend(
+                session
+                    .log()
+                    .into_iter()
+                    .filter(|entry| filter.matches(entry)),
+            );
+        }
+        entries
+    }
+
+    /// Waits until `is_over` returns `true`, or until the time has come. Returns what `is_over` returned.
+    pub(super) fn wait_for(&self, is_over: impl Fn() -> bool, until: Option<Instant>) -> bool {
+        let mut state = self.state.lock();
+        while !is_over() {
+            match until {
+                None => self.changed.wait(&mut state),
+                Some(until) => {
+                    if self.changed.wait_until(&mut state, until).timed_out() {
+                        return is_over();
+                    }
+                }
+            }
+        }
+        true
+    }
+}

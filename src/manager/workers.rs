@@ -1,0 +1,393 @@
+//! The threads of a manager: workers that drive handlers, as many as the setting allows and as there is work for, and one that
+//! looks after calls that do not return.
+//!
+//! # Invariants
+//!
+//! 1. A handler id has at most one part that is running or ready to run; the others wait behind it. So two runs of one handler
+//!    never overlap.
+//! 2. A worker that finds nothing ready ends. So there is no thread for a handler that is not driven.
+//! 3. Each part gets one report: from its worker, or from whoever gave it up or cancelled it before. The second one is dropped.
+//! 4. The manager's state is never locked while user code is called or dropped: a handler, a factory, a chooser, a connector, a
+//!    waker.
+//! 5. A worker is counted from its start until it finds nothing ready, is given up, or dies of a panic: once. While it closes
+//!    connections it is counted apart, and it drives again afterwards if no other worker could take its place.
+//! 6. Foreign values that a worker drops are wrapped in [`Foreign`](crate::session::Foreign), so that their panics are
+//!    contained. [`Worker`] restores the count if another panic ends a worker's thread nevertheless.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::choices::temporary;
+use super::job::Part;
+use super::scheduler::{CANCELLED, Closing, Hub};
+use crate::driver::RunOptions;
+use crate::driver::run_handler;
+use crate::driver::{HandlerReport, ProtocolViolation};
+use crate::util::panic::contained;
+use crate::util::panic::panicked;
+use crate::{HResult, InvokeFlags, ItemId, ItemList, LogLevel, SyncEvent, SyncFlags, SyncHandler};
+
+/// Starts workers for what is ready, and the supervisor.
+pub(super) fn ensure_workers(hub: &Arc<Hub>) {
+    loop {
+        {
+            let mut state = hub.state.lock();
+            if !state.wants_worker(hub.settings.concurrency) {
+                break;
+            }
+            state.workers += 1;
+        }
+        let on_thread = Arc::clone(hub);
+        let name = "syncmgr-handler".to_owned();
+        let spawned = thread::Builder::new()
+            .name(name)
+            .spawn(move || work(&on_thread));
+        if let Err(error) = spawned {
+            no_thread(hub, &error.to_string());
+            break;
+        }
+    }
+    let Some(deadline) = hub.settings.deadline else {
+        return;
+    };
+    let first = {
+        let mut state = hub.state.lock();
+        state.workers > 0 && !std::mem::replace(&mut state.supervised, true)
+    };
+    if first {
+        let on_thread = Arc::clone(hub);
+        let name = "syncmgr-watch".to_owned();
+        let spawned = thread::Builder::new()
+            .name(name)
+            .spawn(move || supervise(&on_thread, deadline));
+        if spawned.is_err() {
+            // Calls that do not return are then not noticed; the next start tries again.
+            hub.state.lock().supervised = false;
+        }
+    }
+}
+
+/// No thread can be created. What is ready waits for the workers that there are, including those that close connections; if
+/// there are none, it fails.
+fn no_thread(hub: &Hub, error: &str) {
+    hub.retire();
+    loop {
+        let part = {
+            let mut state = hub.state.lock();
+            if state.workers + state.closing > 0 {
+                return;
+            }
+            state.ready.pop_front()
+        };
+        let Some(part) = part else {
+            return;
+        };
+        let text = format!("no thread was to be had to call the handler on: {error}");
+        let report = part.failed(HResult::E_OUTOFMEMORY, text, Vec::new());
+        drop(hub.end(&part, report)); // what waits behind it is ready then
+    }
+}
+
+/// Drives one part after the other, and ends when there is none.
+fn work(hub: &Arc<Hub>) {
+    let mut worker = Worker {
+        hub,
+        part: None,
+        counted: true,
+    };
+    while let Some(part) = worker.next() {
+        let report = drive(hub, &part);
+        let closing = hub.end(&part, report);
+        if part.was_given_up() {
+            worker.counted = false; // by the supervisor, and this thread ends
+            return;
+        }
+        drop(part);
+        if !closing.is_empty() && !worker.close(closing) {
+            return;
+        }
+    }
+}
+
+/// A worker's place in the count. If a panic ends the thread, the place is given back and the part in
+/// progress fails.
+struct Worker<'a> {
+    hub: &'a Arc<Hub>,
+    /// The part in progress.
+    part: Option<Arc<Part>>,
+    counted: bool,
+}
+
+impl Worker<'_> {
+    fn next(&mut self) -> Option<Arc<Part>> {
+        self.part = None;
+        self.part = self.hub.next();
+        self.counted = self.part.is_some();
+        self.part.clone()
+    }
+
+    /// Closes connections. This may take long, so another worker takes over what is ready meanwhile.
+    /// Returns `true` if this one must go on, because no thread could be created for another.
+    fn close(&mut self, closing: Closing) -> bool {
+        self.part = None;
+        self.hub.step_aside();
+        self.counted = false;
+        ensure_workers(self.hub);
+        drop(closing);
+        self.counted = self.hub.step_back();
+        if self.counted {
+            ensure_workers(self.hub); // the supervisor may have ended
+        }
+        self.counted
+    }
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        if !self.counted {
+            return;
+        }
+        if let Some(part) = self.part.take() {
+            let text = "the worker's thread panicked".to_owned();
+            let report = part.failed(HResult::E_UNEXPECTED, text, Vec::new());
+            drop(self.hub.end(&part, report));
+            if part.was_given_up() {
+                return; // the supervisor has uncounted it
+            }
+        }
+        self.hub.retire();
+        ensure_workers(self.hub);
+    }
+}
+
+/// Drives one handler through its life.
+fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
+    let Some(items) = part.to_do() else {
+        return part.never_begun(CANCELLED);
+    };
+    let handler = {
+        let _inside = part.watch.enter("the factory");
+        match catch_unwind(AssertUnwindSafe(|| (part.make)())) {
+            Ok(handler) => handler,
+            Err(payload) => {
+                let fault = ProtocolViolation::Panicked {
+                    call: "the factory",
+                    message: panicked(payload),
+                };
+                let report = part.failed(HResult::E_UNEXPECTED, fault.to_string(), vec![fault]);
+                log_early(hub, part, &report);
+                return report;
+            }
+        }
+    };
+    if let Some(after) = part.watch.take_given_up() {
+        contained(|| drop(handler));
+        let call = "the factory";
+        return part.too_late(ProtocolViolation::DidNotReturn { call, after });
+    }
+    let options = options(hub, part, items);
+    let mut report = drive_with(part, handler, options);
+    log_early(hub, part, &report);
+    if let Some(error) = part.failure() {
+        report.result = HResult::E_UNEXPECTED;
+        report.error = Some(error);
+    }
+    report
+}
+
+/// What ended a run before there was a session to log it in.
+fn log_early(hub: &Hub, part: &Part, report: &HandlerReport) {
+    if let (None, Some(error)) = (&report.session, &report.error) {
+        hub.log(Some(part.id), LogLevel::Error, error);
+    }
+}
+
+fn drive_with(part: &Part, handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {
+    match catch_unwind(AssertUnwindSafe(|| run_handler(handler, options))) {
+        Ok(report) => report,
+        // What panics there is a setting of the host's own.
+        Err(payload) => {
+            let text = format!("the host panicked: {}", panicked(payload));
+            part.failed(HResult::E_UNEXPECTED, text, Vec::new())
+        }
+    }
+}
+
+fn options(hub: &Arc<Hub>, part: &Arc<Part>, items: Option<Vec<ItemId>>) -> RunOptions {
+    let (settings, order) = (&hub.settings, &part.order);
+    let mut options = RunOptions::new()
+        .flags(order.flags)
+        .handler(part.id)
+        .dialogs(settings.dialogs)
+        .dialog_arbiter(hub.arbiter.clone())
+        .max_retries(settings.max_retries)
+        .watched(part.watch.clone());
+    if let Some(connections) = part.batch.connections() {
+        options = options.connections(connections);
+    }
+    if let Some(deadline) = settings.deadline {
+        options = options.deadline(deadline);
+    }
+    if let Some(wanted) = settings.show_error_if.clone() {
+        options = options.show_error_if(move |entry| wanted(entry));
+    }
+    if order.flags.event() == SyncEvent::Invoke {
+        if let Some(cookie) = &order.cookie {
+            options = options.cookie(cookie.clone());
+        }
+    }
+    if let Some(target) = order.properties {
+        options = options.show_properties(target);
+    }
+    let (on_session, selecting) = (Arc::clone(part), Arc::clone(part));
+    let hub = Arc::clone(hub);
+    options
+        .on_session(move |session| on_session.set_session(&session))
+        .select_by(Box::new(move |list| {
+            select(&hub, &selecting, list, items.as_deref())
+        }))
+}
+
+/// The handler has told its items: which of them take part in the run.
+fn select(hub: &Hub, part: &Part, list: &ItemList, items: Option<&[ItemId]>) -> Vec<ItemId> {
+    let order = &part.order;
+    let settings = order.flags.contains(SyncFlags::SETTINGS);
+    // A look at the list is no run of a temporary item.
+    let temporary = if settings {
+        Vec::new()
+    } else {
+        temporary(list)
+    };
+    part.set_listed(list.items().len(), temporary);
+    let info = part.watch.seen().info;
+    if let Some(info) = info {
+        hub.know(part.id, info, list);
+    }
+    let chosen = hub.chosen(part.id, list);
+    if settings {
+        return Vec::new(); // nothing is synchronized
+    }
+    if let Some(items) = items {
+        return items.to_vec();
+    }
+    match &hub.settings.chooser {
+        Some(chooser) if !order.invoke.contains(InvokeFlags::START_SYNC) => {
+            match catch_unwind(AssertUnwindSafe(|| chooser(part.id, list, &chosen))) {
+                Ok(chosen) => chosen,
+                Err(payload) => {
+                    let text = format!("the chooser panicked: {}", panicked(payload));
+                    hub.log(Some(part.id), LogLevel::Error, &text);
+                    part.fail(text);
+                    Vec::new()
+                }
+            }
+        }
+        _ => chosen,
+    }
+}
+
+/// Gives up parts whose handler is in a call that does not return. Ends with the last worker.
+fn supervise(hub: &Arc<Hub>, deadline: Duration) {
+    // Looking eight times a deadline notices silence at most an eighth of it late.
+    let slice = (deadline / 8).clamp(Duration::from_millis(1), Duration::from_secs(1));
+    let mut active: HashMap<usize, Instant> = HashMap::new();
+    while let Some(running) = hub.running_after(slice) {
+        let now = Instant::now();
+        let mut still = HashMap::with_capacity(running.len());
+        for part in running {
+            // Only while the driver is in a call: between calls it looks after the handler itself.
+            let Some((call, since)) = part.watch.seen().call else {
+                continue;
+            };
+            let key = Arc::as_ptr(&part) as usize;
+            let mut last = active
+                .get(&key)
+                .copied()
+                .map_or(since, |last| last.max(since));
+            if part
+                .session()
+                .is_some_and(|session| session.take_activity())
+            {
+                last = now;
+            }
+            still.insert(key, last);
+            if now.saturating_duration_since(last) >= deadline {
+                give_up(hub, &part, call, deadline);
+            }
+        }
+        active = still;
+    }
+}
+
+/// The handler's call does not return: its thread is left behind.
+fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration) {
+    if !part.watch.give_up(after) {
+        return; // it has returned this moment
+    }
+    let fault = ProtocolViolation::DidNotReturn { call, after };
+    let text = fault.to_string();
+    let mut report = part.too_late(fault);
+    report.abandoned_threads = 1;
+    hub.log(Some(part.id), LogLevel::Error, &text);
+    let let_go = part.session().map(|session| session.let_go());
+    if let Some(closing) = hub.give_up(part, report) {
+        ensure_workers(hub);
+        if !closing.is_empty() || let_go.as_ref().is_some_and(|left| !left.is_empty()) {
+            // That is user code, which may take its time or hang too, and other calls are to be looked after. Where no thread is
+            // to be had, it is called here.
+            let builder = thread::Builder::new().name("syncmgr-handler".to_owned());
+            let _ = builder.spawn(move || drop((let_go, closing)));
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::SyncManager;
+    use super::super::job::Batch;
+    use super::super::start_request::Order;
+    use super::*;
+    use crate::HandlerId;
+
+    /// Foreign values are contained before a panic can end a worker, so only a test of the guard itself reaches it.
+    #[test]
+    fn a_worker_that_dies_gives_its_place_back_and_ends_its_part() {
+        let hub = Arc::clone(&SyncManager::new().hub);
+        let order = Order {
+            flags: SyncFlags::default(),
+            cookie: None,
+            invoke: InvokeFlags::empty(),
+            items: None,
+            properties: None,
+        };
+        let make = || -> Arc<dyn SyncHandler> { unreachable!("it is not driven") };
+        let id = HandlerId::from_u128(1);
+        let part = Part::new(id, Arc::new(make), Batch::new(None, 1), Arc::new(order));
+        {
+            let mut state = hub.state.lock();
+            assert!(state.ask(&part).is_none());
+            state.workers = 1;
+        }
+        let dies = catch_unwind(AssertUnwindSafe(|| {
+            let mut worker = Worker {
+                hub: &hub,
+                part: None,
+                counted: true,
+            };
+            assert!(worker.next().is_some());
+            panic!("nothing contains this");
+        }));
+        assert!(dies.is_err());
+        let report = part.report().expect("it is over");
+        assert_eq!(
+            report.error.as_deref(),
+            Some("the worker's thread panicked")
+        );
+        let state = hub.state.lock();
+        assert_eq!((state.workers, state.running.len()), (0, 0));
+        assert!(state.busy.is_empty());
+    }
+}

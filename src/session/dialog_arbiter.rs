@@ -1,0 +1,71 @@
+//! One dialog at a time.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::util::sync::Mutex;
+
+/// Gives out the one turn to show a dialog (rule M09). It is a cheap handle: sessions that share a user share one by
+/// clones of it.
+///
+/// ```
+/// use syncmgr::{Dialog, DialogArbiter, Session, SyncCallback};
+///
+/// let arbiter = DialogArbiter::new();
+/// let mail = Session::builder().dialog_arbiter(arbiter.clone()).build()?;
+/// let files = Session::builder().dialog_arbiter(arbiter).build()?;
+/// assert_eq!(mail.enable_modeless(true)?, Dialog::Granted);
+/// assert_eq!(files.enable_modeless(true)?, Dialog::Denied);
+/// mail.enable_modeless(false)?;
+/// assert_eq!(files.enable_modeless(true)?, Dialog::Granted);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct DialogArbiter(Arc<Mutex<Option<usize>>>);
+
+impl DialogArbiter {
+    /// An arbiter whose turn is free.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(None)))
+    }
+
+    /// Whether some session holds the turn.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.0.lock().is_some()
+    }
+
+    /// Gives the turn to `who`, unless anybody holds it, `who` included.
+    pub(super) fn take(&self, who: usize) -> bool {
+        let mut holder = self.0.lock();
+        let free = holder.is_none();
+        if free {
+            *holder = Some(who);
+        }
+        free
+    }
+
+    /// Takes the turn from `who`, if it is the holder.
+    pub(super) fn give_back(&self, who: usize) {
+        let mut holder = self.0.lock();
+        if *holder == Some(who) {
+            *holder = None;
+        }
+    }
+}
+
+impl Default for DialogArbiter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for DialogArbiter {
+    /// With no lock held: the formatter is the caller's code.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DialogArbiter")
+            .field("is_taken", &self.is_taken())
+            .finish_non_exhaustive()
+    }
+}

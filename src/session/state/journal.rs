@@ -1,0 +1,366 @@
+//! What observers read: the journal, the set of items in work, the phase and the log.
+//!
+//! # Invariants
+//!
+//! 1. Every change but the values, texts and maxima of items in work gets a sequence number here, under one lock. A reader keeps the
+//!    last number it has seen as its [`Cursor`].
+//! 2. The journal says *which* item changed, not how: the reader looks at the slot. So an entry is small, and an item
+//!    that changed twice is read once.
+//! 3. An item is in `active` from its first value or status until its end. The entry of its end is written in the same step
+//!    that takes it out, so a reader finds it in one of the two, with its last value.
+//! 4. Tasks that wait for an entry are user code, and entries are made while other locks are held. So whoever makes one calls
+//!    [`Board::ring`] afterwards, with no lock held.
+//! 5. The ring is bounded. Nothing is lost by that: a reader whose cursor is older than the ring is told so and takes a
+//!    snapshot.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::task::Waker;
+use std::time::Duration;
+
+use super::log_store::{Kept, Log};
+use crate::session::snapshot::{Cursor, LogEntry};
+use crate::session::{Phase, Session};
+use crate::util::panic::Foreign;
+use crate::util::sync::{AtomicU32, Mutex, Ordering};
+use crate::util::sync::{Signal, deadline};
+use crate::util::text::cut;
+use crate::util::wake::wake;
+use crate::util::waker_set::WakerSet;
+use crate::{CallbackError, ErrorId, HandlerId, LogLevel, LogRecord, LogSelector};
+
+/// How many entries of the host's own a log has at most, beside those of the handler.
+const OWN_MOST: usize = 16;
+
+/// What happened, as far as the journal says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Note {
+    /// The item with this number changed its status, its verdict or its part in the run, or was added.
+    Item(u32),
+    /// Everything was cancelled.
+    CancelAll,
+    /// The phase, the log or the handler's text changed.
+    Other,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    /// The number of the newest entry; 0 before the first.
+    sequence: u64,
+    ring: VecDeque<Note>,
+    active: BTreeSet<u32>,
+    log: Log,
+    refused: u64,
+    /// How many times the log was called: counted here, where the lock is held anyway.
+    log_calls: u64,
+    text: String,
+    waiting: usize,
+    /// To be woken by the next entry.
+    tasks: WakerSet,
+    /// The number of the newest entry when the first of them came.
+    tasks_came_at: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Board {
+    state: Mutex<State>,
+    signal: Signal,
+    /// Whether there are tasks, to be asked without the lock. Changed with the state locked, and asked by a thread that has made
+    /// an entry with it locked: a task that registered before that entry is seen by the lock's order, and one that registers
+    /// after it sees the entry. So `Relaxed`.
+    has_tasks: AtomicU32,
+    handler: Option<HandlerId>,
+    log_capacity: usize,
+    journal_capacity: usize,
+}
+
+/// What a reader gets under the lock; the slots are read afterwards.
+pub(crate) struct Gathered {
+    pub(crate) cursor: Cursor,
+    pub(crate) phase: Phase,
+    /// Numbers of items, sorted, each once.
+    pub(crate) numbers: Vec<u32>,
+    pub(crate) all_cancelled: bool,
+    pub(crate) complete: bool,
+    pub(crate) log: Vec<LogEntry>,
+}
+
+impl Board {
+    pub(crate) fn new(
+        phase: Phase,
+        handler: Option<HandlerId>,
+        log_capacity: usize,
+        journal_capacity: usize,
+    ) -> Self {
+        Self {
+            state: Mutex::new(State {
+                phase,
+                sequence: 0,
+                ring: VecDeque::new(),
+                active: BTreeSet::new(),
+                log: Log::default(),
+                refused: 0,
+                log_calls: 0,
+                text: String::new(),
+                waiting: 0,
+                tasks: WakerSet::default(),
+                tasks_came_at: 0,
+            }),
+            signal: Signal::new(),
+            has_tasks: AtomicU32::new(0),
+            handler,
+            log_capacity,
+            journal_capacity: journal_capacity.max(1),
+        }
+    }
+
+    fn note(&self, state: &mut State, note: Note) {
+        if state.ring.len() >= self.journal_capacity {
+            state.ring.pop_front();
+        }
+        state.ring.push_back(note);
+        state.sequence += 1;
+        if state.waiting > 0 {
+            self.signal.notify_all();
+        }
+    }
+
+    pub(crate) fn handler(&self) -> Option<HandlerId> {
+        self.handler
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.state.lock().phase
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        let mut state = self.state.lock();
+        state.phase = phase;
+        self.note(&mut state, Note::Other);
+    }
+
+    /// The item begins to work.
+    pub(crate) fn begin(&self, number: u32, news: bool) {
+        let mut state = self.state.lock();
+        state.active.insert(number);
+        if news {
+            self.note(&mut state, Note::Item(number));
+        }
+    }
+
+    /// The item changed.
+    pub(crate) fn touch(&self, number: u32) {
+        self.note(&mut self.state.lock(), Note::Item(number));
+    }
+
+    /// The item's work is over.
+    pub(crate) fn end(&self, number: u32) {
+        let mut state = self.state.lock();
+        state.active.remove(&number);
+        self.note(&mut state, Note::Item(number));
+    }
+
+    pub(crate) fn cancel_all(&self) {
+        self.note(&mut self.state.lock(), Note::CancelAll);
+    }
+
+    pub(crate) fn set_text(&self, text: &str) {
+        let mut state = self.state.lock();
+        state.text = cut(text, Session::TEXT_LIMIT);
+        self.note(&mut state, Note::Other);
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.state.lock().text.clone()
+    }
+
+    pub(crate) fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
+        // Clock and memory before the lock.
+        let mut entry = Kept::new(record);
+        let mut state = self.state.lock();
+        state.log_calls += 1;
+        if state.phase == Phase::Released {
+            return Err(CallbackError::Released);
+        }
+        if state.log.len() - state.log.own_len() >= self.log_capacity {
+            state.refused += 1;
+            return Err(CallbackError::LogFull);
+        }
+        self.note(&mut state, Note::Other);
+        entry.sequence = state.sequence;
+        state.log.push(entry);
+        Ok(())
+    }
+
+    /// Logs an entry of the host's own, at most [`OWN_MOST`] of them: it takes no room from the
+    /// handler's entries, and the handler cannot delete it.
+    pub(crate) fn log_own(&self, level: LogLevel, text: &str) {
+        let mut entry = Kept::own(level, text);
+        let mut state = self.state.lock();
+        if state.phase == Phase::Released {
+            return;
+        }
+        if state.log.own_len() >= OWN_MOST {
+            state.refused += 1;
+            return;
+        }
+        self.note(&mut state, Note::Other);
+        entry.sequence = state.sequence;
+        state.log.push(entry);
+    }
+
+    pub(crate) fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Released {
+            return Err(CallbackError::Released);
+        }
+        // Many texts, to be dropped without the lock.
+        let gone = match which {
+            LogSelector::All => {
+                Some(state.log.remove_all()).filter(|all| all.len() > all.own_len())
+            }
+            LogSelector::ById(id) => match state.log.remove(id) {
+                0 => return Err(CallbackError::UnknownErrorId),
+                _ => Some(Log::default()),
+            },
+        };
+        if gone.is_some() {
+            self.note(&mut state, Note::Other);
+        }
+        drop(state);
+        drop(gone);
+        Ok(())
+    }
+
+    pub(crate) fn entries(&self) -> Vec<LogEntry> {
+        let all = self.state.lock().log.after(0);
+        all.entries(self.handler)
+    }
+
+    /// The entries after the one with this sequence number.
+    pub(crate) fn entries_after(&self, sequence: u64) -> Vec<LogEntry> {
+        let part = self.state.lock().log.after(sequence);
+        part.entries(self.handler)
+    }
+
+    /// Whether there is an entry with this error id. The one with this sequence number is the first
+    /// guess, which makes it O(log n) unless that was deleted.
+    pub(crate) fn is_logged(&self, sequence: u64, id: ErrorId) -> bool {
+        self.state.lock().log.has_error(sequence, id)
+    }
+
+    pub(crate) fn log_len(&self) -> usize {
+        self.state.lock().log.len()
+    }
+
+    pub(crate) fn log_refused(&self) -> u64 {
+        self.state.lock().refused
+    }
+
+    /// The numbers of the items in work, and how many times the log was called.
+    pub(crate) fn activity(&self) -> (Vec<u32>, u64) {
+        let state = self.state.lock();
+        (state.active.iter().copied().collect(), state.log_calls)
+    }
+
+    pub(crate) fn cursor_and_phase(&self) -> (Cursor, Phase) {
+        let state = self.state.lock();
+        (Cursor(state.sequence), state.phase)
+    }
+
+    /// What is in work, and what was journalled after `since`.
+    pub(crate) fn gather(&self, since: Cursor) -> Gathered {
+        let state = self.state.lock();
+        let kept = state.ring.len() as u64;
+        // How many of the ring's entries are news; a cursor from the future has none.
+        let news = state.sequence.saturating_sub(since.0);
+        let complete = news <= kept;
+        let skip = kept.saturating_sub(news) as usize; // at most the ring's length
+        let mut numbers: Vec<u32> = state.active.iter().copied().collect();
+        let mut all_cancelled = false;
+        for note in state.ring.iter().skip(skip) {
+            match note {
+                Note::Item(number) => numbers.push(*number),
+                Note::CancelAll => all_cancelled = true,
+                Note::Other => {}
+            }
+        }
+        let log = state.log.after(since.0);
+        let (cursor, phase) = (Cursor(state.sequence), state.phase);
+        drop(state);
+        numbers.sort_unstable();
+        numbers.dedup();
+        Gathered {
+            cursor,
+            phase,
+            numbers,
+            all_cancelled,
+            complete,
+            log: log.entries(self.handler),
+        }
+    }
+
+    /// Keeps the waker until there is an entry after `since`; answers false, and keeps nothing, where there is one already, or
+    /// the session is over. One that wakes the same task gives way to it.
+    pub(crate) fn wake_on_change(&self, since: Cursor, waker: &Waker, driven: bool) -> bool {
+        // Cloned and dropped with no lock held: both are user code.
+        let waker = waker.clone();
+        let mut state = self.state.lock();
+        let waits = state.sequence <= since.0 && !state.phase.is_over(driven);
+        let replaced = if waits {
+            if state.tasks.is_empty() {
+                state.tasks_came_at = state.sequence;
+                self.has_tasks.store(1, Ordering::Relaxed);
+            }
+            state.tasks.keep(waker)
+        } else {
+            Some(Foreign::new(waker))
+        };
+        drop(state);
+        drop(replaced);
+        waits
+    }
+
+    /// Wakes the tasks that wait for an entry, if there is one. To be called after one may have been made, with no lock held.
+    #[inline]
+    pub(crate) fn ring(&self) {
+        if self.has_tasks.load(Ordering::Relaxed) != 0 {
+            self.wake_tasks();
+        }
+    }
+
+    #[cold]
+    fn wake_tasks(&self) {
+        // A report that is refused or only asks is none: work that asks over and over is not to wake over and over.
+        let news = {
+            let state = self.state.lock();
+            state.sequence > state.tasks_came_at
+        };
+        if news {
+            wake(self.take_tasks());
+        }
+    }
+
+    /// Hands out the tasks that wait for an entry.
+    #[cold]
+    pub(crate) fn take_tasks(&self) -> Vec<Waker> {
+        let mut state = self.state.lock();
+        self.has_tasks.store(0, Ordering::Relaxed);
+        std::mem::take(&mut state.tasks).into_wakers()
+    }
+
+    /// Waits until there is an entry after `since`, or the session is over, or the time has passed.
+    pub(crate) fn wait(&self, since: Cursor, timeout: Duration, driven: bool) {
+        let until = deadline(timeout);
+        let mut state = self.state.lock();
+        while state.sequence <= since.0 && !state.phase.is_over(driven) {
+            state.waiting += 1;
+            let (woken, late) = self.signal.wait(state, until);
+            state = woken;
+            state.waiting -= 1;
+            if late {
+                break;
+            }
+        }
+    }
+}

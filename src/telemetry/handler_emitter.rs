@@ -1,0 +1,492 @@
+//! What is told of one handler, from its first look to its end.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use foldhash::fast::RandomState;
+use tracing::field::display;
+use tracing::{Level, event};
+
+use super::lazy_span::Place;
+use super::number;
+use super::span_tree::{Handler, Tree};
+use crate::util::escape::Escaped;
+use crate::util::panic::contained;
+use crate::util::throttle::Pace;
+use crate::{
+    Changes, HResult, HandlerReport, ItemId, ItemStatus, ItemView, LogEntry, LogLevel, Phase,
+    Session, Verdict,
+};
+
+/// A handler, as far as it was told.
+pub(super) struct Story {
+    tree: Arc<Tree>,
+    handler: Arc<Handler>,
+    place: Place,
+    progress_every: Duration,
+    phase: Option<Phase>,
+    cancelled: bool,
+    text: String,
+    text_pace: Pace,
+    /// The items in work, and those that a worker has opened a span for.
+    open: HashMap<ItemId, Told, RandomState>,
+    /// How those ended that are over. All that is kept of them: by it an item that is listed once more, as after an overrun of
+    /// the journal, is not told again.
+    ended: HashMap<ItemId, ItemStatus, RandomState>,
+    /// Items that were cancelled before their work began.
+    cancels: HashSet<ItemId, RandomState>,
+    failed: u64,
+}
+
+/// An item in work, as far as it was told.
+struct Told {
+    place: Place,
+    status: ItemStatus,
+    value: u64,
+    max: u64,
+    text: String,
+    cancelled: bool,
+    /// The last error that was logged for it.
+    error: Option<String>,
+    pace: Pace,
+}
+
+/// What a handler came to.
+pub(super) struct Outcome {
+    result: Option<HResult>,
+    rounds: Option<u32>,
+    /// Why it failed, apart from items that did.
+    failure: Option<String>,
+}
+
+impl Outcome {
+    /// Of a lone session, as it stands.
+    pub(super) fn of_session(session: &Session) -> Self {
+        let result = session.result();
+        let failure = result.filter(|result| result.is_failure());
+        Self {
+            result,
+            rounds: None,
+            failure: failure.map(|result| result.to_string()),
+        }
+    }
+
+    pub(super) fn of_report(report: &HandlerReport) -> Self {
+        let open = report.unfinished.len();
+        let failure = match (&report.error, report.faults.first()) {
+            (Some(error), _) if report.result.is_failure() => Some(error.clone()),
+            _ if report.result.is_failure() => Some(report.result.to_string()),
+            (_, Some(fault)) => Some(fault.to_string()),
+            _ if open == 1 => Some("1 item has no final status".to_owned()),
+            _ => (open > 0).then(|| format!("{open} items have no final status")),
+        };
+        Self {
+            result: Some(report.result),
+            rounds: Some(report.rounds),
+            failure,
+        }
+    }
+
+    /// Nothing is known of it: the follower leaves before the end.
+    pub(super) const UNKNOWN: Self = Self {
+        result: None,
+        rounds: None,
+        failure: None,
+    };
+}
+
+impl Story {
+    pub(super) fn new(
+        tree: &Arc<Tree>,
+        handler: Arc<Handler>,
+        progress_every: Duration,
+        now: Instant,
+    ) -> Self {
+        Self {
+            place: tree.place(&handler),
+            tree: Arc::clone(tree),
+            handler,
+            progress_every,
+            phase: None,
+            cancelled: false,
+            text: String::new(),
+            text_pace: Pace::new(progress_every, now),
+            open: HashMap::default(),
+            ended: HashMap::default(),
+            cancels: HashSet::default(),
+            failed: 0,
+        }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Tells what a look has found. What belongs to an item comes while its span is open, so spans are opened first and closed
+    /// last, and a log entry comes before the status that it explains.
+    pub(super) fn tell(&mut self, changes: &Changes, now: Instant) {
+        let asked = self.open_asked(now);
+        for view in changes.items() {
+            if self.begins(view) {
+                self.open(view, now);
+            }
+        }
+        let ends = matches!(changes.phase(), Phase::Completed | Phase::Released);
+        if !ends {
+            self.phase(changes.phase());
+        }
+        self.cancel_of_all();
+        self.text(now);
+        for entry in changes.log() {
+            self.log(entry);
+        }
+        for view in changes.items() {
+            self.item(view, now);
+        }
+        // One that a worker asked for as it ended may have been listed before.
+        for view in asked.iter().filter(|view| view.is_finished()) {
+            if self.open.contains_key(&view.id) {
+                self.item(view, now);
+            }
+        }
+        if ends {
+            self.phase(changes.phase());
+        }
+    }
+
+    /// Takes over the items that a worker has opened a span for.
+    fn open_asked(&mut self, now: Instant) -> Vec<ItemView> {
+        let Some(session) = self.handler.session().cloned() else {
+            return Vec::new();
+        };
+        let asked = self.handler.opened_beside(&self.open).into_iter();
+        let mut asked: Vec<_> = asked.filter_map(|id| session.item(id)).collect();
+        asked.retain(|view| {
+            // Asked for as it ended, by a worker that has not seen yet that this was told.
+            let told = self.ended.get(&view.id) == Some(&view.status);
+            if told {
+                self.handler.close_item(view.id);
+            }
+            !told
+        });
+        for view in &asked {
+            self.open(view, now);
+        }
+        asked
+    }
+
+    /// Whether the item's span is to be opened: it is in work, or was since the last look.
+    fn begins(&mut self, view: &ItemView) -> bool {
+        if !view.selected || self.open.contains_key(&view.id) {
+            return false;
+        }
+        if !view.is_finished() {
+            self.forget(view.id); // a retry
+            return view.status != ItemStatus::Pending;
+        }
+        match self.ended.get(&view.id) {
+            // After a final status only `Failed` may follow (rule H16): any other is that of a retry.
+            Some(ended) => *ended != view.status && view.status != ItemStatus::Failed,
+            None => view.status != ItemStatus::Skipped || view.value > 0,
+        }
+    }
+
+    fn open(&mut self, view: &ItemView, now: Instant) {
+        let told = Told {
+            place: self.tree.item(&self.handler, view),
+            status: ItemStatus::Pending,
+            value: 0,
+            max: 0,
+            text: String::new(),
+            cancelled: false,
+            error: None,
+            pace: Pace::new(self.progress_every, now),
+        };
+        self.open.insert(view.id, told);
+    }
+
+    fn phase(&mut self, phase: Phase) {
+        if self.phase == Some(phase) {
+            return;
+        }
+        self.phase = Some(phase);
+        contained(|| {
+            event!(
+                target: super::PHASE,
+                parent: self.place.span(),
+                Level::DEBUG,
+                syncmgr.phase = %phase,
+                "{phase}"
+            );
+        });
+    }
+
+    /// The handler's own line of text.
+    fn text(&mut self, now: Instant) {
+        let session = self.handler.session();
+        let text = session.map(|session| session.handler_text());
+        let text = text.unwrap_or_default();
+        if text == self.text || !self.text_pace.is_due(now) {
+            return;
+        }
+        contained(|| {
+            event!(
+                target: super::PROGRESS,
+                parent: self.place.span(),
+                Level::DEBUG,
+                syncmgr.handler.text = text.as_str(),
+                "{}", Escaped(&text)
+            );
+        });
+        self.text = text;
+    }
+
+    fn cancel_of_all(&mut self) {
+        let session = self.handler.session();
+        let cancelled = session.is_some_and(|session| session.is_cancelled());
+        if cancelled && !self.cancelled {
+            contained(|| {
+                event!(
+                    target: super::CANCEL,
+                    parent: self.place.span(),
+                    Level::WARN,
+                    "everything is cancelled"
+                );
+            });
+        }
+        self.cancelled = cancelled;
+    }
+
+    fn log(&mut self, entry: &LogEntry) {
+        let told = entry.item.and_then(|item| self.open.get_mut(&item));
+        if let Some(told) = told.filter(|_| entry.level == LogLevel::Error) {
+            told.error = Some(entry.text.clone());
+        }
+        let told = entry.item.and_then(|item| self.open.get(&item));
+        let place = told.map_or(&self.place, |told| &told.place);
+        let since = entry.time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = number(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+        macro_rules! tell {
+            ($level:expr) => {
+                event!(
+                    target: super::LOG,
+                    parent: place.span(),
+                    $level,
+                    syncmgr.log.time_unix_ms = millis,
+                    syncmgr.item.id = entry.item.map(display),
+                    syncmgr.log.error_id = entry.error_id.map(display),
+                    syncmgr.log.name = entry.name.as_deref(),
+                    syncmgr.log.link = entry.link.as_deref(),
+                    syncmgr.log.context = entry.context.as_deref(),
+                    "{}", Escaped(&entry.text)
+                )
+            };
+        }
+        contained(|| match entry.level {
+            LogLevel::Error => tell!(Level::ERROR),
+            LogLevel::Warning => tell!(Level::WARN),
+            LogLevel::Information => tell!(Level::INFO),
+        });
+    }
+
+    fn item(&mut self, view: &ItemView, now: Instant) {
+        let Some(told) = self.open.get_mut(&view.id) else {
+            return self.item_out_of_work(view);
+        };
+        let cancelled = !view.verdict.is_continue();
+        if cancelled && !told.cancelled {
+            tell_cancel(&told.place, view);
+        }
+        told.cancelled = cancelled;
+        // One that is pending again was left by its work: a retry may have begun.
+        let over = view.is_finished()
+            || (view.status == ItemStatus::Pending && told.status != ItemStatus::Pending);
+        if view.status != told.status {
+            tell_status(&told.place, view);
+            told.status = view.status;
+        }
+        if !over {
+            told.progress(view, now);
+            return;
+        }
+        if let Some(told) = self.open.remove(&view.id) {
+            self.close(told, view);
+        }
+    }
+
+    /// An item that has no span: its work has not begun, or is over.
+    fn item_out_of_work(&mut self, view: &ItemView) {
+        if !view.selected {
+            return;
+        }
+        if view.is_finished() {
+            self.cancels.remove(&view.id);
+            if self.ended.get(&view.id) != Some(&view.status) {
+                tell_status(&self.place, view);
+                self.ended(view);
+            }
+            return;
+        }
+        // A cancel of everything is told once, and not for each item that waits.
+        match view.verdict {
+            Verdict::Continue => {
+                self.cancels.remove(&view.id);
+            }
+            Verdict::CancelItem if self.cancels.insert(view.id) => tell_cancel(&self.place, view),
+            Verdict::CancelItem | Verdict::CancelAll => {}
+        }
+    }
+
+    /// It is not over any more.
+    fn forget(&mut self, item: ItemId) {
+        if self.ended.remove(&item) == Some(ItemStatus::Failed) {
+            self.failed = self.failed.saturating_sub(1);
+        }
+    }
+
+    fn ended(&mut self, view: &ItemView) {
+        if view.is_finished() {
+            self.forget(view.id);
+            self.failed += u64::from(view.status == ItemStatus::Failed);
+            self.ended.insert(view.id, view.status);
+        }
+    }
+
+    /// Tells the span how the item ended, and lets it go.
+    fn close(&mut self, told: Told, view: &ItemView) {
+        self.cancels.remove(&view.id);
+        self.ended(view);
+        if told.place.is_own() {
+            contained(|| {
+                let span = told.place.span();
+                span.record("syncmgr.item.status", display(view.status));
+                span.record("syncmgr.item.value", number(view.value));
+                if view.max > 0 {
+                    span.record("syncmgr.item.max", number(view.max));
+                }
+                if !view.text.is_empty() {
+                    span.record("syncmgr.item.text", view.text.as_str());
+                }
+                if view.status == ItemStatus::Failed {
+                    let text = Some(view.text.as_str()).filter(|text| !text.is_empty());
+                    let why = told.error.as_deref().or(text);
+                    fails(span, why.unwrap_or("the item failed"));
+                }
+            });
+        }
+        self.handler.close_item(view.id);
+    }
+
+    /// The last that is told: what is still open is closed as it stands.
+    pub(super) fn end(mut self, outcome: &Outcome, now: Instant) -> bool {
+        self.open_asked(now);
+        let session = self.handler.session().cloned();
+        for (id, told) in std::mem::take(&mut self.open) {
+            if let Some(view) = session.as_ref().and_then(|session| session.item(id)) {
+                self.close(told, &view);
+            }
+        }
+        let refused = session.map_or(0, |session| session.log_refused());
+        if refused > 0 {
+            contained(|| {
+                event!(
+                    target: super::LOG,
+                    parent: self.place.span(),
+                    Level::WARN,
+                    syncmgr.log.refused = number(refused),
+                    "log entries were refused, since the log was full"
+                );
+            });
+        }
+        let failed = self.failed;
+        let why = match &outcome.failure {
+            Some(why) => Some(why.clone()),
+            None => (failed > 0).then(|| format!("{failed} of its items failed")),
+        };
+        if self.place.is_own() {
+            contained(|| {
+                let span = self.place.span();
+                if let Some(result) = outcome.result {
+                    span.record("syncmgr.handler.result", display(result));
+                }
+                if let Some(rounds) = outcome.rounds {
+                    span.record("syncmgr.handler.rounds", number(rounds.into()));
+                }
+                let finished = self.ended.len() as u64;
+                span.record("syncmgr.handler.finished", number(finished));
+                span.record("syncmgr.handler.failed", number(failed));
+                if let Some(why) = &why {
+                    fails(span, why);
+                }
+            });
+        }
+        self.handler.close();
+        why.is_some()
+    }
+}
+
+impl Told {
+    fn progress(&mut self, view: &ItemView, now: Instant) {
+        let same = self.value == view.value && self.max == view.max && self.text == view.text;
+        if same || !self.pace.is_due(now) {
+            return;
+        }
+        (self.value, self.max) = (view.value, view.max);
+        self.text.clone_from(&view.text);
+        let text = Some(view.text.as_str()).filter(|text| !text.is_empty());
+        contained(|| {
+            event!(
+                target: super::PROGRESS,
+                parent: self.place.span(),
+                Level::TRACE,
+                syncmgr.item.id = %view.id,
+                syncmgr.item.value = number(view.value),
+                syncmgr.item.max = (view.max > 0).then(|| number(view.max)),
+                syncmgr.item.text = text,
+                "progress"
+            );
+        });
+    }
+}
+
+/// The item's status is another one.
+fn tell_status(place: &Place, view: &ItemView) {
+    let status = view.status;
+    macro_rules! tell {
+        ($level:expr) => {
+            event!(
+                target: super::STATUS,
+                parent: place.span(),
+                $level,
+                syncmgr.item.id = %view.id,
+                syncmgr.item.status = %status,
+                "{}: {status}", Escaped(&view.name)
+            )
+        };
+    }
+    contained(|| match status {
+        ItemStatus::Failed => tell!(Level::ERROR),
+        _ => tell!(Level::DEBUG),
+    });
+}
+
+/// The item is to stop.
+fn tell_cancel(place: &Place, view: &ItemView) {
+    contained(|| {
+        event!(
+            target: super::CANCEL,
+            parent: place.span(),
+            Level::INFO,
+            syncmgr.item.id = %view.id,
+            syncmgr.verdict = ?view.verdict,
+            "{}: cancelled", Escaped(&view.name)
+        );
+    });
+}
+
+/// What the span is about has failed. The code comes first: it would wipe out the description.
+pub(super) fn fails(span: &tracing::Span, why: &str) {
+    span.record("otel.status_code", "ERROR");
+    span.record("otel.status_description", why);
+}

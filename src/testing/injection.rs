@@ -1,0 +1,211 @@
+//! The points that the explorer visits, as its first run tells of them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::answer::Answer;
+use super::call::Action;
+use super::intervention::Intervention;
+use super::interventions::ItemRef;
+use super::owned::Update;
+use super::trace::Trace;
+use crate::ItemId;
+
+/// A call of the host's that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    Log,
+    Connection,
+    Dialog,
+}
+
+/// ItemRef points are visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kinds {
+    Cancellations,
+    Faults,
+    Both,
+}
+
+/// What a report said, as far as another run should say the same: the text may tell of the time or of a temporary name.
+type Said = (Option<crate::ItemStatus>, Option<u64>, Option<u64>);
+
+fn said(update: &Update) -> Said {
+    (update.status, update.value, update.max)
+}
+
+/// What the first run told: the reports of each item, in the order of the items' first reports.
+pub(super) struct Learned {
+    by_position: bool,
+    order: Vec<ItemRef>,
+    reports: HashMap<ItemRef, Vec<Said>>,
+    /// The items at whose first report another item of the round had none.
+    have_next: HashSet<ItemRef>,
+    /// The items of the prepares that were listed before the first one: those that can be skipped before they are begun.
+    prepared: Vec<ItemRef>,
+    /// The items of the prepares that were listed later.
+    added: Vec<ItemRef>,
+    /// The items of the retries, with the number of the prepare.
+    retried: Vec<(ItemRef, usize)>,
+    logged: usize,
+    connected: usize,
+    asked: usize,
+}
+
+impl Learned {
+    pub(super) fn of(trace: &Trace, by_position: bool) -> Self {
+        let mut learned = Self {
+            by_position,
+            order: Vec::new(),
+            reports: HashMap::new(),
+            have_next: HashSet::new(),
+            prepared: Vec::new(),
+            added: Vec::new(),
+            retried: Vec::new(),
+            logged: 0,
+            connected: 0,
+            asked: 0,
+        };
+        let names = trace.names();
+        // An item without a name cannot be found again.
+        let found: HashMap<ItemId, ItemRef> = match by_position {
+            true => (1..)
+                .zip(names.in_order())
+                .map(|(position, id)| (id, ItemRef::Position(position)))
+                .collect(),
+            false => names
+                .in_order()
+                .filter_map(|id| Some((id, names.plain(id)?.into())))
+                .collect(),
+        };
+        let mut listed: Option<HashSet<ItemId>> = None;
+        // The items of the round that had no report yet, and all that had one.
+        let mut waiting: HashSet<ItemId> = HashSet::new();
+        let mut reported: HashSet<ItemId> = HashSet::new();
+        let mut prepares = 0;
+        let mut prepared: HashSet<ItemId> = HashSet::new();
+        for call in trace.calls() {
+            if let (Answer::List { items, .. }, None) = (&call.answer, &listed) {
+                listed = Some(items.iter().map(|item| item.id).collect());
+            }
+            match &call.action {
+                Action::PrepareForSync { items } => {
+                    prepares += 1;
+                    let items_left = items.iter().filter(|id| !reported.contains(id));
+                    waiting = items_left.copied().collect();
+                    for id in items {
+                        let Some(item) = found.get(id) else {
+                            continue;
+                        };
+                        if prepares > 1 {
+                            learned.retried.push((item.clone(), prepares));
+                        }
+                        if !prepared.insert(*id) {
+                            continue;
+                        }
+                        let is_listed = listed.as_ref().is_some_and(|listed| listed.contains(id));
+                        let list = match is_listed {
+                            true => &mut learned.prepared,
+                            false => &mut learned.added,
+                        };
+                        list.push(item.clone());
+                    }
+                }
+                Action::LogError { .. } => learned.logged += 1,
+                Action::EstablishConnection { .. } => learned.connected += 1,
+                Action::EnableModeless { enable: true } => learned.asked += 1,
+                _ => {}
+            }
+            let Some(id) = call.action.reported() else {
+                continue;
+            };
+            reported.insert(id);
+            waiting.remove(&id);
+            let Some(item) = found.get(&id) else {
+                continue;
+            };
+            let reports = learned.reports.entry(item.clone()).or_default();
+            if reports.is_empty() {
+                learned.order.push(item.clone());
+                if !waiting.is_empty() {
+                    learned.have_next.insert(item.clone());
+                }
+            }
+            reports.push(said(&call.action.update()));
+        }
+        learned
+    }
+
+    /// Every point that the first run tells of.
+    pub(super) fn points(&self, kinds: Kinds) -> Vec<Intervention> {
+        let mut points = Vec::new();
+        let cancels = kinds != Kinds::Faults;
+        let faults = kinds != Kinds::Cancellations;
+        if cancels {
+            for item in &self.prepared {
+                points.push(Intervention::SkipBeforePrepare { item: item.clone() });
+                points.push(Intervention::SkipInSynchronize { item: item.clone() });
+            }
+            for item in &self.added {
+                points.push(Intervention::SkipInSynchronize { item: item.clone() });
+            }
+            for (item, prepare) in &self.retried {
+                let (item, prepare) = (item.clone(), *prepare);
+                points.push(Intervention::SkipInPrepare { item, prepare });
+            }
+        }
+        for key in &self.order {
+            let reports = self.reports.get(key).map_or(0, Vec::len);
+            for report in 1..=reports {
+                let item = || key.clone();
+                if cancels {
+                    points.push(Intervention::CancelItem {
+                        item: item(),
+                        report,
+                    });
+                    points.push(Intervention::CancelAll {
+                        item: item(),
+                        report,
+                    });
+                    points.push(Intervention::Skip {
+                        item: item(),
+                        report,
+                    });
+                    if report == 1 && self.have_next.contains(key) {
+                        points.push(Intervention::SkipNext {
+                            item: item(),
+                            report,
+                        });
+                    }
+                }
+                if faults {
+                    points.push(Intervention::Release {
+                        item: item(),
+                        report,
+                    });
+                }
+            }
+        }
+        if faults {
+            points.extend((1..=self.logged).map(|entry| Intervention::FillLog { entry }));
+            let connections = 1..=self.connected;
+            points.extend(
+                connections.map(|connection| Intervention::RefuseConnection { connection }),
+            );
+            points.extend((1..=self.asked).map(|dialog| Intervention::DenyDialog { dialog }));
+        }
+        points
+    }
+
+    /// Whether the item of the point had other reports than in the first run before the point.
+    pub(super) fn differs(&self, point: &Intervention, trace: &Trace) -> bool {
+        let (Some(item), Some(report)) = (point.item(), point.report()) else {
+            return false;
+        };
+        let other = Self::of(trace, self.by_position);
+        let upto = |learned: &Self| {
+            let reports = learned.reports.get(item)?;
+            reports.get(..report).map(<[Said]>::to_vec)
+        };
+        upto(&other) != upto(self)
+    }
+}

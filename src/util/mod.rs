@@ -1,0 +1,10 @@
+//! Helpers of several modules.
+
+pub(crate) mod escape;
+pub(crate) mod panic;
+pub(crate) mod sync;
+pub(crate) mod text;
+#[cfg(feature = "tracing")]
+pub(crate) mod throttle;
+pub(crate) mod wake;
+pub(crate) mod waker_set;
