@@ -90,7 +90,7 @@ impl SyncHandler for Handler {
         let callback = self.callback()?;
         if let Work::Holds(count, held, open) = &self.work {
             for n in 1..=*count {
-                let _ = ItemReporter::new(&callback, ItemId::from_u128(n))?.set(1)?;
+                let _ = ItemReporter::new(&callback, ItemId::from_u128(n)).set(1)?;
             }
             held.wait();
             open.wait();

@@ -48,9 +48,9 @@ fn retried(count: u64) -> Arc<Session> {
     let session = session.unwrap_or_else(|error| panic!("the items of the benchmark: {error}"));
     let all: Vec<_> = (1..=count).map(id).collect();
     let round = || {
-        session.begin_prepare(&all)?;
+        session.driver().begin_prepare(&all)?;
         session.prepare_for_sync_completed(HResult::S_OK)?;
-        session.begin_synchronize()
+        session.driver().begin_synchronize()
     };
     let twice = round()
         .and_then(|()| session.synchronize_completed(HResult::S_OK))
@@ -220,7 +220,6 @@ fn through_a_wrapper(c: &mut Criterion) {
     let mut n = 0_u64;
     let callback: Arc<dyn SyncCallback> = Arc::new(Wrapper(in_work(1)));
     let mine = ItemReporter::new(&callback, id(1));
-    let mine = mine.unwrap_or_else(|error| panic!("a reporter makes no call: {error}"));
     group.bench_function("ItemReporter::set", |b| {
         b.iter(|| {
             n += 1;

@@ -399,7 +399,10 @@ fn p7() {
         || {
             let start = Instant::now();
             let session = build_session();
-            (start.elapsed(), session.unfinished_items().len() as u64)
+            (
+                start.elapsed(),
+                session.driver().unfinished_items().len() as u64,
+            )
         },
     );
     row("P7", "build 10^6 items, an item", &build, 2.0);

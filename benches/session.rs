@@ -189,7 +189,7 @@ fn changing(c: &mut Criterion, growth: &Growth, size: u64) {
         each_on_new(
             times,
             || built(builder(size).driven()),
-            |session| done(session.begin_prepare(&all)),
+            |session| done(session.driver().begin_prepare(&all)),
         )
     });
     let session = built(builder(size).driven());
@@ -197,13 +197,13 @@ fn changing(c: &mut Criterion, growth: &Growth, size: u64) {
         done(session.prepare_for_sync_completed(HResult::E_FAIL));
         assert_eq!(session.phase(), Phase::Completed);
     };
-    done(session.begin_prepare(&all));
+    done(session.driver().begin_prepare(&all));
     measure(
         c,
         growth,
         ("begin_prepare, a retry", Per::Item),
         size,
-        |times| each_on_new(times, fail, |()| done(session.begin_prepare(&all))),
+        |times| each_on_new(times, fail, |()| done(session.driver().begin_prepare(&all))),
     );
 }
 

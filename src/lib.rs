@@ -132,8 +132,6 @@ pub mod telemetry;
 pub mod testing;
 mod util;
 
-#[doc(hidden)]
-pub use contract::SlotHandle;
 pub use contract::{
     CallbackError, Dialog, ErrorFlags, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags,
     HandlerId, HandlerInfo, HandlerName, IdError, InvokeFlags, ItemFlags, ItemId, ItemList,
@@ -149,7 +147,7 @@ pub use manager::{
 pub use session::{
     BuildError, CancelGuard, Changes, Completion, Connections, Connector, Cursor, DialogArbiter,
     HostEvent, ItemReporter, ItemView, LogEntry, Observer, Phase, RefusedCompletion, Session,
-    SessionBuilder, SessionSnapshot, Totals,
+    SessionBuilder, SessionDriver, SessionSnapshot, Totals,
 };
 #[doc(no_inline)]
 pub use uuid::Uuid;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::contract::SlotHandle;
 use crate::{
     CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogRecord, LogSelector, ProgressUpdate,
-    PropertiesOutcome, SlotHandle, SyncItem, Verdict,
+    PropertiesOutcome, SyncItem, Verdict,
 };
 
 /// The host's side: what a handler calls to report and to ask.

@@ -49,6 +49,6 @@ pub use response::{Dialog, Participation, Prepared, Verdict};
 pub use scale::scale_to_i32;
 #[cfg(all(feature = "serde", feature = "testing"))]
 pub(crate) use serde_forms::filetime_ticks;
-pub use slot::SlotHandle;
+pub(crate) use slot::SlotHandle;
 pub use status::ItemStatus;
 pub use update::ProgressUpdate;

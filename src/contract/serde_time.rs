@@ -26,9 +26,9 @@ impl fmt::Display for NoTime<'_> {
 }
 
 /// The time as text.
-struct Written(SystemTime);
+struct TimeText(SystemTime);
 
-impl fmt::Display for Written {
+impl fmt::Display for TimeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, nanos) = since_epoch(self.0);
         let (year, month, day) = civil(seconds.div_euclid(DAY));
@@ -193,14 +193,14 @@ fn read(text: &str) -> Option<SystemTime> {
 /// For a field that is a time.
 pub(crate) mod time {
     use super::{
-        Cow, Deserialize, Deserializer, NoTime, Serializer, SystemTime, Written, de, read,
+        Cow, Deserialize, Deserializer, NoTime, Serializer, SystemTime, TimeText, de, read,
     };
 
     pub(crate) fn serialize<S: Serializer>(
         time: &SystemTime,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Written(*time))
+        serializer.collect_str(&TimeText(*time))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
@@ -239,9 +239,9 @@ pub(crate) mod span {
         Cow, Deserialize, Deserializer, Duration, Rest, Serializer, de, fmt, write_fraction,
     };
 
-    struct Written(Duration);
+    struct TimeText(Duration);
 
-    impl fmt::Display for Written {
+    impl fmt::Display for TimeText {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "{}", self.0.as_secs())?;
             write_fraction(f, self.0.subsec_nanos())?;
@@ -262,7 +262,7 @@ pub(crate) mod span {
         span: &Duration,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Written(*span))
+        serializer.collect_str(&TimeText(*span))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
@@ -280,7 +280,7 @@ pub(crate) mod span {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{Written, read};
+    use super::{TimeText, read};
     use std::time::{Duration, SystemTime};
 
     fn after(seconds: u64, nanos: u32) -> SystemTime {
@@ -293,7 +293,7 @@ mod tests {
 
     #[track_caller]
     fn is(time: SystemTime, text: &str) {
-        assert_eq!(Written(time).to_string(), text);
+        assert_eq!(TimeText(time).to_string(), text);
         assert_eq!(read(text), Some(time), "{text}");
     }
 
@@ -346,7 +346,7 @@ mod tests {
         for day in 0..300_000 {
             // From 1601 on, where the times of Windows begin.
             let time = before(11_644_473_600, 0) + Duration::from_secs(day * 86_400 + day % 86_400);
-            let text = Written(time).to_string();
+            let text = TimeText(time).to_string();
             assert_eq!(read(&text), Some(time), "{text}");
             assert!(text > last, "{text} after {last}");
             last = text;

@@ -9,11 +9,11 @@ use crate::HandlerInfo;
 
 /// A driver tells here where it is. It is a cheap handle.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Watch(Arc<Mutex<Seen>>);
+pub(crate) struct CallMonitor(Arc<Mutex<MonitorState>>);
 
 /// Where a driver is.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct MonitorState {
     /// The call of the handler that has not returned, and since when.
     pub(crate) call: Option<(&'static str, Instant)>,
     /// A call was given up after this time, and the driver with it.
@@ -22,11 +22,11 @@ pub(crate) struct Seen {
     pub(crate) info: Option<HandlerInfo>,
 }
 
-impl Watch {
+impl CallMonitor {
     /// A call of the handler begins; it has returned when the answer is dropped.
-    pub(crate) fn enter(&self, call: &'static str) -> Inside<'_> {
+    pub(crate) fn enter(&self, call: &'static str) -> CallGuard<'_> {
         self.0.lock().call = Some((call, Instant::now()));
-        Inside(self)
+        CallGuard(self)
     }
 
     pub(crate) fn round(&self, rounds: u32) {
@@ -52,15 +52,15 @@ impl Watch {
         self.0.lock().given_up.take()
     }
 
-    pub(crate) fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> MonitorState {
         self.0.lock().clone()
     }
 }
 
 /// The driver is in a call of the handler.
-pub(crate) struct Inside<'a>(&'a Watch);
+pub(crate) struct CallGuard<'a>(&'a CallMonitor);
 
-impl Drop for Inside<'_> {
+impl Drop for CallGuard<'_> {
     fn drop(&mut self) {
         self.0.0.lock().call = None;
     }

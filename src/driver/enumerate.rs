@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use super::call_monitor::Watch;
-use super::guarded_call::{End, call, log};
+use super::call_monitor::CallMonitor;
+use super::guarded_call::{RunEnd, call, log};
 use super::options::RunOptions;
 use super::options::Select;
 use super::report::ProtocolViolation;
@@ -16,29 +16,29 @@ use crate::{
 };
 
 /// From `initialize` to the list of items: there is no session yet.
-pub(crate) struct Start<'a> {
+pub(crate) struct Enumerate<'a> {
     pub(crate) handler: &'a Arc<dyn SyncHandler>,
     pub(crate) faults: Vec<ProtocolViolation>,
     pub(crate) info: Option<HandlerInfo>,
-    pub(crate) watch: Watch,
+    pub(crate) monitor: CallMonitor,
 }
 
-pub(crate) struct Begun {
+pub(crate) struct Enumerated {
     pub(crate) session: Arc<Session>,
     /// None of them: only properties are to be shown.
     pub(crate) items: Vec<ItemId>,
 }
 
-impl Start<'_> {
+impl Enumerate<'_> {
     fn call<R>(
         &mut self,
         name: &'static str,
         method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
-    ) -> Result<Result<R, End>, End> {
+    ) -> Result<Result<R, RunEnd>, RunEnd> {
         call(
             self.handler,
             None,
-            &self.watch,
+            &self.monitor,
             &mut self.faults,
             name,
             method,
@@ -49,7 +49,7 @@ impl Start<'_> {
     pub(crate) fn begin(
         &mut self,
         options: &mut RunOptions,
-    ) -> Result<Begun, (Option<Arc<Session>>, End)> {
+    ) -> Result<Enumerated, (Option<Arc<Session>>, RunEnd)> {
         let list = self.list(options).map_err(|end| (None, end))?;
         // Before anybody sees the list: one that cannot be used is none.
         let index = SessionBuilder::check(list.items())
@@ -64,7 +64,7 @@ impl Start<'_> {
             let given = Arc::clone(&session);
             let call = || on_session.into_inner().map(|call| call(given));
             if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-                session.release(); // whoever follows it already is to stop
+                session.driver().release(); // whoever follows it already is to stop
                 resume_unwind(panic);
             }
         }
@@ -74,27 +74,27 @@ impl Start<'_> {
             false => items,
         };
         if items.is_empty() && options.show_properties.is_empty() {
-            return Err((Some(session), End::of(HResult::S_OK)));
+            return Err((Some(session), RunEnd::of(HResult::S_OK)));
         }
-        Ok(Begun { session, items })
+        Ok(Enumerated { session, items })
     }
 
-    fn list(&mut self, options: &RunOptions) -> Result<ItemList, End> {
+    fn list(&mut self, options: &RunOptions) -> Result<ItemList, RunEnd> {
         let flags = options.flags;
         let cookie = options.cookie.as_deref();
         let cookie = cookie.filter(|_| takes_cookie(options));
         match self.call("initialize", |handler| handler.initialize(flags, cookie))? {
             Ok(Participation::Joins) => {}
-            Ok(Participation::Declines) => return Err(End::of(HResult::S_FALSE)),
+            Ok(Participation::Declines) => return Err(RunEnd::of(HResult::S_FALSE)),
             Err(error) if error.result == HResult::S_OK => {}
             Err(error) => return Err(error),
         }
         let info = self.call("info", |handler| handler.info())?;
-        let info = info.map_err(End::failed)?;
-        self.watch.info(&info);
+        let info = info.map_err(RunEnd::failed)?;
+        self.monitor.info(&info);
         self.info = Some(info);
         let items = self.call("items", |handler| handler.items())?;
-        items.map_err(End::failed)
+        items.map_err(RunEnd::failed)
     }
 }
 
@@ -113,8 +113,8 @@ fn cookie_left_out(options: &RunOptions) -> Option<String> {
 }
 
 /// The list cannot be used (rule H21).
-pub(crate) fn bad_items(faults: &mut Vec<ProtocolViolation>, error: BuildError) -> End {
-    let end = End {
+pub(crate) fn bad_items(faults: &mut Vec<ProtocolViolation>, error: BuildError) -> RunEnd {
+    let end = RunEnd {
         result: error.hresult(),
         error: Some(error.to_string()),
     };

@@ -4,19 +4,19 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::call_monitor::Watch;
+use super::call_monitor::CallMonitor;
 use super::report::ProtocolViolation;
 use crate::session::Session;
 use crate::util::panic::panicked;
 use crate::{HResult, HandlerError, LogLevel, LogRecord, SyncCallback, SyncHandler};
 
 /// How a run ended.
-pub(crate) struct End {
+pub(crate) struct RunEnd {
     pub(crate) result: HResult,
     pub(crate) error: Option<String>,
 }
 
-impl End {
+impl RunEnd {
     pub(crate) fn of(result: HResult) -> Self {
         Self {
             result,
@@ -47,14 +47,14 @@ impl End {
 pub(crate) fn call<R>(
     handler: &Arc<dyn SyncHandler>,
     session: Option<&Session>,
-    watch: &Watch,
+    monitor: &CallMonitor,
     faults: &mut Vec<ProtocolViolation>,
     name: &'static str,
     method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
-) -> Result<Result<R, End>, End> {
-    let inside = watch.enter(name);
+) -> Result<Result<R, RunEnd>, RunEnd> {
+    let inside = monitor.enter(name);
     let called =
-        || method(Arc::clone(handler)).map_err(|error| End::by(name, error.hresult(), &error));
+        || method(Arc::clone(handler)).map_err(|error| RunEnd::by(name, error.hresult(), &error));
     let result = catch_unwind(AssertUnwindSafe(called));
     drop(inside);
     let result = result.map_err(|payload| {
@@ -65,18 +65,18 @@ pub(crate) fn call<R>(
         let text = fault.to_string();
         log(session, LogLevel::Error, &text);
         faults.push(fault);
-        End {
+        RunEnd {
             result: HResult::E_UNEXPECTED,
             error: Some(text),
         }
     })?;
-    let Some(after) = watch.take_given_up() else {
+    let Some(after) = monitor.take_given_up() else {
         return Ok(result);
     };
     let fault = ProtocolViolation::DidNotReturn { call: name, after };
     let error = Some(fault.to_string());
     faults.push(fault);
-    Err(End {
+    Err(RunEnd {
         result: HResult::E_ABORT,
         error,
     })

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::call_monitor::Watch;
+use super::call_monitor::CallMonitor;
 use crate::session::DialogArbiter;
 use crate::session::LogEntry;
 use crate::session::{Connections, Connector, Session, SessionBuilder};
@@ -14,7 +14,7 @@ use crate::{HandlerId, ItemId, ItemList, SyncEvent, SyncFlags, Uuid};
 type OnSession = Foreign<Box<dyn FnOnce(Arc<Session>) + Send>>;
 /// Which items of a handler's list are synchronized. Asked again where the list was told again.
 pub(crate) type Select = Box<dyn FnMut(&ItemList) -> Vec<ItemId> + Send>;
-type ShowErrorIf = Foreign<Box<dyn Fn(&LogEntry) -> bool + Send>>;
+type ShowErrorFilter = Foreign<Box<dyn Fn(&LogEntry) -> bool + Send>>;
 
 /// What a host decides about one run of a handler: see [`run_handler`](crate::run_handler).
 ///
@@ -36,7 +36,7 @@ pub struct RunOptions {
     pub(crate) select: Option<Select>,
     pub(crate) on_session: Vec<OnSession>,
     pub(crate) deadline: Option<Duration>,
-    pub(crate) show_error_if: Option<ShowErrorIf>,
+    pub(crate) show_error_if: Option<ShowErrorFilter>,
     pub(crate) max_retries: u32,
     pub(crate) cookie: Option<Vec<u8>>,
     /// The properties to show before anything is prepared: of an item, or the handler's own.
@@ -44,7 +44,7 @@ pub struct RunOptions {
     /// The objects to ask for before anything is prepared (rule H19).
     pub(crate) item_objects: Vec<(ItemId, Uuid)>,
     /// Where the driver tells a supervisor what it does.
-    pub(crate) watch: Watch,
+    pub(crate) monitor: CallMonitor,
     /// The session to be, but for its items and flags.
     session: SessionBuilder,
 }
@@ -63,7 +63,7 @@ impl RunOptions {
             cookie: None,
             show_properties: Vec::new(),
             item_objects: Vec::new(),
-            watch: Watch::default(),
+            monitor: CallMonitor::default(),
             session: Session::builder().driven(),
         }
     }
@@ -113,8 +113,8 @@ impl RunOptions {
     }
 
     /// Tells a supervisor what the driver does.
-    pub(crate) fn watched(mut self, watch: Watch) -> Self {
-        self.watch = watch;
+    pub(crate) fn monitored(mut self, monitor: CallMonitor) -> Self {
+        self.monitor = monitor;
         self
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::enumerate::{bad_items, distinct, known, selected};
-use super::guarded_call::{End, call, log};
+use super::guarded_call::{RunEnd, call, log};
 use super::options::RunOptions;
 use super::options::Select;
 use super::report::ProtocolViolation;
@@ -17,8 +17,8 @@ use crate::{
     PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler,
 };
 
-pub(crate) struct Ended {
-    pub(crate) end: End,
+pub(crate) struct RoundsEnd {
+    pub(crate) end: RunEnd,
     pub(crate) phase: Phase,
     pub(crate) open: Vec<ItemId>,
 }
@@ -28,35 +28,35 @@ const UNEXPECTED_MOST: usize = 16;
 
 /// Something that the driver waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum AwaitedCompletion {
     Prepare,
     Synchronize,
     ShowError,
     ShowProperties,
 }
 
-impl Step {
+impl AwaitedCompletion {
     const fn completion(self) -> &'static str {
         match self {
-            Step::Prepare => "prepare_for_sync_completed",
-            Step::Synchronize => "synchronize_completed",
-            Step::ShowError => "show_error_completed",
-            Step::ShowProperties => "show_properties_completed",
+            AwaitedCompletion::Prepare => "prepare_for_sync_completed",
+            AwaitedCompletion::Synchronize => "synchronize_completed",
+            AwaitedCompletion::ShowError => "show_error_completed",
+            AwaitedCompletion::ShowProperties => "show_properties_completed",
         }
     }
 
     /// The phase in which the handler may be told to skip an item (rule M04).
     const fn window(self) -> Option<Phase> {
         match self {
-            Step::Prepare => Some(Phase::Preparing),
-            Step::Synchronize => Some(Phase::Synchronizing),
-            Step::ShowError | Step::ShowProperties => None,
+            AwaitedCompletion::Prepare => Some(Phase::Preparing),
+            AwaitedCompletion::Synchronize => Some(Phase::Synchronizing),
+            AwaitedCompletion::ShowError | AwaitedCompletion::ShowProperties => None,
         }
     }
 }
 
 /// From the callback to the release.
-pub(crate) struct Run<'a> {
+pub(crate) struct Rounds<'a> {
     pub(crate) handler: &'a Arc<dyn SyncHandler>,
     pub(crate) session: &'a Arc<Session>,
     pub(crate) options: &'a RunOptions,
@@ -71,23 +71,23 @@ pub(crate) struct Run<'a> {
     pub(crate) rounds: u32,
 }
 
-impl Run<'_> {
+impl Rounds<'_> {
     fn call<R>(
         &mut self,
         name: &'static str,
         method: impl FnOnce(Arc<dyn SyncHandler>) -> Result<R, HandlerError>,
-    ) -> Result<Result<R, End>, End> {
+    ) -> Result<Result<R, RunEnd>, RunEnd> {
         call(
             self.handler,
             Some(self.session),
-            &self.options.watch,
+            &self.options.monitor,
             &mut self.faults,
             name,
             method,
         )
     }
 
-    pub(crate) fn drive(&mut self, mut items: Vec<ItemId>) -> Result<HResult, End> {
+    pub(crate) fn drive(&mut self, mut items: Vec<ItemId>) -> Result<HResult, RunEnd> {
         let callback: Arc<dyn SyncCallback> = self.session.clone();
         let set = self.call("set_progress_callback", |handler| {
             handler.set_progress_callback(Some(callback))
@@ -101,10 +101,13 @@ impl Run<'_> {
             return Ok(HResult::S_OK);
         }
         // The first round cannot be refused: the items are the session's own, and nothing was begun.
-        self.session.begin_prepare(&items).map_err(refused)?;
+        self.session
+            .driver()
+            .begin_prepare(&items)
+            .map_err(refused)?;
         loop {
             self.rounds += 1;
-            self.options.watch.round(self.rounds);
+            self.options.monitor.round(self.rounds);
             self.prepare(&items)?;
             let result = self.synchronize()?;
             match self.show_errors()? {
@@ -115,7 +118,7 @@ impl Run<'_> {
     }
 
     /// What is asked of the handler beside the synchronization; answers the items that still take part.
-    fn show_properties(&mut self, mut items: Vec<ItemId>) -> Result<Vec<ItemId>, End> {
+    fn show_properties(&mut self, mut items: Vec<ItemId>) -> Result<Vec<ItemId>, RunEnd> {
         for (item, interface) in &self.options.item_objects {
             // There is no use for one.
             let _ = self.call("item_object", |handler| {
@@ -129,7 +132,7 @@ impl Run<'_> {
             })?;
             let outcome = match answer {
                 Err(error) if error.result.is_failure() => error.result.into(),
-                _ => self.wait(Step::ShowProperties)?.0.into(),
+                _ => self.wait(AwaitedCompletion::ShowProperties)?.0.into(),
             };
             self.properties.push((*target, outcome));
             match (outcome, target) {
@@ -148,9 +151,9 @@ impl Run<'_> {
     }
 
     /// Asks for the items anew: new ones are added to the session. Answers those that take part.
-    fn list_again(&mut self) -> Result<Vec<ItemId>, End> {
+    fn list_again(&mut self) -> Result<Vec<ItemId>, RunEnd> {
         let list = self.call("items", |handler| handler.items())?;
-        let list = list.map_err(End::failed)?;
+        let list = list.map_err(RunEnd::failed)?;
         if let Err(error) = SessionBuilder::check(list.items()) {
             return Err(bad_items(&mut self.faults, error));
         }
@@ -178,13 +181,13 @@ impl Run<'_> {
         Ok(items)
     }
 
-    fn prepare(&mut self, items: &[ItemId]) -> Result<(), End> {
+    fn prepare(&mut self, items: &[ItemId]) -> Result<(), RunEnd> {
         let answer = self.call("prepare_for_sync", |handler| {
             handler.prepare_for_sync(items)
         });
         let started = answer.and_then(|answer| match answer {
             Ok(Prepared::Started) => Ok(()),
-            Ok(Prepared::NeedsUser) => Err(End::by(
+            Ok(Prepared::NeedsUser) => Err(RunEnd::by(
                 "prepare_for_sync",
                 HResult::S_FALSE,
                 "it needs the user, who may not be bothered",
@@ -192,29 +195,34 @@ impl Run<'_> {
             Err(error) => self.only_s_ok(error),
         });
         if let Err(end) = started {
-            return Err(self.complete(Step::Prepare, end));
+            return Err(self.complete(AwaitedCompletion::Prepare, end));
         }
-        match self.wait(Step::Prepare)? {
+        match self.wait(AwaitedCompletion::Prepare)? {
             (HResult::S_OK, _) => Ok(()),
-            (result, _) => Err(End::by(Step::Prepare.completion(), result, result)),
+            (result, _) => Err(RunEnd::by(
+                AwaitedCompletion::Prepare.completion(),
+                result,
+                result,
+            )),
         }
     }
 
-    fn synchronize(&mut self) -> Result<HResult, End> {
-        self.session.begin_synchronize().map_err(refused)?;
+    fn synchronize(&mut self) -> Result<HResult, RunEnd> {
+        self.session.driver().begin_synchronize().map_err(refused)?;
         let answer = self.call("synchronize", |handler| handler.synchronize());
         let started = answer.and_then(|answer| match answer {
             Ok(()) => Ok(()),
             Err(error) => self.only_s_ok(error),
         });
         if let Err(end) = started {
-            return Err(self.complete(Step::Synchronize, end));
+            return Err(self.complete(AwaitedCompletion::Synchronize, end));
         }
-        self.wait(Step::Synchronize).map(|(result, _)| result)
+        self.wait(AwaitedCompletion::Synchronize)
+            .map(|(result, _)| result)
     }
 
     /// Goes on where the code is `S_OK`, and ends the run with any other; what it says is logged.
-    fn only_s_ok(&self, error: End) -> Result<(), End> {
+    fn only_s_ok(&self, error: RunEnd) -> Result<(), RunEnd> {
         if error.result == HResult::S_OK {
             return Ok(());
         }
@@ -226,12 +234,12 @@ impl Run<'_> {
 
     /// A call that did not answer `S_OK` is not completed by the handler, so the driver does it. A handler that did it
     /// all the same is at fault, and the answer of its call counts.
-    fn complete(&mut self, step: Step, end: End) -> End {
+    fn complete(&mut self, step: AwaitedCompletion, end: RunEnd) -> RunEnd {
         let phase = self.session.phase();
         if step.window() == Some(phase) {
             // Refused only if the handler completes at this very moment; the report then says so.
             let _ = match step {
-                Step::Prepare => self.session.prepare_for_sync_completed(end.result),
+                AwaitedCompletion::Prepare => self.session.prepare_for_sync_completed(end.result),
                 _ => self.session.synchronize_completed(end.result),
             };
         } else if phase != Phase::Released {
@@ -242,7 +250,7 @@ impl Run<'_> {
 
     /// Shows the errors that the user wants to see; a retry that one of them asks for is begun, and answered by its
     /// items.
-    fn show_errors(&mut self) -> Result<Option<Vec<ItemId>>, End> {
+    fn show_errors(&mut self) -> Result<Option<Vec<ItemId>>, RunEnd> {
         let Some(wanted) = &self.options.show_error_if else {
             return Ok(None);
         };
@@ -265,7 +273,7 @@ impl Run<'_> {
             if answer.is_err_and(|error| error.result.is_failure()) {
                 continue;
             }
-            let (result, items) = self.wait(Step::ShowError)?;
+            let (result, items) = self.wait(AwaitedCompletion::ShowError)?;
             if result == HResult::S_SYNCMGR_RETRYSYNC {
                 if let Some(items) = self.retry(items) {
                     return Ok(Some(items));
@@ -289,7 +297,7 @@ impl Run<'_> {
         // Skips from before belong to the round that is over.
         self.discard_events();
         self.skips.clear();
-        match self.session.begin_prepare(&items) {
+        match self.session.driver().begin_prepare(&items) {
             Ok(()) => Some(items),
             // Everything was cancelled meanwhile: nobody's fault.
             Err(CallbackError::WrongPhase | CallbackError::Released) => None,
@@ -302,7 +310,7 @@ impl Run<'_> {
 
     /// Before a show-error and a retry, and in the end: a completion that is there already belongs to nothing.
     fn discard_events(&mut self) {
-        while let Some(event) = self.session.host_event(Duration::ZERO) {
+        while let Some(event) = self.session.driver().next_event(Duration::ZERO) {
             self.unexpected(&event);
         }
     }
@@ -311,12 +319,12 @@ impl Run<'_> {
         // The session lets a prepare or synchronize be completed only where that is awaited; a skip may come too late; and
         // the properties may be shown by whoever holds the handler beside this driver, which never does.
         if matches!(event, HostEvent::ShowErrorCompleted(..)) {
-            self.out_of_place(Step::ShowError);
+            self.out_of_place(AwaitedCompletion::ShowError);
         }
     }
 
     /// A completion that nothing waits for. The first of them are remembered.
-    fn out_of_place(&mut self, step: Step) {
+    fn out_of_place(&mut self, step: AwaitedCompletion) {
         let is_one = |fault: &&ProtocolViolation| {
             matches!(fault, ProtocolViolation::UnexpectedCompletion { .. })
         };
@@ -328,24 +336,31 @@ impl Run<'_> {
     }
 
     /// Waits for a completion, and tells the handler of skips meanwhile.
-    fn wait(&mut self, step: Step) -> Result<(HResult, Vec<ItemId>), End> {
+    fn wait(&mut self, step: AwaitedCompletion) -> Result<(HResult, Vec<ItemId>), RunEnd> {
         loop {
             self.tell_skips(step)?;
             match (step, self.next_event()) {
-                (Step::Prepare, Some(HostEvent::PrepareCompleted(result)))
-                | (Step::Synchronize, Some(HostEvent::SynchronizeCompleted(result))) => {
+                (AwaitedCompletion::Prepare, Some(HostEvent::PrepareCompleted(result)))
+                | (AwaitedCompletion::Synchronize, Some(HostEvent::SynchronizeCompleted(result))) =>
+                {
                     return Ok((result, Vec::new()));
                 }
-                (Step::ShowError, Some(HostEvent::ShowErrorCompleted(result, items))) => {
+                (
+                    AwaitedCompletion::ShowError,
+                    Some(HostEvent::ShowErrorCompleted(result, items)),
+                ) => {
                     return Ok((result, items));
                 }
-                (Step::ShowProperties, Some(HostEvent::ShowPropertiesCompleted(outcome))) => {
+                (
+                    AwaitedCompletion::ShowProperties,
+                    Some(HostEvent::ShowPropertiesCompleted(outcome)),
+                ) => {
                     return Ok((outcome.into(), Vec::new()));
                 }
                 (_, Some(HostEvent::Skip(item))) => self.skips.push_back(item),
                 (_, Some(event)) => self.unexpected(&event),
                 (_, None) if self.session.phase() == Phase::Released => {
-                    return Err(End {
+                    return Err(RunEnd {
                         result: HResult::E_ABORT,
                         error: Some("the session was released while the handler worked".into()),
                     });
@@ -358,7 +373,7 @@ impl Run<'_> {
                     let text = fault.to_string();
                     log(Some(self.session), LogLevel::Error, &text);
                     self.faults.push(fault);
-                    return Err(End {
+                    return Err(RunEnd {
                         result: HResult::E_ABORT,
                         error: Some(text),
                     });
@@ -368,12 +383,12 @@ impl Run<'_> {
     }
 
     /// Tells the handler of the items to skip, while a window is open (rule M04).
-    fn tell_skips(&mut self, step: Step) -> Result<(), End> {
+    fn tell_skips(&mut self, step: AwaitedCompletion) -> Result<(), RunEnd> {
         while step.window() == Some(self.session.phase()) {
             let Some(item) = self.skips.pop_front() else {
                 break;
             };
-            if !self.session.is_skipped(item) {
+            if !self.session.driver().is_skipped(item) {
                 continue; // a retry took it back, or the item is not in the round
             }
             // Its answer changes nothing: the item is cancelled, and a handler that does not skip hears it there.
@@ -387,18 +402,18 @@ impl Run<'_> {
     /// The next event; none past the deadline, or where the session is released.
     fn next_event(&self) -> Option<HostEvent> {
         let Some(deadline) = self.options.deadline else {
-            return self.session.host_event(Duration::MAX);
+            return self.session.driver().next_event(Duration::MAX);
         };
         // Looking eight times a deadline notices silence at most an eighth of it late.
         let slice = (deadline / 8).max(Duration::from_millis(1));
         let mut active = Instant::now();
         loop {
             let left = deadline.saturating_sub(active.elapsed());
-            let event = self.session.host_event(left.min(slice));
+            let event = self.session.driver().next_event(left.min(slice));
             if event.is_some() || self.session.phase() == Phase::Released {
                 return event;
             }
-            if self.session.take_activity() {
+            if self.session.driver().take_activity() {
                 active = Instant::now();
             } else if active.elapsed() >= deadline {
                 return None;
@@ -407,39 +422,42 @@ impl Run<'_> {
     }
 
     /// Lets the handler go, whatever has happened before.
-    pub(crate) fn finish(&mut self, end: std::thread::Result<Result<HResult, End>>) -> Ended {
+    pub(crate) fn finish(
+        &mut self,
+        end: std::thread::Result<Result<HResult, RunEnd>>,
+    ) -> RoundsEnd {
         let phase = self.session.phase();
         let open = if self.rounds > 0 {
-            self.session.unfinished_items()
+            self.session.driver().unfinished_items()
         } else {
             Vec::new()
         };
-        let let_go = self.call("set_progress_callback", |handler| {
+        let release_parts = self.call("set_progress_callback", |handler| {
             handler.set_progress_callback(None)
         });
-        self.session.release();
+        self.session.driver().release();
         self.discard_events(); // after the release, when no more can come
-        let refused = self.session.refused_completions();
+        let refused = self.session.driver().refused_completions();
         self.faults.extend(
             refused
                 .into_iter()
                 .map(ProtocolViolation::RefusedCompletion),
         );
         let end = match end {
-            Ok(Ok(result)) => match let_go {
+            Ok(Ok(result)) => match release_parts {
                 Err(end) => end,
-                Ok(_) => End::of(result),
+                Ok(_) => RunEnd::of(result),
             },
             Ok(Err(end)) => end,
             Err(panic) => resume_unwind(panic),
         };
-        Ended { end, phase, open }
+        RoundsEnd { end, phase, open }
     }
 }
 
 /// The session refused a step that it cannot refuse unless somebody released it meanwhile.
-fn refused(error: CallbackError) -> End {
-    End {
+fn refused(error: CallbackError) -> RunEnd {
+    RunEnd {
         result: error.hresult(),
         error: Some(error.to_string()),
     }

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use super::enumerate::{Begun, Start};
+use super::enumerate::{Enumerate, Enumerated};
 use super::options::RunOptions;
 use super::report::HandlerReport;
-use super::rounds::{Ended, Run};
+use super::rounds::{Rounds, RoundsEnd};
 use crate::SyncHandler;
 use crate::session::Phase;
 use crate::util::panic::contained;
@@ -41,7 +41,7 @@ use crate::util::panic::contained;
 ///
 /// Called inside a task it holds that worker of the runtime; on a current-thread runtime, which is that of `#[tokio::test]` too, it
 /// waits for ever where the items are done by the runtime, since nobody is left to run them. Or use a
-/// [`SyncManager`](crate::SyncManager), whose `Run::finished` (feature `async`) is awaited.
+/// [`SyncManager`](crate::SyncManager), whose `Rounds::finished` (feature `async`) is awaited.
 ///
 /// # Panics
 ///
@@ -86,7 +86,7 @@ use crate::util::panic::contained;
 ///     }
 ///     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
 ///         let callback = self.callback()?;
-///         let room = ItemReporter::new(&callback, ROOM)?;
+///         let room = ItemReporter::new(&callback, ROOM);
 ///         match room.check()? {
 ///             Verdict::Continue => room.succeed()?,
 ///             _ => room.skip()?,
@@ -106,28 +106,28 @@ use crate::util::panic::contained;
 /// # syncmgr::testing::explore_cancellations(|| Arc::new(Tidy::default())).assert_conformant();
 /// ```
 pub fn run_handler(handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {
-    let watch = options.watch.clone();
+    let monitor = options.monitor.clone();
     let report = catch_unwind(AssertUnwindSafe(|| run(&handler, options)));
     // The last reference may be ours, and a handler's drop is its own code. It may panic, so it is not dropped while a panic of
     // the host's passes.
-    let inside = watch.enter("drop");
+    let inside = monitor.enter("drop");
     contained(|| drop(handler));
     drop(inside);
     report.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 fn run(handler: &Arc<dyn SyncHandler>, mut options: RunOptions) -> HandlerReport {
-    let mut start = Start {
+    let mut start = Enumerate {
         handler,
         faults: Vec::new(),
         info: None,
-        watch: options.watch.clone(),
+        monitor: options.monitor.clone(),
     };
     let mut properties = Vec::new();
     let (session, end, rounds) = match start.begin(&mut options) {
-        Ok(Begun { session, items }) => {
+        Ok(Enumerated { session, items }) => {
             let select = options.select.take();
-            let mut run = Run {
+            let mut run = Rounds {
                 handler,
                 session: &session,
                 options: &options,
@@ -151,9 +151,9 @@ fn run(handler: &Arc<dyn SyncHandler>, mut options: RunOptions) -> HandlerReport
                 .as_ref()
                 .map_or(Phase::Idle, |session| session.phase());
             if let Some(session) = &session {
-                session.release();
+                session.driver().release();
             }
-            let ended = Ended {
+            let ended = RoundsEnd {
                 end,
                 phase,
                 open: Vec::new(),
@@ -161,7 +161,7 @@ fn run(handler: &Arc<dyn SyncHandler>, mut options: RunOptions) -> HandlerReport
             (session, ended, 0)
         }
     };
-    let Start { faults, info, .. } = start;
+    let Enumerate { faults, info, .. } = start;
     HandlerReport {
         result: end.end.result,
         phase: end.phase,

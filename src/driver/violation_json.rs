@@ -38,16 +38,16 @@ fn call(name: &str) -> &'static str {
 
 /// A fault, and beside it what it says and its code, for whoever reads the file without this crate.
 #[derive(Serialize)]
-struct Written<'a> {
+struct ViolationDocument<'a> {
     #[serde(flatten)]
-    fault: Form,
+    fault: ViolationForm,
     text: &'a str,
     hresult: HResult,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
-enum Form {
+enum ViolationForm {
     Panicked {
         call: String,
         message: String,
@@ -82,31 +82,33 @@ impl Serialize for ProtocolViolation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let name = |call: &&str| (*call).to_owned();
         let fault = match self {
-            Self::Panicked { call, message } => Form::Panicked {
+            Self::Panicked { call, message } => ViolationForm::Panicked {
                 call: name(call),
                 message: message.clone(),
             },
-            Self::NotCompleted { call, after } => Form::NotCompleted {
+            Self::NotCompleted { call, after } => ViolationForm::NotCompleted {
                 call: name(call),
                 after: *after,
             },
-            Self::DidNotReturn { call, after } => Form::DidNotReturn {
+            Self::DidNotReturn { call, after } => ViolationForm::DidNotReturn {
                 call: name(call),
                 after: *after,
             },
-            Self::RefusedCompletion(refused) => Form::RefusedCompletion {
+            Self::RefusedCompletion(refused) => ViolationForm::RefusedCompletion {
                 call: refused.call,
                 result: refused.result,
                 phase: refused.phase,
             },
-            Self::UnexpectedCompletion { call } => Form::UnexpectedCompletion { call: name(call) },
-            Self::BadItems(error) => Form::BadItems {
+            Self::UnexpectedCompletion { call } => {
+                ViolationForm::UnexpectedCompletion { call: name(call) }
+            }
+            Self::BadItems(error) => ViolationForm::BadItems {
                 error: error.clone(),
             },
-            Self::BadRetry(error) => Form::BadRetry { error: *error },
+            Self::BadRetry(error) => ViolationForm::BadRetry { error: *error },
         };
         let (text, hresult) = (&*self.to_string(), self.hresult());
-        Written {
+        ViolationDocument {
             fault,
             text,
             hresult,
@@ -118,23 +120,23 @@ impl Serialize for ProtocolViolation {
 impl<'de> Deserialize<'de> for ProtocolViolation {
     /// The name of a call that this version does not know is read as `another call`.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Form::deserialize(deserializer)? {
-            Form::Panicked {
+        Ok(match ViolationForm::deserialize(deserializer)? {
+            ViolationForm::Panicked {
                 call: name,
                 message,
             } => Self::Panicked {
                 call: call(&name),
                 message,
             },
-            Form::NotCompleted { call: name, after } => Self::NotCompleted {
+            ViolationForm::NotCompleted { call: name, after } => Self::NotCompleted {
                 call: call(&name),
                 after,
             },
-            Form::DidNotReturn { call: name, after } => Self::DidNotReturn {
+            ViolationForm::DidNotReturn { call: name, after } => Self::DidNotReturn {
                 call: call(&name),
                 after,
             },
-            Form::RefusedCompletion {
+            ViolationForm::RefusedCompletion {
                 call,
                 result,
                 phase,
@@ -143,11 +145,11 @@ impl<'de> Deserialize<'de> for ProtocolViolation {
                 result,
                 phase,
             }),
-            Form::UnexpectedCompletion { call: name } => {
+            ViolationForm::UnexpectedCompletion { call: name } => {
                 Self::UnexpectedCompletion { call: call(&name) }
             }
-            Form::BadItems { error } => Self::BadItems(error),
-            Form::BadRetry { error } => Self::BadRetry(error),
+            ViolationForm::BadItems { error } => Self::BadItems(error),
+            ViolationForm::BadRetry { error } => Self::BadRetry(error),
         })
     }
 }

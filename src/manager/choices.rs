@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use super::SyncManager;
 use crate::{HandlerId, ItemFlags, ItemId, ItemList, SyncItem};
 
 /// Which items the user wants synchronized, and which not, of every handler.
@@ -153,26 +152,6 @@ impl FromIterator<(HandlerId, ItemId, bool)> for Choices {
         let mut collected = Self::new();
         collected.extend(choices);
         collected
-    }
-}
-
-/// What the user chose.
-impl SyncManager {
-    /// Chooses whether an item takes part in runs to come.
-    pub fn choose(&self, handler: HandlerId, item: ItemId, checked: bool) {
-        self.hub.state.lock().choices.set(handler, item, checked);
-    }
-
-    /// What was chosen, to be kept for the next start of the program.
-    #[must_use]
-    pub fn choices(&self) -> Choices {
-        self.hub.state.lock().choices.clone()
-    }
-
-    /// Sets all choices, in place of those that are there.
-    pub fn set_choices(&self, choices: Choices) {
-        let old = std::mem::replace(&mut self.hub.state.lock().choices, choices);
-        drop(old); // with no lock held: it may be long
     }
 }
 

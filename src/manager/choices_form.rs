@@ -36,13 +36,13 @@ impl Serialize for Choices {
 
 impl<'de> Deserialize<'de> for Choices {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Form)
+        deserializer.deserialize_map(ChoicesForm)
     }
 }
 
-struct Form;
+struct ChoicesForm;
 
-impl<'de> Visitor<'de> for Form {
+impl<'de> Visitor<'de> for ChoicesForm {
     type Value = Choices;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

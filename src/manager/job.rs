@@ -1,4 +1,4 @@
-//! One handler's part in a run: from its start being asked for to its report.
+//! One handler's job in a run: from its start being asked for to its report.
 
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
@@ -6,62 +6,26 @@ use std::sync::{Arc, OnceLock};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
-use super::run_events::{News, Readers};
-use super::start_request::{Distinct, Order};
-use crate::driver::call_monitor::Watch;
+use super::job_group::JobGroup;
+use super::run_events::{RunEvents, Subscribers};
+use super::start_request::{Distinct, StartRequest};
+use crate::driver::call_monitor::CallMonitor;
 use crate::driver::{HandlerReport, ProtocolViolation};
-use crate::session::{Connections, Phase, Session};
+use crate::session::{Phase, Session};
 use crate::util::wake::wake;
 use crate::{CallbackError, HResult, HandlerId, HandlerInfo, ItemId, SyncHandler};
 
 /// Makes a handler for each run.
 pub(super) type Make = dyn Fn() -> Arc<dyn SyncHandler> + Send + Sync;
 
-/// What one start asked for at once: its connections stay open until the last part of it is over (rule M08).
-pub(super) struct Batch {
-    state: Mutex<BatchState>,
-}
-
-struct BatchState {
-    connections: Option<Connections>,
-    left: usize,
-}
-
-impl Batch {
-    pub(super) fn new(connections: Option<Connections>, parts: usize) -> Arc<Self> {
-        Arc::new(Self {
-            state: Mutex::new(BatchState {
-                connections,
-                left: parts,
-            }),
-        })
-    }
-
-    pub(super) fn connections(&self) -> Option<Connections> {
-        self.state.lock().connections.clone()
-    }
-
-    /// A part is over, or joined another batch. With the last one the connections are handed out, to be closed with no lock
-    /// held.
-    pub(super) fn leave(&self) -> Option<Connections> {
-        let mut state = self.state.lock();
-        state.left = state.left.saturating_sub(1);
-        if state.left == 0 {
-            state.connections.take()
-        } else {
-            None
-        }
-    }
-}
-
-/// One handler's part in a run.
-pub(super) struct Part {
+/// One handler's job in a run.
+pub(super) struct Job {
     pub(super) id: HandlerId,
     /// What was requested.
-    pub(super) order: Arc<Order>,
+    pub(super) order: Arc<StartRequest>,
     pub(super) make: Arc<Make>,
-    pub(super) batch: Arc<Batch>,
-    pub(super) watch: Watch,
+    pub(super) group: Arc<JobGroup>,
+    pub(super) monitor: CallMonitor,
     /// Locked with nothing of the manager's locked but its state, and never while user code is called.
     state: Mutex<State>,
 }
@@ -69,7 +33,7 @@ pub(super) struct Part {
 struct State {
     /// The items of the order that are left to do.
     left: Option<Vec<ItemId>>,
-    /// How many runs share the part, without those that cancelled it before it began.
+    /// How many runs share the job, without those that cancelled it before it began.
     runs: usize,
     session: Option<Arc<Session>>,
     begun: bool,
@@ -81,11 +45,11 @@ struct State {
     skips: Distinct<ItemId>,
     /// Items that were asked for while there was no session, or that it did not take: it does not know of them.
     requests: Distinct<ItemId>,
-    listed: Listed,
+    listed: ListedItems,
     /// What went wrong on the host's side.
     failure: Option<String>,
-    readers: Readers,
-    /// Shared by all parts that it ended.
+    subscribers: Subscribers,
+    /// Shared by all jobs that it ended.
     report: Option<Arc<HandlerReport>>,
 }
 
@@ -102,7 +66,7 @@ fn offer(session: &Session, items: Vec<ItemId>) -> Vec<ItemId> {
 
 /// What is remembered of the handler's list.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Listed {
+pub(super) struct ListedItems {
     /// How many items the first one had.
     pub(super) count: Option<usize>,
     /// The items whose choices are for one run only.
@@ -119,8 +83,8 @@ impl State {
     }
 }
 
-/// What was left when a run stopped wanting a part.
-pub(super) enum Renounced {
+/// What was left when a run stopped wanting a job.
+pub(super) enum Leave {
     /// It has begun, so it is cancelled for every run that shares it.
     Begun,
     /// Other runs still want it.
@@ -129,20 +93,20 @@ pub(super) enum Renounced {
     Unwanted,
 }
 
-impl Part {
+impl Job {
     pub(super) fn new(
         id: HandlerId,
         make: Arc<Make>,
-        batch: Arc<Batch>,
-        order: Arc<Order>,
+        group: Arc<JobGroup>,
+        order: Arc<StartRequest>,
     ) -> Arc<Self> {
         let left = order.items.clone();
         Arc::new(Self {
             id,
             order,
             make,
-            batch,
-            watch: Watch::default(),
+            group,
+            monitor: CallMonitor::default(),
             state: Mutex::new(State {
                 left,
                 runs: 1,
@@ -153,33 +117,33 @@ impl Part {
                 cancels: Distinct::default(),
                 skips: Distinct::default(),
                 requests: Distinct::default(),
-                listed: Listed::default(),
+                listed: ListedItems::default(),
                 failure: None,
-                readers: Readers::default(),
+                subscribers: Subscribers::default(),
                 report: None,
             }),
         })
     }
 
-    /// A worker has taken the part: it begins. To be called with the manager's state locked, so that whoever ends a part that
+    /// A worker has taken the job: it begins. To be called with the manager's state locked, so that whoever ends a job that
     /// has not begun, or joins it to another, does so before or not at all.
     pub(super) fn begin(&self) {
         let mut state = self.state.lock();
         if state.report.is_none() {
             state.begun = true;
-            state.readers.begun();
+            state.subscribers.begun();
         }
     }
 
-    /// Wakes the tasks that wait for what happened to the part. Must be called after
-    /// [`begin`](Self::begin), [`set_session`](Self::set_session), [`renounce`](Self::renounce) and
+    /// Wakes the tasks that wait for what happened to the job. Must be called after
+    /// [`begin`](Self::begin), [`set_session`](Self::set_session), [`leave`](Self::leave) and
     /// [`end`](Self::end), with no lock held.
     pub(super) fn ring(&self) {
-        let woken = self.state.lock().readers.take_woken();
+        let woken = self.state.lock().subscribers.take_woken();
         wake(woken.tasks);
     }
 
-    /// Lets one more run share the part. Returns `false` if an identical start needs a part of its own,
+    /// Lets one more run share the job. Returns `false` if an identical start needs a job of its own,
     /// because this one has begun, or something of it is cancelled, skipped or done.
     pub(super) fn share(&self) -> bool {
         let mut state = self.state.lock();
@@ -189,49 +153,49 @@ impl Part {
         shares
     }
 
-    /// Returns the items that are left to do, or `None` if the part was cancelled or has ended.
+    /// Returns the items that are left to do, or `None` if the job was cancelled or has ended.
     pub(super) fn to_do(&self) -> Option<Option<Vec<ItemId>>> {
         let state = self.state.lock();
         let goes_on = !state.cancelled && state.report.is_none();
         goes_on.then(|| state.left.clone())
     }
 
-    /// Notifies a run from now on. The part has this place in it.
-    fn notify(&self, news: &Arc<News>, place: usize) {
+    /// Notifies a run from now on. The job has this place in it.
+    pub(super) fn notify(&self, events: &Arc<RunEvents>, place: usize) {
         let mut state = self.state.lock();
         let State {
             begun,
             report,
             session,
-            readers,
+            subscribers,
             ..
         } = &mut *state;
-        readers.add(news, place, *begun, session.is_some(), report.is_some());
+        subscribers.add(events, place, *begun, session.is_some(), report.is_some());
     }
 
-    /// A run does not want the part any more. If others do, the run gets this report, and is notified of
+    /// A run does not want the job any more. If others do, the run gets this report, and is notified of
     /// the end.
-    fn renounce(
+    pub(super) fn leave(
         &self,
-        news: &Arc<News>,
+        events: &Arc<RunEvents>,
         left: &OnceLock<HandlerReport>,
         report: HandlerReport,
-    ) -> Renounced {
+    ) -> Leave {
         let mut state = self.state.lock();
         if left.get().is_some() {
-            return Renounced::Shared;
+            return Leave::Shared;
         }
         if state.begun {
-            return Renounced::Begun;
+            return Leave::Begun;
         }
         state.runs = state.runs.saturating_sub(1);
         if state.runs == 0 {
             state.cancelled = true;
-            return Renounced::Unwanted;
+            return Leave::Unwanted;
         }
         drop(left.set(report));
-        state.readers.end_one(news);
-        Renounced::Shared
+        state.subscribers.end_one(events);
+        Leave::Shared
     }
 
     /// The session is there: what was cancelled and skipped before is cancelled and skipped now.
@@ -239,7 +203,7 @@ impl Part {
         let (cancelled, cancels, skips) = {
             let mut state = self.state.lock();
             state.session = Some(session.clone());
-            state.readers.session();
+            state.subscribers.session();
             // Before anybody sees the session, so that none is asked for twice.
             let requests = std::mem::take(&mut state.requests);
             let unknown = offer(session, requests.into_list());
@@ -272,10 +236,10 @@ impl Part {
         let report = self.state.lock().report.clone();
         report
             .and_then(|report| report.info.clone())
-            .or_else(|| self.watch.seen().info)
+            .or_else(|| self.monitor.seen().info)
     }
 
-    /// Cancels everything, for every run that shares the part.
+    /// Cancels everything, for every run that shares the job.
     pub(super) fn cancel_all(&self) {
         let session = {
             let mut state = self.state.lock();
@@ -314,7 +278,7 @@ impl Part {
         session.map_or(Ok(()), |session| now(&session, item))
     }
 
-    /// Items that another start asks for while this part is on its way: its handler may take them in.
+    /// Items that another start asks for while this job is on its way: its handler may take them in.
     pub(super) fn request(&self, items: Vec<ItemId>) {
         if items.is_empty() {
             return;
@@ -327,7 +291,7 @@ impl Part {
         state.requests.extend(unknown);
     }
 
-    /// The items that were asked for and are left to do, since the session of this part did not take them in.
+    /// The items that were asked for and are left to do, since the session of this job did not take them in.
     pub(super) fn left(&self, session: &Session) -> HashSet<ItemId, RandomState> {
         let mut left: HashSet<_, _> = session.requested_items().into_iter().collect();
         left.extend(self.state.lock().requests.list());
@@ -348,14 +312,14 @@ impl Part {
     }
 
     /// Calls `with` with the items that are left to do and whether they are offered to the handler's run
-    /// in progress, which `with` may change. The part is locked meanwhile.
+    /// in progress, which `with` may change. The job is locked meanwhile.
     pub(super) fn with_left<R>(&self, with: impl FnOnce(&[ItemId], &mut bool) -> R) -> R {
         let mut state = self.state.lock();
         let State { left, offered, .. } = &mut *state;
         with(left.as_deref().unwrap_or_default(), offered)
     }
 
-    /// The session of the part before this one has ended, which may have done items that this one waits to do. They are not
+    /// The session of the job before this one has ended, which may have done items that this one waits to do. They are not
     /// done again; answers whether nothing is left.
     pub(super) fn is_done_by(
         &self,
@@ -392,7 +356,7 @@ impl Part {
         self.state.lock().failure.clone()
     }
 
-    pub(super) fn listed(&self) -> Listed {
+    pub(super) fn listed(&self) -> ListedItems {
         self.state.lock().listed.clone()
     }
 
@@ -412,7 +376,7 @@ impl Part {
         report.map(|report| HandlerReport::clone(&report)) // with no lock held: it may be long
     }
 
-    /// Ends the part. Returns `false` if it had ended before.
+    /// Ends the job. Returns `false` if it had ended before.
     pub(super) fn end(&self, report: &Arc<HandlerReport>) -> bool {
         let mut state = self.state.lock();
         if state.report.is_some() {
@@ -422,11 +386,11 @@ impl Part {
             state.session = report.session.clone(); // of the run that did this one's items
         }
         state.report = Some(Arc::clone(report));
-        state.readers.ended();
+        state.subscribers.ended();
         true
     }
 
-    /// The report of a part that nothing was done for.
+    /// The report of a job that nothing was done for.
     pub(super) fn never_begun(&self, why: &str) -> HandlerReport {
         HandlerReport {
             never_begun: true,
@@ -434,25 +398,25 @@ impl Part {
         }
     }
 
-    /// The report of a part that a call ended which did not return in time.
+    /// The report of a job that a call ended which did not return in time.
     pub(super) fn too_late(&self, fault: ProtocolViolation) -> HandlerReport {
         self.failed(HResult::E_ABORT, fault.to_string(), vec![fault])
     }
 
-    /// The report of a part that ended outside the driver.
+    /// The report of a job that ended outside the driver.
     pub(super) fn failed(
         &self,
         result: HResult,
         error: String,
         faults: Vec<ProtocolViolation>,
     ) -> HandlerReport {
-        let seen = self.watch.seen();
+        let seen = self.monitor.seen();
         let session = self.session();
         let phase = session
             .as_ref()
             .map_or(Phase::Idle, |session| session.phase());
         let open = match &session {
-            Some(session) if seen.rounds > 0 => session.unfinished_items(),
+            Some(session) if seen.rounds > 0 => session.driver().unfinished_items(),
             _ => Vec::new(),
         };
         HandlerReport {
@@ -467,52 +431,6 @@ impl Part {
             faults,
             properties: Vec::new(),
             never_begun: false,
-        }
-    }
-}
-
-/// A run's share in a part. A pending part can be shared by identical starts.
-pub(super) struct Seat {
-    pub(super) part: Arc<Part>,
-    /// The run's own report, if it cancelled the part before it began and others wanted it still.
-    left: OnceLock<HandlerReport>,
-}
-
-impl Seat {
-    pub(super) fn new(part: Arc<Part>) -> Self {
-        Self {
-            part,
-            left: OnceLock::new(),
-        }
-    }
-
-    pub(super) fn notify(&self, news: &Arc<News>, place: usize) {
-        self.part.notify(news, place);
-    }
-
-    /// The part, unless the run has cancelled its share.
-    pub(super) fn shared(&self) -> Option<&Arc<Part>> {
-        self.left.get().is_none().then_some(&self.part)
-    }
-
-    /// Cancels the share of a run whose news this is.
-    pub(super) fn renounce(&self, news: &Arc<News>, why: &str) -> Renounced {
-        let report = self.part.never_begun(why);
-        self.part.renounce(news, &self.left, report)
-    }
-
-    pub(super) fn session(&self) -> Option<Arc<Session>> {
-        self.shared()?.session()
-    }
-
-    pub(super) fn is_over(&self) -> bool {
-        self.shared().is_none_or(|part| part.is_over())
-    }
-
-    pub(super) fn report(&self) -> Option<HandlerReport> {
-        match self.left.get() {
-            Some(report) => Some(report.clone()),
-            None => self.part.report(),
         }
     }
 }

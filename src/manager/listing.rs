@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use super::Registration;
 use super::start_request::Distinct;
-use super::{Registration, SyncManager};
-use crate::{HandlerFlags, HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
+use crate::{HandlerId, HandlerInfo, ItemFlags, ItemId, ItemList, SyncItem};
 
 /// What a user is shown of a handler, to choose from: see [`SyncManager::listing`](crate::SyncManager::listing).
 ///
@@ -56,59 +56,16 @@ pub struct Listing {
     pub complete: bool,
 }
 
-/// What the handlers listed.
-impl SyncManager {
-    /// What a user is shown to choose from: the handlers in the order in which they were registered, with their items as they
-    /// were told last, by an [`enumerate`](Self::enumerate) or a run. A handler that was never asked is not listed yet.
-    ///
-    /// [`HIDDEN`](HandlerFlags::HIDDEN) handlers are left out, and those without an item that is to be seen, unless
-    /// they are to be listed always ([`ALWAYS_LIST_HANDLER`](HandlerFlags::ALWAYS_LIST_HANDLER)).
-    #[must_use]
-    pub fn listing(&self) -> Vec<Listing> {
-        // What may be long is copied with no lock held.
-        let known: Vec<_> = {
-            let state = self.hub.state.lock();
-            let known = state.in_order().filter_map(|(handler, entry)| {
-                let known = state.known.get(&handler)?.clone();
-                let choices = state.choices.of(handler);
-                Some((handler, entry.registration.clone(), known, choices))
-            });
-            known.collect()
-        };
-        let mut listings = Vec::new();
-        for (handler, registration, known, choices) in known {
-            let flags = known.info.flags;
-            let mut items = known.visible();
-            let empty = items.is_empty() && !flags.contains(HandlerFlags::ALWAYS_LIST_HANDLER);
-            if flags.contains(HandlerFlags::HIDDEN) || empty {
-                continue;
-            }
-            let checked = choices.checked(handler);
-            for item in &mut items {
-                item.checked = checked(item);
-            }
-            listings.push(Listing {
-                handler,
-                registration,
-                info: known.info.clone(),
-                items,
-                complete: known.is_complete(),
-            });
-        }
-        listings
-    }
-}
-
 /// What a handler told last.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct CachedListing {
     pub(super) info: HandlerInfo,
     /// Behind an `Arc`, so that it is compared and copied with no lock held.
     pub(super) items: Arc<Vec<SyncItem>>,
     pub(super) complete: bool,
 }
 
-impl Known {
+impl CachedListing {
     pub(super) fn new(info: HandlerInfo, list: &ItemList) -> Self {
         Self {
             info,

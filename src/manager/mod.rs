@@ -13,9 +13,12 @@ mod choices;
 #[cfg(feature = "serde")]
 pub(crate) mod choices_form;
 mod job;
+mod job_group;
+mod job_share;
 mod listing;
-mod log;
+mod log_filter;
 mod pending;
+mod registration;
 mod run;
 mod run_events;
 mod run_observer;
@@ -25,8 +28,8 @@ mod workers;
 
 pub use choices::Choices;
 pub use listing::Listing;
-pub use log::LogFilter;
-pub use registry::{ManagerError, Registration};
+pub use log_filter::LogFilter;
+pub use registration::{ManagerError, Registration};
 pub use run::{Run, RunReport, WaitTimeout};
 pub use run_observer::{RunChanges, RunObserver, RunProgress};
 pub use sync_manager::{SyncManager, SyncManagerBuilder};

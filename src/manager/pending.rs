@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use super::job::Part;
-use super::start_request::Order;
+use super::job::Job;
+use super::start_request::StartRequest;
 use crate::ItemId;
 use crate::session::Session;
 
@@ -14,35 +14,35 @@ use crate::session::Session;
 /// with the manager's state locked, so there must be a limit.
 const OFFERED_MOST: usize = 10_000;
 
-/// The parts of one handler that wait for its current one, in order. Everything here is done with the
+/// The jobs of one handler that wait for its current one, in order. Everything here is done with the
 /// manager's state locked.
 #[derive(Default)]
 pub(super) struct Pending {
     /// Parts that ended while they were pending stay until they are half of all, so that removing one is
     /// O(1) amortized.
-    queue: VecDeque<Arc<Part>>,
+    queue: VecDeque<Arc<Job>>,
     live: usize,
-    /// The latest part of each order that has not begun, the current one included: an identical start
+    /// The latest job of each order that has not begun, the current one included: an identical start
     /// shares it.
-    shareable: HashMap<Arc<Order>, Arc<Part>, RandomState>,
+    shareable: HashMap<Arc<StartRequest>, Arc<Job>, RandomState>,
     offered: Offered,
 }
 
-/// What the handler's current run is offered: the items of the first pending parts.
+/// What the handler's current run is offered: the items of the first pending jobs.
 #[derive(Default)]
 struct Offered {
-    /// How many of those parts want each item.
+    /// How many of those jobs want each item.
     wanted: HashMap<ItemId, usize, RandomState>,
-    /// The number of parts and of their items.
+    /// The number of jobs and of their items.
     size: usize,
-    /// A part did not fit, so none behind it is offered either.
+    /// A job did not fit, so none behind it is offered either.
     full: bool,
 }
 
 impl Offered {
-    /// Offers a part's items, if they fit. The first part always does. Returns the items.
-    fn add(&mut self, part: &Part) -> Vec<ItemId> {
-        part.with_left(|items, offered| {
+    /// Offers a job's items, if they fit. The first job always does. Returns the items.
+    fn add(&mut self, job: &Job) -> Vec<ItemId> {
+        job.with_left(|items, offered| {
             let size = self.size + 1 + items.len();
             self.full |= self.size > 0 && size > OFFERED_MOST;
             *offered = !self.full;
@@ -57,9 +57,9 @@ impl Offered {
         })
     }
 
-    /// Takes a part's items back. Returns those that no other part wants.
-    fn remove(&mut self, part: &Part) -> Vec<ItemId> {
-        part.with_left(|items, offered| {
+    /// Takes a job's items back. Returns those that no other job wants.
+    fn remove(&mut self, job: &Job) -> Vec<ItemId> {
+        job.with_left(|items, offered| {
             let mut unwanted = Vec::new();
             if !std::mem::take(offered) {
                 return unwanted;
@@ -80,21 +80,21 @@ impl Offered {
 }
 
 impl Pending {
-    /// Nothing is pending behind a current part, which has not begun.
-    pub(super) fn behind(current: &Arc<Part>) -> Self {
+    /// Nothing is pending behind a current job, which has not begun.
+    pub(super) fn behind(current: &Arc<Job>) -> Self {
         let mut pending = Self::default();
         pending.let_share(current);
         pending
     }
 
-    fn let_share(&mut self, part: &Arc<Part>) {
+    fn let_share(&mut self, job: &Arc<Job>) {
         self.shareable
-            .insert(Arc::clone(&part.order), Arc::clone(part));
+            .insert(Arc::clone(&job.order), Arc::clone(job));
     }
 
-    /// Returns the part of an identical start that has not begun, if this one can share it.
-    pub(super) fn share(&mut self, part: &Part, current: &Part) -> Option<Arc<Part>> {
-        let earlier = self.shareable.get(&part.order)?;
+    /// Returns the job of an identical start that has not begun, if this one can share it.
+    pub(super) fn share(&mut self, job: &Job, current: &Job) -> Option<Arc<Job>> {
+        let earlier = self.shareable.get(&job.order)?;
         if !earlier.share() {
             return None;
         }
@@ -106,28 +106,28 @@ impl Pending {
         Some(Arc::clone(earlier))
     }
 
-    /// No later start shares a part any more.
-    pub(super) fn unshare(&mut self, part: &Arc<Part>) {
-        let is_it = |other: &Arc<Part>| Arc::ptr_eq(other, part);
-        if self.shareable.get(&part.order).is_some_and(is_it) {
-            self.shareable.remove(&part.order);
+    /// No later start shares a job any more.
+    pub(super) fn unshare(&mut self, job: &Arc<Job>) {
+        let is_it = |other: &Arc<Job>| Arc::ptr_eq(other, job);
+        if self.shareable.get(&job.order).is_some_and(is_it) {
+            self.shareable.remove(&job.order);
         }
     }
 
-    /// Appends a part. Its items are offered to the current one.
-    pub(super) fn push(&mut self, part: &Arc<Part>, current: &Part) {
-        self.let_share(part);
-        current.request(self.offered.add(part));
-        self.queue.push_back(Arc::clone(part));
+    /// Appends a job. Its items are offered to the current one.
+    pub(super) fn push(&mut self, job: &Arc<Job>, current: &Job) {
+        self.let_share(job);
+        current.request(self.offered.add(job));
+        self.queue.push_back(Arc::clone(job));
         self.live += 1;
     }
 
-    /// Removes a part that has ended, and withdraws what only it wanted. Returns parts to be dropped with
+    /// Removes a job that has ended, and withdraws what only it wanted. Returns jobs to be dropped with
     /// no lock held.
-    #[must_use = "dropping a part may drop user code"]
-    pub(super) fn remove(&mut self, part: &Arc<Part>, current: &Part) -> Vec<Arc<Part>> {
-        self.unshare(part);
-        let unwanted = self.offered.remove(part);
+    #[must_use = "dropping a job may drop user code"]
+    pub(super) fn remove(&mut self, job: &Arc<Job>, current: &Job) -> Vec<Arc<Job>> {
+        self.unshare(job);
+        let unwanted = self.offered.remove(job);
         if !unwanted.is_empty() {
             current.withdraw(unwanted);
         }
@@ -135,15 +135,15 @@ impl Pending {
         if self.queue.len() <= 2 * self.live + 16 {
             return Vec::new();
         }
-        let (ended, live): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|part| part.is_over());
+        let (ended, live): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|job| job.is_over());
         self.live = live.len();
         self.queue = live.into();
         ended
     }
 
-    /// Takes the part that is current from now on. It is offered the items of those behind it. Those that
+    /// Takes the job that is current from now on. It is offered the items of those behind it. Those that
     /// had ended before it are added to `ended`, to be dropped with no lock held.
-    pub(super) fn next(&mut self, ended: &mut Vec<Arc<Part>>) -> Option<Arc<Part>> {
+    pub(super) fn next(&mut self, ended: &mut Vec<Arc<Job>>) -> Option<Arc<Job>> {
         let next = loop {
             let next = self.queue.pop_front()?;
             if !next.is_over() {
@@ -154,11 +154,11 @@ impl Pending {
         next.with_left(|_, offered| *offered = false);
         self.live = self.live.saturating_sub(1);
         self.offered = Offered::default();
-        for part in &self.queue {
-            if part.is_over() {
+        for job in &self.queue {
+            if job.is_over() {
                 continue;
             }
-            next.request(self.offered.add(part));
+            next.request(self.offered.add(job));
             if self.offered.full {
                 break;
             }
@@ -166,35 +166,30 @@ impl Pending {
         Some(next)
     }
 
-    /// Takes the parts of which the run of the current one has done all items.
-    pub(super) fn take_done_by(
-        &mut self,
-        current: &Part,
-        session: &Arc<Session>,
-    ) -> Vec<Arc<Part>> {
+    /// Takes the jobs of which the run of the current one has done all items.
+    pub(super) fn take_done_by(&mut self, current: &Job, session: &Arc<Session>) -> Vec<Arc<Job>> {
         if self.offered.wanted.is_empty() {
             return Vec::new();
         }
         let left = current.left(session);
-        let is_offered =
-            |part: &&Arc<Part>| part.is_over() || part.with_left(|_, offered| *offered);
+        let is_offered = |job: &&Arc<Job>| job.is_over() || job.with_left(|_, offered| *offered);
         let count = self.queue.iter().take_while(is_offered).count();
         let (done, others): (Vec<_>, Vec<_>) = self
             .queue
             .drain(..count)
-            .partition(|part| part.is_done_by(session, &left));
-        for part in &done {
-            self.unshare(part);
+            .partition(|job| job.is_done_by(session, &left));
+        for job in &done {
+            self.unshare(job);
         }
-        for part in others.into_iter().rev() {
-            self.queue.push_front(part);
+        for job in others.into_iter().rev() {
+            self.queue.push_front(job);
         }
         self.live = self.live.saturating_sub(done.len());
         done
     }
 
-    /// Takes all parts.
-    pub(super) fn take(&mut self) -> Vec<Arc<Part>> {
+    /// Takes all jobs.
+    pub(super) fn take(&mut self) -> Vec<Arc<Job>> {
         self.shareable.clear();
         self.offered = Offered::default();
         self.live = 0;

@@ -1,97 +1,15 @@
-//! What is known of a handler before it is made: `ISyncMgrRegister`.
+//! The registry of handlers: `ISyncMgrRegister`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::SyncManager;
 use super::scheduler::Entry;
+use super::{ManagerError, Registration, SyncManager};
 use crate::util::panic::Foreign;
-use crate::{HResult, HandlerId, RegisterFlags, SyncHandler};
+use crate::{HandlerId, SyncHandler};
 
 /// How long `stop_handler` waits for a running handler at most, if no deadline is set.
 const STOP: Duration = Duration::from_secs(10);
-
-/// What a handler is registered with: the arguments of `ISyncMgrRegister::RegisterSyncMgrHandler`.
-///
-/// ```
-/// use syncmgr::{RegisterFlags, Registration};
-///
-/// let registration = Registration::new().description("Mail").flags(RegisterFlags::CONNECT);
-/// assert_eq!(registration.description.as_deref(), Some("Mail"));
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(default)
-)]
-#[non_exhaustive]
-pub struct Registration {
-    /// What the handler is for, in words for the user.
-    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
-    #[doc(alias = "pwszDescription")]
-    pub description: Option<String>,
-    /// The events for which the handler is started (`ISyncMgrRegister::GetHandlerRegistrationInfo`).
-    #[doc(alias = "dwSyncMgrRegisterFlags")]
-    pub flags: RegisterFlags,
-}
-
-impl Registration {
-    /// A registration without a description and for no event.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self {
-            description: None,
-            flags: RegisterFlags::empty(),
-        }
-    }
-
-    /// Sets the description.
-    #[must_use]
-    pub fn description(mut self, description: impl Into<String>) -> Self {
-        self.description = Some(description.into());
-        self
-    }
-
-    /// Sets the flags, in place of any set before.
-    #[must_use]
-    pub const fn flags(mut self, flags: RegisterFlags) -> Self {
-        self.flags = flags;
-        self
-    }
-}
-
-/// Why a call on a [`SyncManager`] was refused.
-///
-/// ```
-/// use syncmgr::{HResult, HandlerId, ManagerError, SyncManager};
-///
-/// let id = HandlerId::from_u128(1);
-/// let error = SyncManager::new().enumerate(id).unwrap_err();
-/// assert_eq!(error, ManagerError::UnknownHandler { id });
-/// assert_eq!(error.hresult(), HResult::E_INVALIDARG);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum ManagerError {
-    /// No handler is registered with this id (`S_FALSE` of `GetHandlerRegistrationInfo`, here an error).
-    #[error("no handler is registered with the id {id}; register it first")]
-    UnknownHandler {
-        /// The id.
-        id: HandlerId,
-    },
-    /// The id is nil.
-    #[error("a handler cannot be registered with the nil id; it needs an id of its own")]
-    NilHandler,
-}
-
-impl ManagerError {
-    /// The result code that stands for the error: `E_INVALIDARG`.
-    #[must_use]
-    pub const fn hresult(&self) -> HResult {
-        HResult::E_INVALIDARG
-    }
-}
 
 /// The registry: `ISyncMgrRegister`.
 impl SyncManager {
@@ -120,7 +38,7 @@ impl SyncManager {
             make: Arc::new(move || make()),
         };
         let old = {
-            let mut state = self.hub.state.lock();
+            let mut state = self.scheduler.state.lock();
             let old = state.handlers.insert(id, entry);
             if old.is_none() {
                 state.order.push(id);
@@ -169,7 +87,7 @@ impl SyncManager {
     #[doc(alias = "UnregisterSyncMgrHandler")]
     pub fn unregister(&self, id: HandlerId) -> Result<Registration, ManagerError> {
         let entry = {
-            let mut state = self.hub.state.lock();
+            let mut state = self.scheduler.state.lock();
             let entry = state.handlers.remove(&id);
             let entry = entry.ok_or(ManagerError::UnknownHandler { id })?;
             state.order.retain(|other| *other != id);
@@ -213,21 +131,21 @@ impl SyncManager {
     /// # Ok::<(), syncmgr::ManagerError>(())
     /// ```
     pub fn stop_handler(&self, id: HandlerId) -> bool {
-        let (current, waiting) = self.hub.state.lock().take_waiting(id);
-        for part in waiting {
-            let report = part.never_begun("its handler was stopped before it was started");
-            drop(self.hub.end(&part, report));
+        let (current, waiting) = self.scheduler.state.lock().take_waiting(id);
+        for job in waiting {
+            let report = job.never_begun("its handler was stopped before it was started");
+            drop(self.scheduler.end(&job, report));
         }
-        let Some(part) = current else {
+        let Some(job) = current else {
             return true;
         };
-        part.cancel_all();
-        let bound = self.hub.settings.deadline.unwrap_or(STOP);
+        job.cancel_all();
+        let bound = self.scheduler.settings.deadline.unwrap_or(STOP);
         let until = Instant::now().checked_add(bound);
-        let ended = self.hub.wait_for(|| part.is_over(), until);
+        let ended = self.scheduler.wait_for(|| job.is_over(), until);
         if !ended {
-            if let Some(session) = part.session() {
-                session.release();
+            if let Some(session) = job.session() {
+                session.driver().release();
             }
         }
         ended
@@ -237,7 +155,7 @@ impl SyncManager {
     #[must_use]
     #[doc(alias = "GetHandlerRegistrationInfo")]
     pub fn registration(&self, id: HandlerId) -> Option<Registration> {
-        let state = self.hub.state.lock();
+        let state = self.scheduler.state.lock();
         state
             .handlers
             .get(&id)
@@ -247,6 +165,6 @@ impl SyncManager {
     /// The ids of all handlers, in the order in which they were first registered.
     #[must_use]
     pub fn handlers(&self) -> Vec<HandlerId> {
-        self.hub.state.lock().order.clone()
+        self.scheduler.state.lock().order.clone()
     }
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::job::{Part, Renounced, Seat};
-use super::run_events::News;
+use super::job::{Job, Leave};
+use super::job_share::JobShare;
+use super::run_events::RunEvents;
 use super::run_observer::{RunObserver, RunProgress};
-use super::scheduler::{CANCELLED, Hub};
+use super::scheduler::{CANCELLED, Scheduler};
 use super::workers::ensure_workers;
 use crate::driver::HandlerReport;
 use crate::session::ItemView;
@@ -55,25 +56,25 @@ use crate::{CallbackError, HandlerId, HandlerInfo, ItemId};
 #[derive(Clone)]
 #[must_use = "the run goes on without it, but nobody learns what it came to"]
 pub struct Run {
-    hub: Arc<Hub>,
-    seats: Arc<[Seat]>,
-    news: Arc<News>,
+    scheduler: Arc<Scheduler>,
+    shares: Arc<[JobShare]>,
+    events: Arc<RunEvents>,
     /// Behind [`progress`](Self::progress). Locked with nothing else.
     progress: Arc<Mutex<RunObserver>>,
 }
 
 impl Run {
-    pub(super) fn new(hub: Arc<Hub>, seats: Vec<Seat>) -> Self {
-        let seats: Arc<[Seat]> = seats.into();
-        let news = Arc::new(News::default());
-        for (place, seat) in seats.iter().enumerate() {
-            seat.notify(&news, place);
+    pub(super) fn new(scheduler: Arc<Scheduler>, shares: Vec<JobShare>) -> Self {
+        let shares: Arc<[JobShare]> = shares.into();
+        let events = Arc::new(RunEvents::default());
+        for (place, share) in shares.iter().enumerate() {
+            share.notify(&events, place);
         }
-        let observer = RunObserver::new(Arc::clone(&seats), Arc::clone(&news));
+        let observer = RunObserver::new(Arc::clone(&shares), Arc::clone(&events));
         Self {
-            hub,
-            seats,
-            news,
+            scheduler,
+            shares,
+            events,
             progress: Arc::new(Mutex::new(observer)),
         }
     }
@@ -81,49 +82,52 @@ impl Run {
     /// The handlers of the run, in the order in which they were asked for.
     #[must_use]
     pub fn handlers(&self) -> Vec<HandlerId> {
-        self.seats.iter().map(|seat| seat.part.id).collect()
+        self.shares.iter().map(|share| share.job.id).collect()
     }
 
     /// The sessions of the handlers that have told their items; it grows as they do. Those of handlers that have been let go
     /// are here too, to be looked at.
     #[must_use]
     pub fn sessions(&self) -> Vec<(HandlerId, Arc<Session>)> {
-        let seats = self.seats.iter();
-        seats
-            .filter_map(|seat| Some((seat.part.id, seat.session()?)))
+        let shares = self.shares.iter();
+        shares
+            .filter_map(|share| Some((share.job.id, share.session()?)))
             .collect()
     }
 
     /// The session of one handler, once it has told its items.
     #[must_use]
     pub fn session(&self, handler: HandlerId) -> Option<Arc<Session>> {
-        self.seat(handler)?.session()
+        self.share(handler)?.session()
     }
 
     /// What one handler told about itself, once it has: before its session is there.
     #[must_use]
     pub fn info(&self, handler: HandlerId) -> Option<HandlerInfo> {
-        self.seat(handler)?.shared()?.info()
+        self.share(handler)?.shared()?.info()
     }
 
-    fn seat(&self, handler: HandlerId) -> Option<&Seat> {
-        self.seats.iter().find(|seat| seat.part.id == handler)
+    fn share(&self, handler: HandlerId) -> Option<&JobShare> {
+        self.shares.iter().find(|share| share.job.id == handler)
     }
 
     fn stop(
         &self,
         handler: HandlerId,
-        stop: impl FnOnce(&Part) -> Result<(), CallbackError>,
+        stop: impl FnOnce(&Job) -> Result<(), CallbackError>,
     ) -> Result<(), CallbackError> {
-        let seat = self.seat(handler).ok_or(CallbackError::UnknownItem)?;
-        stop(seat.shared().ok_or(CallbackError::Released)?)
+        let share = self.share(handler).ok_or(CallbackError::UnknownItem)?;
+        stop(share.shared().ok_or(CallbackError::Released)?)
     }
 
-    fn cancel(&self, seat: &Seat) {
-        match seat.renounce(&self.news, CANCELLED) {
-            Renounced::Begun => seat.part.cancel_all(),
-            Renounced::Shared => self.hub.renounced(&seat.part),
-            Renounced::Unwanted => drop(self.hub.end(&seat.part, seat.part.never_begun(CANCELLED))),
+    fn cancel(&self, share: &JobShare) {
+        match share.leave(&self.events, CANCELLED) {
+            Leave::Begun => share.job.cancel_all(),
+            Leave::Shared => self.scheduler.left_by_one(&share.job),
+            Leave::Unwanted => drop(
+                self.scheduler
+                    .end(&share.job, share.job.never_begun(CANCELLED)),
+            ),
         }
     }
 
@@ -134,7 +138,7 @@ impl Run {
     /// [`UnknownItem`](CallbackError::UnknownItem) for a handler that is not in the run, and as for
     /// [`Session::skip_item`].
     pub fn skip_item(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
-        self.stop(handler, |part| part.skip_item(item))
+        self.stop(handler, |job| job.skip_item(item))
     }
 
     /// Cancels an item of a handler: see [`Session::cancel_item`]. Before the handler has told its items, this is remembered.
@@ -144,7 +148,7 @@ impl Run {
     /// As for [`skip_item`](Self::skip_item).
     #[doc(alias = "StopItemSync")]
     pub fn cancel_item(&self, handler: HandlerId, item: ItemId) -> Result<(), CallbackError> {
-        self.stop(handler, |part| part.cancel_item(item))
+        self.stop(handler, |job| job.cancel_item(item))
     }
 
     /// Cancels everything that one handler does in this run. If it has started, that is also what it does
@@ -152,25 +156,25 @@ impl Run {
     /// are not offered to the run before it any more. Does nothing if the handler is not in this run.
     #[doc(alias = "StopHandlerSync")]
     pub fn cancel_handler(&self, handler: HandlerId) {
-        if let Some(seat) = self.seat(handler) {
-            self.cancel(seat);
-            ensure_workers(&self.hub);
+        if let Some(share) = self.share(handler) {
+            self.cancel(share);
+            ensure_workers(&self.scheduler);
         }
     }
 
     /// Cancels everything in this run, as [`cancel_handler`](Self::cancel_handler) does.
     #[doc(alias = "StopSyncAll")]
     pub fn cancel_all(&self) {
-        for seat in self.seats.iter() {
-            self.cancel(seat);
+        for share in self.shares.iter() {
+            self.cancel(share);
         }
-        ensure_workers(&self.hub); // for what came behind one that had not begun
+        ensure_workers(&self.scheduler); // for what came behind one that had not begun
     }
 
     /// What became of one handler, once it has been let go.
     #[must_use]
     pub fn handler_report(&self, handler: HandlerId) -> Option<HandlerReport> {
-        self.seat(handler)?.report()
+        self.share(handler)?.report()
     }
 
     /// How far the run is. It costs what has changed since this was asked last, of this run or a clone of it: see
@@ -183,21 +187,21 @@ impl Run {
     /// Follows the run from its start: for who draws it.
     #[must_use]
     pub fn observe(&self) -> RunObserver {
-        RunObserver::new(Arc::clone(&self.seats), Arc::clone(&self.news))
+        RunObserver::new(Arc::clone(&self.shares), Arc::clone(&self.events))
     }
 
     /// Whether every handler has been let go.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.news.ended() == self.seats.len()
+        self.events.ended() == self.shares.len()
     }
 
     /// Waits until every handler has been let go, and tells what it came to.
     ///
     /// Not from inside a handler of the run: it would wait for itself.
     pub fn wait(&self) -> RunReport {
-        for seat in self.seats.iter() {
-            self.hub.wait_for(|| seat.is_over(), None);
+        for share in self.shares.iter() {
+            self.scheduler.wait_for(|| share.is_over(), None);
         }
         self.report()
     }
@@ -221,8 +225,8 @@ impl Run {
     /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> Result<RunReport, WaitTimeout> {
         let until = Instant::now().checked_add(timeout);
-        for seat in self.seats.iter() {
-            if !self.hub.wait_for(|| seat.is_over(), until) {
+        for share in self.shares.iter() {
+            if !self.scheduler.wait_for(|| share.is_over(), until) {
                 return Err(self.unfinished());
             }
         }
@@ -242,7 +246,7 @@ impl Run {
     #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
     pub fn finished(&self) -> impl Future<Output = RunReport> + Send + '_ {
         std::future::poll_fn(|context| {
-            if self.news.wake_on_end(self.seats.len(), context.waker()) {
+            if self.events.wake_on_end(self.shares.len(), context.waker()) {
                 return std::task::Poll::Pending;
             }
             std::task::Poll::Ready(self.report())
@@ -250,21 +254,25 @@ impl Run {
     }
 
     fn report(&self) -> RunReport {
-        let seats = self.seats.iter();
+        let shares = self.shares.iter();
         RunReport {
-            handlers: seats
-                .filter_map(|seat| Some((seat.part.id, seat.report()?)))
+            handlers: shares
+                .filter_map(|share| Some((share.job.id, share.report()?)))
                 .collect(),
         }
     }
 
     fn unfinished(&self) -> WaitTimeout {
-        let open = self.seats.iter().filter(|seat| !seat.is_over());
+        let open = self.shares.iter().filter(|share| !share.is_over());
         WaitTimeout {
             handlers: open
-                .map(|seat| match seat.session() {
-                    Some(session) => (seat.part.id, session.phase(), session.unfinished_items()),
-                    None => (seat.part.id, Phase::Idle, Vec::new()),
+                .map(|share| match share.session() {
+                    Some(session) => (
+                        share.job.id,
+                        session.phase(),
+                        session.driver().unfinished_items(),
+                    ),
+                    None => (share.job.id, Phase::Idle, Vec::new()),
                 })
                 .collect(),
         }
@@ -273,9 +281,9 @@ impl Run {
 
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let finished = self.news.ended();
+        let finished = self.events.ended();
         f.debug_struct("Run")
-            .field("handlers", &self.seats.len())
+            .field("handlers", &self.shares.len())
             .field("finished", &finished)
             .finish_non_exhaustive()
     }

@@ -1,8 +1,8 @@
-//! What those who follow a run are told: which of its parts have begun, which have a session, and which are over. So a look at a
-//! run need not ask each part that waits or has long been over.
+//! What those who follow a run are told: which of its jobs have begun, which have a session, and which are over. So a look at a
+//! run need not ask each job that waits or has long been over.
 //!
-//! Tasks that wait for news are user code, and news are told while the manager's state is locked. So those that are to be woken
-//! are gathered in the part's [`Readers`], and woken by whoever told the news, with no lock held: [`Part::ring`](super::part::Part::ring).
+//! Tasks that wait for events are user code, and events are told while the manager's state is locked. So those that are to be woken
+//! are gathered in the job's [`Subscribers`], and woken by whoever told the events, with no lock held: [`Job::ring`](super::job::Job::ring).
 
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -12,35 +12,35 @@ use parking_lot::Mutex;
 use crate::util::panic::Foreign;
 use crate::util::waker_set::WakerSet;
 
-/// The news of one run. Locked last, and for a push or a copy only.
+/// The events of one run. Locked last, and for a push or a copy only.
 #[derive(Debug, Default)]
-pub(super) struct News(Mutex<Lists>);
+pub(super) struct RunEvents(Mutex<Lists>);
 
-/// Places of parts in the run, each once, in the order in which it happened.
+/// Places of jobs in the run, each once, in the order in which it happened.
 #[derive(Debug, Default)]
 struct Lists {
     begun: Vec<usize>,
     ended: Vec<usize>,
     /// How many sessions have come.
     sessions: usize,
-    /// To be woken by the next news.
+    /// To be woken by the next events.
     tasks: WakerSet,
 }
 
 /// How far a reader has read.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct EventCursor {
     begun: usize,
     ended: usize,
     sessions: usize,
 }
 
-impl News {
+impl RunEvents {
     /// What has begun and ended since, and the next place.
-    pub(super) fn since(&self, place: Place) -> (Vec<usize>, Vec<usize>, Place) {
+    pub(super) fn since(&self, place: EventCursor) -> (Vec<usize>, Vec<usize>, EventCursor) {
         let lists = self.0.lock();
         let after = |list: &[usize], from| list.get(from..).unwrap_or_default().to_vec();
-        let next = Place {
+        let next = EventCursor {
             begun: lists.begun.len(),
             ended: lists.ended.len(),
             sessions: lists.sessions,
@@ -52,16 +52,16 @@ impl News {
         )
     }
 
-    /// How many parts are over.
+    /// How many jobs are over.
     pub(super) fn ended(&self) -> usize {
         self.0.lock().ended.len()
     }
 
-    /// Keeps the waker until there are news after `place`; answers false, and keeps nothing, where there are some already. One
+    /// Keeps the waker until there are events after `place`; answers false, and keeps nothing, where there are some already. One
     /// that wakes the same task gives way to it.
-    pub(super) fn wake_on_change(&self, place: Place, waker: &Waker) -> bool {
+    pub(super) fn wake_on_change(&self, place: EventCursor, waker: &Waker) -> bool {
         let is_new = |lists: &Lists| {
-            let Place {
+            let EventCursor {
                 begun,
                 ended,
                 sessions,
@@ -71,10 +71,10 @@ impl News {
         self.keep(waker, |lists| !is_new(lists))
     }
 
-    /// As [`wake_on_change`](Self::wake_on_change), until so many parts are over.
+    /// As [`wake_on_change`](Self::wake_on_change), until so many jobs are over.
     #[cfg(feature = "async")]
-    pub(super) fn wake_on_end(&self, parts: usize, waker: &Waker) -> bool {
-        self.keep(waker, |lists| lists.ended.len() < parts)
+    pub(super) fn wake_on_end(&self, jobs: usize, waker: &Waker) -> bool {
+        self.keep(waker, |lists| lists.ended.len() < jobs)
     }
 
     fn keep(&self, waker: &Waker, waits: impl FnOnce(&Lists) -> bool) -> bool {
@@ -92,11 +92,11 @@ impl News {
     }
 }
 
-/// The runs that share a part, each with the part's place in it. A run that no caller holds any more is
+/// The runs that share a job, each with the job's place in it. A run that no caller holds any more is
 /// not notified.
 #[derive(Debug, Default)]
-pub(super) struct Readers {
-    runs: Vec<(Weak<News>, usize)>,
+pub(super) struct Subscribers {
+    runs: Vec<(Weak<RunEvents>, usize)>,
     /// How many there were after the last cleanup.
     kept: usize,
     woken: Woken,
@@ -107,20 +107,20 @@ pub(super) struct Readers {
 pub(super) struct Woken {
     pub(super) tasks: Vec<Waker>,
     /// A run may be dropped meanwhile, and its last waiting tasks with this: not under a lock.
-    news: Vec<Arc<News>>,
+    events: Vec<Arc<RunEvents>>,
 }
 
-impl Readers {
+impl Subscribers {
     /// Adds a run, which is notified from now on, and immediately of what has happened already.
     pub(super) fn add(
         &mut self,
-        news: &Arc<News>,
+        events: &Arc<RunEvents>,
         place: usize,
         begun: bool,
         session: bool,
         ended: bool,
     ) {
-        let mut lists = news.0.lock();
+        let mut lists = events.0.lock();
         if begun {
             lists.begun.push(place);
         }
@@ -131,10 +131,10 @@ impl Readers {
         }
         // Identical starts can be repeated while one is pending, so the dropped ones must not pile up.
         if self.runs.len() >= (2 * self.kept).max(16) {
-            self.runs.retain(|(news, _)| news.strong_count() > 0);
+            self.runs.retain(|(events, _)| events.strong_count() > 0);
             self.kept = self.runs.len();
         }
-        self.runs.push((Arc::downgrade(news), place));
+        self.runs.push((Arc::downgrade(events), place));
     }
 
     pub(super) fn begun(&mut self) {
@@ -152,32 +152,32 @@ impl Readers {
         self.runs = Vec::new();
     }
 
-    /// Notifies one run of the part's end, and removes it.
-    pub(super) fn end_one(&mut self, news: &Arc<News>) {
-        let is_it = |(other, _): &(Weak<News>, usize)| other.as_ptr() == Arc::as_ptr(news);
+    /// Notifies one run of the job's end, and removes it.
+    pub(super) fn end_one(&mut self, events: &Arc<RunEvents>) {
+        let is_it = |(other, _): &(Weak<RunEvents>, usize)| other.as_ptr() == Arc::as_ptr(events);
         if let Some(found) = self.runs.iter().position(is_it) {
             let (_, place) = self.runs.swap_remove(found);
-            Self::push(&mut self.woken, Arc::clone(news), |lists| {
+            Self::push(&mut self.woken, Arc::clone(events), |lists| {
                 lists.ended.push(place)
             });
         }
     }
 
     fn notify(&mut self, what: impl Fn(&mut Lists, usize)) {
-        for (news, place) in &self.runs {
-            if let Some(news) = news.upgrade() {
-                Self::push(&mut self.woken, news, |lists| what(lists, *place));
+        for (events, place) in &self.runs {
+            if let Some(events) = events.upgrade() {
+                Self::push(&mut self.woken, events, |lists| what(lists, *place));
             }
         }
     }
 
-    fn push(woken: &mut Woken, news: Arc<News>, what: impl FnOnce(&mut Lists)) {
-        let mut lists = news.0.lock();
+    fn push(woken: &mut Woken, events: Arc<RunEvents>, what: impl FnOnce(&mut Lists)) {
+        let mut lists = events.0.lock();
         what(&mut lists);
         let tasks = std::mem::take(&mut lists.tasks);
         woken.tasks.extend(tasks.into_wakers());
         drop(lists);
-        woken.news.push(news);
+        woken.events.push(events);
     }
 
     /// The tasks to be woken, with no lock held.

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::job::Seat;
-use super::run_events::{News, Place};
+use super::job_share::JobShare;
+use super::run_events::{EventCursor, RunEvents};
 use crate::HandlerId;
 use crate::session::Observer;
 use crate::session::{Changes, Sums, Totals};
@@ -79,10 +79,10 @@ impl RunChanges {
 /// # Ok::<(), syncmgr::ManagerError>(())
 /// ```
 pub struct RunObserver {
-    seats: Arc<[Seat]>,
-    news: Arc<News>,
-    place: Place,
-    /// The parts that are driven, by their places in the run, each with its session once there is one.
+    shares: Arc<[JobShare]>,
+    events: Arc<RunEvents>,
+    place: EventCursor,
+    /// The jobs that are driven, by their places in the run, each with its session once there is one.
     active: BTreeMap<usize, Option<Observer>>,
     finished: usize,
     /// The sums of those that are over.
@@ -91,11 +91,11 @@ pub struct RunObserver {
 }
 
 impl RunObserver {
-    pub(super) fn new(seats: Arc<[Seat]>, news: Arc<News>) -> Self {
+    pub(super) fn new(shares: Arc<[JobShare]>, events: Arc<RunEvents>) -> Self {
         Self {
-            seats,
-            news,
-            place: Place::default(),
+            shares,
+            events,
+            place: EventCursor::default(),
             active: BTreeMap::new(),
             finished: 0,
             settled: Sums::default(),
@@ -125,36 +125,36 @@ impl RunObserver {
 
     fn refresh_by(&mut self, mut look: impl FnMut(&mut Observer) -> Changes) -> RunChanges {
         self.looked = true;
-        let (begun, ended, place) = self.news.since(self.place);
+        let (begun, ended, place) = self.events.since(self.place);
         self.place = place;
-        for part in begun {
-            self.active.insert(part, None);
+        for job in begun {
+            self.active.insert(job, None);
         }
-        // A part may end without having begun.
-        for part in &ended {
-            self.active.entry(*part).or_default();
+        // A job may end without having begun.
+        for job in &ended {
+            self.active.entry(*job).or_default();
         }
 
         let mut sessions = Vec::new();
         for (place, observer) in &mut self.active {
-            let Some(seat) = self.seats.get(*place) else {
+            let Some(share) = self.shares.get(*place) else {
                 continue;
             };
             if observer.is_none() {
-                *observer = seat.session().map(Observer::new);
+                *observer = share.session().map(Observer::new);
             }
             if let Some(observer) = observer {
-                sessions.push((seat.part.id, look(observer)));
+                sessions.push((share.job.id, look(observer)));
             }
         }
         // Looked at once more after they had ended: they will not change again.
-        for part in &ended {
-            if let Some(Some(observer)) = self.active.remove(part) {
+        for job in &ended {
+            if let Some(Some(observer)) = self.active.remove(job) {
                 self.settled.add_all(observer.sums());
             }
         }
         self.finished += ended.len();
-        let name = |place: &usize| self.seats.get(*place).map(|seat| seat.part.id);
+        let name = |place: &usize| self.shares.get(*place).map(|share| share.job.id);
         RunChanges {
             progress: self.progress(),
             sessions,
@@ -173,7 +173,7 @@ impl RunObserver {
     pub fn wake_on_change(&self, waker: &Waker) -> bool {
         let mut sessions = self.active.values().flatten();
         self.looked
-            && self.news.wake_on_change(self.place, waker)
+            && self.events.wake_on_change(self.place, waker)
             && sessions.all(|observer| observer.is_over() || observer.wake_on_change(waker))
     }
 
@@ -186,8 +186,8 @@ impl RunObserver {
         }
         let running = self.active.len();
         RunProgress {
-            handlers: self.seats.len(),
-            waiting: self.seats.len() - running - self.finished,
+            handlers: self.shares.len(),
+            waiting: self.shares.len() - running - self.finished,
             running,
             finished: self.finished,
             totals: sums.totals(),
@@ -219,7 +219,7 @@ impl futures_core::Stream for RunObserver {
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<RunChanges>> {
         let observer = self.get_mut();
-        if observer.looked && observer.finished == observer.seats.len() {
+        if observer.looked && observer.finished == observer.shares.len() {
             return std::task::Poll::Ready(None);
         }
         if observer.wake_on_change(context.waker()) {

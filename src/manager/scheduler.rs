@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::job::{Make, Part};
-use super::listing::Known;
+use super::job::{Job, Make};
+use super::listing::CachedListing;
 use super::pending::Pending;
 use super::start_request::Distinct;
 use super::{Choices, LogFilter, Registration};
@@ -34,12 +34,12 @@ pub(super) struct Settings {
     pub(super) chooser: Option<Arc<Chooser>>,
 }
 
-pub(super) struct Hub {
+pub(super) struct Scheduler {
     pub(super) settings: Settings,
     pub(super) arbiter: DialogArbiter,
-    /// The first lock; a part's is taken after it.
+    /// The first lock; a job's is taken after it.
     pub(super) state: Mutex<State>,
-    /// A part is over, or became ready.
+    /// A job is over, or became ready.
     pub(super) changed: Condvar,
 }
 
@@ -48,11 +48,11 @@ pub(super) struct State {
     pub(super) handlers: HashMap<HandlerId, Entry>,
     /// The ids in the order of their first registration.
     pub(super) order: Vec<HandlerId>,
-    /// Each handler that has a part running or ready. Kept apart from the registrations, so that an id that is registered
+    /// Each handler that has a job running or ready. Kept apart from the registrations, so that an id that is registered
     /// anew still waits for its old run.
     pub(super) busy: HashMap<HandlerId, Busy>,
-    pub(super) ready: VecDeque<Arc<Part>>,
-    pub(super) running: Vec<Arc<Part>>,
+    pub(super) ready: VecDeque<Arc<Job>>,
+    pub(super) running: Vec<Arc<Job>>,
     pub(super) workers: usize,
     /// How many workers close connections. They are not among `workers`, and drive again afterwards if
     /// they are needed.
@@ -60,7 +60,7 @@ pub(super) struct State {
     pub(super) supervised: bool,
     pub(super) choices: Choices,
     /// What each registered handler told of itself and its items, when it was asked last.
-    pub(super) known: HashMap<HandlerId, Known>,
+    pub(super) known: HashMap<HandlerId, CachedListing>,
     /// The entries of runs that are over, and of the manager itself.
     pub(super) log: VecDeque<LogEntry>,
     pub(super) log_sequence: u64,
@@ -71,7 +71,7 @@ pub(super) struct State {
 /// A handler that has something to do.
 pub(super) struct Busy {
     /// Running, or ready to run.
-    pub(super) current: Arc<Part>,
+    pub(super) current: Arc<Job>,
     /// The starts that come after it.
     pub(super) pending: Pending,
 }
@@ -83,24 +83,24 @@ pub(super) struct Entry {
 }
 
 impl State {
-    /// Adds a part: it is ready immediately, or waits behind the handler's other ones. Returns the pending
-    /// part of an identical start, if there is one: the new one is not needed then.
-    pub(super) fn ask(&mut self, part: &Arc<Part>) -> Option<Arc<Part>> {
-        match self.busy.get_mut(&part.id) {
+    /// Adds a job: it is ready immediately, or waits behind the handler's other ones. Returns the pending
+    /// job of an identical start, if there is one: the new one is not needed then.
+    pub(super) fn ask(&mut self, job: &Arc<Job>) -> Option<Arc<Job>> {
+        match self.busy.get_mut(&job.id) {
             Some(Busy { current, pending }) => {
-                let shared = pending.share(part, current);
+                let shared = pending.share(job, current);
                 if shared.is_none() {
-                    pending.push(part, current);
+                    pending.push(job, current);
                 }
                 shared
             }
             None => {
                 let busy = Busy {
-                    current: Arc::clone(part),
-                    pending: Pending::behind(part),
+                    current: Arc::clone(job),
+                    pending: Pending::behind(job),
                 };
-                self.busy.insert(part.id, busy);
-                self.ready.push_back(Arc::clone(part));
+                self.busy.insert(job.id, busy);
+                self.ready.push_back(Arc::clone(job));
                 None
             }
         }
@@ -111,15 +111,15 @@ impl State {
         self.workers < (self.ready.len() + self.running.len()).min(concurrency)
     }
 
-    /// A worker takes the next part.
-    fn take(&mut self) -> Option<Arc<Part>> {
-        let part = self.ready.pop_front()?;
-        self.running.push(Arc::clone(&part));
-        part.begin();
-        if let Some(busy) = self.busy.get_mut(&part.id) {
-            busy.pending.unshare(&part);
+    /// A worker takes the next job.
+    fn take(&mut self) -> Option<Arc<Job>> {
+        let job = self.ready.pop_front()?;
+        self.running.push(Arc::clone(&job));
+        job.begin();
+        if let Some(busy) = self.busy.get_mut(&job.id) {
+            busy.pending.unshare(&job);
         }
-        Some(part)
+        Some(job)
     }
 
     /// The registered handlers, in the order of their first registration.
@@ -130,7 +130,7 @@ impl State {
 
     /// What the handler told; known no longer than it is registered. Returns what is not known any
     /// more, to be dropped with no lock held, since it may be long.
-    fn know(&mut self, id: HandlerId, known: Known) -> Option<Known> {
+    fn know(&mut self, id: HandlerId, known: CachedListing) -> Option<CachedListing> {
         if !self.handlers.contains_key(&id) {
             return Some(known);
         }
@@ -138,42 +138,42 @@ impl State {
     }
 
     /// The run of a handler has told something about its items.
-    fn learn(&mut self, part: &Part, report: &HandlerReport) {
-        let listed = part.listed();
-        self.choices.run_is_over(part.id, &listed.temporary);
-        let known = self.known.get_mut(&part.id);
+    fn learn(&mut self, job: &Job, report: &HandlerReport) {
+        let listed = job.listed();
+        self.choices.run_is_over(job.id, &listed.temporary);
+        let known = self.known.get_mut(&job.id);
         if let (Some(known), Some(session), Some(count)) = (known, &report.session, listed.count) {
             known.grow(session.items_from(count));
         }
         let mut deleted = Distinct::default();
         for (target, outcome) in &report.properties {
             if let (Some(item), PropertiesOutcome::ItemDeleted) = (target, outcome) {
-                self.choices.forget(part.id, *item);
+                self.choices.forget(job.id, *item);
                 deleted.extend([*item]);
             }
         }
-        if let Some(known) = self.known.get_mut(&part.id) {
+        if let Some(known) = self.known.get_mut(&job.id) {
             known.remove_all(&deleted);
         }
     }
 
-    /// Removes the pending parts whose items this one's run has all done.
-    fn take_done_by(&mut self, part: &Part, session: &Arc<Session>) -> Vec<Arc<Part>> {
-        match self.busy.get_mut(&part.id) {
-            Some(busy) => busy.pending.take_done_by(part, session),
+    /// Removes the pending jobs whose items this one's run has all done.
+    fn take_done_by(&mut self, job: &Job, session: &Arc<Session>) -> Vec<Arc<Job>> {
+        match self.busy.get_mut(&job.id) {
+            Some(busy) => busy.pending.take_done_by(job, session),
             None => Vec::new(),
         }
     }
 
-    /// Takes out of a handler's parts what has not begun, so that nothing of it comes to its turn; and tells which part is on
+    /// Takes out of a handler's jobs what has not begun, so that nothing of it comes to its turn; and tells which job is on
     /// its way.
-    pub(super) fn take_waiting(&mut self, id: HandlerId) -> (Option<Arc<Part>>, Vec<Arc<Part>>) {
+    pub(super) fn take_waiting(&mut self, id: HandlerId) -> (Option<Arc<Job>>, Vec<Arc<Job>>) {
         let Some(busy) = self.busy.get_mut(&id) else {
             return (None, Vec::new());
         };
         let mut waiting = busy.pending.take();
         let current = Arc::clone(&busy.current);
-        let is_it = |other: &Arc<Part>| Arc::ptr_eq(other, &current);
+        let is_it = |other: &Arc<Job>| Arc::ptr_eq(other, &current);
         let Some(place) = self.ready.iter().position(is_it) else {
             return (Some(current), waiting);
         };
@@ -195,10 +195,10 @@ impl State {
         self.log.push_back(entry);
     }
 
-    /// The part is over: what is pending behind it is ready. Adds parts to `ended`, to be dropped with no
+    /// The job is over: what is pending behind it is ready. Adds jobs to `ended`, to be dropped with no
     /// lock held.
-    fn leave(&mut self, part: &Arc<Part>, ended: &mut Vec<Arc<Part>>) {
-        let is_it = |other: &Arc<Part>| Arc::ptr_eq(other, part);
+    fn leave(&mut self, job: &Arc<Job>, ended: &mut Vec<Arc<Job>>) {
+        let is_it = |other: &Arc<Job>| Arc::ptr_eq(other, job);
         match self.running.iter().position(is_it) {
             Some(place) => {
                 self.running.swap_remove(place);
@@ -210,16 +210,16 @@ impl State {
                 }
             }
         }
-        let Some(busy) = self.busy.get_mut(&part.id) else {
+        let Some(busy) = self.busy.get_mut(&job.id) else {
             return;
         };
         if !is_it(&busy.current) {
-            ended.extend(busy.pending.remove(part, &busy.current));
+            ended.extend(busy.pending.remove(job, &busy.current));
             return;
         }
-        busy.pending.unshare(part); // it may have ended before it began
+        busy.pending.unshare(job); // it may have ended before it began
         let Some(next) = busy.pending.next(ended) else {
-            self.busy.remove(&part.id);
+            self.busy.remove(&job.id);
             return;
         };
         busy.current = Arc::clone(&next);
@@ -227,10 +227,10 @@ impl State {
     }
 }
 
-/// How many parts are ended without giving the lock back in between.
+/// How many jobs are ended without giving the lock back in between.
 const CHUNK: usize = 1_000;
 
-impl Drop for Hub {
+impl Drop for Scheduler {
     /// The last owner may be a worker, and the closures are foreign code.
     fn drop(&mut self) {
         let settings = &mut self.settings;
@@ -240,7 +240,7 @@ impl Drop for Hub {
     }
 }
 
-/// Why a part that was cancelled early did nothing.
+/// Why a job that was cancelled early did nothing.
 pub(super) const CANCELLED: &str = "it was cancelled before it was started";
 
 /// The connections of starts that are over. Dropping it closes them, if no session shares them: user code, which may take its
@@ -250,9 +250,9 @@ pub(super) const CANCELLED: &str = "it was cancelled before it was started";
 pub(super) struct Closing(Vec<Connections>);
 
 impl Closing {
-    /// What is to be closed now that these parts are no more.
-    pub(super) fn of(parts: &[Arc<Part>]) -> Self {
-        Self(parts.iter().filter_map(|part| part.batch.leave()).collect())
+    /// What is to be closed now that these jobs are no more.
+    pub(super) fn of(jobs: &[Arc<Job>]) -> Self {
+        Self(jobs.iter().filter_map(|job| job.group.leave()).collect())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -268,7 +268,7 @@ impl Drop for Closing {
     }
 }
 
-impl Hub {
+impl Scheduler {
     pub(super) fn new(settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             settings,
@@ -278,37 +278,37 @@ impl Hub {
         })
     }
 
-    /// The next part for a worker; none where nothing is ready, and the worker is to end.
-    pub(super) fn next(&self) -> Option<Arc<Part>> {
+    /// The next job for a worker; none where nothing is ready, and the worker is to end.
+    pub(super) fn next(&self) -> Option<Arc<Job>> {
         let mut state = self.state.lock();
-        let part = state.take();
-        if part.is_none() {
+        let job = state.take();
+        if job.is_none() {
             state.workers -= 1;
             self.changed.notify_all();
         }
         drop(state);
-        if let Some(part) = &part {
-            part.ring();
+        if let Some(job) = &job {
+            job.ring();
         }
-        part
+        job
     }
 
-    /// The part is over; nothing happens where it was over before. Answers what is to be closed.
-    pub(super) fn end(&self, part: &Arc<Part>, report: HandlerReport) -> Closing {
-        self.over(part, report, |_| {}).unwrap_or_default()
+    /// The job is over; nothing happens where it was over before. Answers what is to be closed.
+    pub(super) fn end(&self, job: &Arc<Job>, report: HandlerReport) -> Closing {
+        self.over(job, report, |_| {}).unwrap_or_default()
     }
 
-    /// As [`end`](Self::end), for a part whose worker is left behind. None where the part was over before.
-    pub(super) fn give_up(&self, part: &Arc<Part>, report: HandlerReport) -> Option<Closing> {
-        self.over(part, report, |state| state.workers -= 1)
+    /// As [`end`](Self::end), for a job whose worker is left behind. None where the job was over before.
+    pub(super) fn give_up(&self, job: &Arc<Job>, report: HandlerReport) -> Option<Closing> {
+        self.over(job, report, |state| state.workers -= 1)
     }
 
     /// What the handler told, compared and copied with no lock held.
     pub(super) fn know(&self, id: HandlerId, info: HandlerInfo, list: &ItemList) {
         let known = self.state.lock().known.get(&id).cloned();
         let known = match known {
-            Some(known) if known.is(list) => Known { info, ..known },
-            _ => Known::new(info, list),
+            Some(known) if known.is(list) => CachedListing { info, ..known },
+            _ => CachedListing::new(info, list),
         };
         let old = self.state.lock().know(id, known);
         drop(old);
@@ -351,58 +351,56 @@ impl Hub {
 
     fn over(
         &self,
-        part: &Arc<Part>,
+        job: &Arc<Job>,
         report: HandlerReport,
         then: impl FnOnce(&mut State),
     ) -> Option<Closing> {
         let log = report.session.as_ref().map(|session| session.log());
         let mut closing = Closing::default();
         let report = Arc::new(report);
-        // Dropped with no lock held: a part may be the last one that keeps its factory.
-        let mut over = vec![Arc::clone(part)];
+        // Dropped with no lock held: a job may be the last one that keeps its factory.
+        let mut over = vec![Arc::clone(job)];
         let mut ended = Vec::new();
         {
             let mut state = self.state.lock();
-            if !part.end(&report) {
+            if !job.end(&report) {
                 return None;
             }
             for entry in log.into_iter().flatten() {
                 state.keep(entry, self.settings.log_capacity);
             }
-            state.learn(part, &report);
+            state.learn(job, &report);
             if let Some(session) = &report.session {
                 state.log_lost += session.log_refused();
-                // Before the part leaves, so that none of them comes to its turn.
-                over.extend(state.take_done_by(part, session));
+                // Before the job leaves, so that none of them comes to its turn.
+                over.extend(state.take_done_by(job, session));
             }
-            state.leave(part, &mut ended);
-            closing.0.extend(part.batch.leave());
+            state.leave(job, &mut ended);
+            closing.0.extend(job.group.leave());
             then(&mut state);
         }
         // They may be very many, so others are let in between.
         for some in over.get(1..).unwrap_or_default().chunks(CHUNK) {
             let _state = self.state.lock(); // whoever waits for one of them looks with it locked
-            let ended = some.iter().filter(|part| part.end(&report));
-            closing
-                .0
-                .extend(ended.filter_map(|part| part.batch.leave()));
+            let ended = some.iter().filter(|job| job.end(&report));
+            closing.0.extend(ended.filter_map(|job| job.group.leave()));
         }
         self.changed.notify_all();
-        for part in &over {
-            part.ring();
+        for job in &over {
+            job.ring();
         }
         Some(closing)
     }
 
-    /// One of several runs has cancelled its share in a part.
-    pub(super) fn renounced(&self, part: &Part) {
+    /// One of several runs has cancelled its share in a job.
+    pub(super) fn left_by_one(&self, job: &Job) {
         drop(self.state.lock()); // a waiting thread checks with it locked
         self.changed.notify_all();
-        part.ring();
+        job.ring();
     }
 
-    /// The parts that are running, a while from now; none where the last worker has ended.
-    pub(super) fn running_after(&self, slice: Duration) -> Option<Vec<Arc<Part>>> {
+    /// The jobs that are running, a while from now; none where the last worker has ended.
+    pub(super) fn running_after(&self, slice: Duration) -> Option<Vec<Arc<Job>>> {
         let until = Instant::now() + slice;
         let mut state = self.state.lock();
         while state.workers > 0 {
@@ -442,7 +440,7 @@ impl Hub {
             let kept = state.log.iter().filter(|entry| filter.matches(entry));
             (kept.cloned().collect::<Vec<_>>(), state.running.clone())
         };
-        for session in running.iter().filter_map(|part| part.session()) {
+        for session in running.iter().filter_map(|job| job.session()) {
             entries.extend(
                 session
                     .log()

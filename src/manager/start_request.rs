@@ -83,7 +83,7 @@ impl<T: Copy + Eq + Hash> FromIterator<T> for Distinct<T> {
 
 /// What a start requests of a handler.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Order {
+pub(super) struct StartRequest {
     pub(super) flags: SyncFlags,
     pub(super) cookie: Option<Vec<u8>>,
     /// How the items are chosen: by the chooser, unless the caller requests an immediate start.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::job::{Batch, Part, Seat};
+use super::job::Job;
+use super::job_group::JobGroup;
+use super::job_share::JobShare;
 use super::run::Run;
 use super::scheduler::{Closing, Entry, State};
-use super::start_request::Order;
+use super::start_request::StartRequest;
 use super::workers::ensure_workers;
 use super::{ManagerError, SyncManager};
 use crate::driver::enumerate::distinct;
@@ -54,7 +56,7 @@ impl SyncManager {
         flags: InvokeFlags,
         cookie: &[u8],
     ) -> Result<Run, ManagerError> {
-        let order = Order {
+        let order = StartRequest {
             invoke: flags,
             cookie: Some(cookie.to_vec()),
             ..self.order(SyncEvent::Invoke)
@@ -80,7 +82,7 @@ impl SyncManager {
         id: HandlerId,
         items: impl IntoIterator<Item = ItemId>,
     ) -> Result<Run, ManagerError> {
-        let order = Order {
+        let order = StartRequest {
             items: Some(distinct(items.into_iter().collect())),
             ..self.order(SyncEvent::Manual)
         };
@@ -174,9 +176,9 @@ impl SyncManager {
 
     /// The order of a start for configuration only, which shows the properties of this target, if
     /// any.
-    fn settings_order(&self, target: Option<Option<ItemId>>) -> Order {
+    fn settings_order(&self, target: Option<Option<ItemId>>) -> StartRequest {
         let manual = self.order(SyncEvent::Manual);
-        Order {
+        StartRequest {
             flags: manual.flags | SyncFlags::SETTINGS,
             properties: target,
             ..manual
@@ -184,13 +186,13 @@ impl SyncManager {
     }
 
     /// The order of a start for an event, for what was chosen.
-    fn order(&self, event: SyncEvent) -> Order {
+    fn order(&self, event: SyncEvent) -> StartRequest {
         let mut flags = SyncFlags::new(event);
         let nobody = matches!(event, SyncEvent::Idle | SyncEvent::Scheduled);
-        if self.hub.settings.dialogs && !nobody {
+        if self.scheduler.settings.dialogs && !nobody {
             flags |= SyncFlags::MAY_BOTHER_USER;
         }
-        Order {
+        StartRequest {
             flags,
             cookie: None,
             invoke: InvokeFlags::empty(),
@@ -199,7 +201,7 @@ impl SyncManager {
         }
     }
 
-    fn start_one(&self, id: HandlerId, order: Order) -> Result<Run, ManagerError> {
+    fn start_one(&self, id: HandlerId, order: StartRequest) -> Result<Run, ManagerError> {
         let one = |state: &State| Some((id, state.handlers.get(&id)?.clone()));
         let run = self.start(|state| one(state).into_iter().collect(), order);
         match run.handlers().is_empty() {
@@ -209,25 +211,29 @@ impl SyncManager {
     }
 
     /// Starts the handlers that are wanted.
-    fn start(&self, wanted: impl FnOnce(&State) -> Vec<(HandlerId, Entry)>, order: Order) -> Run {
-        let connector = self.hub.settings.connector.clone();
+    fn start(
+        &self,
+        wanted: impl FnOnce(&State) -> Vec<(HandlerId, Entry)>,
+        order: StartRequest,
+    ) -> Run {
+        let connector = self.scheduler.settings.connector.clone();
         let connections = connector
             .map(|connector| Connections::new(move |name: Option<&str>| connector.open(name)));
         let order = Arc::new(order);
-        let mut seats = Vec::new();
+        let mut shares = Vec::new();
         let mut unused = Vec::new();
         {
             // One lock for the selection and the start, so that no unregistered or replaced handler starts.
-            let mut state = self.hub.state.lock();
+            let mut state = self.scheduler.state.lock();
             let handlers = wanted(&state);
-            let batch = Batch::new(connections, handlers.len());
+            let group = JobGroup::new(connections, handlers.len());
             for (id, entry) in handlers {
-                let part = Part::new(id, entry.make, Arc::clone(&batch), Arc::clone(&order));
-                match state.ask(&part) {
-                    None => seats.push(Seat::new(part)),
+                let job = Job::new(id, entry.make, Arc::clone(&group), Arc::clone(&order));
+                match state.ask(&job) {
+                    None => shares.push(JobShare::new(job)),
                     Some(shared) => {
-                        seats.push(Seat::new(shared));
-                        unused.push(part);
+                        shares.push(JobShare::new(shared));
+                        unused.push(job);
                     }
                 }
             }
@@ -235,8 +241,8 @@ impl SyncManager {
         // Connectors and factories are user code: they are dropped with no lock held.
         drop(Closing::of(&unused));
         drop(unused);
-        ensure_workers(&self.hub);
-        Run::new(Arc::clone(&self.hub), seats)
+        ensure_workers(&self.scheduler);
+        Run::new(Arc::clone(&self.scheduler), shares)
     }
 }
 

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use super::job::Part;
-use super::scheduler::{Hub, Settings, State};
+use super::job::Job;
+use super::scheduler::{Scheduler, Settings, State};
+use super::{Choices, Listing, LogFilter};
 use crate::session::Connector;
 use crate::session::DialogArbiter;
 use crate::session::LogEntry;
-use crate::{HandlerId, ItemId, ItemList};
+use crate::{HandlerFlags, HandlerId, ItemId, ItemList};
 
 /// A manager of many handlers: it knows how to make each of them, remembers what the user chose, starts them for events and
 /// runs them together. Any number of managers can live in a process.
@@ -82,7 +83,7 @@ use crate::{HandlerId, ItemId, ItemList};
 #[doc(alias = "ISyncMgrRegister")]
 #[doc(alias = "SyncMgr")]
 pub struct SyncManager {
-    pub(super) hub: Arc<Hub>,
+    pub(super) scheduler: Arc<Scheduler>,
 }
 
 /// Construction: what a manager is set to is decided before it starts anything.
@@ -232,7 +233,7 @@ impl SyncManagerBuilder {
     #[must_use]
     pub fn build(self) -> SyncManager {
         SyncManager {
-            hub: Hub::new(self.0),
+            scheduler: Scheduler::new(self.0),
         }
     }
 }
@@ -253,7 +254,91 @@ impl SyncManager {
     /// The turn to show a dialog that all handlers share: for a host that shows dialogs of its own.
     #[must_use]
     pub fn dialog_arbiter(&self) -> DialogArbiter {
-        self.hub.arbiter.clone()
+        self.scheduler.arbiter.clone()
+    }
+}
+
+/// What the user chose.
+impl SyncManager {
+    /// Chooses whether an item takes part in runs to come.
+    pub fn choose(&self, handler: HandlerId, item: ItemId, checked: bool) {
+        self.scheduler
+            .state
+            .lock()
+            .choices
+            .set(handler, item, checked);
+    }
+
+    /// What was chosen, to be kept for the next start of the program.
+    #[must_use]
+    pub fn choices(&self) -> Choices {
+        self.scheduler.state.lock().choices.clone()
+    }
+
+    /// Sets all choices, in place of those that are there.
+    pub fn set_choices(&self, choices: Choices) {
+        let old = std::mem::replace(&mut self.scheduler.state.lock().choices, choices);
+        drop(old); // with no lock held: it may be long
+    }
+}
+
+/// What the handlers listed.
+impl SyncManager {
+    /// What a user is shown to choose from: the handlers in the order in which they were registered, with their items as they
+    /// were told last, by an [`enumerate`](Self::enumerate) or a run. A handler that was never asked is not listed yet.
+    ///
+    /// [`HIDDEN`](HandlerFlags::HIDDEN) handlers are left out, and those without an item that is to be seen, unless
+    /// they are to be listed always ([`ALWAYS_LIST_HANDLER`](HandlerFlags::ALWAYS_LIST_HANDLER)).
+    #[must_use]
+    pub fn listing(&self) -> Vec<Listing> {
+        // What may be long is copied with no lock held.
+        let known: Vec<_> = {
+            let state = self.scheduler.state.lock();
+            let known = state.in_order().filter_map(|(handler, entry)| {
+                let known = state.known.get(&handler)?.clone();
+                let choices = state.choices.of(handler);
+                Some((handler, entry.registration.clone(), known, choices))
+            });
+            known.collect()
+        };
+        let mut listings = Vec::new();
+        for (handler, registration, known, choices) in known {
+            let flags = known.info.flags;
+            let mut items = known.visible();
+            let empty = items.is_empty() && !flags.contains(HandlerFlags::ALWAYS_LIST_HANDLER);
+            if flags.contains(HandlerFlags::HIDDEN) || empty {
+                continue;
+            }
+            let checked = choices.checked(handler);
+            for item in &mut items {
+                item.checked = checked(item);
+            }
+            listings.push(Listing {
+                handler,
+                registration,
+                info: known.info.clone(),
+                items,
+                complete: known.is_complete(),
+            });
+        }
+        listings
+    }
+}
+
+/// What was logged.
+impl SyncManager {
+    /// How many log entries are not to be had from [`log`](Self::log): refused by a full session, or given way to newer ones.
+    /// Those that their handlers deleted do not count.
+    #[must_use]
+    pub fn log_lost(&self) -> u64 {
+        self.scheduler.state.lock().log_lost
+    }
+
+    /// The log of all handlers: of runs that are over, oldest first, then of those that go on.
+    #[must_use]
+    #[doc(alias = "ISyncMgrEventStore")]
+    pub fn log(&self, filter: &LogFilter) -> Vec<LogEntry> {
+        self.scheduler.entries(filter)
     }
 }
 
@@ -267,20 +352,20 @@ impl Drop for SyncManager {
     /// Cancels what runs, without waiting for it, and ends what waits. The [`Run`](super::Run)s still tell what became of it.
     fn drop(&mut self) {
         let (waiting, running) = {
-            let mut state = self.hub.state.lock();
+            let mut state = self.scheduler.state.lock();
             let State { busy, ready, .. } = &mut *state;
-            let mut waiting: Vec<Arc<Part>> = ready.drain(..).collect();
+            let mut waiting: Vec<Arc<Job>> = ready.drain(..).collect();
             for busy in busy.values_mut() {
                 waiting.extend(busy.pending.take());
             }
             (waiting, state.running.clone())
         };
-        for part in running {
-            part.cancel_all();
+        for job in running {
+            job.cancel_all();
         }
-        for part in waiting {
-            let report = part.never_begun("the manager was dropped before it was started");
-            drop(self.hub.end(&part, report));
+        for job in waiting {
+            let report = job.never_begun("the manager was dropped before it was started");
+            drop(self.scheduler.end(&job, report));
         }
     }
 }
@@ -289,7 +374,7 @@ impl fmt::Debug for SyncManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The formatter is the caller's code: no lock is held while it is called.
         let [handlers, running, ready] = {
-            let state = self.hub.state.lock();
+            let state = self.scheduler.state.lock();
             [state.handlers.len(), state.running.len(), state.ready.len()]
         };
         f.debug_struct("SyncManager")

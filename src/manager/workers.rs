@@ -3,10 +3,10 @@
 //!
 //! # Invariants
 //!
-//! 1. A handler id has at most one part that is running or ready to run; the others wait behind it. So two runs of one handler
+//! 1. A handler id has at most one job that is running or ready to run; the others wait behind it. So two runs of one handler
 //!    never overlap.
 //! 2. A worker that finds nothing ready ends. So there is no thread for a handler that is not driven.
-//! 3. Each part gets one report: from its worker, or from whoever gave it up or cancelled it before. The second one is dropped.
+//! 3. Each job gets one report: from its worker, or from whoever gave it up or cancelled it before. The second one is dropped.
 //! 4. The manager's state is never locked while user code is called or dropped: a handler, a factory, a chooser, a connector, a
 //!    waker.
 //! 5. A worker is counted from its start until it finds nothing ready, is given up, or dies of a panic: once. While it closes
@@ -21,8 +21,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::choices::temporary;
-use super::job::Part;
-use super::scheduler::{CANCELLED, Closing, Hub};
+use super::job::Job;
+use super::scheduler::{CANCELLED, Closing, Scheduler};
 use crate::driver::RunOptions;
 use crate::driver::run_handler;
 use crate::driver::{HandlerReport, ProtocolViolation};
@@ -31,115 +31,115 @@ use crate::util::panic::panicked;
 use crate::{HResult, InvokeFlags, ItemId, ItemList, LogLevel, SyncEvent, SyncFlags, SyncHandler};
 
 /// Starts workers for what is ready, and the supervisor.
-pub(super) fn ensure_workers(hub: &Arc<Hub>) {
+pub(super) fn ensure_workers(scheduler: &Arc<Scheduler>) {
     loop {
         {
-            let mut state = hub.state.lock();
-            if !state.wants_worker(hub.settings.concurrency) {
+            let mut state = scheduler.state.lock();
+            if !state.wants_worker(scheduler.settings.concurrency) {
                 break;
             }
             state.workers += 1;
         }
-        let on_thread = Arc::clone(hub);
+        let on_thread = Arc::clone(scheduler);
         let name = "syncmgr-handler".to_owned();
         let spawned = thread::Builder::new()
             .name(name)
             .spawn(move || work(&on_thread));
         if let Err(error) = spawned {
-            no_thread(hub, &error.to_string());
+            no_thread(scheduler, &error.to_string());
             break;
         }
     }
-    let Some(deadline) = hub.settings.deadline else {
+    let Some(deadline) = scheduler.settings.deadline else {
         return;
     };
     let first = {
-        let mut state = hub.state.lock();
+        let mut state = scheduler.state.lock();
         state.workers > 0 && !std::mem::replace(&mut state.supervised, true)
     };
     if first {
-        let on_thread = Arc::clone(hub);
-        let name = "syncmgr-watch".to_owned();
+        let on_thread = Arc::clone(scheduler);
+        let name = "syncmgr-monitor".to_owned();
         let spawned = thread::Builder::new()
             .name(name)
             .spawn(move || supervise(&on_thread, deadline));
         if spawned.is_err() {
             // Calls that do not return are then not noticed; the next start tries again.
-            hub.state.lock().supervised = false;
+            scheduler.state.lock().supervised = false;
         }
     }
 }
 
 /// No thread can be created. What is ready waits for the workers that there are, including those that close connections; if
 /// there are none, it fails.
-fn no_thread(hub: &Hub, error: &str) {
-    hub.retire();
+fn no_thread(scheduler: &Scheduler, error: &str) {
+    scheduler.retire();
     loop {
-        let part = {
-            let mut state = hub.state.lock();
+        let job = {
+            let mut state = scheduler.state.lock();
             if state.workers + state.closing > 0 {
                 return;
             }
             state.ready.pop_front()
         };
-        let Some(part) = part else {
+        let Some(job) = job else {
             return;
         };
         let text = format!("no thread was to be had to call the handler on: {error}");
-        let report = part.failed(HResult::E_OUTOFMEMORY, text, Vec::new());
-        drop(hub.end(&part, report)); // what waits behind it is ready then
+        let report = job.failed(HResult::E_OUTOFMEMORY, text, Vec::new());
+        drop(scheduler.end(&job, report)); // what waits behind it is ready then
     }
 }
 
-/// Drives one part after the other, and ends when there is none.
-fn work(hub: &Arc<Hub>) {
+/// Drives one job after the other, and ends when there is none.
+fn work(scheduler: &Arc<Scheduler>) {
     let mut worker = Worker {
-        hub,
-        part: None,
+        scheduler,
+        job: None,
         counted: true,
     };
-    while let Some(part) = worker.next() {
-        let report = drive(hub, &part);
-        let closing = hub.end(&part, report);
-        if part.was_given_up() {
+    while let Some(job) = worker.next() {
+        let report = drive(scheduler, &job);
+        let closing = scheduler.end(&job, report);
+        if job.was_given_up() {
             worker.counted = false; // by the supervisor, and this thread ends
             return;
         }
-        drop(part);
+        drop(job);
         if !closing.is_empty() && !worker.close(closing) {
             return;
         }
     }
 }
 
-/// A worker's place in the count. If a panic ends the thread, the place is given back and the part in
+/// A worker's place in the count. If a panic ends the thread, the place is given back and the job in
 /// progress fails.
 struct Worker<'a> {
-    hub: &'a Arc<Hub>,
-    /// The part in progress.
-    part: Option<Arc<Part>>,
+    scheduler: &'a Arc<Scheduler>,
+    /// The job in progress.
+    job: Option<Arc<Job>>,
     counted: bool,
 }
 
 impl Worker<'_> {
-    fn next(&mut self) -> Option<Arc<Part>> {
-        self.part = None;
-        self.part = self.hub.next();
-        self.counted = self.part.is_some();
-        self.part.clone()
+    fn next(&mut self) -> Option<Arc<Job>> {
+        self.job = None;
+        self.job = self.scheduler.next();
+        self.counted = self.job.is_some();
+        self.job.clone()
     }
 
     /// Closes connections. This may take long, so another worker takes over what is ready meanwhile.
     /// Returns `true` if this one must go on, because no thread could be created for another.
     fn close(&mut self, closing: Closing) -> bool {
-        self.part = None;
-        self.hub.step_aside();
+        self.job = None;
+        self.scheduler.step_aside();
         self.counted = false;
-        ensure_workers(self.hub);
+        ensure_workers(self.scheduler);
         drop(closing);
-        self.counted = self.hub.step_back();
+        self.counted = self.scheduler.step_back();
         if self.counted {
-            ensure_workers(self.hub); // the supervisor may have ended
+            ensure_workers(self.scheduler); // the supervisor may have ended
         }
         self.counted
     }
@@ -150,48 +150,48 @@ impl Drop for Worker<'_> {
         if !self.counted {
             return;
         }
-        if let Some(part) = self.part.take() {
+        if let Some(job) = self.job.take() {
             let text = "the worker's thread panicked".to_owned();
-            let report = part.failed(HResult::E_UNEXPECTED, text, Vec::new());
-            drop(self.hub.end(&part, report));
-            if part.was_given_up() {
+            let report = job.failed(HResult::E_UNEXPECTED, text, Vec::new());
+            drop(self.scheduler.end(&job, report));
+            if job.was_given_up() {
                 return; // the supervisor has uncounted it
             }
         }
-        self.hub.retire();
-        ensure_workers(self.hub);
+        self.scheduler.retire();
+        ensure_workers(self.scheduler);
     }
 }
 
 /// Drives one handler through its life.
-fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
-    let Some(items) = part.to_do() else {
-        return part.never_begun(CANCELLED);
+fn drive(scheduler: &Arc<Scheduler>, job: &Arc<Job>) -> HandlerReport {
+    let Some(items) = job.to_do() else {
+        return job.never_begun(CANCELLED);
     };
     let handler = {
-        let _inside = part.watch.enter("the factory");
-        match catch_unwind(AssertUnwindSafe(|| (part.make)())) {
+        let _inside = job.monitor.enter("the factory");
+        match catch_unwind(AssertUnwindSafe(|| (job.make)())) {
             Ok(handler) => handler,
             Err(payload) => {
                 let fault = ProtocolViolation::Panicked {
                     call: "the factory",
                     message: panicked(payload),
                 };
-                let report = part.failed(HResult::E_UNEXPECTED, fault.to_string(), vec![fault]);
-                log_early(hub, part, &report);
+                let report = job.failed(HResult::E_UNEXPECTED, fault.to_string(), vec![fault]);
+                log_early(scheduler, job, &report);
                 return report;
             }
         }
     };
-    if let Some(after) = part.watch.take_given_up() {
+    if let Some(after) = job.monitor.take_given_up() {
         contained(|| drop(handler));
         let call = "the factory";
-        return part.too_late(ProtocolViolation::DidNotReturn { call, after });
+        return job.too_late(ProtocolViolation::DidNotReturn { call, after });
     }
-    let options = options(hub, part, items);
-    let mut report = drive_with(part, handler, options);
-    log_early(hub, part, &report);
-    if let Some(error) = part.failure() {
+    let options = options(scheduler, job, items);
+    let mut report = drive_with(job, handler, options);
+    log_early(scheduler, job, &report);
+    if let Some(error) = job.failure() {
         report.result = HResult::E_UNEXPECTED;
         report.error = Some(error);
     }
@@ -199,33 +199,33 @@ fn drive(hub: &Arc<Hub>, part: &Arc<Part>) -> HandlerReport {
 }
 
 /// What ended a run before there was a session to log it in.
-fn log_early(hub: &Hub, part: &Part, report: &HandlerReport) {
+fn log_early(scheduler: &Scheduler, job: &Job, report: &HandlerReport) {
     if let (None, Some(error)) = (&report.session, &report.error) {
-        hub.log(Some(part.id), LogLevel::Error, error);
+        scheduler.log(Some(job.id), LogLevel::Error, error);
     }
 }
 
-fn drive_with(part: &Part, handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {
+fn drive_with(job: &Job, handler: Arc<dyn SyncHandler>, options: RunOptions) -> HandlerReport {
     match catch_unwind(AssertUnwindSafe(|| run_handler(handler, options))) {
         Ok(report) => report,
         // What panics there is a setting of the host's own.
         Err(payload) => {
             let text = format!("the host panicked: {}", panicked(payload));
-            part.failed(HResult::E_UNEXPECTED, text, Vec::new())
+            job.failed(HResult::E_UNEXPECTED, text, Vec::new())
         }
     }
 }
 
-fn options(hub: &Arc<Hub>, part: &Arc<Part>, items: Option<Vec<ItemId>>) -> RunOptions {
-    let (settings, order) = (&hub.settings, &part.order);
+fn options(scheduler: &Arc<Scheduler>, job: &Arc<Job>, items: Option<Vec<ItemId>>) -> RunOptions {
+    let (settings, order) = (&scheduler.settings, &job.order);
     let mut options = RunOptions::new()
         .flags(order.flags)
-        .handler(part.id)
+        .handler(job.id)
         .dialogs(settings.dialogs)
-        .dialog_arbiter(hub.arbiter.clone())
+        .dialog_arbiter(scheduler.arbiter.clone())
         .max_retries(settings.max_retries)
-        .watched(part.watch.clone());
-    if let Some(connections) = part.batch.connections() {
+        .monitored(job.monitor.clone());
+    if let Some(connections) = job.group.connections() {
         options = options.connections(connections);
     }
     if let Some(deadline) = settings.deadline {
@@ -242,18 +242,23 @@ fn options(hub: &Arc<Hub>, part: &Arc<Part>, items: Option<Vec<ItemId>>) -> RunO
     if let Some(target) = order.properties {
         options = options.show_properties(target);
     }
-    let (on_session, selecting) = (Arc::clone(part), Arc::clone(part));
-    let hub = Arc::clone(hub);
+    let (on_session, selecting) = (Arc::clone(job), Arc::clone(job));
+    let scheduler = Arc::clone(scheduler);
     options
         .on_session(move |session| on_session.set_session(&session))
         .select_by(Box::new(move |list| {
-            select(&hub, &selecting, list, items.as_deref())
+            select(&scheduler, &selecting, list, items.as_deref())
         }))
 }
 
 /// The handler has told its items: which of them take part in the run.
-fn select(hub: &Hub, part: &Part, list: &ItemList, items: Option<&[ItemId]>) -> Vec<ItemId> {
-    let order = &part.order;
+fn select(
+    scheduler: &Scheduler,
+    job: &Job,
+    list: &ItemList,
+    items: Option<&[ItemId]>,
+) -> Vec<ItemId> {
+    let order = &job.order;
     let settings = order.flags.contains(SyncFlags::SETTINGS);
     // A look at the list is no run of a temporary item.
     let temporary = if settings {
@@ -261,26 +266,26 @@ fn select(hub: &Hub, part: &Part, list: &ItemList, items: Option<&[ItemId]>) -> 
     } else {
         temporary(list)
     };
-    part.set_listed(list.items().len(), temporary);
-    let info = part.watch.seen().info;
+    job.set_listed(list.items().len(), temporary);
+    let info = job.monitor.seen().info;
     if let Some(info) = info {
-        hub.know(part.id, info, list);
+        scheduler.know(job.id, info, list);
     }
-    let chosen = hub.chosen(part.id, list);
+    let chosen = scheduler.chosen(job.id, list);
     if settings {
         return Vec::new(); // nothing is synchronized
     }
     if let Some(items) = items {
         return items.to_vec();
     }
-    match &hub.settings.chooser {
+    match &scheduler.settings.chooser {
         Some(chooser) if !order.invoke.contains(InvokeFlags::START_SYNC) => {
-            match catch_unwind(AssertUnwindSafe(|| chooser(part.id, list, &chosen))) {
+            match catch_unwind(AssertUnwindSafe(|| chooser(job.id, list, &chosen))) {
                 Ok(chosen) => chosen,
                 Err(payload) => {
                     let text = format!("the chooser panicked: {}", panicked(payload));
-                    hub.log(Some(part.id), LogLevel::Error, &text);
-                    part.fail(text);
+                    scheduler.log(Some(job.id), LogLevel::Error, &text);
+                    job.fail(text);
                     Vec::new()
                 }
             }
@@ -289,33 +294,33 @@ fn select(hub: &Hub, part: &Part, list: &ItemList, items: Option<&[ItemId]>) -> 
     }
 }
 
-/// Gives up parts whose handler is in a call that does not return. Ends with the last worker.
-fn supervise(hub: &Arc<Hub>, deadline: Duration) {
+/// Gives up jobs whose handler is in a call that does not return. Ends with the last worker.
+fn supervise(scheduler: &Arc<Scheduler>, deadline: Duration) {
     // Looking eight times a deadline notices silence at most an eighth of it late.
     let slice = (deadline / 8).clamp(Duration::from_millis(1), Duration::from_secs(1));
     let mut active: HashMap<usize, Instant> = HashMap::new();
-    while let Some(running) = hub.running_after(slice) {
+    while let Some(running) = scheduler.running_after(slice) {
         let now = Instant::now();
         let mut still = HashMap::with_capacity(running.len());
-        for part in running {
+        for job in running {
             // Only while the driver is in a call: between calls it looks after the handler itself.
-            let Some((call, since)) = part.watch.seen().call else {
+            let Some((call, since)) = job.monitor.seen().call else {
                 continue;
             };
-            let key = Arc::as_ptr(&part) as usize;
+            let key = Arc::as_ptr(&job) as usize;
             let mut last = active
                 .get(&key)
                 .copied()
                 .map_or(since, |last| last.max(since));
-            if part
+            if job
                 .session()
-                .is_some_and(|session| session.take_activity())
+                .is_some_and(|session| session.driver().take_activity())
             {
                 last = now;
             }
             still.insert(key, last);
             if now.saturating_duration_since(last) >= deadline {
-                give_up(hub, &part, call, deadline);
+                give_up(scheduler, &job, call, deadline);
             }
         }
         active = still;
@@ -323,23 +328,23 @@ fn supervise(hub: &Arc<Hub>, deadline: Duration) {
 }
 
 /// The handler's call does not return: its thread is left behind.
-fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration) {
-    if !part.watch.give_up(after) {
+fn give_up(scheduler: &Arc<Scheduler>, job: &Arc<Job>, call: &'static str, after: Duration) {
+    if !job.monitor.give_up(after) {
         return; // it has returned this moment
     }
     let fault = ProtocolViolation::DidNotReturn { call, after };
     let text = fault.to_string();
-    let mut report = part.too_late(fault);
+    let mut report = job.too_late(fault);
     report.abandoned_threads = 1;
-    hub.log(Some(part.id), LogLevel::Error, &text);
-    let let_go = part.session().map(|session| session.let_go());
-    if let Some(closing) = hub.give_up(part, report) {
-        ensure_workers(hub);
-        if !closing.is_empty() || let_go.as_ref().is_some_and(|left| !left.is_empty()) {
+    scheduler.log(Some(job.id), LogLevel::Error, &text);
+    let release_parts = job.session().map(|session| session.release_parts());
+    if let Some(closing) = scheduler.give_up(job, report) {
+        ensure_workers(scheduler);
+        if !closing.is_empty() || release_parts.as_ref().is_some_and(|left| !left.is_empty()) {
             // That is user code, which may take its time or hang too, and other calls are to be looked after. Where no thread is
             // to be had, it is called here.
             let builder = thread::Builder::new().name("syncmgr-handler".to_owned());
-            let _ = builder.spawn(move || drop((let_go, closing)));
+            let _ = builder.spawn(move || drop((release_parts, closing)));
         }
     }
 }
@@ -347,16 +352,16 @@ fn give_up(hub: &Arc<Hub>, part: &Arc<Part>, call: &'static str, after: Duration
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::super::SyncManager;
-    use super::super::job::Batch;
-    use super::super::start_request::Order;
+    use super::super::job_group::JobGroup;
+    use super::super::start_request::StartRequest;
     use super::*;
     use crate::HandlerId;
 
     /// Foreign values are contained before a panic can end a worker, so only a test of the guard itself reaches it.
     #[test]
     fn a_worker_that_dies_gives_its_place_back_and_ends_its_part() {
-        let hub = Arc::clone(&SyncManager::new().hub);
-        let order = Order {
+        let scheduler = Arc::clone(&SyncManager::new().scheduler);
+        let order = StartRequest {
             flags: SyncFlags::default(),
             cookie: None,
             invoke: InvokeFlags::empty(),
@@ -365,28 +370,28 @@ mod tests {
         };
         let make = || -> Arc<dyn SyncHandler> { unreachable!("it is not driven") };
         let id = HandlerId::from_u128(1);
-        let part = Part::new(id, Arc::new(make), Batch::new(None, 1), Arc::new(order));
+        let job = Job::new(id, Arc::new(make), JobGroup::new(None, 1), Arc::new(order));
         {
-            let mut state = hub.state.lock();
-            assert!(state.ask(&part).is_none());
+            let mut state = scheduler.state.lock();
+            assert!(state.ask(&job).is_none());
             state.workers = 1;
         }
         let dies = catch_unwind(AssertUnwindSafe(|| {
             let mut worker = Worker {
-                hub: &hub,
-                part: None,
+                scheduler: &scheduler,
+                job: None,
                 counted: true,
             };
             assert!(worker.next().is_some());
             panic!("nothing contains this");
         }));
         assert!(dies.is_err());
-        let report = part.report().expect("it is over");
+        let report = job.report().expect("it is over");
         assert_eq!(
             report.error.as_deref(),
             Some("the worker's thread panicked")
         );
-        let state = hub.state.lock();
+        let state = scheduler.state.lock();
         assert_eq!((state.workers, state.running.len()), (0, 0));
         assert!(state.busy.is_empty());
     }

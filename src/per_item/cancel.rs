@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::callback_lease::Desk;
 use super::cancelled::Cancelled;
 use super::context::ItemContext;
-use crate::session::{Answer, Host};
+use crate::session::{CancelSource, WaitAnswer};
 use crate::{CallbackError, CancelGuard, Verdict};
 
 /// Asks no callback that was taken away (rule H13), and tells the work what it is told.
@@ -18,13 +18,13 @@ pub(super) struct AtDesk<H> {
     pub(super) host: H,
 }
 
-impl<H: Host> Host for AtDesk<H> {
+impl<H: CancelSource> CancelSource for AtDesk<H> {
     fn register(&self, waker: &Waker) -> Result<(), CallbackError> {
         self.desk.callback()?;
         self.host.register(waker)
     }
 
-    fn ask(&self) -> Answer {
+    fn ask(&self) -> WaitAnswer {
         self.desk.callback()?;
         let answer = self.host.ask();
         if answer != Ok(Verdict::Continue) {

@@ -12,7 +12,7 @@ use super::cancel::AtDesk;
 use super::cancelled::Cancelled;
 use super::maximum::{Maximum, Report};
 use super::queue::Queue;
-use crate::session::{Answer, Waiting};
+use crate::session::{CancelWait, WaitAnswer};
 use crate::util::text::error_chain;
 use crate::{
     CallbackError, ItemReporter, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SyncCallback,
@@ -55,7 +55,7 @@ pub struct ItemContext {
     last: Mutex<Last>,
     pub(super) maximum: Maximum,
     /// Who waits here for a cancel, once somebody does.
-    waiting: OnceLock<Box<Waiting>>,
+    waiting: OnceLock<Box<CancelWait>>,
 }
 
 /// What the work says of its item's end.
@@ -266,9 +266,9 @@ impl ItemContext {
     }
 
     /// Who waits for a cancel of the item.
-    pub(super) fn waiting(&self) -> &Waiting {
+    pub(super) fn waiting(&self) -> &CancelWait {
         let new = || {
-            Box::new(Waiting::new(AtDesk {
+            Box::new(CancelWait::new(AtDesk {
                 desk: Arc::clone(&self.desk),
                 told: Arc::clone(&self.told),
                 host: self.reporter.host(),
@@ -278,7 +278,7 @@ impl ItemContext {
     }
 
     /// A host that does not wake has not told the work to end.
-    pub(super) fn heed_wait(&self, answer: Answer) -> Result<(), Cancelled> {
+    pub(super) fn heed_wait(&self, answer: WaitAnswer) -> Result<(), Cancelled> {
         match answer {
             Err(error @ CallbackError::NotImplemented) => Err(Cancelled::Refused(error)),
             answer => self.heed(Cancelled::of(answer)),

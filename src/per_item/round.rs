@@ -118,7 +118,7 @@ impl Round {
         for Waiting { item, .. } in left {
             // A host that panics here gets the completion all the same.
             contained(|| {
-                let reporter = ItemReporter::new(&self.desk.callback, item.id)?;
+                let reporter = ItemReporter::new(&self.desk.callback, item.id);
                 if reporter.check().is_ok() {
                     let skipped = ProgressUpdate::new().status(ItemStatus::Skipped);
                     let _ = reporter.report(&skipped.text("not started"))?;
@@ -166,7 +166,7 @@ impl Round {
 
     /// The reporter of an item, and whether the item may be begun. None where the host has let go: there is nobody to tell.
     fn ask(&self, id: ItemId) -> Option<(ItemReporter, bool)> {
-        let reporter = ItemReporter::new(&self.desk.callback, id).ok()?;
+        let reporter = ItemReporter::new(&self.desk.callback, id);
         // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
         let goes_on = !self.adapter.is_skipped(id) && reporter.check().ok()?.is_continue();
         let begins = goes_on && !self.adapter.is_skipped(id);
@@ -219,7 +219,7 @@ impl Round {
     /// The host panicked in a call about an item: the item has failed, unless the host says that it has ended.
     fn fail_by_host(&self, id: ItemId) {
         contained(|| {
-            let reporter = ItemReporter::new(self.desk.callback()?, id)?;
+            let reporter = ItemReporter::new(self.desk.callback()?, id);
             if reporter.check() != Err(CallbackError::ItemFinished) {
                 let failed = ProgressUpdate::new().status(ItemStatus::Failed);
                 let _ = reporter.report(&failed.text("the host panicked"))?;

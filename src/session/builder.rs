@@ -6,7 +6,7 @@ use super::connections::{Connections, Connector};
 use super::dialog_arbiter::DialogArbiter;
 use super::state::index::Index;
 use super::state::table::Table;
-use super::{Parts, Phase, Session};
+use super::{Phase, Session, SessionConfig};
 use crate::{HResult, HandlerId, ItemId, ItemName, SyncFlags, SyncItem};
 
 /// Makes a [`Session`]: see [`Session::builder`].
@@ -209,7 +209,7 @@ impl SessionBuilder {
 
     /// Makes the session, of items that were checked and are the builder's own.
     pub(crate) fn build_checked(self, index: Index) -> Arc<Session> {
-        Session::from_parts(Parts {
+        Session::from_config(SessionConfig {
             items: self.items,
             index,
             phase: if self.driven {

@@ -7,15 +7,16 @@ use super::state::event_queue::HostEvent;
 use super::state::flags;
 use super::state::flags::Change;
 use super::state::item_wakers::WHOLE;
-use super::state::slot::{Slot, Tools};
+use super::state::slot::{Slot, SlotEditor};
 use super::state::table::Table;
-use super::{Completion, Phase, Session, Stage};
+use super::{Completion, Lifecycle, Phase, Session};
+use crate::contract::SlotHandle;
 use crate::util::sync::LAST_SLOT;
 use crate::util::sync::{MutexGuard, Ordering};
 use crate::util::wake::{wake, wake_at_once};
 use crate::{
     CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogLevel, LogRecord, LogSelector,
-    ProgressUpdate, PropertiesOutcome, SlotHandle, SyncCallback, SyncItem, Verdict,
+    ProgressUpdate, PropertiesOutcome, SyncCallback, SyncItem, Verdict,
 };
 
 impl Session {
@@ -45,7 +46,7 @@ impl Session {
         guessed: Option<&Slot>,
     ) -> Result<Verdict, CallbackError> {
         if let Some(slot) = guessed.or_else(|| self.frozen_slot(item)) {
-            if slot.take_plain(update) || slot.take_in_work(update) {
+            if slot.try_store(update) || slot.try_update(update) {
                 return Ok(Verdict::Continue);
             }
             if !slot.is_retired() {
@@ -57,7 +58,7 @@ impl Session {
             }
         }
         self.on_slot(item, |slot| {
-            if slot.take_plain(update) || slot.take_in_work(update) {
+            if slot.try_store(update) || slot.try_update(update) {
                 Ok(Verdict::Continue)
             } else {
                 self.report(slot, update, None)
@@ -102,7 +103,7 @@ impl Session {
             let unseen = (change.before | change.after) & flags::WORKING == 0;
             let told = change.before & flags::FINISHED != 0 || !update.mask().is_empty();
             if unseen && told {
-                self.board.touch(number);
+                self.journal.record_change(number);
             } else {
                 self.announce(number, change);
             }
@@ -114,8 +115,8 @@ impl Session {
         if change.clears(flags::WAITED) {
             wake(self.wakers.take(number));
         }
-        self.board.ring();
-        if change.before & flags::FINISHED != 0 && self.stage.lock().cancelled {
+        self.journal.notify();
+        if change.before & flags::FINISHED != 0 && self.lifecycle.lock().cancelled {
             // `cancel_all` leaves finished items alone, but what comes after it is told of it (rule M10).
             return Ok(Verdict::CancelAll);
         }
@@ -125,11 +126,11 @@ impl Session {
     /// Tells the observers what a change of a slot means to them. Called with the slot locked.
     pub(super) fn announce(&self, number: u32, change: Change) {
         if change.clears(flags::WORKING) || change.sets(flags::FINISHED) {
-            self.board.end(number);
+            self.journal.end(number);
         } else if change.sets(flags::WORKING) {
-            self.board.begin(number, change.is_news());
+            self.journal.begin(number, change.is_news());
         } else if change.is_news() {
-            self.board.touch(number);
+            self.journal.record_change(number);
         }
     }
 
@@ -146,7 +147,7 @@ impl Session {
 
     /// The answer for an id that the session does not know.
     pub(super) fn unknown(&self) -> CallbackError {
-        if self.board.phase() == Phase::Released {
+        if self.journal.phase() == Phase::Released {
             CallbackError::Released
         } else {
             CallbackError::UnknownItem
@@ -156,26 +157,26 @@ impl Session {
     /// Takes the completion of a call that the session does not see, unless too many of them wait
     /// for the driver.
     fn completed(&self, event: HostEvent) -> Result<(), CallbackError> {
-        let (_stage, _) = self.stage()?;
-        if !self.mailbox.push_completion(event) {
+        let (_stage, _) = self.lifecycle()?;
+        if !self.events.push_completion(event) {
             return Err(CallbackError::WrongPhase);
         }
         self.arbiter.give_back(self.token());
         Ok(())
     }
 
-    /// Locks the stage of a session that is not released.
-    pub(super) fn stage(&self) -> Result<(MutexGuard<'_, Stage>, Phase), CallbackError> {
-        let stage = self.stage.lock();
-        match self.board.phase() {
+    /// Locks the lifecycle of a session that is not released.
+    pub(super) fn lifecycle(&self) -> Result<(MutexGuard<'_, Lifecycle>, Phase), CallbackError> {
+        let lifecycle = self.lifecycle.lock();
+        match self.journal.phase() {
             Phase::Released => Err(CallbackError::Released),
-            phase => Ok((stage, phase)),
+            phase => Ok((lifecycle, phase)),
         }
     }
 
     /// The answer for the handler as a whole.
-    fn whole_verdict(stage: &Stage) -> Verdict {
-        if stage.cancelled {
+    fn whole_verdict(lifecycle: &Lifecycle) -> Verdict {
+        if lifecycle.cancelled {
             Verdict::CancelAll
         } else {
             Verdict::Continue
@@ -190,7 +191,7 @@ impl SyncCallback for Session {
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
         match self.guessed_slot(item) {
-            Some(slot) if slot.take_plain(update) => Ok(Verdict::Continue),
+            Some(slot) if slot.try_store(update) => Ok(Verdict::Continue),
             guessed => self.progress_by_id(item, update, guessed),
         }
     }
@@ -204,15 +205,15 @@ impl SyncCallback for Session {
                 _ => CallbackError::InvalidArgument,
             });
         }
-        let answer = self.board.log_error(record);
-        self.board.ring();
+        let answer = self.journal.log_error(record);
+        self.journal.notify();
         answer
     }
 
     fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
         self.called();
-        let answer = self.board.delete_log_error(which);
-        self.board.ring();
+        let answer = self.journal.delete_log_error(which);
+        self.journal.notify();
         answer
     }
 
@@ -239,8 +240,8 @@ impl SyncCallback for Session {
 
     fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
         self.called();
-        // The stage stays locked, so that a turn is not taken after the release gave it back.
-        let (_stage, phase) = self.stage()?;
+        // The lifecycle stays locked, so that a turn is not taken after the release gave it back.
+        let (_stage, phase) = self.lifecycle()?;
         if !enable {
             self.arbiter.give_back(self.token());
             return Ok(Dialog::Granted);
@@ -255,12 +256,12 @@ impl SyncCallback for Session {
 
     fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {
         self.called();
-        drop(self.stage()?); // refuses a released session
+        drop(self.lifecycle()?); // refuses a released session
         // A clone, so that no lock is held while the connector works; if the release comes meanwhile, it is the last
         // one, and what was opened is closed at the end of this call.
         let connections = self.connections.lock().clone();
         let Some(connections) = connections else {
-            return match self.stage() {
+            return match self.lifecycle() {
                 Ok(_) => Err(CallbackError::NotConnected),
                 Err(released) => Err(released), // the release came meanwhile and took them
             };
@@ -281,8 +282,8 @@ impl SyncCallback for Session {
             return self.progress(item, &ProgressUpdate::CHECK);
         }
         self.called();
-        let (stage, _) = self.stage()?;
-        Ok(Self::whole_verdict(&stage))
+        let (lifecycle, _) = self.lifecycle()?;
+        Ok(Self::whole_verdict(&lifecycle))
     }
 
     fn wake_on_cancel(&self, item: Option<ItemId>, waker: &Waker) -> Result<(), CallbackError> {
@@ -290,21 +291,21 @@ impl SyncCallback for Session {
         // Cloned and dropped with no lock held: both are user code.
         let waker = waker.clone();
         let Some(item) = item else {
-            let (stage, phase) = self.stage()?;
-            if stage.cancelled || phase == Phase::Completed {
-                drop(stage);
+            let (lifecycle, phase) = self.lifecycle()?;
+            if lifecycle.cancelled || phase == Phase::Completed {
+                drop(lifecycle);
                 wake_at_once(waker);
                 return Ok(());
             }
             let replaced = self.wakers.keep(WHOLE, waker);
-            drop(stage);
+            drop(lifecycle);
             drop(replaced);
             return Ok(());
         };
         let mut waker = Some(waker);
         let mut replaced = None;
         self.on_slot(item, |slot| {
-            let edit = |_: &mut Tools<'_>, flags| {
+            let edit = |_: &mut SlotEditor<'_>, flags| {
                 const OVER: u32 = flags::CANCEL_ITEM | flags::CANCEL_ALL | flags::FROZEN;
                 if flags & (flags::RELEASED | flags::RETIRED) != 0 {
                     Err(CallbackError::Released)
@@ -331,7 +332,7 @@ impl SyncCallback for Session {
     fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         self.called();
         let answer = self.add(item);
-        self.board.ring();
+        self.journal.notify();
         answer
     }
 
@@ -343,7 +344,7 @@ impl SyncCallback for Session {
     fn commit_item(&self, item: ItemId) -> Result<(), CallbackError> {
         self.called();
         let answer = self.commit(item);
-        self.board.ring();
+        self.journal.notify();
         answer
     }
 
@@ -354,11 +355,11 @@ impl SyncCallback for Session {
 
     fn set_handler_text(&self, text: &str) -> Result<Verdict, CallbackError> {
         self.called();
-        let (stage, _) = self.stage()?;
-        self.board.set_text(text);
-        let verdict = Self::whole_verdict(&stage);
-        drop(stage);
-        self.board.ring();
+        let (lifecycle, _) = self.lifecycle()?;
+        self.journal.set_text(text);
+        let verdict = Self::whole_verdict(&lifecycle);
+        drop(lifecycle);
+        self.journal.notify();
         Ok(verdict)
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::util::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::{CallbackError, ItemId, LogRecord, ProgressUpdate, SyncCallback, Verdict};
 
-/// Set in `Calls::inside` when two threads advance at the same time; below it they are counted.
+/// Set in `CallbackSink::inside` when two threads advance at the same time; below it they are counted.
 const OVERLAP: u32 = 1 << 31;
 
 /// Somebody else's callback, and what was reported to it.
-pub(super) struct Calls {
+pub(super) struct CallbackSink {
     callback: Arc<dyn SyncCallback>,
     /// What was reported so far and not refused, for `advance`.
     total: AtomicU64,
@@ -19,7 +19,7 @@ pub(super) struct Calls {
     inside: AtomicU32,
 }
 
-impl Calls {
+impl CallbackSink {
     pub(super) fn new(callback: &Arc<dyn SyncCallback>) -> Self {
         Self {
             callback: Arc::clone(callback),

@@ -1,4 +1,4 @@
-//! Waiting at a reporter for the cancel of its item: callbacks, blocked threads and tasks, all behind one waker.
+//! CancelWait at a reporter for the cancel of its item: callbacks, blocked threads and tasks, all behind one waker.
 //!
 //! # Invariants
 //!
@@ -30,9 +30,9 @@ use crate::util::wake::wake;
 use crate::{CallbackError, Verdict};
 
 /// What the host answers a question.
-pub(crate) type Answer = Result<Verdict, CallbackError>;
+pub(crate) type WaitAnswer = Result<Verdict, CallbackError>;
 
-fn goes_on(answer: &Answer) -> bool {
+fn goes_on(answer: &WaitAnswer) -> bool {
     matches!(answer, Ok(Verdict::Continue))
 }
 
@@ -134,7 +134,7 @@ impl Waiters {
     }
 
     /// Wakes the listeners.
-    fn ring(&self) {
+    fn notify(&self) {
         let woken = {
             let mut listeners = self.0.lock();
             listeners.registered = false;
@@ -150,7 +150,7 @@ fn poll(waiters: &Weak<Waiters>) {
     loop {
         thread::sleep(POLL);
         match waiters.upgrade() {
-            Some(waiters) if waiters.has_listeners() => waiters.ring(),
+            Some(waiters) if waiters.has_listeners() => waiters.notify(),
             _ => break,
         }
     }
@@ -158,18 +158,18 @@ fn poll(waiters: &Weak<Waiters>) {
 
 impl Wake for Waiters {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.notify();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.notify();
     }
 }
 
 /// What waiting needs of a host: to register a waker for the item, and to ask. Shared with threads that wake.
-pub(crate) trait Host: Send + Sync {
+pub(crate) trait CancelSource: Send + Sync {
     fn register(&self, waker: &Waker) -> Result<(), CallbackError>;
-    fn ask(&self) -> Answer;
+    fn ask(&self) -> WaitAnswer;
     /// The waker is not to be woken any more. A host that cannot do that keeps it until the item
     /// ends.
     fn forget(&self, _waker: &Waker) {}
@@ -177,13 +177,13 @@ pub(crate) trait Host: Send + Sync {
 
 /// The waiters of a reporter, and its host.
 #[derive(Clone)]
-pub(crate) struct Waiting {
+pub(crate) struct CancelWait {
     waiters: Arc<Waiters>,
-    host: Arc<dyn Host>,
+    host: Arc<dyn CancelSource>,
 }
 
-impl Waiting {
-    pub(crate) fn new(host: impl Host + 'static) -> Self {
+impl CancelWait {
+    pub(crate) fn new(host: impl CancelSource + 'static) -> Self {
         Self {
             waiters: Waiters::new(),
             host: Arc::new(host),
@@ -196,7 +196,7 @@ impl Waiting {
     }
 
     /// Sees to it that the listeners are woken, then asks. A host that does not wake answers an error.
-    fn register_and_ask(&self) -> Answer {
+    fn register_and_ask(&self) -> WaitAnswer {
         let Some(rings) = self.waiters.must_register() else {
             return self.host.ask();
         };
@@ -211,9 +211,9 @@ impl Waiting {
     }
 
     /// Blocks the thread until the host answers anything but `Continue`, or until then.
-    pub(crate) fn block(&self, until: Option<Instant>) -> Answer {
+    pub(crate) fn block(&self, until: Option<Instant>) -> WaitAnswer {
         let sleeper = Arc::new(Sleeper::new());
-        let place = Place::new(self);
+        let place = WakerRegistration::new(self);
         loop {
             place.put(Waker::from(Arc::clone(&sleeper)));
             let answer = self.register_and_ask();
@@ -232,7 +232,7 @@ impl Waiting {
         &self,
         callback: impl FnOnce() + Send + 'static,
     ) -> Result<CancelGuard<'_>, CallbackError> {
-        let called = Arc::new(Called {
+        let called = Arc::new(Callback {
             waiting: self.clone(),
             place: self.waiters.place(),
             state: Mutex::new(State {
@@ -249,25 +249,25 @@ impl Waiting {
         };
         // Where it is refused, the guard drops the callback.
         let verdict = guard.called.listen()?;
-        guard.called.heed(Ok(verdict));
+        guard.called.handle(Ok(verdict));
         Ok(guard)
     }
 
     /// A future that is ready as soon as the host answers anything but `Continue`.
     #[cfg(feature = "async")]
-    pub(crate) fn cancelled(&self) -> Cancelled<'_> {
-        Cancelled(Place::new(self))
+    pub(crate) fn cancelled(&self) -> WaitCancelled<'_> {
+        WaitCancelled(WakerRegistration::new(self))
     }
 }
 
 /// The place of a listener, given back when its wait ends.
-struct Place<'a> {
-    waiting: &'a Waiting,
+struct WakerRegistration<'a> {
+    waiting: &'a CancelWait,
     key: u64,
 }
 
-impl<'a> Place<'a> {
-    fn new(waiting: &'a Waiting) -> Self {
+impl<'a> WakerRegistration<'a> {
+    fn new(waiting: &'a CancelWait) -> Self {
         let key = waiting.waiters.place();
         Self { waiting, key }
     }
@@ -277,7 +277,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WakerRegistration<'_> {
     fn drop(&mut self) {
         self.waiting.waiters.remove(self.key);
     }
@@ -322,16 +322,16 @@ impl Wake for Sleeper {
 
 /// A task that waits.
 #[cfg(feature = "async")]
-pub(crate) struct Cancelled<'a>(Place<'a>);
+pub(crate) struct WaitCancelled<'a>(WakerRegistration<'a>);
 
 #[cfg(feature = "async")]
-impl Future for Cancelled<'_> {
-    type Output = Answer;
+impl Future for WaitCancelled<'_> {
+    type Output = WaitAnswer;
 
     fn poll(
         self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Answer> {
+    ) -> std::task::Poll<WaitAnswer> {
         self.0.put(context.waker().clone());
         let answer = self.0.waiting.register_and_ask();
         if goes_on(&answer) {
@@ -342,8 +342,8 @@ impl Future for Cancelled<'_> {
 }
 
 /// A callback that waits.
-struct Called {
-    waiting: Waiting,
+struct Callback {
+    waiting: CancelWait,
     place: u64,
     state: Mutex<State>,
     /// Nobody is busy any more.
@@ -360,9 +360,9 @@ struct State {
     called: bool,
 }
 
-impl Called {
+impl Callback {
     /// Waits to be woken, and asks.
-    fn listen(self: &Arc<Self>) -> Answer {
+    fn listen(self: &Arc<Self>) -> WaitAnswer {
         let waker = Waker::from(Arc::clone(self));
         self.waiting.waiters.put(self.place, waker);
         self.waiting.register_and_ask()
@@ -381,10 +381,10 @@ impl Called {
             }
             state.busy = Some(this_thread());
         }
-        self.heed(self.ask_again());
+        self.handle(self.ask_again());
     }
 
-    fn ask_again(self: &Arc<Self>) -> Answer {
+    fn ask_again(self: &Arc<Self>) -> WaitAnswer {
         let answer = contained(|| {
             let answer = self.waiting.host.ask();
             match goes_on(&answer) {
@@ -397,7 +397,7 @@ impl Called {
     }
 
     /// Does what the answer asks for. To be called by the one thread that is `busy`.
-    fn heed(self: &Arc<Self>, mut answer: Answer) {
+    fn handle(self: &Arc<Self>, mut answer: WaitAnswer) {
         let (callback, call) = loop {
             {
                 let mut state = self.state.lock();
@@ -425,7 +425,7 @@ impl Called {
     }
 }
 
-impl Wake for Called {
+impl Wake for Callback {
     fn wake(self: Arc<Self>) {
         self.look();
     }
@@ -453,8 +453,8 @@ impl Wake for Called {
 /// ```
 #[must_use = "the callback waits only as long as its guard is kept"]
 pub struct CancelGuard<'a> {
-    called: Arc<Called>,
-    reporter: PhantomData<&'a Waiting>,
+    called: Arc<Callback>,
+    reporter: PhantomData<&'a CancelWait>,
 }
 
 impl CancelGuard<'_> {

@@ -64,9 +64,9 @@ where
 /// let mail = Session::builder().connections(shared.clone()).build()?;
 /// let files = Session::builder().connections(shared.clone()).build()?;
 /// mail.establish_connection(Some("office"))?;
-/// mail.release();
+/// mail.driver().release();
 /// assert_eq!(shared.open_count(), 1); // `files` has not finished, and `shared` is a clone, too
-/// # files.release();
+/// # files.driver().release();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

@@ -5,46 +5,15 @@
 //! 1. An id is either proposed or listed, never both: proposing one that is there is refused, and committing or adding one takes
 //!    the proposal away. A proposed item takes reports where those of the round do, and is part of no view, sum or round.
 //! 2. An id stands among the requests until the handler takes it into its work: by `add_item`, or by a round that names it.
-//! 3. All of it is changed with the stage locked, so an item is not added after the release, and a request is either seen
+//! 3. All of it is changed with the lifecycle locked, so an item is not added after the release, and a request is either seen
 //!    by the round that begins or stays.
 
-use std::collections::{BTreeMap, HashMap};
-
-use foldhash::fast::RandomState;
-
 use super::state::flags;
+use super::state::lifecycle::Lifecycle;
 use super::state::table::Table;
-use super::{Phase, Session, Stage};
+use super::{Phase, Session};
 use crate::util::wake::wake;
 use crate::{CallbackError, ItemId, ItemStatus, SyncItem};
-
-/// Ids that were asked for, each once, in the order in which they were asked for first.
-#[derive(Debug, Default)]
-pub(super) struct Requests {
-    by_age: BTreeMap<u64, ItemId>,
-    ages: HashMap<ItemId, u64, RandomState>,
-    next: u64,
-}
-
-impl Requests {
-    fn add(&mut self, item: ItemId) {
-        if !self.ages.contains_key(&item) {
-            self.ages.insert(item, self.next);
-            self.by_age.insert(self.next, item);
-            self.next += 1;
-        }
-    }
-
-    pub(super) fn remove(&mut self, item: ItemId) {
-        if let Some(age) = self.ages.remove(&item) {
-            self.by_age.remove(&age);
-        }
-    }
-
-    fn list(&self) -> Vec<ItemId> {
-        self.by_age.values().copied().collect()
-    }
-}
 
 /// For the host: items that are asked for while the handler works.
 impl Session {
@@ -74,21 +43,21 @@ impl Session {
     /// Nothing changes where it answers an error: [`InvalidArgument`](CallbackError::InvalidArgument) for a nil id,
     /// [`Released`](CallbackError::Released) after the release.
     pub fn request_items(&self, items: &[ItemId]) -> Result<(), CallbackError> {
-        let (mut stage, _) = self.stage()?;
+        let (mut lifecycle, _) = self.lifecycle()?;
         if items.iter().any(|item| item.is_nil()) {
             return Err(CallbackError::InvalidArgument);
         }
         for item in items {
-            stage.requests.add(*item);
+            lifecycle.requests.add(*item);
         }
         Ok(())
     }
 
     /// Takes requests back: ids that were not asked for, or that the handler has taken, are left as they are.
     pub fn withdraw_items(&self, items: &[ItemId]) {
-        let mut stage = self.stage.lock();
+        let mut lifecycle = self.lifecycle.lock();
         for item in items {
-            stage.requests.remove(*item);
+            lifecycle.requests.remove(*item);
         }
     }
 
@@ -96,7 +65,7 @@ impl Session {
     /// asked for. It keeps answering after the release.
     #[must_use]
     pub fn requested_items(&self) -> Vec<ItemId> {
-        self.stage.lock().requests.list()
+        self.lifecycle.lock().requests.list()
     }
 
     /// The items as the handler described them, and not how they stand: that is `snapshot().items`, in the same order (see
@@ -119,8 +88,8 @@ impl Session {
 /// For the handler: the bodies of its calls.
 impl Session {
     pub(super) fn additional(&self) -> Result<Vec<ItemId>, CallbackError> {
-        let (stage, _) = self.stage()?;
-        let mut wanted = stage.requests.list();
+        let (lifecycle, _) = self.lifecycle()?;
+        let mut wanted = lifecycle.requests.list();
         // What takes part cannot be added, and would be offered for ever.
         wanted.retain(|item| {
             let found = self.table.find(*item);
@@ -130,7 +99,7 @@ impl Session {
     }
 
     pub(super) fn add(&self, item: SyncItem) -> Result<(), CallbackError> {
-        let (mut stage, phase) = self.stage()?;
+        let (mut lifecycle, phase) = self.lifecycle()?;
         if phase == Phase::Completed {
             return Err(CallbackError::WrongPhase);
         }
@@ -138,7 +107,7 @@ impl Session {
             return Err(CallbackError::InvalidArgument);
         }
         let id = item.id;
-        let mut bits = self.round_bits(&stage, phase);
+        let mut bits = self.round_bits(&lifecycle, phase);
         if phase.takes_reports() {
             bits |= flags::JOINED;
         }
@@ -162,18 +131,18 @@ impl Session {
                 slot.number()
             }
         };
-        if stage.begun {
-            stage.members.push(number);
+        if lifecycle.begun {
+            lifecycle.members.push(number);
         }
-        stage.requests.remove(id);
-        self.board.touch(number);
-        drop(stage);
+        lifecycle.requests.remove(id);
+        self.journal.record_change(number);
+        drop(lifecycle);
         wake(waiting);
         Ok(())
     }
 
     /// The bits of an item that comes now and takes part.
-    fn round_bits(&self, stage: &Stage, phase: Phase) -> u32 {
+    fn round_bits(&self, lifecycle: &Lifecycle, phase: Phase) -> u32 {
         let mut bits = flags::MEMBER;
         if phase.takes_reports() {
             bits |= flags::OPEN;
@@ -181,22 +150,22 @@ impl Session {
         if phase == Phase::Completed {
             bits |= flags::FROZEN;
         }
-        if stage.cancelled {
+        if lifecycle.cancelled {
             bits |= flags::CANCEL_ALL;
         }
         bits
     }
 
     pub(super) fn propose(&self, item: SyncItem) -> Result<(), CallbackError> {
-        let (stage, phase) = self.stage()?;
+        let (lifecycle, phase) = self.lifecycle()?;
         if item.id.is_nil() || self.table.reported(item.id).is_some() {
             return Err(CallbackError::InvalidArgument);
         }
-        self.table.propose(item, self.round_bits(&stage, phase))
+        self.table.propose(item, self.round_bits(&lifecycle, phase))
     }
 
     pub(super) fn commit(&self, id: ItemId) -> Result<(), CallbackError> {
-        let (mut stage, phase) = self.stage()?;
+        let (mut lifecycle, phase) = self.lifecycle()?;
         if phase == Phase::Completed && !self.driven {
             return Err(CallbackError::WrongPhase); // nothing takes part in it any more
         }
@@ -230,21 +199,21 @@ impl Session {
                     self.wakers.rename(proposed, number);
                 }
                 if change.after & flags::WORKING != 0 {
-                    self.board.begin(number, true);
+                    self.journal.begin(number, true);
                 } else {
-                    self.board.touch(number);
+                    self.journal.record_change(number);
                 }
             },
         );
-        if stage.begun && slot.flags() & flags::MEMBER != 0 {
-            stage.members.push(number);
+        if lifecycle.begun && slot.flags() & flags::MEMBER != 0 {
+            lifecycle.members.push(number);
         }
-        drop(stage);
+        drop(lifecycle);
         wake(waiting);
         Ok(())
     }
 
-    /// Changes the flags of every proposed item. To be called with the stage locked.
+    /// Changes the flags of every proposed item. To be called with the lifecycle locked.
     pub(super) fn change_proposed(&self, edit: impl Fn(u32) -> u32) {
         for slot in self.table.proposed() {
             // This edit refuses nothing, and nobody is told.

@@ -6,18 +6,20 @@
 mod builder;
 mod callback;
 mod callback_sink;
+mod cancel;
 mod cancel_wait;
 mod completion;
 mod connections;
 mod dialog_arbiter;
+mod driver_api;
 mod dynamic_items;
-mod host;
 #[cfg(all(test, loom))]
 mod model;
 mod observer;
 mod phase;
 mod queries;
 mod reporter;
+mod reporter_wait;
 mod snapshot;
 mod state;
 
@@ -25,21 +27,23 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::util::sync::{AtomicU64, Mutex};
-use crate::{HResult, HandlerId, SyncItem};
-use dynamic_items::Requests;
-use state::event_queue::Mailbox;
+use crate::util::text;
+use crate::{HandlerId, SyncItem};
+use state::event_queue::EventQueue;
 use state::flags;
 use state::index::Index;
-use state::item_wakers::Wakers;
-use state::journal::Board;
+use state::item_wakers::ItemWakers;
+use state::journal::Journal;
+use state::lifecycle::Lifecycle;
 use state::table::Table;
 
 pub use builder::{BuildError, SessionBuilder};
 pub use cancel_wait::CancelGuard;
-pub(crate) use cancel_wait::{Answer, Host, Waiting};
+pub(crate) use cancel_wait::{CancelSource, CancelWait, WaitAnswer};
 pub use completion::{Completion, RefusedCompletion};
 pub use connections::{Connections, Connector};
 pub use dialog_arbiter::DialogArbiter;
+pub use driver_api::SessionDriver;
 pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
@@ -96,10 +100,10 @@ pub use state::event_queue::HostEvent;
 pub struct Session {
     me: Weak<Session>,
     table: Table,
-    stage: Mutex<Stage>,
-    board: Board,
-    mailbox: Mailbox,
-    wakers: Wakers,
+    lifecycle: Mutex<Lifecycle>,
+    journal: Journal,
+    events: EventQueue,
+    wakers: ItemWakers,
     driven: bool,
     may_bother_user: bool,
     dialogs: bool,
@@ -111,24 +115,6 @@ pub struct Session {
     activity: Mutex<Activity>,
 }
 
-/// The phase machine. The phase itself stands on the board, where observers read it together with the journal; it is
-/// changed only with the stage locked.
-#[derive(Debug, Default)]
-struct Stage {
-    /// The first prepare has begun.
-    begun: bool,
-    /// Everything is cancelled.
-    cancelled: bool,
-    /// The numbers of the items of the current round, in the order of the prepare, then as added. In an open session,
-    /// and before the first prepare, every item takes part and this is empty.
-    members: Vec<u32>,
-    /// Ids that the host asks for while the handler works.
-    requests: Requests,
-    refused: Vec<RefusedCompletion>,
-    /// The code that completed the last round.
-    result: Option<HResult>,
-}
-
 /// What the last look for activity saw.
 #[derive(Debug, Default)]
 struct Activity {
@@ -137,7 +123,7 @@ struct Activity {
 }
 
 /// What a builder has gathered, checked.
-struct Parts {
+struct SessionConfig {
     items: Vec<SyncItem>,
     index: Index,
     phase: Phase,
@@ -153,38 +139,38 @@ struct Parts {
 impl Session {
     /// The longest status text and handler text that is kept, in bytes of UTF-8. A longer one is cut at a character
     /// boundary and ends in `…`.
-    pub const TEXT_LIMIT: usize = 1_024;
+    pub const TEXT_LIMIT: usize = text::TEXT_LIMIT;
 
     /// The longest log text that is kept, in bytes of UTF-8. A longer one is cut likewise.
-    pub const LOG_TEXT_LIMIT: usize = 8_192;
+    pub const LOG_TEXT_LIMIT: usize = text::LOG_TEXT_LIMIT;
 
     /// A session to be built: see [`SessionBuilder`].
     pub fn builder() -> SessionBuilder {
         SessionBuilder::new()
     }
 
-    fn from_parts(parts: Parts) -> Arc<Self> {
-        let bits = match parts.phase {
+    fn from_config(config: SessionConfig) -> Arc<Self> {
+        let bits = match config.phase {
             Phase::Open => flags::MEMBER | flags::OPEN | flags::JOINED,
             _ => flags::MEMBER,
         };
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
-            table: Table::new(parts.items, parts.index, bits),
-            stage: Mutex::new(Stage::default()),
-            board: Board::new(
-                parts.phase,
-                parts.handler,
-                parts.log_capacity,
-                parts.journal_capacity,
+            table: Table::new(config.items, config.index, bits),
+            lifecycle: Mutex::new(Lifecycle::default()),
+            journal: Journal::new(
+                config.phase,
+                config.handler,
+                config.log_capacity,
+                config.journal_capacity,
             ),
-            mailbox: Mailbox::new(),
-            wakers: Wakers::new(),
-            driven: parts.phase == Phase::Idle,
-            may_bother_user: parts.may_bother_user,
-            dialogs: parts.dialogs,
-            arbiter: parts.arbiter,
-            connections: Mutex::new(parts.connections),
+            events: EventQueue::new(),
+            wakers: ItemWakers::new(),
+            driven: config.phase == Phase::Idle,
+            may_bother_user: config.may_bother_user,
+            dialogs: config.dialogs,
+            arbiter: config.arbiter,
+            connections: Mutex::new(config.connections),
             calls: AtomicU64::new(0),
             activity: Mutex::new(Activity::default()),
         })
@@ -202,7 +188,7 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("phase", &self.phase())
             .field("items", &self.table.len())
-            .field("log", &self.board.log_len())
+            .field("log", &self.journal.log_len())
             .field("driven", &self.driven)
             .finish_non_exhaustive()
     }
@@ -216,6 +202,6 @@ impl Drop for Session {
         if std::thread::panicking() {
             return;
         }
-        self.release();
+        self.driver().release();
     }
 }

@@ -12,27 +12,27 @@ impl Session {
     /// The phase.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.board.phase()
+        self.journal.phase()
     }
 
     /// The handler that the session is for, where it was [built for one](crate::SessionBuilder::handler).
     #[must_use]
     pub fn handler(&self) -> Option<HandlerId> {
-        self.board.handler()
+        self.journal.handler()
     }
 
     /// What the last round came to: the code of its `synchronize_completed`, or of a prepare that was completed with
     /// anything but `S_OK`. None until then.
     #[must_use]
     pub fn result(&self) -> Option<HResult> {
-        self.stage.lock().result
+        self.lifecycle.lock().result
     }
 
     /// One consistent look at an item, or none where the session does not know it.
     #[must_use]
     pub fn item(&self, item: ItemId) -> Option<ItemView> {
         let found = self.table.find(item)?;
-        let look = found.look();
+        let look = found.snapshot();
         self.table
             .item(found.number(), |item| ItemView::new(item, look))
     }
@@ -46,7 +46,7 @@ impl Session {
     }
 
     fn view(&self, number: u32) -> Option<ItemView> {
-        let look = self.table.by_number(number)?.look();
+        let look = self.table.by_number(number)?.snapshot();
         self.table.item(number, |item| ItemView::new(item, look))
     }
 
@@ -57,7 +57,7 @@ impl Session {
     #[must_use]
     pub fn snapshot(&self) -> SessionSnapshot {
         // The cursor first: what changes while the items are read is told again by `changes`.
-        let (cursor, phase) = self.board.cursor_and_phase();
+        let (cursor, phase) = self.journal.cursor_and_phase();
         let count = self.table.len();
         let mut items = Vec::with_capacity(count as usize);
         let mut sums = Sums::default();
@@ -78,37 +78,37 @@ impl Session {
     /// The log: the entries that were taken and not deleted, oldest first.
     #[must_use]
     pub fn log(&self) -> Vec<LogEntry> {
-        self.board.entries()
+        self.journal.entries()
     }
 
     /// Logs an entry of the host's own, beside the handler's
     /// [capacity](crate::SessionBuilder::log_capacity).
     pub(crate) fn log_own(&self, level: LogLevel, text: &str) {
-        self.board.log_own(level, text);
-        self.board.ring();
+        self.journal.log_own(level, text);
+        self.journal.notify();
     }
 
     /// As [`log`](Self::log), after the entry with this sequence number.
     pub(crate) fn log_after(&self, sequence: u64) -> Vec<LogEntry> {
-        self.board.entries_after(sequence)
+        self.journal.entries_after(sequence)
     }
 
     /// Whether the handler has not deleted an error, which was logged with this sequence number.
     pub(crate) fn is_logged(&self, sequence: u64, id: ErrorId) -> bool {
-        self.board.is_logged(sequence, id)
+        self.journal.is_logged(sequence, id)
     }
 
     /// How many log entries were refused because the log was full.
     #[must_use]
     pub fn log_refused(&self) -> u64 {
-        self.board.log_refused()
+        self.journal.log_refused()
     }
 
     /// The handler's own line of text, empty until it sets one by
     /// [`set_handler_text`](crate::SyncCallback::set_handler_text).
     #[must_use]
     pub fn handler_text(&self) -> String {
-        self.board.text()
+        self.journal.text()
     }
 
     /// The items in work, and what was journalled after `since`: statuses, cancels, added items, items that a first
@@ -136,7 +136,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn changes(&self, since: Cursor) -> Changes {
-        let mut gathered = self.board.gather(since);
+        let mut gathered = self.journal.gather(since);
         if gathered.all_cancelled {
             let unfinished = |number: &u32| {
                 self.table.by_number(*number).is_some_and(|slot| {
@@ -209,7 +209,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn wait_for_change(&self, since: Cursor, timeout: Duration) -> Changes {
-        self.board.wait(since, timeout, self.driven);
+        self.journal.wait(since, timeout, self.driven);
         self.changes(since)
     }
 
@@ -241,6 +241,6 @@ impl Session {
     /// ```
     #[must_use = "where it answers false, nothing is woken"]
     pub fn wake_on_change(&self, since: Cursor, waker: &Waker) -> bool {
-        self.board.wake_on_change(since, waker, self.driven)
+        self.journal.wake_on_change(since, waker, self.driven)
     }
 }

@@ -5,19 +5,17 @@ use std::fmt;
 #[cfg(not(all(test, loom)))]
 use std::sync::LazyLock;
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::Waker;
-use std::time::Duration;
 
 use super::Session;
-use super::callback_sink::Calls;
-use super::cancel_wait::{Answer, CancelGuard, Host, Waiting};
+use super::callback_sink::CallbackSink;
+use super::cancel_wait::CancelWait;
 use super::state::slot::Slot;
+use crate::contract::SlotHandle;
 use crate::util::panic::contained;
-use crate::util::sync::deadline;
 use crate::util::text::error_chain;
 use crate::{
-    CallbackError, ErrorId, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SlotHandle,
-    SyncCallback, Verdict,
+    CallbackError, ErrorId, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SyncCallback,
+    Verdict,
 };
 
 /// The handle by which a worker reports one item: a report costs as much as the store that it makes.
@@ -42,7 +40,7 @@ use crate::{
 /// use syncmgr::{CallbackError, ItemId, ItemReporter, SyncCallback, Verdict};
 ///
 /// fn copy(callback: &Arc<dyn SyncCallback>, id: ItemId, blocks: &[&[u8]]) -> Result<(), CallbackError> {
-///     let item = ItemReporter::new(callback, id)?;
+///     let item = ItemReporter::new(callback, id);
 ///     if item.check()? != Verdict::Continue {
 ///         return item.skip(); // rule H01: ask before the item is started
 ///     }
@@ -66,37 +64,33 @@ use crate::{
 pub struct ItemReporter {
     /// A reporter that goes by calls has a slot that is never live, so that the fast path need not ask which of the two
     /// it is.
-    slot: Arc<Slot>,
-    session: Weak<Session>,
+    pub(super) slot: Arc<Slot>,
+    pub(super) session: Weak<Session>,
     /// A method that ends the item was called.
-    done: bool,
-    item: ItemId,
+    pub(super) done: bool,
+    pub(super) item: ItemId,
     /// The way to a callback that gives no slot.
-    calls: Option<Calls>,
+    pub(super) calls: Option<CallbackSink>,
     /// Who waits here for a cancel, once somebody does.
-    waiting: OnceLock<Box<Waiting>>,
+    pub(super) waiting: OnceLock<Box<CancelWait>>,
 }
 
 impl ItemReporter {
-    /// A reporter of this item on any callback. It makes no call: an id that the callback does not know may show only at
-    /// the first report.
-    ///
-    /// # Errors
-    ///
-    /// None as things are; a callback that knows the item to be out of reach may answer one in a later version.
-    pub fn new(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Result<Self, CallbackError> {
+    /// Creates a reporter of an item on any callback. It makes no call: if the callback does not know the
+    /// item, the first report returns the error.
+    pub fn new(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Self {
         if let Some((owner, number)) = callback.slot(item).map(SlotHandle::into_parts) {
             if let Ok(session) = owner.downcast::<Session>() {
                 if let Some(slot) = session.table.by_number(number) {
-                    return Ok(Self::on_slot(slot.into_arc(), Arc::downgrade(&session)));
+                    return Self::on_slot(slot.into_arc(), Arc::downgrade(&session));
                 }
             }
         }
         let mut reporter = Self::on_slot(vacant(), Weak::new());
         reporter.item = item;
         let other = callback.for_reporter(item);
-        reporter.calls = Some(Calls::new(other.as_ref().unwrap_or(callback)));
-        Ok(reporter)
+        reporter.calls = Some(CallbackSink::new(other.as_ref().unwrap_or(callback)));
+        reporter
     }
 
     pub(super) fn on_slot(slot: Arc<Slot>, session: Weak<Session>) -> Self {
@@ -171,7 +165,7 @@ impl ItemReporter {
     ///
     /// As for [`set`](Self::set).
     pub fn report(&self, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
-        if self.slot.take_plain(update) || self.slot.take_in_work(update) {
+        if self.slot.try_store(update) || self.slot.try_update(update) {
             Ok(Verdict::Continue)
         } else {
             self.slow(update)
@@ -211,142 +205,14 @@ impl ItemReporter {
     }
 
     /// The session of the slot, unless it is gone.
-    fn session(&self) -> Result<Arc<Session>, CallbackError> {
+    pub(super) fn session(&self) -> Result<Arc<Session>, CallbackError> {
         self.session.upgrade().ok_or(CallbackError::Released)
-    }
-
-    /// Calls `callback` once when the item is cancelled, alone or with everything: for work that cannot ask, since it is blocked in
-    /// a read or waits for another program. It is also called when the host takes no more reports of the item (the session was
-    /// completed or released, or the item was retried), since the work is to end then too; not when the item has its final
-    /// status.
-    ///
-    /// It is called on the thread that cancels, before that call returns, so it is to be short and not to block: close the
-    /// socket, kill the child, cancel a token. Where the item is cancelled already, it is called here. It may use the host, but
-    /// reports nothing of the item. A panic in it goes no further.
-    ///
-    /// Where several threads wait at one reporter, or cancel at the same time, it is called on one of them, and another may go
-    /// on before it has returned. Callbacks that cancel further items nest; from the 16th level on, the next one is called as soon
-    /// as the one that cancels has returned.
-    ///
-    /// It waits as long as the guard is kept; dropping the guard waits for a callback that is being called on another thread at
-    /// that moment, so do not hold a lock then that the callback takes. The guard may be kept over an `.await`. A callback that takes
-    /// a lock which the blocked work holds blocks who cancels: with one `Mutex<Child>`, `lock().kill()` here waits for `lock().wait()`
-    /// there. [`ItemContext::wait_cancelled`](crate::per_item::ItemContext::wait_cancelled) shows how a child is killed without a lock.
-    ///
-    /// To know whether to call it, the host is asked, on the thread that sets it and on those that wake it. As by any other
-    /// answer, that thread is told of the cancel then (rules H02 and H03): where
-    /// [`was_called`](CancelGuard::was_called) holds, the item is to be ended, and no more work of it to be reported.
-    ///
-    /// ```
-    /// use std::net::{Shutdown, TcpStream};
-    /// use syncmgr::{CallbackError, ItemReporter};
-    ///
-    /// fn receive(item: &ItemReporter, socket: &TcpStream) -> Result<(), Box<dyn std::error::Error>> {
-    ///     let other_end = socket.try_clone()?;
-    ///     let _guard = item.on_cancel(move || _ = other_end.shutdown(Shutdown::Both))?;
-    ///     // ... reads of the socket end when the item is cancelled ...
-    ///     Ok(())
-    /// }
-    /// # let _ = receive;
-    /// ```
-    ///
-    /// tokio's `CancellationToken` is tied to the item in one line (for async work, too), and so is any other:
-    ///
-    /// ```
-    /// # use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
-    /// # use syncmgr::{ItemId, ItemName, Session, SyncItem};
-    /// # #[derive(Clone, Default)]
-    /// # struct CancellationToken(Arc<AtomicBool>);
-    /// # impl CancellationToken {
-    /// #     fn new() -> Self { Self::default() }
-    /// #     fn cancel(&self) { self.0.store(true, Ordering::Relaxed) }
-    /// #     fn is_cancelled(&self) -> bool { self.0.load(Ordering::Relaxed) }
-    /// # }
-    /// # let id = ItemId::from_u128(1);
-    /// # let session = Session::builder().item(SyncItem::new(id, ItemName::try_from("a")?)).build()?;
-    /// # let item = session.reporter(id)?;
-    /// let token = CancellationToken::new();
-    /// let _tied = item.on_cancel({ let token = token.clone(); move || token.cancel() })?;
-    /// session.cancel_item(id)?;
-    /// assert!(token.is_cancelled());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The callback is not called then: [`NotImplemented`](CallbackError::NotImplemented) where the host does not
-    /// [wake](SyncCallback::wake_on_cancel), and as for [`set`](Self::set).
-    pub fn on_cancel(
-        &self,
-        callback: impl FnOnce() + Send + 'static,
-    ) -> Result<CancelGuard<'_>, CallbackError> {
-        self.waiting().call(callback)
-    }
-
-    /// Blocks the thread until the item is cancelled, at most as long as `timeout`; `Duration::MAX` waits for ever. A sleep that a
-    /// cancel ends: answers the verdict, which is `Continue` when the time has passed. While it sleeps it is silent: under a host
-    /// with a [deadline](crate::RunOptions::deadline), wait for less than that at a time.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use syncmgr::{CallbackError, ItemReporter, Verdict};
-    ///
-    /// fn with_patience(item: ItemReporter) -> Result<(), CallbackError> {
-    ///     for seconds in [1, 2, 4] {
-    ///         // ... try, and if that was too early: ...
-    ///         if item.wait_cancelled(Duration::from_secs(seconds))? != Verdict::Continue {
-    ///             return item.stop();
-    ///         }
-    ///     }
-    ///     item.succeed()
-    /// }
-    /// # let _ = with_patience;
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// At once: [`NotImplemented`](CallbackError::NotImplemented) where the host does not [wake](SyncCallback::wake_on_cancel). At
-    /// once, or as soon as it is so: as for [`set`](Self::set); so a wait ends when the host lets the handler go.
-    pub fn wait_cancelled(&self, timeout: Duration) -> Result<Verdict, CallbackError> {
-        self.waiting().block(deadline(timeout))
-    }
-
-    /// Waits until the item is cancelled (feature `async`): answers `CancelItem` or `CancelAll`. To be raced against the work, by
-    /// the `select` of any runtime.
-    ///
-    /// Each poll asks the host; nothing is kept there that grows with the number of waits. Dropping the future ends the wait.
-    ///
-    /// # Errors
-    ///
-    /// As for [`wait_cancelled`](Self::wait_cancelled): it fails rather than waiting for a wake-up that never comes.
-    #[cfg(feature = "async")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
-    pub fn cancelled(&self) -> impl Future<Output = Result<Verdict, CallbackError>> + Send + '_ {
-        self.waiting().cancelled()
-    }
-
-    fn waiting(&self) -> &Waiting {
-        let new = || Box::new(Waiting::new(self.host()));
-        self.waiting.get_or_init(new)
     }
 
     /// For who ends the item himself, however the work does: dropped while its thread panics, it makes no call.
     pub(crate) fn without_end(mut self) -> Self {
         self.done = true;
         self
-    }
-
-    /// What is asked by those who wait, on whatever thread they are woken.
-    pub(crate) fn host(&self) -> impl Host + use<> {
-        let callback = self.calls.as_ref().map(Calls::callback);
-        Asked(Self {
-            slot: Arc::clone(&self.slot),
-            session: Weak::clone(&self.session),
-            done: true, // it is not what ends the item
-            item: self.item,
-            calls: callback.map(Calls::new),
-            waiting: OnceLock::new(),
-        })
     }
 
     /// Ends the item as done.
@@ -442,30 +308,6 @@ impl ItemReporter {
             update = update.text(record.text);
         }
         self.report(&update).map(|_| ())
-    }
-}
-
-/// A reporter that only asks.
-struct Asked(ItemReporter);
-
-impl Host for Asked {
-    fn register(&self, waker: &Waker) -> Result<(), CallbackError> {
-        let item = Some(self.0.item);
-        match &self.0.calls {
-            None => self.0.session()?.wake_on_cancel(item, waker),
-            Some(calls) => calls.callback().wake_on_cancel(item, waker),
-        }
-    }
-
-    fn ask(&self) -> Answer {
-        self.0.check()
-    }
-
-    /// A wrapper's host keeps it until the item ends: [`SyncCallback`] has no call for this.
-    fn forget(&self, waker: &Waker) {
-        if let Ok(session) = self.0.session() {
-            session.forget_waker(self.0.slot.number(), waker);
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::Phase;
 use super::state::flags;
-use super::state::slot::Look;
+use super::state::slot::SlotSnapshot;
 use crate::{
     ErrorFlags, ErrorId, HandlerId, ItemId, ItemName, ItemStatus, LogLevel, SyncItem, Verdict,
 };
@@ -60,7 +60,7 @@ pub struct ItemView {
 }
 
 impl ItemView {
-    pub(super) fn new(item: &SyncItem, look: Look) -> Self {
+    pub(super) fn new(item: &SyncItem, look: SlotSnapshot) -> Self {
         Self {
             id: item.id,
             name: item.name.clone(),

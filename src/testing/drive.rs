@@ -218,7 +218,7 @@ fn host(
         }
         recorder.change(|state| state.gave_up = true);
         if let Some(session) = plan.session() {
-            session.release();
+            session.driver().release();
         }
         limit = limit.min(Duration::from_secs(1));
         seen = recorder.state().signs_of_life();

@@ -281,7 +281,7 @@ impl Plan {
             return;
         };
         let mut waiting = self.progress.lock().waiting.clone();
-        waiting.retain(|item| session.is_skipped(*item));
+        waiting.retain(|item| session.driver().is_skipped(*item));
         if !waiting.is_empty() {
             wait_told(recorder, &waiting);
             // Notified, or not to be notified in time: no worker is held for them again.

@@ -126,7 +126,7 @@ impl SyncCallback for RecordedCallback {
     }
 
     fn for_reporter(&self, item: ItemId) -> Option<Arc<dyn SyncCallback>> {
-        let reporter = ItemReporter::new(&self.inner, item).ok()?.without_end();
+        let reporter = ItemReporter::new(&self.inner, item).without_end();
         let me = self.me.upgrade()?;
         let (recorder, inner) = (me.recorder.clone(), Arc::clone(&me.inner));
         Some(Self::new(recorder, me.number, inner, Some(reporter)))

@@ -3,6 +3,12 @@
 
 use std::error::Error;
 
+/// The longest status text and handler text that is kept, in bytes.
+pub(crate) const TEXT_LIMIT: usize = 1_024;
+
+/// The longest log text that is kept, in bytes.
+pub(crate) const LOG_TEXT_LIMIT: usize = 8_192;
+
 /// What stands at the end of a text that was cut.
 const MARK: &str = "…";
 

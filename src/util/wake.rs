@@ -14,11 +14,11 @@ use super::panic::contained;
 const DEEPEST: usize = 32;
 
 /// The wakes that are under way on a thread.
-struct Nest(RefCell<Wakes>);
+struct Nest(RefCell<NestedWakes>);
 
 /// Nothing is allocated before wakes nest too deep, and nothing is kept when they have returned: a program
 /// that counts its memory finds none of it here.
-struct Wakes {
+struct NestedWakes {
     /// The first `depth` of these are under way.
     under_way: [Identity; DEEPEST],
     depth: usize,
@@ -27,7 +27,7 @@ struct Wakes {
 
 impl Nest {
     const fn new() -> Self {
-        Self(RefCell::new(Wakes {
+        Self(RefCell::new(NestedWakes {
             under_way: [Identity::NONE; DEEPEST],
             depth: 0,
             queue: VecDeque::new(),
@@ -68,7 +68,7 @@ impl Identity {
     }
 }
 
-/// Wakes them all. To be called with no lock held.
+/// NestedWakes them all. To be called with no lock held.
 ///
 /// One that panics does not keep the others from being woken, nor the cancel from returning: the panic hook has shown
 /// it, and it is nobody's here.
@@ -81,7 +81,7 @@ pub(crate) fn wake(wakers: Vec<Waker>) {
     }
 }
 
-/// Wakes a waker that was registered too late to wait. One that does so each time it is woken is not woken without end.
+/// NestedWakes a waker that was registered too late to wait. One that does so each time it is woken is not woken without end.
 pub(crate) fn wake_at_once(waker: Waker) {
     let identity = Identity::of(&waker);
     let again = NEST.try_with(|nest| {
@@ -109,7 +109,7 @@ fn wake_one(waker: Waker) {
     }
 }
 
-impl Wakes {
+impl NestedWakes {
     fn is_full(&self) -> bool {
         self.depth >= DEEPEST
     }

@@ -9,8 +9,8 @@ use syncmgr::{
     BuildError, CallbackError, Changes, Connector, Cursor, ErrorId, HResult, HandlerId,
     HandlerReport, HostEvent, ItemFlags, ItemId, ItemName, ItemReporter, ItemStatus, ItemView,
     LogEntry, LogLevel, Phase, ProgressUpdate, PropertiesOutcome, RunOptions, Session,
-    SessionSnapshot, SyncCallback, SyncFlags, SyncHandler, SyncItem, Totals, Uuid, Verdict,
-    run_handler,
+    SessionDriver, SessionSnapshot, SyncCallback, SyncFlags, SyncHandler, SyncItem, Totals, Uuid,
+    Verdict, run_handler,
 };
 
 type Answer<T> = Result<T, CallbackError>;
@@ -27,10 +27,12 @@ fn the_session_has_its_methods() {
     let _: fn(&Session) -> Vec<LogEntry> = Session::log;
     let _: fn(&Session, Cursor) -> Changes = Session::changes;
     let _: fn(&Session, Cursor, Duration) -> Changes = Session::wait_for_change;
-    let _: fn(&Session, &[ItemId]) -> Answer<()> = Session::begin_prepare;
-    let _: fn(&Session) -> Answer<()> = Session::begin_synchronize;
-    let _: fn(&Session, Duration) -> Option<HostEvent> = Session::host_event;
-    let _: fn(&Session) = Session::release;
+
+    let _: fn(&Session) -> SessionDriver<'_> = Session::driver;
+    let _: fn(SessionDriver<'static>, &[ItemId]) -> Answer<()> = SessionDriver::begin_prepare;
+    let _: fn(SessionDriver<'static>) -> Answer<()> = SessionDriver::begin_synchronize;
+    let _: fn(SessionDriver<'static>, Duration) -> Option<HostEvent> = SessionDriver::next_event;
+    let _: fn(SessionDriver<'static>) = SessionDriver::release;
 
     let _: fn(&Changes) -> Cursor = Changes::cursor;
     let _: fn(&Changes) -> Phase = Changes::phase;
@@ -59,7 +61,7 @@ fn the_builder_takes_what_it_takes() -> Result<(), BuildError> {
 
 #[test]
 fn the_reporter_has_its_methods() {
-    let _: fn(&Arc<dyn SyncCallback>, ItemId) -> Answer<ItemReporter> = ItemReporter::new;
+    let _: fn(&Arc<dyn SyncCallback>, ItemId) -> ItemReporter = ItemReporter::new;
     let _: fn(&ItemReporter, u64) -> Answer<Verdict> = ItemReporter::set;
     let _: fn(&ItemReporter, u64) -> Answer<Verdict> = ItemReporter::advance;
     let _: fn(&ItemReporter) -> Answer<Verdict> = ItemReporter::check;

@@ -58,7 +58,7 @@ fn at_the_root() -> Vec<String> {
     names.extend(are!(Refusal: HandlerError));
     names.extend(are!(Shared:
         CancelGuard<'static>, Connections, DialogArbiter, HandlerReport, ItemReporter, Observer, Run, RunObserver, RunReport,
-        Session, SessionBuilder, SyncManager, SyncManagerBuilder,
+        Session, SessionBuilder, SessionDriver<'static>, SyncManager, SyncManagerBuilder,
     ));
     // It carries closures that are called by one thread.
     names.extend(are!(Sent: RunOptions));

@@ -18,7 +18,7 @@ const LOG: &str = include_str!("../../src/contract/log.rs");
 const RAW: &str = include_str!("../../src/raw.rs");
 
 /// Where the names of the tables are declared, but for the numbers of results, which have the header's names.
-const SOURCES: [&str; 18] = [
+const SOURCES: [&str; 19] = [
     include_str!("../../src/contract/response.rs"),
     CALLBACK,
     include_str!("../../src/contract/event.rs"),
@@ -32,7 +32,8 @@ const SOURCES: [&str; 18] = [
     UPDATE,
     include_str!("../../src/manager/starts.rs"),
     include_str!("../../src/manager/listing.rs"),
-    include_str!("../../src/manager/log.rs"),
+    include_str!("../../src/manager/log_filter.rs"),
+    include_str!("../../src/manager/registration.rs"),
     include_str!("../../src/manager/registry.rs"),
     include_str!("../../src/manager/run.rs"),
     include_str!("../../src/manager/sync_manager.rs"),

@@ -183,7 +183,7 @@ fn a_session_that_is_released_while_the_handler_lists_again_takes_no_new_item() 
     let (known, options) = known();
     let session = Arc::clone(&known);
     let again = move |_: &Scripted| {
-        session.get().expect("it is there").release();
+        session.get().expect("it is there").driver().release();
         let new: Vec<SyncItem> = items(3);
         Ok(ItemList::Complete(new))
     };
@@ -204,7 +204,7 @@ fn a_session_that_is_released_in_the_prepare_is_not_synchronized() {
     let (handler, report) = Script::new(1)
         .prepare(move |handler| {
             handler.complete_prepare(HResult::S_OK);
-            session.get().expect("it is there").release();
+            session.get().expect("it is there").driver().release();
             Ok(Prepared::Started)
         })
         .run(options);

@@ -158,7 +158,7 @@ fn checks_of_a_reporter_are_a_sign_of_life() {
     let script = Script::new(1).unrecorded().synchronize(|handler| {
         let handler = Arc::clone(handler);
         thread::spawn(move || {
-            let reporter = ItemReporter::new(&handler.callback(), id(1)).expect("a known item");
+            let reporter = ItemReporter::new(&handler.callback(), id(1));
             // In work and with nothing left to tell, as while a server is asked.
             let _ = reporter.set(1).expect("open");
             work(&handler, &|_, _| {

@@ -195,7 +195,8 @@ fn a_completion_that_comes_while_the_callback_is_taken_away_is_a_fault() {
 #[test]
 fn a_session_that_the_user_releases_ends_the_run_wherever_it_is() {
     // In on_session.
-    let (_, report) = Script::new(2).run(RunOptions::new().on_session(|session| session.release()));
+    let (_, report) =
+        Script::new(2).run(RunOptions::new().on_session(|session| session.driver().release()));
     assert_eq!((report.rounds, report.phase), (0, Phase::Released));
     assert!(!report.is_success());
     // While its completion is awaited, for ever and with a deadline that does not come.
@@ -206,7 +207,7 @@ fn a_session_that_the_user_releases_ends_the_run_wherever_it_is() {
         }
         let script = Script::new(2).synchronize(move |_| {
             let session = user(&session);
-            thread::spawn(move || session.release());
+            thread::spawn(move || session.driver().release());
             Ok(())
         });
         let (_, report) = script.run(options);

@@ -200,7 +200,7 @@ fn a_worker_that_panics_with_its_reporter_ends_its_item_failed() {
             let (done, joined) = std::sync::mpsc::channel();
             let callback = handler.callback();
             let worker = thread::spawn(move || {
-                let reporter = ItemReporter::new(&callback, id(1)).expect("a reporter");
+                let reporter = ItemReporter::new(&callback, id(1));
                 assert!(reporter.set(5).is_ok());
                 panic!("the worker's own");
             });
@@ -209,7 +209,7 @@ fn a_worker_that_panics_with_its_reporter_ends_its_item_failed() {
                 done.send(()).expect("the test waits");
             });
             receive("the worker's end", &joined);
-            let second = ItemReporter::new(&handler.callback(), id(2))?;
+            let second = ItemReporter::new(&handler.callback(), id(2));
             second.succeed()?;
             handler.complete_synchronize(HResult::S_OK);
             Ok(())

@@ -39,8 +39,8 @@ fn use_from_outside(session: &Arc<Session>) {
         let _ = session.wait_for_change(Cursor::default(), Duration::ZERO);
         let _ = session.log();
         let _ = session.phase();
-        let _ = session.unfinished_items();
-        let _ = session.take_activity();
+        let _ = session.driver().unfinished_items();
+        let _ = session.driver().take_activity();
         let _ = session.skip_item(id(2));
         let _ = session.cancel_item(id(2));
         let _ = session.reporter(id(1)).map(|reporter| reporter.check());

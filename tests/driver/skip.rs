@@ -279,7 +279,7 @@ fn a_handler_may_refuse_a_skip() {
 
 /// Works on one item until it is told to stop; answers what it was told.
 fn work(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Result<Verdict, HandlerError> {
-    let worker = ItemReporter::new(callback, item)?;
+    let worker = ItemReporter::new(callback, item);
     let deadline = Deadline::new("a cancel");
     loop {
         let verdict = worker.advance(1)?;

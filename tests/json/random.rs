@@ -220,9 +220,9 @@ fn make(session: &Session, op: &Op) {
             let items: Vec<ItemId> = items.iter().copied().map(id).collect();
             let _ = match session.phase() {
                 syncmgr::Phase::Preparing => callback.prepare_for_sync_completed(HResult::S_OK),
-                syncmgr::Phase::Prepared => session.begin_synchronize(),
+                syncmgr::Phase::Prepared => session.driver().begin_synchronize(),
                 syncmgr::Phase::Synchronizing => callback.synchronize_completed(HResult::S_OK),
-                _ => session.begin_prepare(&items),
+                _ => session.driver().begin_prepare(&items),
             };
         }
         Op::Add(n, name) => {

@@ -224,7 +224,7 @@ fn looks_are_no_more_often_than_asked() {
     }
     // Six lines are the head and five looks, so there were four pauses at least, and a pause is never shorter.
     assert!(begun.elapsed() >= every * 4);
-    session.release();
+    session.driver().release();
     join("the follower", following).unwrap();
 }
 

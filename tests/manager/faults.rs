@@ -187,7 +187,7 @@ fn a_session_that_is_released_from_outside_ends_that_handler_alone() {
     }
     let run = manager.update_all();
     gates.iter().for_each(Gate::reached);
-    run.session(handler_id(1)).unwrap().release();
+    run.session(handler_id(1)).unwrap().driver().release();
     gates.iter().for_each(Gate::open);
     let report = finish(&run);
     assert!(!of(&report, 1).is_success());

@@ -297,7 +297,7 @@ fn started(handler: &Arc<dyn SyncHandler>, n: u128) -> Arc<Session> {
 
 #[track_caller]
 fn prepare(handler: &Arc<dyn SyncHandler>, session: &Session, n: u128) {
-    assert_eq!(session.begin_prepare(&ids(n)), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&ids(n)), Ok(()));
     let answer = Arc::clone(handler).prepare_for_sync(&ids(n));
     assert!(matches!(answer, Ok(Prepared::Started)), "{answer:?}");
 }
@@ -305,7 +305,7 @@ fn prepare(handler: &Arc<dyn SyncHandler>, session: &Session, n: u128) {
 #[track_caller]
 fn synchronize(handler: &Arc<dyn SyncHandler>, session: &Session) {
     until("the prepare", || session.phase() == Phase::Prepared);
-    assert_eq!(session.begin_synchronize(), Ok(()));
+    assert_eq!(session.driver().begin_synchronize(), Ok(()));
     let answer = Arc::clone(handler).synchronize();
     assert!(answer.is_ok(), "{answer:?}");
 }
@@ -448,7 +448,7 @@ fn an_error_that_the_handler_did_not_log_cannot_be_shown() {
     assert!(matches!(answer, HandlerError::InvalidArgument), "{answer}");
     assert!(answer.source().is_none());
     assert_eq!(session.phase(), Phase::Idle);
-    assert_eq!(session.host_event(std::time::Duration::ZERO), None);
+    assert_eq!(session.driver().next_event(std::time::Duration::ZERO), None);
 }
 
 #[test]

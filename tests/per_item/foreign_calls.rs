@@ -105,10 +105,10 @@ fn synchronize(
     handler.initialize(SyncFlags::default(), None).unwrap();
     handler.items().unwrap();
     handler.set_progress_callback(Some(host)).unwrap();
-    session.begin_prepare(&ids(n)).unwrap();
+    session.driver().begin_prepare(&ids(n)).unwrap();
     Arc::clone(handler).prepare_for_sync(&ids(n)).unwrap();
     until("the prepare", || session.phase() == Phase::Prepared);
-    session.begin_synchronize().unwrap();
+    session.driver().begin_synchronize().unwrap();
     Arc::clone(handler).synchronize().unwrap();
 }
 

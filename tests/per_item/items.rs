@@ -473,9 +473,9 @@ fn a_host_that_takes_its_callback_away_stops_the_work() {
     handler
         .set_progress_callback(Some(session.clone()))
         .unwrap();
-    session.begin_prepare(&[id(1)]).unwrap();
+    session.driver().begin_prepare(&[id(1)]).unwrap();
     let _ = handler.clone().prepare_for_sync(&[id(1)]).unwrap();
-    session.begin_synchronize().unwrap();
+    session.driver().begin_synchronize().unwrap();
     handler.clone().synchronize().unwrap();
     receive("the work", &begun);
     handler.set_progress_callback(None).unwrap();

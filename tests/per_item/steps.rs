@@ -182,7 +182,7 @@ fn the_round_is_finished_when_every_item_has_ended_and_before_it_is_complete() {
         let (keep, given, seen) = (session.clone(), session.clone(), open.clone());
         let handler = handler(4, steps).workers(workers).finish(move || {
             let session = given.lock().unwrap().clone().unwrap();
-            seen.store(session.unfinished_items().len(), Ordering::SeqCst);
+            seen.store(session.driver().unfinished_items().len(), Ordering::SeqCst);
             assert_eq!(session.phase(), syncmgr::Phase::Synchronizing);
             Ok(())
         });
@@ -332,9 +332,9 @@ fn begin(handler: &Arc<dyn SyncHandler>, session: &Arc<Session>) {
     handler
         .set_progress_callback(Some(session.clone()))
         .unwrap();
-    session.begin_prepare(&[id(1)]).unwrap();
+    session.driver().begin_prepare(&[id(1)]).unwrap();
     let _ = handler.clone().prepare_for_sync(&[id(1)]).unwrap();
-    session.begin_synchronize().unwrap();
+    session.driver().begin_synchronize().unwrap();
     handler.clone().synchronize().unwrap();
 }
 
@@ -528,10 +528,10 @@ fn an_item_that_was_skipped_is_done_when_a_retry_names_it() {
         .set_progress_callback(Some(session.clone()))
         .unwrap();
     for (skipped, expected) in [(true, ItemStatus::Skipped), (false, ItemStatus::Succeeded)] {
-        assert_eq!(session.begin_prepare(&[id(1)]), Ok(()));
+        assert_eq!(session.driver().begin_prepare(&[id(1)]), Ok(()));
         Arc::clone(&handler).prepare_for_sync(&[id(1)]).unwrap();
         assert_eq!(session.phase(), Phase::Prepared);
-        assert_eq!(session.begin_synchronize(), Ok(()));
+        assert_eq!(session.driver().begin_synchronize(), Ok(()));
         if skipped {
             handler.set_item_status(id(1), ItemStatus::Skipped).unwrap();
         }

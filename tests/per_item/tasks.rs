@@ -976,9 +976,9 @@ fn at_work(handler: &Arc<dyn SyncHandler>) -> Arc<Session> {
     handler
         .set_progress_callback(Some(session.clone()))
         .unwrap();
-    session.begin_prepare(&[id(1)]).unwrap();
+    session.driver().begin_prepare(&[id(1)]).unwrap();
     handler.clone().prepare_for_sync(&[id(1)]).unwrap();
-    session.begin_synchronize().unwrap();
+    session.driver().begin_synchronize().unwrap();
     handler.clone().synchronize().unwrap();
     session
 }
@@ -1004,7 +1004,7 @@ fn a_host_that_takes_its_callback_away_can_be_kept_waiting_for_the_tasks() {
     receive("the work", &has_begun);
     handler.set_progress_callback(None).unwrap();
     assert_eq!(ended.load(Ordering::SeqCst), 1);
-    session.release();
+    session.driver().release();
 }
 
 #[test]
@@ -1079,9 +1079,9 @@ fn a_round_is_not_over_while_an_item_is_being_added() {
     handler.initialize(SyncFlags::default(), None).unwrap();
     handler.items().unwrap();
     handler.set_progress_callback(Some(host)).unwrap();
-    session.begin_prepare(&[id(1)]).unwrap();
+    session.driver().begin_prepare(&[id(1)]).unwrap();
     Arc::clone(&handler).prepare_for_sync(&[id(1)]).unwrap();
-    session.begin_synchronize().unwrap();
+    session.driver().begin_synchronize().unwrap();
     Arc::clone(&handler).synchronize().unwrap();
     until("the end of the first item", || {
         session.item(id(1)).is_some_and(|view| view.is_finished())

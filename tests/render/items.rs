@@ -229,7 +229,7 @@ fn a_retry_begins_anew() {
     );
     again.succeed().unwrap();
     session.synchronize_completed(HResult::S_OK).unwrap();
-    session.release();
+    session.driver().release();
     let screen = stage.last();
     assert!(screen.starts_with("2 of 2 items"), "{screen}");
     assert!(!screen.contains("failed"), "{screen}");
@@ -241,7 +241,7 @@ fn what_a_session_leaves_open_is_unfinished() {
     let mut stage = Stage::wide(&session);
     let _mail = begin(&session, 1, 1, 4);
     stage.look();
-    session.release();
+    session.driver().release();
     let screen = stage.last();
     assert_eq!(lines(&screen)[0], "Mail                 unfinished");
     assert_eq!(total(&screen), "0 of 2 items 12% 1");
@@ -528,6 +528,6 @@ fn a_million_items_cost_what_is_in_work() {
     session.cancel_all();
     let screen = stage.look();
     assert!(lines(&screen).len() <= 22, "{screen}");
-    session.release();
+    session.driver().release();
     stage.last();
 }

@@ -280,7 +280,7 @@ fn a_terminal_that_blocks_holds_up_nobody() {
     session.cancel_item(id(2)).unwrap();
     item.succeed().unwrap();
     session.synchronize_completed(HResult::S_OK).unwrap();
-    session.release();
+    session.driver().release();
     shown.line("nobody reads it");
     assert!(!shown.is_over());
     for _ in 0..2 {

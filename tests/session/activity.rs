@@ -13,8 +13,8 @@ fn in_work(n: u128) -> (Arc<Session>, Vec<ItemReporter>) {
     for reporter in &reporters {
         assert_eq!(reporter.set(0), Ok(Verdict::Continue));
     }
-    assert!(session.take_activity(), "the first values");
-    assert!(!session.take_activity(), "each sign is taken once");
+    assert!(session.driver().take_activity(), "the first values");
+    assert!(!session.driver().take_activity(), "each sign is taken once");
     (session, reporters)
 }
 
@@ -26,8 +26,14 @@ fn each_change_of_a_value_is_a_sign_of_life_whichever_item_it_is() {
     for value in counted.chain([0]).chain(far_apart) {
         for (place, reporter) in reporters.iter().enumerate() {
             assert_eq!(reporter.set(value), Ok(Verdict::Continue));
-            assert!(session.take_activity(), "{value} of reporter {place}");
-            assert!(!session.take_activity(), "{value} of reporter {place}");
+            assert!(
+                session.driver().take_activity(),
+                "{value} of reporter {place}"
+            );
+            assert!(
+                !session.driver().take_activity(),
+                "{value} of reporter {place}"
+            );
         }
     }
 }
@@ -45,8 +51,11 @@ fn reports_that_change_nothing_are_signs_of_life_however_many_they_are() {
             for _ in 0..times {
                 assert_eq!(reporters[0].report(&update), Ok(Verdict::Continue));
             }
-            assert!(session.take_activity(), "{update:?} {times} times");
-            assert!(!session.take_activity(), "{update:?} {times} times");
+            assert!(session.driver().take_activity(), "{update:?} {times} times");
+            assert!(
+                !session.driver().take_activity(),
+                "{update:?} {times} times"
+            );
         }
     }
 }
@@ -55,5 +64,5 @@ fn reports_that_change_nothing_are_signs_of_life_however_many_they_are() {
 fn a_value_that_is_told_again_is_silence() {
     let (session, reporters) = in_work(1);
     assert_eq!(reporters[0].set(0), Ok(Verdict::Continue));
-    assert!(!session.take_activity());
+    assert!(!session.driver().take_activity());
 }

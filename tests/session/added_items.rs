@@ -48,7 +48,7 @@ fn a_proposed_item_is_reported_unseen_and_listed_with_its_end_when_it_is_committ
     assert_eq!(snapshot.items.len(), 1);
     assert_eq!((snapshot.totals.items, snapshot.totals.value), (1, 0));
     assert_eq!(snapshot.cursor, cursor, "no observer is told");
-    assert_eq!(session.unfinished_items(), ids(1));
+    assert_eq!(session.driver().unfinished_items(), ids(1));
 
     assert_eq!(session.commit_item(id(7)), Ok(()));
     let changes = session.changes(cursor);
@@ -59,7 +59,7 @@ fn a_proposed_item_is_reported_unseen_and_listed_with_its_end_when_it_is_committ
     assert!(view.selected);
     let totals = session.snapshot().totals;
     assert_eq!((totals.items, totals.finished, totals.value), (2, 1, 4));
-    assert_eq!(session.unfinished_items(), ids(1));
+    assert_eq!(session.driver().unfinished_items(), ids(1));
     let late = session.progress(id(7), &UPDATING);
     assert_eq!(late, Err(CallbackError::ItemFinished));
 }
@@ -75,7 +75,7 @@ fn an_item_that_is_committed_in_progress_goes_on_in_the_same_reporter() {
     assert_eq!(waits, Ok(()));
     assert_eq!(session.commit_item(id(7)), Ok(()));
     assert_eq!(
-        session.unfinished_items(),
+        session.driver().unfinished_items(),
         [id(1), id(7)],
         "it needs an end now"
     );
@@ -145,7 +145,7 @@ fn a_proposed_item_is_told_of_a_cancel_of_all_the_completion_and_the_release() {
     assert_eq!(reporter.set(2), Ok(Verdict::CancelAll));
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(reporter.set(3), Err(CallbackError::WrongPhase));
-    session.release();
+    session.driver().release();
     assert_eq!(reporter.set(4), Err(CallbackError::Released));
 }
 
@@ -155,7 +155,7 @@ fn an_item_that_is_proposed_before_the_prepare_takes_reports_from_then_on() {
     assert_eq!(session.propose_item(item(7)), Ok(()));
     let early = session.progress(id(7), &UPDATING);
     assert_eq!(early, Err(CallbackError::WrongPhase));
-    assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&ids(1)), Ok(()));
     assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
 }
 
@@ -165,11 +165,11 @@ fn a_value_of_a_proposed_item_is_a_sign_of_life() {
     assert_eq!(session.propose_item(item(7)), Ok(()));
     let reporter = support::reporter(&session, 7);
     assert_eq!(reporter.set(1), Ok(Verdict::Continue));
-    let _ = session.take_activity();
-    assert!(!session.take_activity());
+    let _ = session.driver().take_activity();
+    assert!(!session.driver().take_activity());
     assert_eq!(reporter.set(2), Ok(Verdict::Continue));
-    assert!(session.take_activity());
-    assert!(!session.take_activity());
+    assert!(session.driver().take_activity());
+    assert!(!session.driver().take_activity());
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn who_reports_and_waits_for_a_proposal_that_is_added_is_told_so() {
     assert_eq!(wakes.count(), 1);
     assert_eq!(reporter.set(2), Err(CallbackError::Released));
     assert_eq!(support::view(&session, 7).status, ItemStatus::Pending);
-    assert_eq!(session.unfinished_items(), [id(1), id(7)]);
+    assert_eq!(session.driver().unfinished_items(), [id(1), id(7)]);
 }
 
 #[test]
@@ -198,12 +198,12 @@ fn a_committed_item_of_which_nothing_was_reported_takes_part_only_once_it_is_add
         Err(CallbackError::UnknownItem)
     );
     assert_eq!(session.snapshot().totals.items, 1);
-    assert_eq!(session.unfinished_items(), ids(1));
+    assert_eq!(session.driver().unfinished_items(), ids(1));
 
     assert_eq!(session.add_item(item(7)), Ok(()));
     assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
     assert_eq!(session.snapshot().totals.items, 2);
-    assert_eq!(session.unfinished_items(), [id(1), id(7)]);
+    assert_eq!(session.driver().unfinished_items(), [id(1), id(7)]);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_retry_may_name_a_committed_item() {
     assert_eq!(session.propose_item(item(7)), Ok(()));
     assert_eq!(session.commit_item(id(7)), Ok(()));
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
-    assert_eq!(session.begin_prepare(&[id(7)]), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&[id(7)]), Ok(()));
     assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
 }
 
@@ -222,7 +222,7 @@ fn a_retry_cannot_name_an_item_that_is_only_proposed() {
     assert_eq!(session.propose_item(item(7)), Ok(()));
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(
-        session.begin_prepare(&[id(7)]),
+        session.driver().begin_prepare(&[id(7)]),
         Err(CallbackError::UnknownItem)
     );
 }
@@ -237,9 +237,9 @@ fn before_the_first_prepare_a_committed_item_is_like_the_listed_ones() {
     assert_eq!(session.propose_item(item(7)), Ok(()));
     assert_eq!(session.commit_item(id(7)), Ok(()));
     assert_eq!(session.cancel_item(id(7)), Ok(()));
-    assert_eq!(session.begin_prepare(&[id(7)]), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&[id(7)]), Ok(()));
     assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::CancelItem));
-    assert_eq!(session.unfinished_items(), [id(7)]);
+    assert_eq!(session.driver().unfinished_items(), [id(7)]);
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn an_item_that_was_asked_for_stays_until_the_handler_takes_it() {
     assert_eq!(session.add_item(item(7)), Ok(()));
     assert_eq!(session.additional_items(), Ok(vec![id(8), id(9)]));
     assert_eq!(session.requested_items(), [id(8), id(9)]);
-    session.release();
+    session.driver().release();
     assert_eq!(session.additional_items(), Err(CallbackError::Released));
     assert_eq!(
         session.requested_items(),
@@ -330,7 +330,7 @@ fn an_item_that_takes_part_can_be_asked_for_once_more() {
     );
     assert_eq!(session.requested_items(), [id(1)]);
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
-    assert_eq!(session.begin_prepare(&[id(1)]), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&[id(1)]), Ok(()));
     assert_eq!(session.requested_items(), [], "the retry does it");
 }
 
@@ -343,7 +343,7 @@ fn a_refused_request_changes_nothing() {
         Err(CallbackError::InvalidArgument)
     );
     assert_eq!(session.requested_items(), []);
-    session.release();
+    session.driver().release();
     assert_eq!(
         session.request_items(&[id(7)]),
         Err(CallbackError::Released)
@@ -388,7 +388,7 @@ fn a_loop_over_additional_items_ends_though_a_participating_item_is_requested_ag
     );
     // A retry with other items takes them out of the round, so that they can be added to it.
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
-    assert_eq!(session.begin_prepare(&[id(2)]), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&[id(2)]), Ok(()));
     assert_eq!(session.additional_items(), Ok(vec![id(1), id(7)]));
     assert_eq!(session.requested_items(), [id(1), id(7)]);
 }

@@ -69,7 +69,7 @@ impl Facts {
             assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
         }
         if self.released {
-            session.release();
+            session.driver().release();
         }
     }
 
@@ -168,8 +168,7 @@ fn a_callback_behind_a_pointer_gives_the_same_answers() {
         let session = synchronizing(2);
         let callback: Arc<dyn SyncCallback> = session.clone();
         facts.bring_about(&session);
-        let answer =
-            ItemReporter::new(&callback, facts.item()).and_then(|reporter| reporter.set(3));
+        let answer = ItemReporter::new(&callback, facts.item()).set(3);
         assert_eq!(answer, facts.expected(), "{facts:?}");
     }
 }
@@ -294,7 +293,7 @@ fn the_whole_session_answers_its_own_verdict() {
         assert_eq!(session.can_continue(None), Ok(Verdict::CancelAll));
         assert_eq!(session.set_handler_text("stopping"), Ok(Verdict::CancelAll));
         assert_eq!(session.handler_text(), "stopping");
-        session.release();
+        session.driver().release();
         assert_eq!(session.can_continue(None), Err(CallbackError::Released));
         assert_eq!(
             session.set_handler_text("late"),

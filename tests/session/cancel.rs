@@ -114,7 +114,7 @@ fn an_unknown_item_cannot_be_cancelled() {
         Err(CallbackError::UnknownItem),
         "it is not in the round"
     );
-    session.release();
+    session.driver().release();
     assert_eq!(session.cancel_item(id(1)), Err(CallbackError::Released));
 }
 

@@ -92,9 +92,9 @@ fn a_second_call_opens_another_without_dropping_the_first() {
         assert_eq!(session.establish_connection(Some("office")), Ok(()));
     }
     assert_eq!((line.opened().len(), line.closed()), (3, 0));
-    session.release();
+    session.driver().release();
     assert_eq!(line.closed(), 3);
-    session.release();
+    session.driver().release();
     assert_eq!(line.closed(), 3);
 }
 
@@ -105,7 +105,7 @@ fn completion_closes_nothing() {
     assert_eq!(session.establish_connection(None), Ok(()));
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(line.closed(), 0);
-    session.release();
+    session.driver().release();
     assert_eq!(line.closed(), 1);
 }
 
@@ -120,7 +120,7 @@ fn the_answer_of_a_failing_connector_is_passed_on() {
         Ok(()),
         "the next one may still be opened"
     );
-    session.release();
+    session.driver().release();
     assert_eq!((line.opened().len(), line.closed()), (1, 1));
 }
 
@@ -147,7 +147,7 @@ fn a_closure_is_a_connector() {
 fn a_released_session_opens_nothing() {
     let line = Line::new();
     let session = connected(&line);
-    session.release();
+    session.driver().release();
     assert_eq!(
         session.establish_connection(None),
         Err(CallbackError::Released)
@@ -191,13 +191,13 @@ fn shared_connections_close_with_the_last_session() {
     drop(shared);
     assert_eq!(sessions[0].establish_connection(Some("one")), Ok(()));
     assert_eq!(sessions[2].establish_connection(Some("two")), Ok(()));
-    sessions[0].release();
-    sessions[0].release();
+    sessions[0].driver().release();
+    sessions[0].driver().release();
     assert_eq!(line.closed(), 0, "two sessions have not finished");
-    sessions[2].release();
+    sessions[2].driver().release();
     assert_eq!(line.closed(), 0, "one session has not finished");
     assert_eq!(sessions[1].establish_connection(Some("three")), Ok(()));
-    sessions[1].release();
+    sessions[1].driver().release();
     assert_eq!((line.opened().len(), line.closed()), (3, 3));
 }
 
@@ -212,7 +212,7 @@ fn a_host_that_may_build_more_sessions_keeps_the_connections_open() {
             .build()
             .expect("one item builds");
         assert_eq!(session.establish_connection(Some(name)), Ok(()));
-        session.release();
+        session.driver().release();
     }
     assert_eq!(
         line.closed(),
@@ -244,7 +244,7 @@ fn connections_of_racing_threads_are_all_closed_once() {
                 for _ in 0..500 {
                     assert_eq!(session.establish_connection(None), Ok(()));
                 }
-                session.release();
+                session.driver().release();
             })
         })
         .collect();

@@ -51,7 +51,7 @@ impl Wake for Wakes {
 fn a_cancel_of_an_item_outside_the_round_holds_when_the_handler_adds_it() -> Outcome {
     let session = driven(&[A, B])?;
     session.cancel_item(B)?;
-    session.begin_prepare(&[A])?;
+    session.driver().begin_prepare(&[A])?;
     session.add_item(item(B)?)?;
     assert_eq!(
         session.progress(B, &ProgressUpdate::new().value(1))?,
@@ -64,15 +64,21 @@ fn a_cancel_of_an_item_outside_the_round_holds_when_the_handler_adds_it() -> Out
 fn a_skip_of_an_item_outside_the_round_holds_when_the_handler_adds_it() -> Outcome {
     let session = driven(&[A, B])?;
     session.skip_item(B)?;
-    assert_eq!(session.host_event(Duration::ZERO), Some(HostEvent::Skip(B)));
-    session.begin_prepare(&[A])?;
-    assert!(!session.is_skipped(B), "it takes no part");
+    assert_eq!(
+        session.driver().next_event(Duration::ZERO),
+        Some(HostEvent::Skip(B))
+    );
+    session.driver().begin_prepare(&[A])?;
+    assert!(!session.driver().is_skipped(B), "it takes no part");
     session.add_item(item(B)?)?;
-    assert!(session.is_skipped(B), "the driver is to tell the handler");
+    assert!(
+        session.driver().is_skipped(B),
+        "the driver is to tell the handler"
+    );
     assert_eq!(session.can_continue(Some(B))?, Verdict::CancelItem);
     session.skip_item(B)?;
     assert_eq!(
-        session.host_event(Duration::ZERO),
+        session.driver().next_event(Duration::ZERO),
         None,
         "the driver knows it already"
     );
@@ -82,14 +88,14 @@ fn a_skip_of_an_item_outside_the_round_holds_when_the_handler_adds_it() -> Outco
 #[test]
 fn a_cancel_from_an_earlier_round_holds_until_a_retry_names_the_item() -> Outcome {
     let session = driven(&[A, B])?;
-    session.begin_prepare(&[A, B])?;
+    session.driver().begin_prepare(&[A, B])?;
     session.cancel_item(B)?;
     session.prepare_for_sync_completed(HResult::E_FAIL)?;
-    session.begin_prepare(&[A])?;
+    session.driver().begin_prepare(&[A])?;
     session.add_item(item(B)?)?;
     assert_eq!(session.can_continue(Some(B))?, Verdict::CancelItem);
     session.prepare_for_sync_completed(HResult::E_FAIL)?;
-    session.begin_prepare(&[B])?;
+    session.driver().begin_prepare(&[B])?;
     assert_eq!(session.can_continue(Some(B))?, Verdict::Continue);
     Ok(())
 }
@@ -99,7 +105,7 @@ fn changes_list_the_items_that_the_first_prepare_leaves_out() -> Outcome {
     let session = driven(&[A, B])?;
     let snapshot = session.snapshot();
     assert!(snapshot.items.iter().all(|view| view.selected));
-    session.begin_prepare(&[A])?;
+    session.driver().begin_prepare(&[A])?;
     let changes = session.changes(snapshot.cursor);
     let left = changes.items().iter().find(|view| view.id == B);
     assert_eq!(left.map(|view| view.selected), Some(false));
@@ -124,7 +130,7 @@ fn a_connection_that_panics_when_it_closes_keeps_nobody_from_being_woken() -> Ou
     session.establish_connection(None)?;
     let wakes = Arc::new(Wakes::default());
     session.wake_on_cancel(Some(A), &Waker::from(wakes.clone()))?;
-    let released = catch_unwind(AssertUnwindSafe(|| session.release()));
+    let released = catch_unwind(AssertUnwindSafe(|| session.driver().release()));
     assert_eq!(wakes.0.load(Ordering::SeqCst), 1, "the waiter sleeps on");
     assert!(released.is_ok(), "the panic of a drop is nobody's here");
     Ok(())
@@ -187,7 +193,7 @@ fn two_threads_that_advance_through_a_wrapper_lose_no_step() -> Outcome {
     let wrapper = Wrapper::new(&session);
     let (arrived, go) = wrapper.gate()?;
     let callback: Arc<dyn SyncCallback> = Arc::new(wrapper);
-    let reporter = Arc::new(ItemReporter::new(&callback, A)?);
+    let reporter = Arc::new(ItemReporter::new(&callback, A));
     let slow = thread::spawn({
         let reporter = reporter.clone();
         move || reporter.advance(1)
@@ -209,7 +215,7 @@ fn of_three_threads_that_advance_through_a_wrapper_the_last_one_out_reports_the_
     let wrapper = Wrapper::new(&session);
     let gates = [wrapper.gate()?, wrapper.gate()?];
     let callback: Arc<dyn SyncCallback> = Arc::new(wrapper);
-    let reporter = Arc::new(ItemReporter::new(&callback, A)?);
+    let reporter = Arc::new(ItemReporter::new(&callback, A));
     let mut slow = Vec::new();
     for (amount, (arrived, go)) in [1, 10].into_iter().zip(gates) {
         let reporter = reporter.clone();
@@ -232,7 +238,7 @@ fn advances_at_one_time_that_are_refused_leave_nothing_to_be_reported_later() ->
     let wrapper = Arc::new(Wrapper::new(&session));
     let (arrived, go) = wrapper.gate()?;
     let callback: Arc<dyn SyncCallback> = wrapper.clone();
-    let reporter = Arc::new(ItemReporter::new(&callback, A)?);
+    let reporter = Arc::new(ItemReporter::new(&callback, A));
     let slow = thread::spawn({
         let reporter = reporter.clone();
         move || reporter.advance(1)
@@ -244,7 +250,7 @@ fn advances_at_one_time_that_are_refused_leave_nothing_to_be_reported_later() ->
     assert_eq!(answer, Err(CallbackError::WrongPhase));
     assert_eq!(wrapper.reports.load(Ordering::SeqCst), 2);
 
-    session.begin_prepare(&[A])?;
+    session.driver().begin_prepare(&[A])?;
     assert_eq!(reporter.advance(100)?, Verdict::Continue);
     assert_eq!(wrapper.reports.load(Ordering::SeqCst), 3, "it went once");
     Ok(())

@@ -129,7 +129,7 @@ fn a_reporter_kept_after_the_release_is_refused_and_changes_nothing() {
     let session = open(1);
     let reporter = reporter(&session, 1);
     assert_eq!(reporter.set(5), GO_ON);
-    session.release();
+    session.driver().release();
     let before = session.item(id(1));
     each_answers(&reporter, Err(CallbackError::Released));
     assert_eq!(session.item(id(1)), before);

@@ -99,7 +99,7 @@ fn the_end_of_the_round_ends_the_work_of_the_items_that_were_left_in_it() {
         ("completion", |s| {
             assert_eq!(s.synchronize_completed(HResult::S_OK), Ok(()))
         }),
-        ("release", Session::release),
+        ("release", |session| session.driver().release()),
     ];
     for (name, end) in ends {
         let session = synchronizing(2);
@@ -123,7 +123,7 @@ fn the_value_of_a_late_failure_outlasts_the_round_and_the_release() {
     assert_eq!(view(&session, 1).value, 2);
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(view(&session, 1).value, 2);
-    session.release();
+    session.driver().release();
     assert_eq!(view(&session, 1).value, 2);
 }
 

@@ -143,7 +143,7 @@ fn a_nil_error_id_is_no_error_id() {
         );
     }
     assert!(session.log().is_empty());
-    session.release();
+    session.driver().release();
     assert_eq!(
         session.log_error(&LogRecord::new(LogLevel::Error, "nil").error_id(ErrorId::NIL)),
         Err(CallbackError::Released),
@@ -230,7 +230,7 @@ fn a_full_log_refuses_and_counts() {
 fn only_a_full_log_counts_as_refused() {
     let session = open(0);
     let _ = session.log_error(&LogRecord::new(LogLevel::Error, "nil").error_id(ErrorId::NIL));
-    session.release();
+    session.driver().release();
     let _ = session.log_error(&LogRecord::new(LogLevel::Error, "late"));
     assert_eq!(session.log_refused(), 0);
 }

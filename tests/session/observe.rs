@@ -134,7 +134,7 @@ fn cursors_grow_with_each_event() {
         ("a phase", |s| {
             assert_eq!(s.synchronize_completed(HResult::S_OK), Ok(()))
         }),
-        ("the release", Session::release),
+        ("the release", |session| session.driver().release()),
     ];
     for (name, step) in steps {
         step(&session);
@@ -226,7 +226,7 @@ fn a_retry_is_told() {
     }
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     let start = session.snapshot().cursor;
-    assert_eq!(session.begin_prepare(&[id(2)]), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&[id(2)]), Ok(()));
     let changes = session.changes(start);
     assert_eq!(changes.phase(), Phase::Preparing);
     let anew = changes.items().iter().find(|view| view.id == id(2));
@@ -314,7 +314,7 @@ fn it_is_over_when_it_can_change_no_more() {
             over,
             "{stage:?}"
         );
-        session.release();
+        session.driver().release();
         assert!(
             session.changes(Cursor::default()).is_over(),
             "{stage:?} and released"
@@ -341,7 +341,7 @@ fn a_wait_ends_with_each_kind_of_event() {
         ("a phase", |s| {
             assert_eq!(s.synchronize_completed(HResult::S_OK), Ok(()))
         }),
-        ("the release", Session::release),
+        ("the release", |session| session.driver().release()),
     ];
     for (name, event) in events {
         let session = synchronizing(1);

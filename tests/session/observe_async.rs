@@ -188,10 +188,10 @@ fn events() -> Vec<Event> {
             assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
         }),
         event("the release of an open session", Open, |session| {
-            session.release()
+            session.driver().release()
         }),
         event("a prepare", Idle, |session| {
-            assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
+            assert_eq!(session.driver().begin_prepare(&ids(1)), Ok(()));
         }),
         event("the end of a prepare", Preparing, |session| {
             let done = session.prepare_for_sync_completed(HResult::S_OK);
@@ -202,13 +202,13 @@ fn events() -> Vec<Event> {
             assert_eq!(done, Ok(()));
         }),
         event("the begin of the work", Prepared, |session| {
-            assert_eq!(session.begin_synchronize(), Ok(()));
+            assert_eq!(session.driver().begin_synchronize(), Ok(()));
         }),
         event("the end of the work", Synchronizing, |session| {
             assert_eq!(session.synchronize_completed(HResult::E_FAIL), Ok(()));
         }),
         event("a retry", Completed, |session| {
-            assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
+            assert_eq!(session.driver().begin_prepare(&ids(1)), Ok(()));
         }),
     ];
     for last in [
@@ -232,7 +232,9 @@ fn events() -> Vec<Event> {
         all.push(after(name, Synchronizing, works, happens));
     }
     for stage in [Idle, Preparing, Prepared, Synchronizing, Completed] {
-        all.push(event("the release", stage, |session| session.release()));
+        all.push(event("the release", stage, |session| {
+            session.driver().release()
+        }));
     }
     assert!(all.iter().all(|event| event.stage != Released));
     all
@@ -242,7 +244,7 @@ fn is_over(session: &Session) -> bool {
     match session.phase() {
         Phase::Released => true,
         // Open ones only are over then; a driven one may be retried.
-        Phase::Completed => session.begin_prepare(&[]) == Err(CallbackError::WrongPhase),
+        Phase::Completed => session.driver().begin_prepare(&[]) == Err(CallbackError::WrongPhase),
         _ => false,
     }
 }
@@ -274,7 +276,7 @@ fn everything_that_is_journalled_wakes_the_stream() {
         }
         let before = wakes.count();
         is_pending(&mut stream, &wakes.waker(), name);
-        session.release();
+        session.driver().release();
         assert!(wakes.count() > before, "{name}: not woken by the release");
         assert!(ready(&mut stream, &wakes.waker()).is_over(), "{name}");
         has_ended(&mut stream, &wakes.waker(), name);
@@ -329,8 +331,8 @@ fn what_is_not_journalled_wakes_nobody() {
             assert!(session.prepare_for_sync_completed(HResult::S_OK).is_err());
         }),
         ("what a driver asks", |session| {
-            let _ = session.take_activity();
-            let _ = session.host_event(std::time::Duration::ZERO);
+            let _ = session.driver().take_activity();
+            let _ = session.driver().next_event(std::time::Duration::ZERO);
             let _ = session.snapshot();
         }),
     ];
@@ -399,12 +401,12 @@ impl Wake for Caller {
         let _ = session.wake_on_change(session.snapshot().cursor, &waker);
         let _ = session.changes(Cursor::default());
         let _ = session.prepare_for_sync_completed(HResult::S_OK);
-        let _ = session.begin_synchronize();
-        let _ = session.take_activity();
+        let _ = session.driver().begin_synchronize();
+        let _ = session.driver().take_activity();
         session.cancel_all();
         let _ = session.synchronize_completed(HResult::S_OK);
-        let _ = session.begin_prepare(&ids(2));
-        session.release();
+        let _ = session.driver().begin_prepare(&ids(2));
+        session.driver().release();
     }
 }
 
@@ -463,7 +465,7 @@ fn where_there_is_something_already_nothing_is_kept() {
         !observer.wake_on_change(&wakes.waker()),
         "before the first look"
     );
-    session.release();
+    session.driver().release();
     let cursor = session.snapshot().cursor;
     assert!(
         !session.wake_on_change(cursor, &wakes.waker()),
@@ -547,7 +549,7 @@ fn a_retry_goes_on_in_the_same_stream() {
         assert!(!ready(&mut stream, &wakes.waker()).is_over());
         is_pending(&mut stream, &wakes.waker(), "a retry may come");
     }
-    session.release();
+    session.driver().release();
     assert!(ready(&mut stream, &wakes.waker()).is_over());
     has_ended(&mut stream, &wakes.waker(), "released");
 }

@@ -116,7 +116,7 @@ fn sums_that_had_stopped_at_the_limit_come_down_again() {
         report(&session, n, status(ItemStatus::Failed));
     }
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
-    assert_eq!(session.begin_prepare(&ids(2)), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&ids(2)), Ok(()));
     report(&session, 1, value(4).max(6));
     look(&mut observer);
     assert_eq!(observer.totals().value, u64::MAX, "the third keeps its own");
@@ -274,7 +274,7 @@ fn a_wait_ends_with_what_happens_and_with_the_end() {
     assert_eq!(next(), (ids(2), false));
     report(&session, 2, status(ItemStatus::Succeeded));
     assert_eq!(next(), (vec![id(2)], false));
-    session.release();
+    session.driver().release();
     assert_eq!(next(), (vec![], true));
     assert_eq!(join("the follower", follower).finished, 1);
     let mut after = Observer::new(session);
@@ -316,7 +316,7 @@ fn looks_beside_a_worker_lead_to_what_the_session_shows_in_the_end() {
             }
             assert_eq!(reporter.succeed(), Ok(()));
         }
-        session.release();
+        session.driver().release();
         let (seen, totals) = join("the follower", follower);
         let end = session.snapshot();
         assert_eq!(totals, end.totals);

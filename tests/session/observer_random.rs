@@ -144,7 +144,7 @@ fn make(session: &Arc<Session>, op: &Op) {
         Op::Prepare(items) => {
             let items: Vec<ItemId> = items.iter().copied().map(id).collect();
             let retry = session.phase() == Phase::Completed;
-            if session.begin_prepare(&items).is_ok() && retry {
+            if session.driver().begin_prepare(&items).is_ok() && retry {
                 RETRIES.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -156,7 +156,7 @@ fn make(session: &Arc<Session>, op: &Op) {
             };
             left_aside(callback.prepare_for_sync_completed(result));
         }
-        Op::Synchronize => left_aside(session.begin_synchronize()),
+        Op::Synchronize => left_aside(session.driver().begin_synchronize()),
         Op::Synchronized => left_aside(callback.synchronize_completed(HResult::S_OK)),
         Op::Add(n) => left_aside(callback.add_item(item(*n))),
         Op::Propose(n) => left_aside(callback.propose_item(item(*n))),
@@ -173,7 +173,7 @@ fn make(session: &Arc<Session>, op: &Op) {
             left_aside(callback.delete_log_error(which));
         }
         Op::Text => left_aside(callback.set_handler_text("a text")),
-        Op::Release => session.release(),
+        Op::Release => session.driver().release(),
         Op::Look => {}
     }
 }

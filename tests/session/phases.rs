@@ -186,12 +186,12 @@ const CALLBACK: [Row; 25] = [
 const HOST: [Row; 8] = [
     Row {
         name: "begin_prepare",
-        call: |s| s.begin_prepare(&ids(1)),
+        call: |s| s.driver().begin_prepare(&ids(1)),
         answers: [PHASE, PHASE, OK, PHASE, PHASE, PHASE, OK, GONE],
     },
     Row {
         name: "begin_prepare, no item",
-        call: |s| s.begin_prepare(&[]),
+        call: |s| s.driver().begin_prepare(&[]),
         answers: [
             UNSAID,
             UNSAID,
@@ -205,14 +205,14 @@ const HOST: [Row; 8] = [
     },
     Row {
         name: "begin_prepare, unknown item",
-        call: |s| s.begin_prepare(&[id(1), id(9)]),
+        call: |s| s.driver().begin_prepare(&[id(1), id(9)]),
         answers: [
             UNSAID, UNSAID, UNKNOWN, UNSAID, UNSAID, UNSAID, UNKNOWN, GONE,
         ],
     },
     Row {
         name: "begin_synchronize",
-        call: Session::begin_synchronize,
+        call: |session| session.driver().begin_synchronize(),
         answers: [PHASE, PHASE, PHASE, PHASE, OK, PHASE, PHASE, GONE],
     },
     Row {
@@ -322,15 +322,15 @@ fn completions_lead_where_their_result_says() {
 fn the_phases_of_a_whole_life() {
     let session = driven(2);
     assert_eq!(session.phase(), Phase::Idle);
-    assert_eq!(session.begin_prepare(&ids(2)), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&ids(2)), Ok(()));
     assert_eq!(session.phase(), Phase::Preparing);
     assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Ok(()));
     assert_eq!(session.phase(), Phase::Prepared);
-    assert_eq!(session.begin_synchronize(), Ok(()));
+    assert_eq!(session.driver().begin_synchronize(), Ok(()));
     assert_eq!(session.phase(), Phase::Synchronizing);
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(session.phase(), Phase::Completed);
-    session.release();
+    session.driver().release();
     assert_eq!(session.phase(), Phase::Released);
 }
 
@@ -344,7 +344,7 @@ fn the_phases_of_a_tool_without_a_handler() {
     );
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(session.phase(), Phase::Completed);
-    session.release();
+    session.driver().release();
     assert_eq!(session.phase(), Phase::Released);
 }
 
@@ -352,11 +352,11 @@ fn the_phases_of_a_tool_without_a_handler() {
 fn release_may_come_in_every_phase_and_twice() {
     for stage in Stage::ALL {
         let session = stage.session(1);
-        session.release();
+        session.driver().release();
         assert_eq!(session.phase(), Phase::Released, "{stage:?}");
-        session.release();
+        session.driver().release();
         session.cancel_all();
-        session.release();
+        session.driver().release();
         assert_eq!(session.phase(), Phase::Released, "{stage:?}");
     }
 }
@@ -368,7 +368,7 @@ fn views_go_on_after_the_release() {
         session.log_error(&LogRecord::new(LogLevel::Warning, "kept")),
         Ok(())
     );
-    session.release();
+    session.driver().release();
     assert_eq!(session.snapshot().items.len(), 2);
     assert_eq!(session.snapshot().phase, Phase::Released);
     assert!(session.item(id(1)).is_some());

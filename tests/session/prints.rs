@@ -1,11 +1,9 @@
 //! How the parts of a session print themselves, and what its shared handles tell.
 
 use std::any::Any;
-use std::sync::Arc;
 
 use syncmgr::{
-    Completion, Connections, DialogArbiter, LogLevel, LogRecord, Phase, Session, SlotHandle,
-    SyncCallback,
+    Completion, Connections, DialogArbiter, LogLevel, LogRecord, Phase, Session, SyncCallback,
 };
 
 use support::{id, open};
@@ -83,14 +81,4 @@ fn an_arbiter_says_whether_its_turn_is_taken() {
     assert!(arbiter.is_taken());
     assert!(session.enable_modeless(false).is_ok());
     assert!(!arbiter.is_taken());
-}
-
-#[test]
-fn the_hidden_handle_holds_what_it_was_made_of() {
-    let owner: Arc<dyn Any + Send + Sync> = Arc::new("owner");
-    let handle = SlotHandle::new(Arc::clone(&owner), 7);
-    assert!(Arc::ptr_eq(handle.owner(), &owner));
-    assert_eq!(handle.index(), 7);
-    assert_eq!(format!("{handle:?}"), "SlotHandle { index: 7, .. }");
-    assert_eq!(handle.into_parts().1, 7);
 }

@@ -38,9 +38,9 @@ fn call_everything(session: &Session) {
     let _ = session.log();
     let _ = session.changes(Cursor::default());
     let _ = session.phase();
-    let _ = session.refused_completions();
+    let _ = session.driver().refused_completions();
     let _ = session.prepare_for_sync_completed(HResult::S_OK);
-    let _ = session.host_event(std::time::Duration::ZERO);
+    let _ = session.driver().next_event(std::time::Duration::ZERO);
 }
 
 /// Calls the session back when it is woken.
@@ -88,7 +88,7 @@ fn a_waker_may_call_back_from_each_of_its_causes() {
         ("completion", |session| {
             assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()))
         }),
-        ("release", Session::release),
+        ("release", |session| session.driver().release()),
     ];
     for (name, cause) in causes {
         let woken = within(name, move || {
@@ -131,7 +131,7 @@ fn a_waker_may_end_the_session_that_wakes_it() {
         let caller = caller(&session, |session| {
             session.cancel_all();
             let _ = session.synchronize_completed(HResult::S_OK);
-            session.release();
+            session.driver().release();
         });
         assert_eq!(
             session.wake_on_cancel(Some(id(1)), &Waker::from(Arc::clone(&caller))),
@@ -196,6 +196,7 @@ fn a_connector_may_end_the_session() {
                     .get()
                     .and_then(Weak::upgrade)
                     .expect("the session is known by now")
+                    .driver()
                     .release();
                 Ok(Box::new(()))
             }
@@ -246,7 +247,7 @@ fn a_connection_may_call_back_while_it_is_closed() {
         assert!(known.set(Arc::downgrade(&session)).is_ok());
         assert_eq!(session.establish_connection(None), Ok(()));
         assert_eq!(session.establish_connection(Some("second")), Ok(()));
-        session.release();
+        session.driver().release();
         closed.load(Ordering::SeqCst)
     });
     assert_eq!(closed, 2);
@@ -287,7 +288,7 @@ fn a_dialog_may_be_asked_for_while_another_call_waits_for_a_change() {
     };
     assert_eq!(session.enable_modeless(true), Ok(Dialog::Granted));
     assert_eq!(
-        session.begin_prepare(&ids(1)),
+        session.driver().begin_prepare(&ids(1)),
         Err(CallbackError::WrongPhase)
     );
     assert_eq!(session.cancel_item(id(1)), Ok(()));

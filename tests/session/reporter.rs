@@ -1,17 +1,14 @@
 //! `ItemReporter`: the fast handle of one item, what it stores, and what becomes of it when things end before it does.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use syncmgr::{
-    CallbackError, ErrorId, HResult, ItemId, ItemReporter, ItemStatus, LogLevel, LogRecord,
-    LogSelector, ProgressUpdate, Session, SlotHandle, SyncCallback, Verdict,
+    CallbackError, ErrorId, HResult, ItemReporter, ItemStatus, LogLevel, LogRecord, LogSelector,
+    ProgressUpdate, Session, SyncCallback, Verdict,
 };
 
-use support::forward_the_rest;
 use support::{Stage, driven, id, join, open, reporter, start_round, synchronizing, value, view};
 
 #[derive(Debug)]
@@ -186,7 +183,7 @@ fn an_ending_tells_why_it_was_refused() {
     assert_eq!(second.stop(), Err(CallbackError::ItemFinished));
     assert_eq!(view(&session, 1).status, ItemStatus::Succeeded);
     let third = reporter(&session, 1);
-    session.release();
+    session.driver().release();
     assert_eq!(third.skip(), Err(CallbackError::Released));
 }
 
@@ -296,7 +293,7 @@ fn a_reporter_kept_after_completion_and_release_is_refused() {
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(kept.set(2), Err(CallbackError::WrongPhase));
     assert_eq!(kept.advance(2), Err(CallbackError::WrongPhase));
-    session.release();
+    session.driver().release();
     assert_eq!(kept.set(3), Err(CallbackError::Released));
     assert_eq!(kept.advance(3), Err(CallbackError::Released));
     assert_eq!(kept.check(), Err(CallbackError::Released));
@@ -326,7 +323,7 @@ fn a_reporter_outlives_its_session() {
 
     let session = open(1);
     let third = reporter(&session, 1);
-    session.release();
+    session.driver().release();
     drop(session);
     assert_eq!(third.set(2), Err(CallbackError::Released));
     assert_eq!(third.stop(), Err(CallbackError::Released));
@@ -367,7 +364,7 @@ fn a_panic_ends_the_item_of_a_reporter_on_the_stack() {
 fn a_panic_ends_the_item_through_a_plain_callback_too() {
     let session = synchronizing(1);
     let callback: Arc<dyn SyncCallback> = session.clone();
-    let worker = ItemReporter::new(&callback, id(1)).expect("a known item has a reporter");
+    let worker = ItemReporter::new(&callback, id(1));
     let panicked = thread::spawn(move || {
         let _worker = worker;
         panic!("the worker breaks before its first report");
@@ -381,7 +378,7 @@ fn a_panic_ends_the_item_through_a_plain_callback_too() {
 fn a_panic_after_the_release_harms_nothing() {
     let session = synchronizing(1);
     let worker = reporter(&session, 1);
-    session.release();
+    session.driver().release();
     let panicked = thread::spawn(move || {
         let _worker = worker;
         panic!("the worker breaks after the release");
@@ -449,51 +446,4 @@ fn a_session_prints_itself_in_a_line_however_many_items_it_has() {
         "{text}"
     );
     assert!(text.len() < 200, "{text}");
-}
-
-/// Passes reports on, and tells of a slot what it is told to tell.
-struct Misleading {
-    inner: Arc<Session>,
-    owner: Arc<dyn Any + Send + Sync>,
-    index: u32,
-    reports: AtomicUsize,
-}
-
-impl SyncCallback for Misleading {
-    fn progress(
-        &self,
-        item: ItemId,
-        update: &ProgressUpdate<'_>,
-    ) -> Result<Verdict, CallbackError> {
-        self.reports.fetch_add(1, Ordering::SeqCst);
-        self.inner.progress(item, update)
-    }
-    forward_the_rest!(inner);
-    fn slot(&self, _: ItemId) -> Option<SlotHandle> {
-        Some(SlotHandle::new(Arc::clone(&self.owner), self.index))
-    }
-}
-
-#[test]
-fn a_slot_that_leads_nowhere_is_passed_over_and_reports_go_by_calls() {
-    let session = open(2);
-    let own: Arc<dyn Any + Send + Sync> = session.clone();
-    let strange: Arc<dyn Any + Send + Sync> = Arc::new("no session");
-    for (owner, index) in [(own.clone(), 2), (own, u32::MAX), (strange, 0)] {
-        let host = Arc::new(Misleading {
-            inner: session.clone(),
-            owner,
-            index,
-            reports: AtomicUsize::new(0),
-        });
-        let callback: Arc<dyn SyncCallback> = host.clone();
-        let reporter = ItemReporter::new(&callback, id(2)).expect("it goes by calls");
-        assert_eq!(reporter.item(), id(2));
-        assert_eq!(host.reports.load(Ordering::SeqCst), 0);
-        let before = view(&session, 2).value;
-        assert_eq!(reporter.set(before + 1), Ok(Verdict::Continue));
-        assert_eq!(view(&session, 2).value, before + 1);
-        assert_eq!(host.reports.load(Ordering::SeqCst), 1, "by a call");
-    }
-    assert_eq!(view(&session, 1).status, ItemStatus::Pending);
 }

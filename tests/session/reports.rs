@@ -500,8 +500,11 @@ fn a_refused_report_is_a_call_of_the_handler() {
         session.progress(id(1), &status(ItemStatus::Stopped)),
         Ok(Verdict::Continue)
     );
-    assert!(session.take_activity());
-    assert!(!session.take_activity(), "nothing has happened since");
+    assert!(session.driver().take_activity());
+    assert!(
+        !session.driver().take_activity(),
+        "nothing has happened since"
+    );
     let calls: [(&str, &dyn Fn() -> bool); 5] = [
         ("of a finished item", &|| {
             session.progress(id(1), &value(1)).is_err()
@@ -518,7 +521,7 @@ fn a_refused_report_is_a_call_of_the_handler() {
     ];
     for (name, is_refused) in calls {
         assert!(is_refused(), "{name}");
-        assert!(session.take_activity(), "{name}");
-        assert!(!session.take_activity(), "{name}, asked again");
+        assert!(session.driver().take_activity(), "{name}");
+        assert!(!session.driver().take_activity(), "{name}, asked again");
     }
 }

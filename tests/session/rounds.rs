@@ -13,7 +13,7 @@ use support::{Stage, driven, id, ids, join, start_round, status, synchronizing, 
 
 /// All that is queued for the driver now.
 fn events(session: &Session) -> Vec<HostEvent> {
-    std::iter::from_fn(|| session.host_event(Duration::ZERO)).collect()
+    std::iter::from_fn(|| session.driver().next_event(Duration::ZERO)).collect()
 }
 
 #[test]
@@ -25,7 +25,10 @@ fn the_first_completion_of_a_prepare_counts() {
         Err(CallbackError::WrongPhase)
     );
     assert_eq!(session.phase(), Phase::Completed);
-    assert_eq!(session.begin_synchronize(), Err(CallbackError::WrongPhase));
+    assert_eq!(
+        session.driver().begin_synchronize(),
+        Err(CallbackError::WrongPhase)
+    );
     assert_eq!(
         events(&session),
         [HostEvent::PrepareCompleted(HResult::E_FAIL)]
@@ -54,7 +57,7 @@ fn an_early_completion_is_refused_and_does_not_count() {
         session.prepare_for_sync_completed(HResult::S_OK),
         Err(CallbackError::WrongPhase)
     );
-    assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&ids(1)), Ok(()));
     assert_eq!(
         session.synchronize_completed(HResult::S_OK),
         Err(CallbackError::WrongPhase)
@@ -66,7 +69,7 @@ fn an_early_completion_is_refused_and_does_not_count() {
         Err(CallbackError::WrongPhase)
     );
     assert_eq!(session.phase(), Phase::Prepared);
-    assert_eq!(session.begin_synchronize(), Ok(()));
+    assert_eq!(session.driver().begin_synchronize(), Ok(()));
     assert_eq!(
         session.prepare_for_sync_completed(HResult::S_OK),
         Err(CallbackError::WrongPhase)
@@ -82,12 +85,12 @@ fn an_early_completion_is_refused_and_does_not_count() {
 #[test]
 fn refused_completions_are_kept_with_their_phase() {
     let session = driven(1);
-    assert!(session.refused_completions().is_empty());
+    assert!(session.driver().refused_completions().is_empty());
     let _ = session.synchronize_completed(HResult::E_ABORT);
-    assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&ids(1)), Ok(()));
     assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Ok(()));
     let _ = session.prepare_for_sync_completed(HResult::E_FAIL);
-    let refused = session.refused_completions();
+    let refused = session.driver().refused_completions();
     assert_eq!(refused.len(), 2, "{refused:?}");
     assert_eq!(
         (refused[0].call, refused[0].result, refused[0].phase),
@@ -109,6 +112,7 @@ fn only_the_first_refused_completions_are_kept() {
         );
     }
     let kept: Vec<_> = session
+        .driver()
         .refused_completions()
         .iter()
         .map(|refused| refused.result)
@@ -142,17 +146,21 @@ fn of_racing_completions_one_counts() {
             [HostEvent::SynchronizeCompleted(winner)],
             "round {round}"
         );
-        assert_eq!(session.refused_completions().len(), 1, "round {round}");
+        assert_eq!(
+            session.driver().refused_completions().len(),
+            1,
+            "round {round}"
+        );
     }
 }
 
 #[test]
 fn host_events_come_in_order_and_each_once() {
     let session = driven(3);
-    assert_eq!(session.begin_prepare(&ids(3)), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&ids(3)), Ok(()));
     assert_eq!(session.skip_item(id(2)), Ok(()));
     assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Ok(()));
-    assert_eq!(session.begin_synchronize(), Ok(()));
+    assert_eq!(session.driver().begin_synchronize(), Ok(()));
     assert_eq!(session.skip_item(id(3)), Ok(()));
     assert_eq!(
         session.show_properties_completed(PropertiesOutcome::ItemDeleted),
@@ -251,7 +259,7 @@ fn waiting_for_a_host_event_ends_with_the_event() {
         let session = Stage::Preparing.session(1);
         let waiting = {
             let session = Arc::clone(&session);
-            thread::spawn(move || session.host_event(timeout))
+            thread::spawn(move || session.driver().next_event(timeout))
         };
         assert_eq!(session.prepare_for_sync_completed(HResult::S_OK), Ok(()));
         let event = join("host_event", waiting);
@@ -266,8 +274,8 @@ fn waiting_for_a_host_event_ends_with_the_event() {
 #[test]
 fn waiting_for_a_host_event_ends_with_the_timeout() {
     let session = Stage::Preparing.session(1);
-    assert_eq!(session.host_event(Duration::ZERO), None);
-    assert_eq!(session.host_event(Duration::from_millis(5)), None);
+    assert_eq!(session.driver().next_event(Duration::ZERO), None);
+    assert_eq!(session.driver().next_event(Duration::from_millis(5)), None);
 }
 
 #[test]
@@ -276,21 +284,21 @@ fn the_release_ends_the_wait_once_the_queue_is_empty() {
     let _ = events(&session);
     let waiting = {
         let session = Arc::clone(&session);
-        thread::spawn(move || session.host_event(Duration::MAX))
+        thread::spawn(move || session.driver().next_event(Duration::MAX))
     };
-    session.release();
+    session.driver().release();
     assert_eq!(join("host_event", waiting), None);
 
     let session = synchronizing(1);
     let _ = events(&session);
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
-    session.release();
+    session.driver().release();
     assert_eq!(
-        session.host_event(Duration::MAX),
+        session.driver().next_event(Duration::MAX),
         Some(HostEvent::SynchronizeCompleted(HResult::S_OK))
     );
-    assert_eq!(session.host_event(Duration::MAX), None);
-    assert_eq!(session.host_event(Duration::MAX), None);
+    assert_eq!(session.driver().next_event(Duration::MAX), None);
+    assert_eq!(session.driver().next_event(Duration::MAX), None);
 }
 
 #[test]
@@ -317,7 +325,7 @@ fn a_retry_starts_the_named_items_anew_and_keeps_the_others() {
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     let kept = view(&session, 3);
 
-    assert_eq!(session.begin_prepare(&[id(2), id(1)]), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&[id(2), id(1)]), Ok(()));
     assert_eq!(session.phase(), Phase::Preparing);
     for n in 1..=2 {
         let anew = view(&session, n);
@@ -381,17 +389,17 @@ fn a_retry_of_unknown_items_or_none_changes_nothing() {
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     let before = session.snapshot();
     assert_eq!(
-        session.begin_prepare(&[id(1), id(9)]),
+        session.driver().begin_prepare(&[id(1), id(9)]),
         Err(CallbackError::UnknownItem)
     );
     assert_eq!(
-        session.begin_prepare(&[]),
+        session.driver().begin_prepare(&[]),
         Err(CallbackError::InvalidArgument)
     );
     let after = session.snapshot();
     assert_eq!((after.items, after.phase), (before.items, Phase::Completed));
     assert_eq!(
-        session.begin_prepare(&[id(1)]),
+        session.driver().begin_prepare(&[id(1)]),
         Ok(()),
         "a right retry is still taken"
     );
@@ -416,7 +424,7 @@ fn after_cancel_all_there_is_no_retry() {
     );
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(
-        session.begin_prepare(&ids(1)),
+        session.driver().begin_prepare(&ids(1)),
         Err(CallbackError::WrongPhase)
     );
     assert_eq!(session.phase(), Phase::Completed);
@@ -425,7 +433,7 @@ fn after_cancel_all_there_is_no_retry() {
     let session = Stage::Completed.session(1);
     session.cancel_all();
     assert_eq!(
-        session.begin_prepare(&ids(1)),
+        session.driver().begin_prepare(&ids(1)),
         Err(CallbackError::WrongPhase),
         "cancelled after the completion"
     );
@@ -474,7 +482,7 @@ fn a_completion_counts_once_in_each_round() {
 fn a_round_leaves_the_code_that_completed_it() {
     let session = driven(1);
     assert_eq!(session.result(), None);
-    assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&ids(1)), Ok(()));
     assert_eq!(
         session.prepare_for_sync_completed(HResult::E_ACCESSDENIED),
         Ok(())
@@ -486,7 +494,7 @@ fn a_round_leaves_the_code_that_completed_it() {
     let second = session.synchronize_completed(HResult::E_FAIL);
     assert_eq!(second, Err(CallbackError::WrongPhase));
     assert_eq!(session.result(), Some(HResult::S_FALSE), "the first counts");
-    session.release();
+    session.driver().release();
     assert_eq!(session.result(), Some(HResult::S_FALSE));
 }
 

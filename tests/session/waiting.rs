@@ -88,7 +88,7 @@ const CAUSES: [Cause; 5] = [
     ),
     (
         "release",
-        |session| session.release(),
+        |session| session.driver().release(),
         Err(CallbackError::Released),
     ),
 ];
@@ -99,7 +99,7 @@ fn reporters(session: &Arc<Session>) -> [(&'static str, ItemReporter); 2] {
         inner: session.clone(),
         counts: Counts::new(),
     });
-    let through = ItemReporter::new(&wrapper, id(1)).expect("makes no call");
+    let through = ItemReporter::new(&wrapper, id(1));
     [("session", reporter(session, 1)), ("wrapper", through)]
 }
 
@@ -118,7 +118,7 @@ fn every_cause_calls_a_callback_once_before_its_call_returns() {
             assert_eq!((count.calls(), count.drops()), (1, 1), "{cause}, {way}");
             assert!(guard.was_called(), "{cause}, {way}");
             session.cancel_all();
-            session.release();
+            session.driver().release();
             drop(guard);
             assert_eq!((count.calls(), count.drops()), (1, 1), "{cause}, {way}");
         }
@@ -165,7 +165,7 @@ fn where_nothing_is_to_be_waited_for_it_is_refused_and_not_called() {
     let cases: [Case; 3] = [
         (
             "release",
-            |session| session.release(),
+            |session| session.driver().release(),
             CallbackError::Released,
         ),
         (
@@ -215,7 +215,7 @@ fn a_final_status_does_not_call_it_and_lets_it_go() {
         assert_eq!((count.calls(), count.drops()), (0, 1), "{last:?}");
         session.cancel_item(id(1)).expect("it takes part");
         session.cancel_all();
-        session.release();
+        session.driver().release();
         assert!(!guard.was_called(), "{last:?}");
         assert_eq!(count.calls(), 0, "{last:?}");
     }
@@ -233,7 +233,7 @@ fn once_the_guard_is_dropped_it_is_not_called() {
     let count = Count::default();
     drop(item.on_cancel(count.callback()).expect("it wakes"));
     session.cancel_item(id(1)).expect("it takes part");
-    session.release();
+    session.driver().release();
     assert_eq!((count.calls(), count.drops()), (0, 1));
 }
 
@@ -333,10 +333,10 @@ fn call_everything(session: &Session) {
     let _ = session.cancel_item(id(1));
     let _ = session.skip_item(id(2));
     let _ = session.snapshot();
-    let _ = session.unfinished_items();
+    let _ = session.driver().unfinished_items();
     session.cancel_all();
     let _ = session.synchronize_completed(HResult::S_OK);
-    session.release();
+    session.driver().release();
 }
 
 #[test]
@@ -494,7 +494,7 @@ impl Hooked {
 
     pub(super) fn reporter(self: &Arc<Self>) -> ItemReporter {
         let callback: Arc<dyn SyncCallback> = self.clone();
-        ItemReporter::new(&callback, id(1)).expect("makes no call")
+        ItemReporter::new(&callback, id(1))
     }
 
     fn inner(&self) -> &Arc<Session> {
@@ -669,9 +669,9 @@ fn a_retry_lets_go_of_those_who_wait_at_a_reporter_from_before() {
     let guard = named.on_cancel(count.callback()).expect("it wakes");
     session.synchronize_completed(HResult::S_OK).unwrap();
     assert_eq!(count.calls(), 1, "the completion lets go");
-    session.begin_prepare(&[id(1)]).unwrap();
+    session.driver().begin_prepare(&[id(1)]).unwrap();
     session.prepare_for_sync_completed(HResult::S_OK).unwrap();
-    session.begin_synchronize().unwrap();
+    session.driver().begin_synchronize().unwrap();
     drop(guard);
     let stale = named.on_cancel(count.callback());
     assert_eq!(stale.err(), Some(CallbackError::Released));
@@ -912,7 +912,7 @@ mod judged {
             let session = open(1);
             let recorder = Recorder::new();
             let callback = recorder.callback(session.clone());
-            let item = ItemReporter::new(&callback, id(1)).expect("makes no call");
+            let item = ItemReporter::new(&callback, id(1));
             assert_eq!(item.check(), Ok(Verdict::Continue));
             let count = Count::default();
             let guard = item.on_cancel(count.callback()).expect("it wakes");

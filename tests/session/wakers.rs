@@ -164,7 +164,7 @@ fn release_wakes_whoever_still_waits() {
     ] {
         let session = stage.session(1);
         let (first, all) = (watch(&session, 1), watch_all(&session));
-        session.release();
+        session.driver().release();
         assert_eq!((first.count(), all.count()), (1, 1), "{stage:?}");
         let late = Wakes::new();
         assert_eq!(
@@ -232,7 +232,7 @@ fn no_waker_is_kept_past_the_end() {
         1,
         "the item's waker is kept until the item ends"
     );
-    session.release();
+    session.driver().release();
     assert_eq!(Arc::strong_count(&all), 1, "no waker outlives the release");
 }
 
@@ -244,7 +244,7 @@ fn an_unknown_item_has_no_wakers() {
         session.wake_on_cancel(Some(id(9)), &wakes.waker()),
         Err(CallbackError::UnknownItem)
     );
-    assert_eq!(session.begin_prepare(&[id(1)]), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&[id(1)]), Ok(()));
     assert_eq!(
         session.wake_on_cancel(Some(id(2)), &wakes.waker()),
         Err(CallbackError::UnknownItem),

@@ -30,7 +30,6 @@ fn wrapped(n: u128) -> (Arc<Session>, Arc<dyn SyncCallback>, Arc<Counts>) {
 #[track_caller]
 fn reporter(callback: &Arc<dyn SyncCallback>, n: u128) -> ItemReporter {
     ItemReporter::new(callback, id(n))
-        .unwrap_or_else(|error| panic!("no reporter of item {n}: {error}"))
 }
 
 #[derive(Debug)]
@@ -179,7 +178,7 @@ fn a_stale_reporter_is_no_stranger_through_a_wrapper() {
     let worker = reporter(&wrapper, 1);
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(worker.set(1), Err(CallbackError::WrongPhase));
-    session.release();
+    session.driver().release();
     assert_eq!(worker.set(1), Err(CallbackError::Released));
 }
 
@@ -219,7 +218,7 @@ fn a_wrapped_handler_runs_and_every_call_is_seen() {
             let callback = handler.callback();
             call_every_method(&*callback)?;
             callback.log_error(&LogRecord::new(LogLevel::Error, "look").jump_text(error))?;
-            let worker = ItemReporter::new(&callback, id(2))?;
+            let worker = ItemReporter::new(&callback, id(2));
             for n in 1..=100 {
                 assert_eq!(worker.set(n)?, Verdict::Continue);
             }
@@ -288,7 +287,7 @@ fn a_wrapped_handler_hears_a_cancel_from_another_thread() {
         .synchronize(|handler| {
             let callback = handler.callback();
             thread::spawn(move || {
-                let worker = ItemReporter::new(&callback, id(1))?;
+                let worker = ItemReporter::new(&callback, id(1));
                 let deadline = support::Deadline::new("the cancel");
                 while worker.advance(1)?.is_continue() {
                     deadline.tick();
@@ -338,7 +337,7 @@ fn outcomes_of_the_users_dialogs_go_through_a_wrapper() {
     );
     assert_eq!(counts.of("show_error_completed"), 1);
     let events: Vec<_> =
-        std::iter::from_fn(|| session.host_event(std::time::Duration::ZERO)).collect();
+        std::iter::from_fn(|| session.driver().next_event(std::time::Duration::ZERO)).collect();
     let retry = syncmgr::HostEvent::ShowErrorCompleted(HResult::S_SYNCMGR_RETRYSYNC, vec![id(2)]);
     assert!(events.contains(&retry), "{events:?}");
     let changed = syncmgr::HostEvent::ShowPropertiesCompleted(PropertiesOutcome::ItemsChanged);

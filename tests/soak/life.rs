@@ -274,7 +274,7 @@ impl Handler {
             lock(&self.state).failed.push(item);
         }
         if chance.one_in(2) {
-            let reporter = ItemReporter::new(callback, item)?;
+            let reporter = ItemReporter::new(callback, item);
             let mut verdict = reporter.check()?;
             for step in 1..=steps {
                 if verdict == Verdict::Continue {

@@ -94,13 +94,21 @@ pub fn synchronizing(n: u128) -> Arc<Session> {
 /// Takes a driven session that is idle or completed into `Synchronizing` with these items.
 #[track_caller]
 pub fn start_round(session: &Session, items: &[ItemId]) {
-    assert_eq!(session.begin_prepare(items), Ok(()), "begin_prepare");
+    assert_eq!(
+        session.driver().begin_prepare(items),
+        Ok(()),
+        "begin_prepare"
+    );
     assert_eq!(
         session.prepare_for_sync_completed(HResult::S_OK),
         Ok(()),
         "prepare completes"
     );
-    assert_eq!(session.begin_synchronize(), Ok(()), "begin_synchronize");
+    assert_eq!(
+        session.driver().begin_synchronize(),
+        Ok(()),
+        "begin_synchronize"
+    );
 }
 
 /// A reporter of test item `n`, which must exist.
@@ -166,7 +174,11 @@ impl Stage {
                     "an open session completes"
                 );
             }
-            Stage::Preparing => assert_eq!(session.begin_prepare(&ids(n)), Ok(()), "begin_prepare"),
+            Stage::Preparing => assert_eq!(
+                session.driver().begin_prepare(&ids(n)),
+                Ok(()),
+                "begin_prepare"
+            ),
             Stage::Prepared => {
                 Stage::Preparing.enter(session, n);
                 assert_eq!(
@@ -184,7 +196,7 @@ impl Stage {
                     "synchronize completes"
                 );
             }
-            Stage::Released => session.release(),
+            Stage::Released => session.driver().release(),
         }
         assert_eq!(
             session.phase(),

@@ -251,12 +251,12 @@ fn what_failed_is_marked_and_says_why() {
 fn a_session_that_failed_is_marked() {
     let recorder = Recorder::new();
     let session = driven(1);
-    assert_eq!(session.begin_prepare(&ids(1)), Ok(()));
+    assert_eq!(session.driver().begin_prepare(&ids(1)), Ok(()));
     assert_eq!(
         session.prepare_for_sync_completed(HResult::E_ACCESSDENIED),
         Ok(())
     );
-    session.release();
+    session.driver().release();
     follow(&recorder, &stepped(), &session).finish();
     let handler = recorder.span("handler");
     assert_eq!(handler.field("otel.status_code"), Some("ERROR"));
@@ -429,7 +429,7 @@ fn a_retry_is_a_new_span() {
     traced.flush();
     report(&session, 1, &status(ItemStatus::Succeeded));
     complete(&session);
-    session.release();
+    session.driver().release();
     traced.finish();
 
     let spans = recorder.spans_of("item item 1");
@@ -466,7 +466,7 @@ fn a_retry_that_was_seen_waiting_is_told_however_it_ends() {
         complete(&session);
         traced.flush();
     }
-    session.release();
+    session.driver().release();
     traced.finish();
     assert_eq!(recorder.spans_of("item item 1").len(), 2);
     let handler = recorder.span("handler");
@@ -492,7 +492,7 @@ fn a_retry_between_two_looks_is_told_as_far_as_it_shows() {
     traced.flush();
     report(&session, 1, &status(ItemStatus::Succeeded));
     complete(&session);
-    session.release();
+    session.driver().release();
     traced.finish();
     let told = |n| -> Vec<String> {
         let spans = recorder.spans_of(&format!("item item {n}"));
@@ -627,7 +627,7 @@ fn an_item_that_takes_no_part_is_not_told() {
     report(&session, 1, &status(ItemStatus::Succeeded));
     complete(&session);
     traced.flush();
-    session.release();
+    session.driver().release();
     traced.finish();
     let lines = recorder.news();
     assert!(

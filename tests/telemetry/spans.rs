@@ -279,7 +279,7 @@ fn the_work_of_a_retry_is_given_a_new_span() {
         complete(&session);
         traced.flush();
     }
-    session.release();
+    session.driver().release();
     traced.finish();
     let spans = recorder.spans_of("item item 1");
     let told: Vec<_> = spans

@@ -543,7 +543,7 @@ fn the_callback_answers_released_from_a_report_on() {
         obedient(2).synchronize(|handler| {
             let callback = handler.callback();
             for item in handler.round() {
-                let reporter = ItemReporter::new(&callback, item)?;
+                let reporter = ItemReporter::new(&callback, item);
                 for part in 0..3 {
                     if reporter.set(part)? != Verdict::Continue {
                         break;
@@ -578,7 +578,7 @@ fn no_error_is_shown_by_a_callback_that_is_released() {
     let script = obedient(1).synchronize(|handler| {
         let callback = handler.callback();
         callback.log_error(&LogRecord::new(LogLevel::Error, "full").jump_text(FULL))?;
-        let reporter = ItemReporter::new(&callback, id(1))?;
+        let reporter = ItemReporter::new(&callback, id(1));
         assert_eq!(reporter.set(0), Ok(Verdict::Continue));
         assert_eq!(reporter.set(1), Err(CallbackError::Released));
         let _ = callback.synchronize_completed(HResult::S_OK);

@@ -37,7 +37,7 @@ fn complete(session: &Session) {
 fn a_reporter_from_before_a_retry_is_released() {
     for (name, session, callback) in ways() {
         start_round(&session, &[id(1)]);
-        let kept = ItemReporter::new(&callback, id(1)).unwrap();
+        let kept = ItemReporter::new(&callback, id(1));
         assert_eq!(kept.set(1), Ok(Verdict::Continue), "{name}");
         complete(&session);
         start_round(&session, &[id(1)]);
@@ -49,7 +49,7 @@ fn a_reporter_from_before_a_retry_is_released() {
             kept.wait_cancelled(Duration::ZERO),
         ];
         assert_eq!(answers, [released; 4], "{name}");
-        let new = ItemReporter::new(&callback, id(1)).unwrap();
+        let new = ItemReporter::new(&callback, id(1));
         assert_eq!(new.set(5), Ok(Verdict::Continue), "{name}");
         assert_eq!(kept.succeed(), Err(CallbackError::Released), "{name}");
         assert_eq!(support::view(&session, 1).value, 5, "{name}");
@@ -61,11 +61,11 @@ fn a_reporter_from_before_a_retry_is_released() {
 fn a_reporter_from_before_its_item_was_added_is_released() {
     for (name, session, callback) in ways() {
         start_round(&session, &[id(1)]);
-        let before = ItemReporter::new(&callback, id(2)).unwrap();
+        let before = ItemReporter::new(&callback, id(2));
         callback.add_item(item(2)).unwrap();
         let released = Err(CallbackError::Released);
         assert_eq!(before.check(), released, "{name}");
-        let after = ItemReporter::new(&callback, id(2)).unwrap();
+        let after = ItemReporter::new(&callback, id(2));
         assert_eq!(after.check(), Ok(Verdict::Continue), "{name}");
     }
 }
@@ -73,7 +73,7 @@ fn a_reporter_from_before_its_item_was_added_is_released() {
 #[test]
 fn a_reporter_that_goes_on_is_answered_alike() {
     for (name, session, callback) in ways() {
-        let waiting = ItemReporter::new(&callback, id(1)).unwrap();
+        let waiting = ItemReporter::new(&callback, id(1));
         assert_eq!(waiting.set(1), Err(CallbackError::WrongPhase), "{name}");
         start_round(&session, &[id(1)]);
         assert_eq!(waiting.set(1), Ok(Verdict::Continue), "{name}");
@@ -82,11 +82,11 @@ fn a_reporter_that_goes_on_is_answered_alike() {
         session.cancel_all();
         assert_eq!(waiting.check(), Ok(Verdict::CancelAll), "{name}");
         assert_eq!(waiting.stop(), Ok(()), "{name}");
-        let late = ItemReporter::new(&callback, id(1)).unwrap();
+        let late = ItemReporter::new(&callback, id(1));
         assert_eq!(late.set(3), Err(CallbackError::ItemFinished), "{name}");
-        let unknown = ItemReporter::new(&callback, id(9)).unwrap();
+        let unknown = ItemReporter::new(&callback, id(9));
         assert_eq!(unknown.set(3), Err(CallbackError::UnknownItem), "{name}");
-        session.release();
+        session.driver().release();
         assert_eq!(late.check(), Err(CallbackError::Released), "{name}");
     }
 }
@@ -97,7 +97,7 @@ fn the_refused_report_is_in_the_trace() {
     let recorder = Recorder::new();
     let callback = recorder.callback(session.clone());
     start_round(&session, &[id(1)]);
-    let kept = ItemReporter::new(&callback, id(1)).unwrap();
+    let kept = ItemReporter::new(&callback, id(1));
     complete(&session);
     start_round(&session, &[id(1)]);
     assert!(kept.set(1).is_err());
@@ -132,7 +132,7 @@ fn a_handler_that_keeps_its_reporter_across_a_retry_is_found_by_the_harness() {
             let again = kept.is_some();
             let reporter = match &*kept {
                 Some(reporter) => Arc::clone(reporter),
-                None => Arc::new(ItemReporter::new(&callback, id(1))?),
+                None => Arc::new(ItemReporter::new(&callback, id(1))),
             };
             *kept = Some(Arc::clone(&reporter));
             let _ = reporter.check();

@@ -496,12 +496,12 @@ fn drive(
         .set_progress_callback(Some(session.clone()))
         .unwrap();
     more(handler, session);
-    session.begin_prepare(&[id(1)]).unwrap();
+    session.driver().begin_prepare(&[id(1)]).unwrap();
     let _started = Arc::clone(handler).prepare_for_sync(&[id(1)]).unwrap();
-    session.begin_synchronize().unwrap();
+    session.driver().begin_synchronize().unwrap();
     Arc::clone(handler).synchronize().unwrap();
     handler.set_progress_callback(None).unwrap();
-    session.release();
+    session.driver().release();
 }
 
 // H18 -------------------------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ fn h02_a_reporter_that_is_not_asked() {
     let recorder = Recorder::new();
     let session = Session::builder().items(items(1)).build().unwrap();
     let callback = recorder.callback(session.clone());
-    let reporter = ItemReporter::new(&callback, id(1)).unwrap();
+    let reporter = ItemReporter::new(&callback, id(1));
     assert_eq!(reporter.check(), Ok(Verdict::Continue));
     recorder.cancel_item(&session, id(1)).unwrap();
     assert_eq!(reporter.set(1), Ok(Verdict::CancelItem));

@@ -918,7 +918,7 @@ fn reporters_keep_the_rules() {
                 for item in handler.round() {
                     let callback = &callback;
                     scope.spawn(move || -> Result<(), CallbackError> {
-                        let reporter = ItemReporter::new(callback, item)?;
+                        let reporter = ItemReporter::new(callback, item);
                         if !reporter.check()?.is_continue() {
                             return reporter.skip();
                         }

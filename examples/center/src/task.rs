@@ -64,7 +64,7 @@ impl Task {
         logged: &Logged,
     ) -> Result<Self, CallbackError> {
         Ok(Self {
-            reporter: ItemReporter::new(callback, item)?,
+            reporter: ItemReporter::new(callback, item),
             callback: Arc::clone(callback),
             flags: flags.clone(),
             logged: Arc::clone(logged),

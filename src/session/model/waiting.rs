@@ -80,7 +80,7 @@ fn a_wake_without_need_does_not_end_the_wait_and_loses_no_cancel() {
         check(move || {
             let session = open(&[A]);
             let host = Wrapper::host(&session, spurious, false);
-            let reporter = ItemReporter::new(&host, A).expect("makes no call");
+            let reporter = ItemReporter::new(&host, A);
             let other = spawn(&session, cancel);
             let answer = reporter.wait_cancelled(FOR_EVER);
             assert_eq!(answer, Ok(Verdict::CancelItem));
@@ -111,7 +111,7 @@ fn a_host_that_does_not_wake_is_told_of_to_everybody_who_waits() {
     check(|| {
         let session = open(&[A]);
         let host = Wrapper::host(&session, 0, true);
-        let reporter = Arc::new(ItemReporter::new(&host, A).expect("makes no call"));
+        let reporter = Arc::new(ItemReporter::new(&host, A));
         let other = {
             let reporter = Arc::clone(&reporter);
             thread::spawn(move || reporter.wait_cancelled(FOR_EVER))
@@ -207,7 +207,7 @@ fn once_its_guard_is_dropped_the_host_is_asked_no_more() {
         let session = open(&[A]);
         let wrapper = Wrapper::new(&session, 0, false);
         let host: Arc<dyn SyncCallback> = wrapper.clone();
-        let reporter = ItemReporter::new(&host, A).expect("makes no call");
+        let reporter = ItemReporter::new(&host, A);
         let guard = reporter.on_cancel(|| {}).expect("it wakes");
         let other = spawn(&session, cancel);
         drop(guard);
@@ -223,7 +223,7 @@ fn a_guard_is_dropped_beside_a_wake_without_need() {
         let session = open(&[A]);
         let wrapper = Wrapper::new(&session, 0, false);
         let host: Arc<dyn SyncCallback> = wrapper.clone();
-        let reporter = ItemReporter::new(&host, A).expect("makes no call");
+        let reporter = ItemReporter::new(&host, A);
         let counted = Counted::new();
         let guard = reporter.on_cancel(counted.callback()).expect("it wakes");
         let other = thread::spawn({
@@ -262,7 +262,7 @@ fn a_callback_of_a_host_that_does_not_wake_is_never_called() {
     check_bounded(2, || {
         let session = open(&[A]);
         let host = Wrapper::host(&session, 0, true);
-        let reporter = Arc::new(ItemReporter::new(&host, A).expect("makes no call"));
+        let reporter = Arc::new(ItemReporter::new(&host, A));
         let counted = Counted::new();
         let other = {
             let reporter = Arc::clone(&reporter);
@@ -282,7 +282,7 @@ fn a_callback_survives_wakes_without_need() {
         check(move || {
             let session = open(&[A]);
             let host = Wrapper::host(&session, spurious, false);
-            let reporter = ItemReporter::new(&host, A).expect("makes no call");
+            let reporter = ItemReporter::new(&host, A);
             let counted = Counted::new();
             let other = spawn(&session, cancel);
             let guard = reporter.on_cancel(counted.callback()).expect("it wakes");

@@ -108,7 +108,7 @@ fn two_threads_that_advance_one_item_through_a_wrapper_lose_no_step() {
         let session = open(&[A]);
         assert_eq!(session.progress(A, &value(0)), Ok(Verdict::Continue));
         let callback = Wrapper::host(&session, 0, false);
-        let reporter = ItemReporter::new(&callback, A).expect("no call is made");
+        let reporter = ItemReporter::new(&callback, A);
         let reporter = Arc::new(reporter);
         let other = {
             let reporter = Arc::clone(&reporter);

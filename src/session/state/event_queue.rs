@@ -12,7 +12,7 @@ use crate::{HResult, ItemId, PropertiesOutcome};
 #[non_exhaustive]
 pub enum HostEvent {
     /// The handler completed its prepare with this result. `S_OK`: go on with
-    /// [`begin_synchronize`](crate::Session::begin_synchronize).
+    /// [`begin_synchronize`](crate::SessionDriver::begin_synchronize).
     PrepareCompleted(HResult),
     /// The handler completed its synchronize with this result.
     SynchronizeCompleted(HResult),
@@ -22,7 +22,7 @@ pub enum HostEvent {
     /// The handler completed a `show_properties`.
     ShowPropertiesCompleted(PropertiesOutcome),
     /// The user wants this item skipped: tell the handler by `set_item_status` in one of its two windows (rule M04), if
-    /// [`Session::is_skipped`](crate::Session::is_skipped) still says so then.
+    /// [`SessionDriver::is_skipped`](crate::SessionDriver::is_skipped) still says so then.
     Skip(ItemId),
 }
 
@@ -31,7 +31,7 @@ pub enum HostEvent {
 const COMPLETIONS_MOST: usize = 16;
 
 #[derive(Debug)]
-pub(crate) struct Mailbox {
+pub(crate) struct EventQueue {
     state: Mutex<State>,
     signal: Signal,
 }
@@ -55,7 +55,7 @@ impl State {
     }
 }
 
-impl Mailbox {
+impl EventQueue {
     pub(crate) fn new() -> Self {
         Self {
             state: Mutex::new(State::default()),

@@ -2,7 +2,7 @@
 //!
 //! A waker is kept until its item ends, or until the reporter that registered it is dropped. The
 //! slot's `WAITED` bit says that there is one, so that ending an item nobody
-//! waits for does not come here. Wakers are user code: they are handed out and woken with no lock held.
+//! waits for does not come here. ItemWakers are user code: they are handed out and woken with no lock held.
 
 use std::collections::HashMap;
 use std::task::Waker;
@@ -15,9 +15,9 @@ use crate::util::waker_set::WakerSet;
 pub(crate) const WHOLE: u32 = u32::MAX;
 
 #[derive(Debug)]
-pub(crate) struct Wakers(Mutex<HashMap<u32, WakerSet>>);
+pub(crate) struct ItemWakers(Mutex<HashMap<u32, WakerSet>>);
 
-impl Wakers {
+impl ItemWakers {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(HashMap::new()))
     }

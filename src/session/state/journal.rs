@@ -9,7 +9,7 @@
 //! 3. An item is in `active` from its first value or status until its end. The entry of its end is written in the same step
 //!    that takes it out, so a reader finds it in one of the two, with its last value.
 //! 4. Tasks that wait for an entry are user code, and entries are made while other locks are held. So whoever makes one calls
-//!    [`Board::ring`] afterwards, with no lock held.
+//!    [`Journal::ring`] afterwards, with no lock held.
 //! 5. The ring is bounded. Nothing is lost by that: a reader whose cursor is older than the ring is told so and takes a
 //!    snapshot.
 
@@ -17,13 +17,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
-use super::log_store::{Kept, Log};
+use super::log_store::{LogStore, StoredEntry};
+use crate::session::Phase;
 use crate::session::snapshot::{Cursor, LogEntry};
-use crate::session::{Phase, Session};
 use crate::util::panic::Foreign;
 use crate::util::sync::{AtomicU32, Mutex, Ordering};
 use crate::util::sync::{Signal, deadline};
-use crate::util::text::cut;
+use crate::util::text::{TEXT_LIMIT, cut};
 use crate::util::wake::wake;
 use crate::util::waker_set::WakerSet;
 use crate::{CallbackError, ErrorId, HandlerId, LogLevel, LogRecord, LogSelector};
@@ -49,7 +49,7 @@ struct State {
     sequence: u64,
     ring: VecDeque<Note>,
     active: BTreeSet<u32>,
-    log: Log,
+    log: LogStore,
     refused: u64,
     /// How many times the log was called: counted here, where the lock is held anyway.
     log_calls: u64,
@@ -62,7 +62,7 @@ struct State {
 }
 
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct Journal {
     state: Mutex<State>,
     signal: Signal,
     /// Whether there are tasks, to be asked without the lock. Changed with the state locked, and asked by a thread that has made
@@ -85,7 +85,7 @@ pub(crate) struct Gathered {
     pub(crate) log: Vec<LogEntry>,
 }
 
-impl Board {
+impl Journal {
     pub(crate) fn new(
         phase: Phase,
         handler: Option<HandlerId>,
@@ -98,7 +98,7 @@ impl Board {
                 sequence: 0,
                 ring: VecDeque::new(),
                 active: BTreeSet::new(),
-                log: Log::default(),
+                log: LogStore::default(),
                 refused: 0,
                 log_calls: 0,
                 text: String::new(),
@@ -149,7 +149,7 @@ impl Board {
     }
 
     /// The item changed.
-    pub(crate) fn touch(&self, number: u32) {
+    pub(crate) fn record_change(&self, number: u32) {
         self.note(&mut self.state.lock(), Note::Item(number));
     }
 
@@ -166,7 +166,7 @@ impl Board {
 
     pub(crate) fn set_text(&self, text: &str) {
         let mut state = self.state.lock();
-        state.text = cut(text, Session::TEXT_LIMIT);
+        state.text = cut(text, TEXT_LIMIT);
         self.note(&mut state, Note::Other);
     }
 
@@ -176,7 +176,7 @@ impl Board {
 
     pub(crate) fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
         // Clock and memory before the lock.
-        let mut entry = Kept::new(record);
+        let mut entry = StoredEntry::new(record);
         let mut state = self.state.lock();
         state.log_calls += 1;
         if state.phase == Phase::Released {
@@ -195,7 +195,7 @@ impl Board {
     /// Logs an entry of the host's own, at most [`OWN_MOST`] of them: it takes no room from the
     /// handler's entries, and the handler cannot delete it.
     pub(crate) fn log_own(&self, level: LogLevel, text: &str) {
-        let mut entry = Kept::own(level, text);
+        let mut entry = StoredEntry::own(level, text);
         let mut state = self.state.lock();
         if state.phase == Phase::Released {
             return;
@@ -221,7 +221,7 @@ impl Board {
             }
             LogSelector::ById(id) => match state.log.remove(id) {
                 0 => return Err(CallbackError::UnknownErrorId),
-                _ => Some(Log::default()),
+                _ => Some(LogStore::default()),
             },
         };
         if gone.is_some() {
@@ -323,7 +323,7 @@ impl Board {
 
     /// Wakes the tasks that wait for an entry, if there is one. To be called after one may have been made, with no lock held.
     #[inline]
-    pub(crate) fn ring(&self) {
+    pub(crate) fn notify(&self) {
         if self.has_tasks.load(Ordering::Relaxed) != 0 {
             self.wake_tasks();
         }

@@ -1,14 +1,13 @@
-//! The entries of the log, as the board keeps them.
+//! The entries of the log, as the journal keeps them.
 //!
 //! A log may hold many long texts, and is read while work reports and users cancel. So it consists of chunks that readers share: what
-//! a reader does with the board's lock held is to take the chunks, and the texts are copied afterwards.
+//! a reader does with the journal's lock held is to take the chunks, and the texts are copied afterwards.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::session::Session;
 use crate::session::snapshot::LogEntry;
-use crate::util::text::cut;
+use crate::util::text::{LOG_TEXT_LIMIT, TEXT_LIMIT, cut};
 use crate::{ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord};
 
 /// How many entries a chunk has that takes no more of them.
@@ -34,10 +33,10 @@ impl Details {
             let kept = |text: Option<&str>, limit| text.map(|text| cut(text, limit));
             let link = record.link.map(str::to_owned);
             Arc::new(Self {
-                name: kept(record.name, Session::TEXT_LIMIT),
-                link: link.filter(|link| link.len() <= Session::LOG_TEXT_LIMIT),
-                link_text: kept(record.link_text, Session::TEXT_LIMIT),
-                context: kept(record.context, Session::LOG_TEXT_LIMIT),
+                name: kept(record.name, TEXT_LIMIT),
+                link: link.filter(|link| link.len() <= LOG_TEXT_LIMIT),
+                link_text: kept(record.link_text, TEXT_LIMIT),
+                context: kept(record.context, LOG_TEXT_LIMIT),
             })
         })
     }
@@ -46,7 +45,7 @@ impl Details {
 /// A log entry as it is kept: what all of them share is left out, and what few of them have is kept apart, so that logging
 /// moves less memory. To clone one copies no text.
 #[derive(Debug, Clone)]
-pub(crate) struct Kept {
+pub(crate) struct StoredEntry {
     time: SystemTime,
     pub(crate) sequence: u64,
     text: Arc<str>,
@@ -59,12 +58,12 @@ pub(crate) struct Kept {
     own: bool,
 }
 
-impl Kept {
+impl StoredEntry {
     /// An entry that has no number yet.
     pub(crate) fn new(record: &LogRecord<'_>) -> Self {
-        let text = match record.text.len() <= Session::LOG_TEXT_LIMIT {
+        let text = match record.text.len() <= LOG_TEXT_LIMIT {
             true => Arc::from(record.text), // one allocation
-            false => Arc::from(cut(record.text, Session::LOG_TEXT_LIMIT)),
+            false => Arc::from(cut(record.text, LOG_TEXT_LIMIT)),
         };
         Self {
             time: SystemTime::now(),
@@ -108,15 +107,15 @@ impl Kept {
 
 /// The entries by their numbers: those of the full chunks, then the rest. No chunk is empty.
 #[derive(Debug, Default)]
-pub(crate) struct Log {
-    full: Vec<Arc<Vec<Kept>>>,
-    rest: Vec<Kept>,
+pub(crate) struct LogStore {
+    full: Vec<Arc<Vec<StoredEntry>>>,
+    rest: Vec<StoredEntry>,
     len: usize,
     /// How many of the entries are the host's own.
     own: usize,
 }
 
-impl Log {
+impl LogStore {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -127,7 +126,7 @@ impl Log {
     }
 
     /// Adds an entry, whose number is larger than those before.
-    pub(crate) fn push(&mut self, entry: Kept) {
+    pub(crate) fn push(&mut self, entry: StoredEntry) {
         self.own += usize::from(entry.own);
         self.rest.push(entry);
         self.len += 1;
@@ -140,7 +139,7 @@ impl Log {
 
     /// Removes the entries of an error, and returns how many there were. A chunk that a reader has at that moment is copied.
     pub(crate) fn remove(&mut self, error: ErrorId) -> usize {
-        let is_of = |entry: &Kept| entry.error_id == Some(error);
+        let is_of = |entry: &StoredEntry| entry.error_id == Some(error);
         for chunk in &mut self.full {
             if chunk.iter().any(is_of) {
                 Arc::make_mut(chunk).retain(|entry| !is_of(entry));
@@ -167,9 +166,10 @@ impl Log {
     /// Whether there is an entry of this error. The entry with this number is the first guess, which
     /// makes it O(log n) unless that was removed.
     pub(crate) fn has_error(&self, sequence: u64, error: ErrorId) -> bool {
-        let is_of = |entry: &Kept| entry.error_id == Some(error);
-        let old =
-            |chunk: &Arc<Vec<Kept>>| chunk.last().is_some_and(|last| last.sequence < sequence);
+        let is_of = |entry: &StoredEntry| entry.error_id == Some(error);
+        let old = |chunk: &Arc<Vec<StoredEntry>>| {
+            chunk.last().is_some_and(|last| last.sequence < sequence)
+        };
         let place = self.full.partition_point(old);
         let chunk = self.full.get(place).map_or(&self.rest, |chunk| &**chunk);
         let guess = chunk.binary_search_by_key(&sequence, |entry| entry.sequence);
@@ -177,16 +177,17 @@ impl Log {
         guess.is_some_and(is_of) || self.iter().any(is_of)
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Kept> {
+    fn iter(&self) -> impl Iterator<Item = &StoredEntry> {
         let full = self.full.iter().flat_map(|chunk| chunk.iter());
         full.chain(&self.rest)
     }
 
     /// What was logged after the entry with this number.
-    pub(crate) fn after(&self, since: u64) -> Part {
-        let old = |chunk: &Arc<Vec<Kept>>| chunk.last().is_some_and(|last| last.sequence <= since);
+    pub(crate) fn after(&self, since: u64) -> Chunk {
+        let old =
+            |chunk: &Arc<Vec<StoredEntry>>| chunk.last().is_some_and(|last| last.sequence <= since);
         let first = self.full.partition_point(old);
-        Part {
+        Chunk {
             since,
             full: self.full.get(first..).unwrap_or_default().to_vec(),
             rest: self.rest.clone(),
@@ -195,13 +196,13 @@ impl Log {
 }
 
 /// A part of the log as it was at one moment.
-pub(crate) struct Part {
+pub(crate) struct Chunk {
     since: u64,
-    full: Vec<Arc<Vec<Kept>>>,
-    rest: Vec<Kept>,
+    full: Vec<Arc<Vec<StoredEntry>>>,
+    rest: Vec<StoredEntry>,
 }
 
-impl Part {
+impl Chunk {
     /// The entries. To be called with no lock held: it copies each text.
     pub(crate) fn entries(&self, handler: Option<HandlerId>) -> Vec<LogEntry> {
         let full = self.full.iter().flat_map(|chunk| chunk.iter());

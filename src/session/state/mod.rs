@@ -5,6 +5,7 @@ pub(crate) mod flags;
 pub(crate) mod index;
 pub(crate) mod item_wakers;
 pub(crate) mod journal;
+pub(crate) mod lifecycle;
 pub(crate) mod log_store;
 pub(crate) mod slot;
 pub(crate) mod table;

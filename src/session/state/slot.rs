@@ -26,9 +26,8 @@ use super::flags::{
     Change, FINISHED, FROZEN, LIVE, RETIRED, TOUCHED, WAITED, WORKING, refusal, settle, status,
     with_status,
 };
-use crate::session::Session;
 use crate::util::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
-use crate::util::text::push_cut;
+use crate::util::text::{TEXT_LIMIT, push_cut};
 use crate::{CallbackError, ItemId, ItemStatus, ProgressUpdate};
 
 /// What is not on the fast path, behind the slot's lock.
@@ -48,7 +47,7 @@ impl Cold {
     fn set_text(&mut self, text: &str) {
         let kept = self.text.get_or_insert_default();
         kept.clear();
-        push_cut(kept, text, Session::TEXT_LIMIT);
+        push_cut(kept, text, TEXT_LIMIT);
     }
 }
 
@@ -67,7 +66,7 @@ pub(crate) struct Slot {
     /// that on real machines the cancel has left the core when the call that made it returns; a plain store may
     /// linger in the store buffer past the return.
     flags: AtomicU32,
-    /// The item's number in the table. Written with the stage and the slot locked, when a proposed item is committed. `Relaxed`:
+    /// The item's number in the table. Written with the lifecycle and the slot locked, when a proposed item is committed. `Relaxed`:
     /// who depends on it reads it with one of the two locked.
     number: AtomicU32,
     /// The item's id, to prove a guess of the slot right.
@@ -77,7 +76,7 @@ pub(crate) struct Slot {
 
 /// One consistent look at a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct SlotSnapshot {
     pub(crate) flags: u32,
     pub(crate) value: u64,
     pub(crate) max: u64,
@@ -166,7 +165,7 @@ impl Slot {
 
     /// Takes a report that carries nothing but a value, or nothing at all, if the fast path can; answers whether it did.
     #[inline]
-    pub(crate) fn take_plain(&self, update: &ProgressUpdate<'_>) -> bool {
+    pub(crate) fn try_store(&self, update: &ProgressUpdate<'_>) -> bool {
         match *update {
             ProgressUpdate {
                 text: None,
@@ -182,7 +181,7 @@ impl Slot {
     /// Takes a report without a status of an item in work, if the state of the item stays as it is; answers whether it
     /// did. It is what [`report`](Self::report) does then, without looking for what could have changed (bar P4).
     #[inline]
-    pub(crate) fn take_in_work(&self, update: &ProgressUpdate<'_>) -> bool {
+    pub(crate) fn try_update(&self, update: &ProgressUpdate<'_>) -> bool {
         const QUIET: u32 = LIVE | WORKING | TOUCHED;
         let is_quiet = || self.flags.load(Ordering::Relaxed) & QUIET == QUIET;
         if update.status.is_some() || !is_quiet() {
@@ -210,18 +209,18 @@ impl Slot {
     /// the changes were made.
     pub(crate) fn change<E>(
         &self,
-        edit: impl FnOnce(&mut Tools<'_>, u32) -> Result<u32, E>,
+        edit: impl FnOnce(&mut SlotEditor<'_>, u32) -> Result<u32, E>,
         then: impl FnOnce(Change),
     ) -> Result<Change, E> {
         let mut cold = self.cold.lock();
         let before = self.flags.load(Ordering::Relaxed);
-        let mut tools = Tools {
+        let mut editor = SlotEditor {
             value: &self.value,
             cold: &mut cold,
         };
-        let wanted = edit(&mut tools, before)?;
+        let wanted = edit(&mut editor, before)?;
         if wanted & FROZEN != 0 && before & FROZEN == 0 {
-            tools.cold.last = self.value.load(Ordering::Acquire);
+            editor.cold.last = self.value.load(Ordering::Acquire);
         }
         let after = settle(wanted);
         if after != before {
@@ -240,7 +239,7 @@ impl Slot {
         then: impl FnOnce(Change),
     ) -> Result<Change, CallbackError> {
         self.change(
-            |tools, flags| {
+            |editor, flags| {
                 if let Some(error) = refusal(flags, update.status) {
                     return Err(error);
                 }
@@ -257,20 +256,20 @@ impl Slot {
                     flags |= WORKING;
                 }
                 if let Some(text) = update.text {
-                    tools.cold.set_text(text);
+                    editor.cold.set_text(text);
                 }
                 if let Some(max) = update.max {
-                    tools.cold.max = max;
+                    editor.cold.max = max;
                 }
                 if let Some(amount) = advance {
                     // Another thread may advance the same item on the fast path: add, do not store a sum. A frozen item
                     // refuses it, having a final status or no phase that takes reports.
-                    tools.value.fetch_add(amount, Ordering::Relaxed);
+                    editor.value.fetch_add(amount, Ordering::Relaxed);
                 } else if let Some(value) = update.value {
                     if flags & FROZEN != 0 {
-                        tools.cold.last = value;
+                        editor.cold.last = value;
                     } else {
-                        tools.value.store(value, Ordering::Relaxed);
+                        editor.value.store(value, Ordering::Relaxed);
                     }
                 }
                 match update.status {
@@ -295,7 +294,7 @@ impl Slot {
     }
 
     /// One consistent look (invariants 4 and 6).
-    pub(crate) fn look(&self) -> Look {
+    pub(crate) fn snapshot(&self) -> SlotSnapshot {
         let cold = self.cold.lock();
         let flags = self.flags.load(Ordering::Relaxed);
         let value = if flags & FROZEN != 0 {
@@ -303,7 +302,7 @@ impl Slot {
         } else {
             self.value.load(Ordering::Acquire)
         };
-        Look {
+        SlotSnapshot {
             flags,
             value,
             max: cold.max,
@@ -312,13 +311,13 @@ impl Slot {
     }
 
     /// The value at this moment, for whoever only wants to know whether it moves.
-    pub(crate) fn glance(&self) -> u64 {
+    pub(crate) fn value_relaxed(&self) -> u64 {
         self.value.load(Ordering::Relaxed)
     }
 }
 
 /// What an edit of a slot may touch while the lock is held.
-pub(crate) struct Tools<'a> {
+pub(crate) struct SlotEditor<'a> {
     value: &'a AtomicU64,
     cold: &'a mut Cold,
 }
@@ -346,28 +345,28 @@ mod tests {
     fn the_fast_path_takes_plain_reports_of_an_item_in_work() {
         let slot = in_work();
         assert!(slot.set_if_live(5));
-        assert_eq!(slot.glance(), 5);
+        assert_eq!(slot.value_relaxed(), 5);
         assert!(slot.add_if_live(2));
-        assert_eq!(slot.glance(), 7);
+        assert_eq!(slot.value_relaxed(), 7);
         assert!(slot.check_if_live());
-        assert!(slot.take_plain(&ProgressUpdate::new().value(9)));
-        assert_eq!(slot.glance(), 9);
-        assert!(slot.take_plain(&ProgressUpdate::CHECK));
-        assert!(!slot.take_plain(&ProgressUpdate::new().value(10).max(10)));
-        assert_eq!(slot.look().value, 9);
+        assert!(slot.try_store(&ProgressUpdate::new().value(9)));
+        assert_eq!(slot.value_relaxed(), 9);
+        assert!(slot.try_store(&ProgressUpdate::CHECK));
+        assert!(!slot.try_store(&ProgressUpdate::new().value(10).max(10)));
+        assert_eq!(slot.snapshot().value, 9);
     }
 
     #[test]
     fn the_short_path_takes_what_does_not_change_the_state_of_an_item_in_work() {
         let slot = in_work();
         let update = ProgressUpdate::new().text("t").max(3).value(2);
-        assert!(slot.take_in_work(&update));
-        let look = slot.look();
+        assert!(slot.try_update(&update));
+        let look = slot.snapshot();
         assert_eq!((look.text.as_str(), look.max, look.value), ("t", 3, 2));
-        assert!(!slot.take_in_work(&update.status(ItemStatus::Updating)));
+        assert!(!slot.try_update(&update.status(ItemStatus::Updating)));
         let untouched = slot.change::<()>(|_, flags| Ok(flags & !TOUCHED), |_| {});
         assert!(untouched.is_ok());
-        assert!(!slot.take_in_work(&update), "the mark is to be made first");
+        assert!(!slot.try_update(&update), "the mark is to be made first");
         assert!(!slot.check_if_live());
     }
 
@@ -380,8 +379,8 @@ mod tests {
             assert!(!slot.set_if_live(5));
             assert!(!slot.add_if_live(5));
             assert!(!slot.check_if_live());
-            assert!(!slot.take_in_work(&ProgressUpdate::new().value(5)));
-            assert_eq!(slot.glance(), 1);
+            assert!(!slot.try_update(&ProgressUpdate::new().value(5)));
+            assert_eq!(slot.value_relaxed(), 1);
         }
     }
 }

@@ -29,28 +29,28 @@ use crate::util::sync::RwLock;
 use crate::{CallbackError, HResult, ItemId, SyncItem};
 
 /// A slot that was found.
-pub(crate) enum Found<'a> {
+pub(crate) enum SlotRef<'a> {
     Frozen(&'a Arc<Slot>),
     Added(Arc<Slot>),
 }
 
-impl Found<'_> {
+impl SlotRef<'_> {
     /// The slot, for a reporter to keep.
     pub(crate) fn into_arc(self) -> Arc<Slot> {
         match self {
-            Found::Frozen(slot) => Arc::clone(slot),
-            Found::Added(slot) => slot,
+            SlotRef::Frozen(slot) => Arc::clone(slot),
+            SlotRef::Added(slot) => slot,
         }
     }
 }
 
-impl Deref for Found<'_> {
+impl Deref for SlotRef<'_> {
     type Target = Slot;
 
     fn deref(&self) -> &Slot {
         match self {
-            Found::Frozen(slot) => slot,
-            Found::Added(slot) => slot,
+            SlotRef::Frozen(slot) => slot,
+            SlotRef::Added(slot) => slot,
         }
     }
 }
@@ -117,21 +117,21 @@ impl Table {
     }
 
     /// The current slot of an item that is listed.
-    pub(crate) fn find(&self, id: ItemId) -> Option<Found<'_>> {
+    pub(crate) fn find(&self, id: ItemId) -> Option<SlotRef<'_>> {
         self.search(id, |_| None)
     }
 
     /// The current slot of an item that may be reported: listed or proposed.
-    pub(crate) fn reported(&self, id: ItemId) -> Option<Found<'_>> {
-        self.search(id, |slot| Some(Found::Added(Arc::clone(slot))))
+    pub(crate) fn reported(&self, id: ItemId) -> Option<SlotRef<'_>> {
+        self.search(id, |slot| Some(SlotRef::Added(Arc::clone(slot))))
     }
 
     /// The current slot of an item, which `hidden` answers for one that is proposed.
     fn search<'a>(
         &'a self,
         id: ItemId,
-        hidden: impl FnOnce(&Arc<Slot>) -> Option<Found<'a>>,
-    ) -> Option<Found<'a>> {
+        hidden: impl FnOnce(&Arc<Slot>) -> Option<SlotRef<'a>>,
+    ) -> Option<SlotRef<'a>> {
         if let Some((slot, number)) = self.frozen(id) {
             return self.current(slot, number);
         }
@@ -140,11 +140,11 @@ impl Table {
         if number >= Self::HIDDEN {
             return hidden(&overflow.proposed.get(&number)?.1);
         }
-        Some(Found::Added(Arc::clone(self.added(&overflow, number)?.1)))
+        Some(SlotRef::Added(Arc::clone(self.added(&overflow, number)?.1)))
     }
 
     /// The current slot of the item with this number.
-    pub(crate) fn by_number(&self, number: u32) -> Option<Found<'_>> {
+    pub(crate) fn by_number(&self, number: u32) -> Option<SlotRef<'_>> {
         if let Some(slot) = self.slots.get(number as usize) {
             return self.current(slot, number);
         }
@@ -153,16 +153,16 @@ impl Table {
             true => &overflow.proposed.get(&number)?.1,
             false => self.added(&overflow, number)?.1,
         };
-        Some(Found::Added(Arc::clone(slot)))
+        Some(SlotRef::Added(Arc::clone(slot)))
     }
 
     /// The slot that a frozen item has now.
-    fn current<'a>(&'a self, frozen: &'a Arc<Slot>, number: u32) -> Option<Found<'a>> {
+    fn current<'a>(&'a self, frozen: &'a Arc<Slot>, number: u32) -> Option<SlotRef<'a>> {
         if !frozen.is_retired() {
-            return Some(Found::Frozen(frozen));
+            return Some(SlotRef::Frozen(frozen));
         }
         let overflow = self.overflow.read();
-        Some(Found::Added(Arc::clone(overflow.moved.get(&number)?)))
+        Some(SlotRef::Added(Arc::clone(overflow.moved.get(&number)?)))
     }
 
     fn added<'a>(
@@ -234,7 +234,7 @@ impl Table {
     }
 }
 
-/// Proposed items. Changed with the stage locked.
+/// Proposed items. Changed with the lifecycle locked.
 impl Table {
     /// Keeps an item that the table does not have as proposed, with these state bits.
     pub(crate) fn propose(&self, item: SyncItem, bits: u32) -> Result<(), CallbackError> {

@@ -138,7 +138,7 @@ impl Expect {
 ///     Expect::report(photos, Verdict::CancelItem),
 /// ]);
 ///
-/// let reporter = ItemReporter::new(&host.callback(), photos)?;
+/// let reporter = ItemReporter::new(&host.callback(), photos);
 /// assert_eq!(reporter.check()?, Verdict::Continue);
 /// assert_eq!(reporter.set(1)?, Verdict::CancelItem);
 /// reporter.stop()?;

@@ -58,10 +58,10 @@ impl One {
         )?;
         same(
             "unfinished_items()",
-            &real.unfinished_items(),
+            &real.driver().unfinished_items(),
             &model.unfinished_items(),
         )?;
-        let refused = real.refused_completions();
+        let refused = real.driver().refused_completions();
         let refused = refused.iter();
         let refused: Vec<_> = refused
             .map(|one| (one.call, one.result, one.phase))
@@ -69,8 +69,8 @@ impl One {
         same("refused_completions()", &refused, &model.refused)?;
         for number in 0..IDS {
             let item = id(number);
-            if real.is_skipped(item) != model.is_skipped(item) {
-                let skipped = real.is_skipped(item);
+            if real.driver().is_skipped(item) != model.is_skipped(item) {
+                let skipped = real.driver().is_skipped(item);
                 return Err(format!("is_skipped({}) is {skipped}", name(item)));
             }
         }

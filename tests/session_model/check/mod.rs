@@ -387,20 +387,26 @@ impl Pair {
             Call::HandlerText(text) => both!(|it| it.set_handler_text(text)),
             Call::CancelItem(item) => both!(|it| it.cancel_item(*item)),
             Call::SkipItem(item) => both!(|it| it.skip_item(*item)),
-            Call::BeginPrepare(items) => both!(|it| it.begin_prepare(items)),
-            Call::BeginSynchronize => both!(|it| it.begin_synchronize()),
+            Call::BeginPrepare(items) => (
+                real.driver().begin_prepare(items).into(),
+                model.begin_prepare(items).into(),
+            ),
+            Call::BeginSynchronize => (
+                real.driver().begin_synchronize().into(),
+                model.begin_synchronize().into(),
+            ),
             Call::CancelAll => {
                 real.cancel_all();
                 model.cancel_all();
                 (Answer::Nothing, Answer::Nothing)
             }
             Call::Release => {
-                real.release();
+                real.driver().release();
                 model.release();
                 (Answer::Nothing, Answer::Nothing)
             }
             Call::HostEvent => (
-                Answer::Event(real.host_event(Duration::ZERO)),
+                Answer::Event(real.driver().next_event(Duration::ZERO)),
                 Answer::Event(model.host_event()),
             ),
             Call::KeepCursor(which) => {
@@ -429,7 +435,7 @@ impl Pair {
             Call::End(hand, end) => self.end_reporter(*hand, *end),
             Call::Step(..) => (Answer::Nothing, Answer::Nothing),
             Call::TakeActivity => {
-                let real = real.take_activity();
+                let real = real.driver().take_activity();
                 let model = model.take_activity().unwrap_or(real); // or it may answer either
                 (Answer::Active(real), Answer::Active(model))
             }
@@ -452,13 +458,13 @@ impl Pair {
         let (real, model) = match way {
             Way::Session => (real.reporter(item), model.reporter(item)),
             Way::Callback => (
-                ItemReporter::new(&callback(), item),
+                Ok(ItemReporter::new(&callback(), item)),
                 Ok(model.reporter_on_callback(item, false)),
             ),
             Way::Wrapper => {
                 let wrapper: Arc<dyn SyncCallback> = Arc::new(Wrapper(callback()));
                 (
-                    ItemReporter::new(&wrapper, item),
+                    Ok(ItemReporter::new(&wrapper, item)),
                     Ok(model.reporter_on_callback(item, true)),
                 )
             }
@@ -532,12 +538,12 @@ impl Pair {
         for one in &mut self.sessions {
             let (real, model) = (&one.real, &mut one.model);
             while let Some(event) = model.host_event() {
-                let real = real.host_event(Duration::ZERO);
+                let real = real.driver().next_event(Duration::ZERO);
                 same("the next of the host's events", &real, &Some(event))?;
             }
-            let more = real.host_event(Duration::ZERO);
+            let more = real.driver().next_event(Duration::ZERO);
             same("the host's events after the last", &more, &None)?;
-            real.release();
+            real.driver().release();
             model.release();
         }
         for hand in self.hands.iter().flatten() {

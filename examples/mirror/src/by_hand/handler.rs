@@ -104,9 +104,8 @@ impl Mirror {
         let work = move || {
             // Relaxed: only that no two threads get the same number matters.
             while let Some(item) = round.items.get(next.fetch_add(1, Relaxed)) {
-                if let Ok(reporter) = ItemReporter::new(&callback, item.id) {
-                    act(&self, Task::new(reporter, &round, item));
-                }
+                let reporter = ItemReporter::new(&callback, item.id);
+                act(&self, Task::new(reporter, &round, item));
             }
         };
         Ok(crew.start(threads, work, move || complete(&*host))?)

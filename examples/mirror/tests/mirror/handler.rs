@@ -145,12 +145,12 @@ fn no_call_comes_after_the_callback_was_taken_away() {
     handler
         .set_progress_callback(Some(session.clone()))
         .unwrap();
-    session.begin_prepare(&ids).unwrap();
+    session.driver().begin_prepare(&ids).unwrap();
     let prepared = Arc::clone(&handler).prepare_for_sync(&ids);
     assert_eq!(prepared.unwrap(), Prepared::Started);
-    let completed = session.host_event(Duration::from_secs(60));
+    let completed = session.driver().next_event(Duration::from_secs(60));
     assert_eq!(completed, Some(HostEvent::PrepareCompleted(HResult::S_OK)));
-    session.begin_synchronize().unwrap();
+    session.driver().begin_synchronize().unwrap();
     Arc::clone(&handler).synchronize().unwrap();
 
     let dest = place.dest().join("h");
@@ -202,15 +202,15 @@ fn an_item_that_it_does_not_have_fails_and_the_others_are_done() {
         .set_progress_callback(Some(session.clone()))
         .unwrap();
     let chosen = [unknown, first];
-    session.begin_prepare(&chosen).unwrap();
+    session.driver().begin_prepare(&chosen).unwrap();
     let prepared = Arc::clone(&handler).prepare_for_sync(&chosen);
     assert_eq!(prepared.unwrap(), Prepared::Started);
     let completed = |expected| {
-        let event = session.host_event(Duration::from_secs(60));
+        let event = session.driver().next_event(Duration::from_secs(60));
         assert_eq!(event, Some(expected));
     };
     completed(HostEvent::PrepareCompleted(HResult::S_OK));
-    session.begin_synchronize().unwrap();
+    session.driver().begin_synchronize().unwrap();
     Arc::clone(&handler).synchronize().unwrap();
     completed(HostEvent::SynchronizeCompleted(HResult::S_OK));
     let status = |item| session.item(item).map(|view| view.status);

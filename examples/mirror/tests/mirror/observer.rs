@@ -58,7 +58,7 @@ impl Screen for Witness {
             log(&self.session, &format!("entry {times}"));
             end(&self.session, times);
         } else {
-            self.session.release();
+            self.session.driver().release();
         }
     }
 
@@ -70,7 +70,7 @@ impl Screen for Witness {
         self.finished = sums.finished;
         // Each look but the last one finds what was logged in the one before: a frame without news has lost it.
         if self.heard.len() == self.before {
-            self.session.release();
+            self.session.driver().release();
         }
         self.before = self.heard.len();
     }

@@ -1,6 +1,5 @@
-//! The log of all handlers, and which entries of it are wanted.
+//! A filter for the log of all handlers.
 
-use super::SyncManager;
 use crate::session::LogEntry;
 use crate::{HandlerId, ItemId, LogLevel};
 
@@ -55,22 +54,5 @@ impl LogFilter {
             .is_none_or(|handler| entry.handler == Some(handler))
             && self.item.is_none_or(|item| entry.item == Some(item))
             && self.level.is_none_or(|level| entry.level >= level)
-    }
-}
-
-/// What was logged.
-impl SyncManager {
-    /// How many log entries are not to be had from [`log`](Self::log): refused by a full session, or given way to newer ones.
-    /// Those that their handlers deleted do not count.
-    #[must_use]
-    pub fn log_lost(&self) -> u64 {
-        self.hub.state.lock().log_lost
-    }
-
-    /// The log of all handlers: of runs that are over, oldest first, then of those that go on.
-    #[must_use]
-    #[doc(alias = "ISyncMgrEventStore")]
-    pub fn log(&self, filter: &LogFilter) -> Vec<LogEntry> {
-        self.hub.entries(filter)
     }
 }
