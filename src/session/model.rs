@@ -73,11 +73,11 @@ fn synchronizing(items: &[ItemId]) -> Arc<Session> {
     let all = items.iter().copied().map(item);
     let session = Session::builder().items(all).driven().build();
     let session = session.expect("distinct");
-    session.begin_prepare(items).expect("idle");
+    session.driver().begin_prepare(items).expect("idle");
     session
         .prepare_for_sync_completed(HResult::S_OK)
         .expect("preparing");
-    session.begin_synchronize().expect("prepared");
+    session.driver().begin_synchronize().expect("prepared");
     session
 }
 

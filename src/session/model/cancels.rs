@@ -137,8 +137,8 @@ fn a_skip_is_told_to_the_driver_once_or_came_after_the_end() {
         let skipped = join(worker) == Ok(Verdict::CancelItem);
         let verdict = session.item(A).expect("known").verdict;
         assert_eq!(verdict == Verdict::CancelItem, skipped);
-        let told = session.host_event(Duration::ZERO);
+        let told = session.driver().next_event(Duration::ZERO);
         assert_eq!(told.is_some(), skipped, "{told:?}");
-        assert_eq!(session.host_event(Duration::ZERO), None);
+        assert_eq!(session.driver().next_event(Duration::ZERO), None);
     });
 }

@@ -162,13 +162,13 @@ fn a_call_of_the_handler_is_activity_once() {
     check(|| {
         let session = open(&[A]);
         let reporter = begun(&session, A);
-        assert!(session.take_activity());
+        assert!(session.driver().take_activity());
         let worker = thread::spawn(move || reporter.set(2));
-        let during = session.take_activity();
+        let during = session.driver().take_activity();
         assert_eq!(join(worker), Ok(Verdict::Continue));
-        let after = session.take_activity();
+        let after = session.driver().take_activity();
         assert!(during != after, "{during}, {after}");
-        assert!(!session.take_activity());
+        assert!(!session.driver().take_activity());
     });
 }
 
@@ -178,11 +178,11 @@ fn a_question_of_the_handler_is_activity_too() {
         let session = open(&[A]);
         let reporter = begun(&session, A);
         assert_eq!(reporter.check(), Ok(Verdict::Continue));
-        assert!(session.take_activity());
+        assert!(session.driver().take_activity());
         let worker = thread::spawn(move || reporter.check());
-        let during = session.take_activity();
+        let during = session.driver().take_activity();
         assert_eq!(join(worker), Ok(Verdict::Continue));
-        assert!(during || session.take_activity());
-        assert!(!session.take_activity());
+        assert!(during || session.driver().take_activity());
+        assert!(!session.driver().take_activity());
     });
 }

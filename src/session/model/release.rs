@@ -21,7 +21,7 @@ fn a_report_after_the_release_returned_is_refused() {
                 later
             })
         };
-        session.release();
+        session.driver().release();
         returned.store(1, Ordering::Release);
         let frozen = session.item(A).expect("known");
         join(worker);
@@ -34,9 +34,9 @@ fn a_driver_that_waits_hears_the_release() {
     check(|| {
         let session = synchronizing(&[A]);
         let first = HostEvent::PrepareCompleted(HResult::S_OK);
-        assert_eq!(session.host_event(Duration::MAX), Some(first));
-        let user = spawn(&session, |session| session.release());
-        assert_eq!(session.host_event(Duration::MAX), None);
+        assert_eq!(session.driver().next_event(Duration::MAX), Some(first));
+        let user = spawn(&session, |session| session.driver().release());
+        assert_eq!(session.driver().next_event(Duration::MAX), None);
         assert_eq!(session.phase(), Phase::Released);
         join(user);
     });
@@ -50,7 +50,7 @@ fn a_driver_that_waits_hears_the_completion() {
             session.synchronize_completed(HResult::S_OK)
         });
         let event = HostEvent::SynchronizeCompleted(HResult::S_OK);
-        assert_eq!(session.host_event(Duration::MAX), Some(event));
+        assert_eq!(session.driver().next_event(Duration::MAX), Some(event));
         assert_eq!(session.phase(), Phase::Completed);
         assert_eq!(join(worker), Ok(()));
     });
@@ -101,5 +101,5 @@ fn nothing_changes_once_the_session_is_seen_completed() {
 
 #[test]
 fn nothing_changes_once_the_session_is_seen_released() {
-    nothing_changes_once_it_is_over(|session| session.release());
+    nothing_changes_once_it_is_over(|session| session.driver().release());
 }

@@ -7,7 +7,7 @@ fn a_cancel_beside_a_retry_is_taken_and_the_item_is_known_throughout() {
     check(|| {
         let session = completed(&[A], ItemStatus::Failed);
         let user = spawn(&session, |session| session.cancel_item(A));
-        session.begin_prepare(&[A]).expect("a retry");
+        session.driver().begin_prepare(&[A]).expect("a retry");
         assert_eq!(join(user), Ok(()));
         // Before the retry, which cleared it, or after.
         one_of(
@@ -24,7 +24,7 @@ fn two_cancels_one_after_the_other_beside_a_retry_keep_their_order() {
         let user = spawn(&session, |session| {
             (session.cancel_item(A), session.cancel_item(B))
         });
-        session.begin_prepare(&[A, B]).expect("a retry");
+        session.driver().begin_prepare(&[A, B]).expect("a retry");
         assert_eq!(join(user), (Ok(()), Ok(())));
         let a = session.progress(A, &value(1)).expect("in the round");
         let b = session.progress(B, &value(1)).expect("in the round");
@@ -47,7 +47,7 @@ fn a_store_from_before_a_retry_never_lands_after_it() {
         session
             .synchronize_completed(HResult::S_OK)
             .expect("synchronizing");
-        session.begin_prepare(&[A]).expect("a retry");
+        session.driver().begin_prepare(&[A]).expect("a retry");
         let view = session.item(A).expect("known");
         assert_eq!((view.status, view.value), (ItemStatus::Pending, 0));
         let (first, second) = join(worker);
@@ -64,7 +64,7 @@ fn a_report_by_id_beside_a_retry_never_hears_that_the_callback_is_released() {
     check(|| {
         let session = completed(&[A], ItemStatus::Failed);
         let worker = spawn(&session, |session| session.progress(A, &value(7)));
-        session.begin_prepare(&[A]).expect("a retry");
+        session.driver().begin_prepare(&[A]).expect("a retry");
         let answer = join(worker);
         one_of(
             answer,
@@ -111,15 +111,15 @@ fn a_completion_counts_once() {
         let theirs = join(other);
         assert_ne!(mine.is_ok(), theirs.is_ok());
         let first = HostEvent::PrepareCompleted(HResult::S_OK);
-        assert_eq!(session.host_event(Duration::ZERO), Some(first));
+        assert_eq!(session.driver().next_event(Duration::ZERO), Some(first));
         let result = if mine.is_ok() {
             HResult::S_OK
         } else {
             HResult::E_FAIL
         };
         let second = HostEvent::SynchronizeCompleted(result);
-        assert_eq!(session.host_event(Duration::ZERO), Some(second));
-        assert_eq!(session.host_event(Duration::ZERO), None);
-        assert_eq!(session.refused_completions().len(), 1);
+        assert_eq!(session.driver().next_event(Duration::ZERO), Some(second));
+        assert_eq!(session.driver().next_event(Duration::ZERO), None);
+        assert_eq!(session.driver().refused_completions().len(), 1);
     });
 }

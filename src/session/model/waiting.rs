@@ -69,7 +69,7 @@ fn the_completion_ends_the_wait() {
 fn the_release_ends_the_wait() {
     ends_the_wait(
         || open(&[A]),
-        |session| session.release(),
+        |session| session.driver().release(),
         Err(CallbackError::Released),
     );
 }
@@ -396,7 +396,7 @@ fn a_log_entry_wakes_the_observer_or_is_told() {
 
 #[test]
 fn the_release_wakes_the_observer_or_is_told() {
-    wakes_the_observer(|| open(&[A]), |session| session.release());
+    wakes_the_observer(|| open(&[A]), |session| session.driver().release());
 }
 
 #[test]

@@ -102,5 +102,10 @@ fn the_completion_wakes_or_is_seen() {
 
 #[test]
 fn the_release_wakes_or_is_seen() {
-    woken(Some(A), |session| session.release(), is_told, || open(&[A]));
+    woken(
+        Some(A),
+        |session| session.driver().release(),
+        is_told,
+        || open(&[A]),
+    );
 }
