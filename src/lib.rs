@@ -112,11 +112,12 @@
 
 mod contract;
 mod driver;
-#[cfg(any(doc, doctest))]
+#[cfg(any(doc, all(doctest, feature = "manager")))]
 pub mod guide;
 #[cfg(feature = "serde")]
 #[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
 pub mod json;
+#[cfg(feature = "manager")]
 mod manager;
 pub mod per_item;
 pub mod raw;
@@ -140,6 +141,8 @@ pub use contract::{
     SyncHandler, SyncItem, UnknownValue, Verdict,
 };
 pub use driver::{HandlerReport, ProtocolViolation, RunOptions, run_handler};
+#[cfg(feature = "manager")]
+#[cfg_attr(docsrs, doc(cfg(feature = "manager")))]
 pub use manager::{
     Choices, Listing, LogFilter, ManagerError, Registration, Run, RunChanges, RunObserver,
     RunProgress, RunReport, SyncManager, SyncManagerBuilder, WaitTimeout,

@@ -38,6 +38,7 @@ impl CallMonitor {
     }
 
     /// The driver is given up, unless its call has returned meanwhile: it makes no other one, but to let the handler go.
+    #[cfg(feature = "manager")]
     pub(crate) fn give_up(&self, after: Duration) -> bool {
         let mut seen = self.0.lock();
         let inside = seen.call.is_some();
@@ -52,6 +53,7 @@ impl CallMonitor {
         self.0.lock().given_up.take()
     }
 
+    #[cfg(feature = "manager")]
     pub(crate) fn seen(&self) -> MonitorState {
         self.0.lock().clone()
     }

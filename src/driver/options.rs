@@ -113,6 +113,7 @@ impl RunOptions {
     }
 
     /// Tells a supervisor what the driver does.
+    #[cfg(feature = "manager")]
     pub(crate) fn monitored(mut self, monitor: CallMonitor) -> Self {
         self.monitor = monitor;
         self

@@ -4,8 +4,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::job::{Job, Make};
 use super::listing::CachedListing;
 use super::pending::Pending;
@@ -15,6 +13,7 @@ use crate::driver::HandlerReport;
 use crate::session::DialogArbiter;
 use crate::session::LogEntry;
 use crate::session::{Connections, Connector, Session};
+use crate::util::sync::{Mutex, Signal};
 use crate::util::panic::Foreign;
 use crate::util::panic::contained;
 use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, PropertiesOutcome};
@@ -40,7 +39,7 @@ pub(super) struct Scheduler {
     /// The first lock; a job's is taken after it.
     pub(super) state: Mutex<State>,
     /// A job is over, or became ready.
-    pub(super) changed: Condvar,
+    pub(super) changed: Signal,
 }
 
 #[derive(Default)]
@@ -274,7 +273,7 @@ impl Scheduler {
             settings,
             arbiter: DialogArbiter::new(),
             state: Mutex::new(State::default()),
-            changed: Condvar::new(),
+            changed: Signal::new(),
         })
     }
 
@@ -404,7 +403,9 @@ impl Scheduler {
         let until = Instant::now() + slice;
         let mut state = self.state.lock();
         while state.workers > 0 {
-            if self.changed.wait_until(&mut state, until).timed_out() {
+            let (guard, is_late) = self.changed.wait(state, Some(until));
+            state = guard;
+            if is_late {
                 return Some(state.running.clone());
             }
         }
@@ -455,14 +456,11 @@ impl Scheduler {
     pub(super) fn wait_for(&self, is_over: impl Fn() -> bool, until: Option<Instant>) -> bool {
         let mut state = self.state.lock();
         while !is_over() {
-            match until {
-                None => self.changed.wait(&mut state),
-                Some(until) => {
-                    if self.changed.wait_until(&mut state, until).timed_out() {
-                        return is_over();
-                    }
-                }
+            let (guard, is_late) = self.changed.wait(state, until);
+            if is_late {
+                return is_over();
             }
+            state = guard;
         }
         true
     }

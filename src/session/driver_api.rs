@@ -277,6 +277,7 @@ pub(crate) struct Released {
 }
 
 impl Released {
+    #[cfg(feature = "manager")]
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.connections.is_none()
     }

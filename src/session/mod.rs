@@ -47,6 +47,7 @@ pub use driver_api::SessionDriver;
 pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
+#[cfg(feature = "manager")]
 pub(crate) use snapshot::Sums;
 pub use snapshot::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
 pub use state::event_queue::HostEvent;

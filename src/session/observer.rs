@@ -127,6 +127,7 @@ impl Observer {
     }
 
     /// The same, before they stop at a limit.
+    #[cfg(feature = "manager")]
     pub(crate) fn sums(&self) -> &Sums {
         &self.sums
     }
@@ -140,6 +141,7 @@ impl Observer {
     }
 
     /// Whether the last look found the session over.
+    #[cfg(feature = "manager")]
     pub(crate) fn is_over(&self) -> bool {
         self.over
     }

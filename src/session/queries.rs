@@ -38,6 +38,7 @@ impl Session {
     }
 
     /// Whether an item has come to its end, and was not cancelled.
+    #[cfg(feature = "manager")]
     pub(crate) fn is_done(&self, item: ItemId) -> bool {
         let flags = self.table.find(item).map(|slot| slot.flags());
         flags.is_some_and(|flags| {

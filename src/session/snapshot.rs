@@ -188,6 +188,7 @@ impl Sums {
     }
 
     /// Adds the sums of another session.
+    #[cfg(feature = "manager")]
     pub(crate) fn add_all(&mut self, other: &Self) {
         self.value += other.value;
         self.max += other.max;
