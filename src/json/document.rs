@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::envelope::Wanted;
+use super::envelope::Envelope;
 use super::reports::{HandlerReportData, RunReportData};
 use crate::manager::choices_form;
 use crate::util::escape::{Escaped, printable};
@@ -120,25 +120,25 @@ pub(super) struct Headed<'a, T>(pub(super) &'a T);
 impl<T: Document> Serialize for Headed<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Written<'a, T> {
+        struct DocumentForm<'a, T> {
             #[serde(flatten)]
-            head: Head,
+            head: DocumentHead,
             #[serde(flatten)]
             body: &'a T,
         }
         if T::HEADED {
             return self.0.serialize(serializer);
         }
-        let head = Head(T::HEAD, T::VERSION);
+        let head = DocumentHead(T::HEAD, T::VERSION);
         let body = self.0;
-        Written { head, body }.serialize(serializer)
+        DocumentForm { head, body }.serialize(serializer)
     }
 }
 
 /// The first field.
-struct Head(&'static str, u64);
+struct DocumentHead(&'static str, u64);
 
-impl Serialize for Head {
+impl Serialize for DocumentHead {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry(self.0, &self.1)?;
@@ -199,7 +199,7 @@ pub fn to_writer<T: Document>(writer: impl Write, document: &T) -> io::Result<()
 ///
 /// [`JsonError`] says whether it is another document, has a version that is not known, or is not of the form.
 pub fn from_str<T: Document + DeserializeOwned>(text: &str) -> Result<T, JsonError> {
-    let wanted = Wanted {
+    let wanted = Envelope {
         head: T::HEAD,
         old_head: T::OLD_HEAD,
         version: T::VERSION,

@@ -15,7 +15,7 @@ const PREFIX: &str = "syncmgr_";
 
 /// Which head is wanted.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct Envelope {
     /// The field.
     pub(super) head: &'static str,
     /// How files had it before.
@@ -24,7 +24,7 @@ pub(super) struct Wanted {
     pub(super) version: u64,
 }
 
-impl Wanted {
+impl Envelope {
     /// Whether the text is a document of this kind that can be read.
     pub(super) fn check(self, text: &[u8]) -> Result<(), JsonError> {
         let form = |source| JsonError::Form {
@@ -35,13 +35,13 @@ impl Wanted {
         let found = self.deserialize(&mut deserializer).map_err(form)?;
         deserializer.end().map_err(form)?;
         match found {
-            Found::Version(version) if (1..=self.version).contains(&version) => Ok(()),
-            Found::Version(version) => Err(JsonError::Version {
+            FoundHead::Version(version) if (1..=self.version).contains(&version) => Ok(()),
+            FoundHead::Version(version) => Err(JsonError::Version {
                 head: self.head,
                 version,
                 known: self.version,
             }),
-            Found::Other(found) => Err(JsonError::NoHead {
+            FoundHead::Other(found) => Err(JsonError::NoHead {
                 head: self.head,
                 found,
             }),
@@ -49,28 +49,28 @@ impl Wanted {
     }
 }
 
-pub(super) enum Found {
+pub(super) enum FoundHead {
     Version(u64),
     /// Another head, or none.
     Other(Option<String>),
 }
 
-impl<'de> DeserializeSeed<'de> for Wanted {
-    type Value = Found;
+impl<'de> DeserializeSeed<'de> for Envelope {
+    type Value = FoundHead;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<FoundHead, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Wanted {
-    type Value = Found;
+impl<'de> Visitor<'de> for Envelope {
+    type Value = FoundHead;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "an object with the field {:?}", self.head)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FoundHead, A::Error> {
         let mut version = None;
         let mut other = None;
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {
@@ -86,6 +86,6 @@ impl<'de> Visitor<'de> for Wanted {
             }
             map.next_value::<IgnoredAny>()?;
         }
-        Ok(version.map_or(Found::Other(other), Found::Version))
+        Ok(version.map_or(FoundHead::Other(other), FoundHead::Version))
     }
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::JsonError;
 use super::document::said;
-use super::envelope::Wanted;
-use super::stream::{self, Head, StreamSummary};
+use super::envelope::Envelope;
+use super::stream::{self, StreamHead, StreamSummary};
 use crate::session::LogEntry;
 use crate::util::escape::{Escaped, printable};
 use crate::{Changes, HandlerId, SessionSnapshot, Totals};
@@ -158,13 +158,13 @@ impl<R: BufRead> StreamReader<R> {
             over: false,
         };
         this.read_line()?;
-        let wanted = Wanted {
+        let wanted = Envelope {
             head: "syncmgr_stream",
             old_head: None,
             version: stream::VERSION,
         };
         wanted.check(&this.bytes).map_err(StreamError::NoHead)?;
-        let head: Head = serde_json::from_slice(&this.bytes).map_err(|source| {
+        let head: StreamHead = serde_json::from_slice(&this.bytes).map_err(|source| {
             let (head, source) = (wanted.head, printable(source));
             StreamError::NoHead(JsonError::Form { head, source })
         })?;

@@ -109,7 +109,7 @@ impl From<&HandlerReport> for HandlerReportData {
 impl Serialize for HandlerReportData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Written<'a> {
+        struct ReportForm<'a> {
             /// For who has not this crate; not read.
             success: bool,
             cancelled: bool,
@@ -130,7 +130,7 @@ impl Serialize for HandlerReportData {
             #[serde(with = "properties")]
             properties: &'a [(Option<ItemId>, PropertiesOutcome)],
         }
-        Written {
+        ReportForm {
             success: self.is_success(),
             cancelled: self.cancelled,
             result: self.result,
@@ -164,7 +164,7 @@ mod properties {
     use crate::{ItemId, PropertiesOutcome};
 
     #[derive(Serialize, Deserialize)]
-    struct Shown {
+    struct ShownProperties {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         item: Option<ItemId>,
         result: PropertiesOutcome,
@@ -174,7 +174,7 @@ mod properties {
         list: &[(Option<ItemId>, PropertiesOutcome)],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let shown = list.iter().map(|(item, result)| Shown {
+        let shown = list.iter().map(|(item, result)| ShownProperties {
             item: *item,
             result: *result,
         });
@@ -184,7 +184,7 @@ mod properties {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<(Option<ItemId>, PropertiesOutcome)>, D::Error> {
-        let list = Vec::<Shown>::deserialize(deserializer)?;
+        let list = Vec::<ShownProperties>::deserialize(deserializer)?;
         let pairs = list.into_iter().map(|shown| (shown.item, shown.result));
         Ok(pairs.collect())
     }
@@ -192,7 +192,7 @@ mod properties {
 
 /// A [`RunReport`] as plain data.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "ReadRun")]
+#[serde(from = "RunReportInput")]
 #[non_exhaustive]
 pub struct RunReportData {
     /// Each handler with its record, in the order in which they were asked for.
@@ -238,23 +238,23 @@ impl From<&RunReport> for RunReportData {
 }
 
 #[derive(Serialize)]
-struct WrittenRun<'a, T> {
+struct RunReportForm<'a, T> {
     /// For who has not this crate; not read.
     success: bool,
     /// As `success`.
     cancelled: bool,
-    handlers: Vec<Part<&'a T>>,
+    handlers: Vec<HandlerPart<&'a T>>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Part<T> {
+struct HandlerPart<T> {
     handler: HandlerId,
     report: T,
 }
 
-impl<'a, T> WrittenRun<'a, T> {
+impl<'a, T> RunReportForm<'a, T> {
     fn new(success: bool, cancelled: bool, handlers: &'a [(HandlerId, T)]) -> Self {
-        let parts = handlers.iter().map(|(handler, report)| Part {
+        let parts = handlers.iter().map(|(handler, report)| HandlerPart {
             handler: *handler,
             report,
         });
@@ -269,7 +269,7 @@ impl<'a, T> WrittenRun<'a, T> {
 impl Serialize for RunReportData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (success, cancelled) = (self.is_success(), self.was_cancelled());
-        WrittenRun::new(success, cancelled, &self.handlers).serialize(serializer)
+        RunReportForm::new(success, cancelled, &self.handlers).serialize(serializer)
     }
 }
 
@@ -277,17 +277,17 @@ impl Serialize for RunReport {
     /// As [`RunReportData`].
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (success, cancelled) = (self.is_success(), self.was_cancelled());
-        WrittenRun::new(success, cancelled, &self.handlers).serialize(serializer)
+        RunReportForm::new(success, cancelled, &self.handlers).serialize(serializer)
     }
 }
 
 #[derive(Deserialize)]
-struct ReadRun {
-    handlers: Vec<Part<HandlerReportData>>,
+struct RunReportInput {
+    handlers: Vec<HandlerPart<HandlerReportData>>,
 }
 
-impl From<ReadRun> for RunReportData {
-    fn from(read: ReadRun) -> Self {
+impl From<RunReportInput> for RunReportData {
+    fn from(read: RunReportInput) -> Self {
         let parts = read.handlers.into_iter();
         Self {
             handlers: parts.map(|part| (part.handler, part.report)).collect(),

@@ -21,7 +21,7 @@ pub(super) const VERSION: u64 = 1;
 
 /// The first line.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Head {
+pub(super) struct StreamHead {
     pub(super) syncmgr_stream: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) handler: Option<HandlerId>,
@@ -31,9 +31,9 @@ pub(super) struct Head {
 
 /// Each other line: one of the first three fields, and what goes with it.
 #[derive(Default, Serialize)]
-struct Written<'a> {
+struct StreamLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    snapshot: Option<Snapshot<'a>>,
+    snapshot: Option<SnapshotLine<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<&'a Changes>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ struct Written<'a> {
 
 /// A [`SessionSnapshot`](crate::SessionSnapshot) of what a look told.
 #[derive(Serialize)]
-struct Snapshot<'a> {
+struct SnapshotLine<'a> {
     items: &'a [ItemView],
     phase: Phase,
     totals: Totals,
@@ -148,7 +148,7 @@ impl From<&HandlerReport> for StreamSummary {
 /// let mut read = StreamReader::new(&*lines)?;
 /// assert_eq!(read.about(), Some("copies photos"));
 /// let read: Vec<StreamMessage> = read.collect::<Result<_, _>>()?;
-/// let [StreamMessage::Snapshot { snapshot, .. }, StreamMessage::Changes { changes, totals, .. }, StreamMessage::End(end)] = &read[..] else {
+/// let [StreamMessage::SnapshotLine { snapshot, .. }, StreamMessage::Changes { changes, totals, .. }, StreamMessage::End(end)] = &read[..] else {
 ///     panic!("{read:?}");
 /// };
 /// assert_eq!(snapshot.items[0].status, ItemStatus::Pending);
@@ -188,7 +188,7 @@ impl From<&HandlerReport> for StreamSummary {
 pub struct StreamWriter<W: Write> {
     observer: Observer,
     writer: BufWriter<W>,
-    head: Head,
+    head: StreamHead,
     /// Whether the head and every item were written.
     begun: bool,
     /// The items in work as they were last written: a look tells them each time, a line only where they changed.
@@ -200,7 +200,7 @@ pub struct StreamWriter<W: Write> {
 impl<W: Write> StreamWriter<W> {
     /// A stream of this session. Nothing is written before the first [`write_changes`](Self::write_changes).
     pub fn new(session: Arc<Session>, writer: W) -> Self {
-        let head = Head {
+        let head = StreamHead {
             syncmgr_stream: VERSION,
             handler: session.handler(),
             about: None,
@@ -246,8 +246,8 @@ impl<W: Write> StreamWriter<W> {
         let line = if is_first {
             self.begun = true;
             write_line(&mut self.writer, &self.head)?;
-            Written {
-                snapshot: Some(Snapshot {
+            StreamLine {
+                snapshot: Some(SnapshotLine {
                     items: changes.items(),
                     phase: changes.phase(),
                     totals,
@@ -255,14 +255,14 @@ impl<W: Write> StreamWriter<W> {
                 }),
                 log: Some(changes.log()),
                 text: new_text,
-                ..Written::default()
+                ..StreamLine::default()
             }
         } else {
-            Written {
+            StreamLine {
                 changes: Some(&changes),
                 totals: Some(totals),
                 text: new_text,
-                ..Written::default()
+                ..StreamLine::default()
             }
         };
         let is_news = is_first
@@ -313,9 +313,9 @@ impl<W: Write> StreamWriter<W> {
     pub fn end(mut self, end: impl Into<StreamSummary>) -> io::Result<()> {
         self.write_changes()?;
         let end = end.into();
-        let line = Written {
+        let line = StreamLine {
             end: Some(&end),
-            ..Written::default()
+            ..StreamLine::default()
         };
         write_line(&mut self.writer, &line)?;
         self.writer.flush()

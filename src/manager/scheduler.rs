@@ -13,9 +13,9 @@ use crate::driver::HandlerReport;
 use crate::session::DialogArbiter;
 use crate::session::LogEntry;
 use crate::session::{Connections, Connector, Session};
-use crate::util::sync::{Mutex, Signal};
 use crate::util::panic::Foreign;
 use crate::util::panic::contained;
+use crate::util::sync::{Mutex, Signal};
 use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, PropertiesOutcome};
 
 pub(super) type ShowErrorIf = dyn Fn(&LogEntry) -> bool + Send + Sync;

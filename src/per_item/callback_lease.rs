@@ -7,7 +7,7 @@ use crate::util::panic::Foreign;
 use crate::{CallbackError, SyncCallback, SyncFlags};
 
 /// The host's callback, for as long as the host lets the handler have it.
-pub(super) struct Desk {
+pub(super) struct CallbackLease {
     pub(super) callback: Foreign<Arc<dyn SyncCallback>>,
     pub(super) flags: SyncFlags,
     /// The callback was not taken away (rule H13). Written with `Release` when it is, read with `Acquire` before each call: a
@@ -15,7 +15,7 @@ pub(super) struct Desk {
     open: AtomicBool,
 }
 
-impl Desk {
+impl CallbackLease {
     pub(super) fn new(callback: Arc<dyn SyncCallback>, flags: SyncFlags) -> Arc<Self> {
         Arc::new(Self {
             callback: Foreign::new(callback),

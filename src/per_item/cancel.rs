@@ -5,27 +5,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::callback_lease::Desk;
+use super::callback_lease::CallbackLease;
 use super::cancelled::Cancelled;
 use super::context::ItemContext;
 use crate::session::{CancelSource, WaitAnswer};
 use crate::{CallbackError, CancelGuard, Verdict};
 
 /// Asks no callback that was taken away (rule H13), and tells the work what it is told.
-pub(super) struct AtDesk<H> {
-    pub(super) desk: Arc<Desk>,
+pub(super) struct LeasedSource<H> {
+    pub(super) lease: Arc<CallbackLease>,
     pub(super) told: Arc<AtomicBool>,
     pub(super) host: H,
 }
 
-impl<H: CancelSource> CancelSource for AtDesk<H> {
+impl<H: CancelSource> CancelSource for LeasedSource<H> {
     fn register(&self, waker: &Waker) -> Result<(), CallbackError> {
-        self.desk.callback()?;
+        self.lease.callback()?;
         self.host.register(waker)
     }
 
     fn ask(&self) -> WaitAnswer {
-        self.desk.callback()?;
+        self.lease.callback()?;
         let answer = self.host.ask();
         if answer != Ok(Verdict::Continue) {
             self.told.store(true, Ordering::Relaxed);

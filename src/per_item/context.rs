@@ -7,10 +7,10 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 
 use super::Error;
-use super::callback_lease::Desk;
-use super::cancel::AtDesk;
+use super::callback_lease::CallbackLease;
+use super::cancel::LeasedSource;
 use super::cancelled::Cancelled;
-use super::maximum::{Maximum, Report};
+use super::maximum::{MaxReport, Maximum};
 use super::queue::Queue;
 use crate::session::{CancelWait, WaitAnswer};
 use crate::util::text::error_chain;
@@ -42,7 +42,7 @@ use crate::{
 pub struct ItemContext {
     item: SyncItem,
     pub(super) reporter: ItemReporter,
-    desk: Arc<Desk>,
+    lease: Arc<CallbackLease>,
     /// Where what the work finds goes; none while it is only measured.
     queue: Option<Arc<Queue>>,
     /// The work was told to end, or has ended: it makes no reports any more. Shared with those who wait for a cancel, since what
@@ -52,25 +52,25 @@ pub struct ItemContext {
     told: Arc<AtomicBool>,
     /// The work has returned. `Relaxed`, as above.
     ended: AtomicBool,
-    last: Mutex<Last>,
+    last: Mutex<LastReport>,
     pub(super) maximum: Maximum,
     /// Who waits here for a cancel, once somebody does.
     waiting: OnceLock<Box<CancelWait>>,
 }
 
 /// What the work says of its item's end.
-struct Last {
+struct LastReport {
     /// What an `Ok` stands for.
     status: ItemStatus,
     /// The text that goes with the final status, whatever that is.
-    words: Option<String>,
+    final_text: Option<String>,
 }
 
 impl ItemContext {
     pub(super) fn new(
         item: SyncItem,
         reporter: ItemReporter,
-        desk: Arc<Desk>,
+        lease: Arc<CallbackLease>,
         queue: Option<Arc<Queue>>,
         max: u64,
     ) -> Self {
@@ -78,13 +78,13 @@ impl ItemContext {
             item,
             // The round ends the item, however the work does.
             reporter: reporter.without_end(),
-            desk,
+            lease,
             queue,
             told: Arc::new(AtomicBool::new(false)),
             ended: AtomicBool::new(false),
-            last: Mutex::new(Last {
+            last: Mutex::new(LastReport {
                 status: ItemStatus::Succeeded,
-                words: None,
+                final_text: None,
             }),
             maximum: Maximum::new(max),
             waiting: OnceLock::new(),
@@ -100,7 +100,7 @@ impl ItemContext {
     /// Why the handler was started, and whether it may bother the user.
     #[must_use]
     pub fn flags(&self) -> SyncFlags {
-        self.desk.flags
+        self.lease.flags
     }
 
     /// Reports how much of the item is done, in the units of its [maximum](Self::max).
@@ -115,9 +115,9 @@ impl ItemContext {
     pub fn set(&self, value: u64) -> Result<(), Cancelled> {
         self.open()?;
         if self.maximum.set(value) {
-            self.heed(Cancelled::of(self.reporter.set(value)))
+            self.observe_verdict(Cancelled::of(self.reporter.set(value)))
         } else {
-            self.raise(&Report::of(ProgressUpdate::new().value(value)))
+            self.raise(&MaxReport::of(ProgressUpdate::new().value(value)))
         }
     }
 
@@ -130,8 +130,8 @@ impl ItemContext {
     pub fn advance(&self, amount: u64) -> Result<(), Cancelled> {
         self.open()?;
         match self.maximum.add(amount) {
-            None => self.heed(Cancelled::of(self.reporter.advance(amount))),
-            Some(value) => self.raise(&Report::growth(amount, value)),
+            None => self.observe_verdict(Cancelled::of(self.reporter.advance(amount))),
+            Some(value) => self.raise(&MaxReport::growth(amount, value)),
         }
     }
 
@@ -143,7 +143,7 @@ impl ItemContext {
     #[inline]
     pub fn check(&self) -> Result<(), Cancelled> {
         self.open()?;
-        self.heed(Cancelled::of(self.reporter.check()))
+        self.observe_verdict(Cancelled::of(self.reporter.check()))
     }
 
     /// Reports how much there is to do. A maximum below what is done already is told as that; one of 0 tells nothing.
@@ -175,9 +175,9 @@ impl ItemContext {
         update.status = update.status.filter(|status| !status.is_final());
         let is_direct = update.value.is_none_or(|value| self.maximum.set(value));
         if is_direct && update.max.is_none() {
-            self.heed(Cancelled::of(self.reporter.report(&update)))
+            self.observe_verdict(Cancelled::of(self.reporter.report(&update)))
         } else {
-            self.raise(&Report::of(update))
+            self.raise(&MaxReport::of(update))
         }
     }
 
@@ -220,7 +220,7 @@ impl ItemContext {
             Err(error) => error.into(),
         };
         if let Some(interrupted) = Cancelled::find(&*error) {
-            return self.heed(Err(interrupted)).map(|()| None);
+            return self.observe_verdict(Err(interrupted)).map(|()| None);
         }
         // What fails after a cancel most likely fails by it: a socket that was closed.
         self.check()?;
@@ -235,7 +235,7 @@ impl ItemContext {
 
     #[inline]
     fn open(&self) -> Result<(), Cancelled> {
-        if self.desk.is_open() && !self.was_told() {
+        if self.lease.is_open() && !self.stop_requested() {
             Ok(())
         } else {
             self.closed()
@@ -245,8 +245,8 @@ impl ItemContext {
     /// No call is made any more: what a told thread may still do is the adapter's (rule H02).
     #[cold]
     fn closed(&self) -> Result<(), Cancelled> {
-        if !self.desk.is_open() {
-            return self.heed(Err(Cancelled::Refused(CallbackError::Released)));
+        if !self.lease.is_open() {
+            return self.observe_verdict(Err(Cancelled::Refused(CallbackError::Released)));
         }
         // Only asks, which is always allowed.
         let answer = Cancelled::of(self.reporter.check());
@@ -254,22 +254,22 @@ impl ItemContext {
     }
 
     #[inline]
-    pub(super) fn heed(&self, answer: Result<(), Cancelled>) -> Result<(), Cancelled> {
+    pub(super) fn observe_verdict(&self, answer: Result<(), Cancelled>) -> Result<(), Cancelled> {
         if answer.is_err() {
             self.told.store(true, Ordering::Relaxed);
         }
         answer
     }
 
-    pub(super) fn was_told(&self) -> bool {
+    pub(super) fn stop_requested(&self) -> bool {
         self.told.load(Ordering::Relaxed)
     }
 
     /// Who waits for a cancel of the item.
     pub(super) fn waiting(&self) -> &CancelWait {
         let new = || {
-            Box::new(CancelWait::new(AtDesk {
-                desk: Arc::clone(&self.desk),
+            Box::new(CancelWait::new(LeasedSource {
+                lease: Arc::clone(&self.lease),
                 told: Arc::clone(&self.told),
                 host: self.reporter.host(),
             }))
@@ -281,7 +281,7 @@ impl ItemContext {
     pub(super) fn heed_wait(&self, answer: WaitAnswer) -> Result<(), Cancelled> {
         match answer {
             Err(error @ CallbackError::NotImplemented) => Err(Cancelled::Refused(error)),
-            answer => self.heed(Cancelled::of(answer)),
+            answer => self.observe_verdict(Cancelled::of(answer)),
         }
     }
 
@@ -322,7 +322,7 @@ impl ItemContext {
     /// the only one that can still be said.
     pub fn set_final_text(&self, text: impl Into<String>) {
         let text = text.into(); // user code
-        self.last.lock().words = Some(text);
+        self.last.lock().final_text = Some(text);
     }
 
     /// Logs something about the item. Logging is free after a cancel, too.
@@ -340,7 +340,7 @@ impl ItemContext {
     ///
     /// As for [`log_error`](SyncCallback::log_error).
     pub fn log_record(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        self.desk.callback()?.log_error(&record.item(self.item.id))
+        self.lease.callback()?.log_error(&record.item(self.item.id))
     }
 
     /// Adds an item that the work has found: it is done by one of the workers, as the listed ones are.
@@ -369,13 +369,13 @@ impl ItemContext {
     /// ```
     pub fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
         if self.ended.load(Ordering::Relaxed) {
-            return Err(match self.desk.is_open() {
+            return Err(match self.lease.is_open() {
                 true => CallbackError::ItemFinished,
                 false => CallbackError::Released,
             });
         }
         let queue = self.queue.as_ref().ok_or(CallbackError::WrongPhase)?;
-        let callback = self.desk.callback()?;
+        let callback = self.lease.callback()?;
         queue.add(item, |item| callback.add_item(item))
     }
 
@@ -385,7 +385,7 @@ impl ItemContext {
     ///
     /// [`Released`](CallbackError::Released) where the host has taken it away.
     pub fn callback(&self) -> Result<&Arc<dyn SyncCallback>, CallbackError> {
-        self.desk.callback()
+        self.lease.callback()
     }
 
     /// Refuses all further reports and additions.
@@ -397,7 +397,7 @@ impl ItemContext {
     /// Ends the item, with this text unless the work has said another. What the work has left behind, such as a thread of its own,
     /// is answered [`Cancelled`] from now on.
     pub(super) fn finish(&self, status: ItemStatus, text: Option<String>) {
-        let text = self.last.lock().words.take().or(text);
+        let text = self.last.lock().final_text.take().or(text);
         let mut update = ProgressUpdate::new().status(status);
         if let Some(text) = &text {
             update = update.text(text);
@@ -407,7 +407,7 @@ impl ItemContext {
             update = update.value(value).max(max);
         }
         self.close();
-        if self.desk.is_open() {
+        if self.lease.is_open() {
             // Refused only where the host has let go meanwhile.
             let _ = self.reporter.report(&update);
         }

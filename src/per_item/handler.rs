@@ -9,13 +9,13 @@ use std::thread;
 
 use parking_lot::Mutex;
 
-use super::callback_lease::Desk;
+use super::callback_lease::CallbackLease;
 use super::context::ItemContext;
-use super::round::{Broken, Round, Source, guarded};
+use super::round::{Round, WorkFailure, WorkSource, guarded};
 #[cfg(feature = "async")]
-use super::tasks::{AsyncPerItem, Task, Tasks};
-use super::threads::Threads;
-use super::worker_group::AtWork;
+use super::tasks::{AsyncPerItem, Task, TaskWorkers};
+use super::threads::ThreadWorkers;
+use super::worker_group::ActiveWorkers;
 use super::{Error, PerItem};
 use crate::util::panic::Foreign;
 use crate::{
@@ -25,9 +25,9 @@ use crate::{
 };
 
 // The last owner of the handler may be one of its workers, so each is dropped with its panics contained.
-type Order = Foreign<Box<dyn Fn(&SyncItem, &SyncItem) -> Ordering + Send + Sync>>;
-type Measure = Foreign<Box<dyn Fn(&ItemContext) -> Result<u64, Error> + Send + Sync>>;
-type Finish = Foreign<Box<dyn Fn() -> Result<(), Error> + Send + Sync>>;
+type ItemOrder = Foreign<Box<dyn Fn(&SyncItem, &SyncItem) -> Ordering + Send + Sync>>;
+type MeasureFn = Foreign<Box<dyn Fn(&ItemContext) -> Result<u64, Error> + Send + Sync>>;
+type FinishFn = Foreign<Box<dyn Fn() -> Result<(), Error> + Send + Sync>>;
 
 /// Makes a [`SyncHandler`] of a [`PerItem`]: see the [module](super).
 ///
@@ -46,13 +46,13 @@ type Finish = Foreign<Box<dyn Fn() -> Result<(), Error> + Send + Sync>>;
 /// ```
 #[must_use = "it does nothing until `build`"]
 pub struct HandlerBuilder {
-    source: Arc<dyn Source>,
+    source: Arc<dyn WorkSource>,
     info: HandlerInfo,
     workers: usize,
     stack: Option<usize>,
-    order: Option<Order>,
-    measure: Option<Measure>,
-    finish: Option<Finish>,
+    order: Option<ItemOrder>,
+    measure: Option<MeasureFn>,
+    finish: Option<FinishFn>,
     retry: bool,
     wait: bool,
 }
@@ -60,7 +60,7 @@ pub struct HandlerBuilder {
 impl HandlerBuilder {
     /// A handler of this name that does its items one after the other, on a thread of its own.
     pub fn new(name: HandlerName, source: impl PerItem) -> Self {
-        Self::of(name, Threads(Foreign::new(source)))
+        Self::of(name, ThreadWorkers(Foreign::new(source)))
     }
 
     /// As [`new`](Self::new), for work that is a future (feature `async`). `spawn` is given one [`Task`] for each
@@ -72,10 +72,10 @@ impl HandlerBuilder {
         source: impl AsyncPerItem,
         spawn: impl Fn(Task) + Send + Sync + 'static,
     ) -> Self {
-        Self::of(name, Tasks::new(source, spawn))
+        Self::of(name, TaskWorkers::new(source, spawn))
     }
 
-    fn of(name: HandlerName, source: impl Source + 'static) -> Self {
+    fn of(name: HandlerName, source: impl WorkSource + 'static) -> Self {
         Self {
             source: Arc::new(source),
             info: HandlerInfo::new(name),
@@ -110,7 +110,7 @@ impl HandlerBuilder {
     }
 
     /// The size of the workers' stacks, for work that calls itself deep down, such as in nested directories. Without this call it
-    /// is that of the [platform](std::thread::Builder::stack_size). Tasks run on the stacks of their runtime.
+    /// is that of the [platform](std::thread::Builder::stack_size). TaskWorkers run on the stacks of their runtime.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack = Some(bytes);
         self
@@ -181,7 +181,7 @@ impl HandlerBuilder {
     /// It is not, unless this says otherwise: the work is refused its next report, and ends after that. For work that may
     /// hang, such as on a server that does not answer, that is what a host wants which gives it up after a deadline.
     ///
-    /// Threads of the work's own are not known here: a host must not take the callback away from inside an answer to one of
+    /// ThreadWorkers of the work's own are not known here: a host must not take the callback away from inside an answer to one of
     /// them.
     ///
     /// If the host takes the callback away inside a call of a task, tasks that are suspended at that moment are not waited for,
@@ -203,7 +203,7 @@ impl HandlerBuilder {
             finish: self.finish,
             retry: self.retry,
             wait: self.wait,
-            at_work: AtWork::new(self.stack),
+            active: ActiveWorkers::new(self.stack),
             state: Mutex::new(State::default()),
         })
     }
@@ -222,15 +222,15 @@ impl fmt::Debug for HandlerBuilder {
 
 /// The handler itself.
 pub(super) struct Adapter {
-    source: Arc<dyn Source>,
+    source: Arc<dyn WorkSource>,
     info: HandlerInfo,
     workers: usize,
-    order: Option<Order>,
-    measure: Option<Measure>,
-    finish: Option<Finish>,
+    order: Option<ItemOrder>,
+    measure: Option<MeasureFn>,
+    finish: Option<FinishFn>,
     pub(super) retry: bool,
     pub(super) wait: bool,
-    pub(super) at_work: Arc<AtWork>,
+    pub(super) active: Arc<ActiveWorkers>,
     /// Never locked while the host or the work is called.
     state: Mutex<State>,
 }
@@ -238,7 +238,7 @@ pub(super) struct Adapter {
 #[derive(Default)]
 struct State {
     flags: SyncFlags,
-    desk: Option<Arc<Desk>>,
+    lease: Option<Arc<CallbackLease>>,
     listed: HashMap<ItemId, SyncItem>,
     chosen: Vec<ItemId>,
     /// How much there is to do for those that were measured.
@@ -284,7 +284,7 @@ impl Adapter {
                 self.state.lock().measured.insert(work.item().id, max);
                 let _ = work.max(max);
             }
-            Err(Broken::Cancelled(..)) => {}
+            Err(WorkFailure::Cancelled(..)) => {}
             Err(broken) => {
                 let text = format!("how much there is to do is not known: {broken}");
                 let _ = work.log(LogLevel::Warning, &text);
@@ -293,15 +293,15 @@ impl Adapter {
     }
 
     /// What is to be done at the end; none where nothing is.
-    pub(super) fn finish(&self) -> Option<Result<(), Broken>> {
+    pub(super) fn finish(&self) -> Option<Result<(), WorkFailure>> {
         let finish = self.finish.as_ref()?;
         Some(guarded(&**finish))
     }
 
-    fn desk(&self) -> Result<Arc<Desk>, HandlerError> {
+    fn lease(&self) -> Result<Arc<CallbackLease>, HandlerError> {
         // A host calls this only after it has set one (rule M03).
-        let desk = self.state.lock().desk.clone();
-        desk.ok_or(HandlerError::Code(HResult::E_UNEXPECTED))
+        let lease = self.state.lock().lease.clone();
+        lease.ok_or(HandlerError::Code(HResult::E_UNEXPECTED))
     }
 
     /// The chosen items, in the order in which they are to be begun.
@@ -371,20 +371,20 @@ impl SyncHandler for Adapter {
         let old = {
             let mut state = self.state.lock();
             let flags = state.flags;
-            let desk = callback.map(|callback| Desk::new(callback, flags));
-            std::mem::replace(&mut state.desk, desk)
+            let lease = callback.map(|callback| CallbackLease::new(callback, flags));
+            std::mem::replace(&mut state.lease, lease)
         };
         if let Some(old) = old {
             old.close();
             if self.wait {
-                self.at_work.rest();
+                self.active.rest();
             }
         }
         Ok(())
     }
 
     fn prepare_for_sync(self: Arc<Self>, items: &[ItemId]) -> Result<Prepared, HandlerError> {
-        let desk = self.desk()?;
+        let lease = self.lease()?;
         {
             let mut state = self.state.lock();
             state.chosen = items.to_vec();
@@ -394,21 +394,21 @@ impl SyncHandler for Adapter {
         if self.measure.is_some() {
             let items = self.chosen();
             let workers = self.workers(items.len());
-            Round::new(self, desk, items).measure(workers)?;
+            Round::new(self, lease, items).measure(workers)?;
             return Ok(Prepared::Started);
         }
         // Refused only where the host has let go. No `?`: after a completion the answer is `Started` (rule H06).
-        let _ = desk.callback.prepare_for_sync_completed(HResult::S_OK);
+        let _ = lease.callback.prepare_for_sync_completed(HResult::S_OK);
         Ok(Prepared::Started)
     }
 
     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
-        let desk = self.desk()?;
+        let lease = self.lease()?;
         let items = self.chosen();
         self.state.lock().chosen.clear();
         let workers = self.workers(items.len());
         let source = Arc::clone(&self.source);
-        source.start(&Round::new(self, desk, items), workers)?;
+        source.start(&Round::new(self, lease, items), workers)?;
         Ok(())
     }
 
@@ -420,11 +420,11 @@ impl SyncHandler for Adapter {
     }
 
     fn show_error(self: Arc<Self>, error: ErrorId) -> Result<(), HandlerError> {
-        let desk = self.desk()?;
+        let lease = self.lease()?;
         let item = self.state.lock().logged.get(&error).copied();
         let item = item.ok_or(HandlerError::InvalidArgument)?;
         // No `?`, as above (rule H09).
-        let _ = desk
+        let _ = lease
             .callback
             .show_error_completed(ErrorOutcome::Retry(&[item]));
         Ok(())

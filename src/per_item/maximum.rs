@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //!
-//! 1. One thread at a time reports a maximum, by its [`Turn`], and holds no lock meanwhile: the host, and the wakers of
+//! 1. One thread at a time reports a maximum, by its [`ReportTurn`], and holds no lock meanwhile: the host, and the wakers of
 //!    observers, may report the same item or wait for a thread that does.
 //! 2. What other threads have to report at that time about value and maximum is left to that thread, which reports it before
 //!    its call returns. So maxima do not overtake each other, and no value overtakes its maximum or an earlier value of the
@@ -33,12 +33,12 @@ struct State {
     max: u64,
     /// A thread has the turn.
     is_taken: bool,
-    due: Option<Report<'static>>,
+    due: Option<MaxReport<'static>>,
 }
 
 /// A report, or what is left of several.
 #[derive(Default)]
-pub(super) struct Report<'a> {
+pub(super) struct MaxReport<'a> {
     pub(super) update: ProgressUpdate<'a>,
     /// How much the value grows after the update.
     pub(super) more: u64,
@@ -46,7 +46,7 @@ pub(super) struct Report<'a> {
     pub(super) least: u64,
 }
 
-impl<'a> Report<'a> {
+impl<'a> MaxReport<'a> {
     /// A report of this update.
     #[cold]
     pub(super) fn of(update: ProgressUpdate<'a>) -> Self {
@@ -68,9 +68,9 @@ impl<'a> Report<'a> {
     }
 }
 
-impl Report<'static> {
+impl MaxReport<'static> {
     /// Takes over the value and the maximum of a later report.
-    fn take(&mut self, later: &Report<'_>) {
+    fn take(&mut self, later: &MaxReport<'_>) {
         self.update.max = later.update.max.or(self.update.max);
         self.least = self.least.max(later.least);
         if later.update.value.is_some() {
@@ -121,7 +121,7 @@ impl Maximum {
 
     /// The turn to report the maximum. Returns `None` if another thread has it: then value and maximum of the report are left
     /// to that thread.
-    fn turn(&self, report: &Report<'_>) -> Option<Turn<'_>> {
+    fn turn(&self, report: &MaxReport<'_>) -> Option<ReportTurn<'_>> {
         let mut state = self.state.lock();
         if state.is_taken {
             state.due.get_or_insert_default().take(report);
@@ -129,7 +129,7 @@ impl Maximum {
         }
         state.is_taken = true;
         self.limit.store(0, Ordering::Relaxed);
-        Some(Turn {
+        Some(ReportTurn {
             maximum: self,
             is_over: false,
         })
@@ -156,15 +156,15 @@ fn at_least(max: u64, value: u64) -> u64 {
 }
 
 /// The turn of one thread, until it is dropped.
-struct Turn<'a> {
+struct ReportTurn<'a> {
     maximum: &'a Maximum,
     /// Another thread may have it already.
     is_over: bool,
 }
 
-impl Turn<'_> {
+impl ReportTurn<'_> {
     /// The update that is to be made for a report: its maximum fits the values.
-    fn fit<'u>(&self, report: &Report<'u>) -> ProgressUpdate<'u> {
+    fn grow_max<'u>(&self, report: &MaxReport<'u>) -> ProgressUpdate<'u> {
         let mut state = self.maximum.state.lock();
         let wanted = report.update.max.unwrap_or(state.max);
         let done = self.maximum.done.load(Ordering::Relaxed);
@@ -176,7 +176,7 @@ impl Turn<'_> {
     }
 
     /// What other threads have left to this one. `None` ends the turn.
-    fn next(&mut self) -> Option<Report<'static>> {
+    fn next(&mut self) -> Option<MaxReport<'static>> {
         let mut state = self.maximum.state.lock();
         let due = state.due.take();
         if due.is_none() {
@@ -187,7 +187,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for ReportTurn<'_> {
     /// Where it is not over, the work was interrupted, or the host panicked.
     fn drop(&mut self) {
         if !self.is_over {
@@ -199,7 +199,7 @@ impl Drop for Turn<'_> {
 impl ItemContext {
     /// Reports what cannot be reported directly: a maximum, a value above it, or one while another thread reports one.
     #[cold]
-    pub(super) fn raise(&self, report: &Report<'_>) -> Result<(), Cancelled> {
+    pub(super) fn raise(&self, report: &MaxReport<'_>) -> Result<(), Cancelled> {
         let Some(mut turn) = self.maximum.turn(report) else {
             let rest = ProgressUpdate {
                 value: None,
@@ -208,20 +208,20 @@ impl ItemContext {
             };
             return self.tell(&rest, 0);
         };
-        self.tell(&turn.fit(report), report.more)?;
+        self.tell(&turn.grow_max(report), report.more)?;
         while let Some(due) = turn.next() {
-            self.tell(&turn.fit(&due), due.more)?;
+            self.tell(&turn.grow_max(&due), due.more)?;
         }
         Ok(())
     }
 
     fn tell(&self, update: &ProgressUpdate<'_>, more: u64) -> Result<(), Cancelled> {
         if more == 0 || !update.mask().is_empty() {
-            self.heed(Cancelled::of(self.reporter.report(update)))?;
+            self.observe_verdict(Cancelled::of(self.reporter.report(update)))?;
         }
         match more {
             0 => Ok(()),
-            more => self.heed(Cancelled::of(self.reporter.advance(more))),
+            more => self.observe_verdict(Cancelled::of(self.reporter.advance(more))),
         }
     }
 }

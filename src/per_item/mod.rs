@@ -56,10 +56,10 @@
 
 // | file | what lives there |
 // |---|---|
-// | `handler`, `desk` | the adapter itself, and the host's callback while it may be called |
+// | `handler`, `lease` | the adapter itself, and the host's callback while it may be called |
 // | `round`, `queue` | the items of one prepare: begun, worked on, ended; and those that wait |
 // | `threads`, `tasks` | workers that are threads, and those that are tasks of a runtime (feature `async`) |
-// | `crew` | the threads of one step, and who is at work |
+// | `group` | the threads of one step, and who is at work |
 // | `work`, `adapters`, `waits`, `interrupted` | what the work of an item reports to, what does so for it, what waits for a cancel, and how one is told |
 // | `maximum` | the value and the maximum of an item, reported in order by several threads |
 
@@ -179,7 +179,7 @@ where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
     W: Fn(&ItemContext) -> Result<(), Error> + Send + Sync + 'static,
 {
-    Functions { list, work }
+    FnItems { list, work }
 }
 
 /// A [`PerItem`] of a fixed list of items and a function that does one of them.
@@ -191,12 +191,12 @@ where
     from_fn(move || Ok(ItemList::Complete(items.clone())), work)
 }
 
-struct Functions<L, W> {
+struct FnItems<L, W> {
     list: L,
     work: W,
 }
 
-impl<L, W> PerItem for Functions<L, W>
+impl<L, W> PerItem for FnItems<L, W>
 where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
     W: Fn(&ItemContext) -> Result<(), Error> + Send + Sync + 'static,

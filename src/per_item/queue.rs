@@ -15,7 +15,7 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<QueuedItem>,
     /// How many are adding an item to the host's session now.
     adding: usize,
     /// The round is over: nobody would do what is added.
@@ -24,11 +24,11 @@ struct State {
     over: Option<Box<Over>>,
 }
 
-type Over = dyn FnOnce(VecDeque<Waiting>) + Send;
+type Over = dyn FnOnce(VecDeque<QueuedItem>) + Send;
 
 /// An item that waits.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueuedItem {
     pub(super) item: SyncItem,
     /// It came after the prepare.
     pub(super) late: bool,
@@ -37,7 +37,7 @@ pub(super) struct Waiting {
 impl Queue {
     /// A queue of the items of the prepare.
     pub(super) fn new(items: impl IntoIterator<Item = SyncItem>) -> Self {
-        let waiting = |item| Waiting { item, late: false };
+        let waiting = |item| QueuedItem { item, late: false };
         let queue = Self::default();
         queue.state.lock().waiting = items.into_iter().map(waiting).collect();
         queue
@@ -58,18 +58,18 @@ impl Queue {
             Adding(self)
         };
         host(item.clone())?;
-        let waiting = Waiting { item, late: true };
+        let waiting = QueuedItem { item, late: true };
         adding.0.state.lock().waiting.push_back(waiting);
         Ok(())
     }
 
-    pub(super) fn pop(&self) -> Option<Waiting> {
+    pub(super) fn pop(&self) -> Option<QueuedItem> {
         self.state.lock().waiting.pop_front()
     }
 
     /// The round is over: calls `over` with what nobody has begun. While the host is still adding items, the last of the threads
     /// that do so calls it instead. Nobody waits for them, because the host may have ended the workers from inside `add_item`.
-    pub(super) fn close(&self, over: impl FnOnce(VecDeque<Waiting>) + Send + 'static) {
+    pub(super) fn close(&self, over: impl FnOnce(VecDeque<QueuedItem>) + Send + 'static) {
         let left = {
             let mut state = self.state.lock();
             state.closed = true;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use super::Error;
-use super::callback_lease::Desk;
+use super::callback_lease::CallbackLease;
 use super::cancelled::Cancelled;
 use super::context::ItemContext;
 use super::handler::Adapter;
-use super::queue::{Queue, Waiting};
+use super::queue::{Queue, QueuedItem};
 use super::worker_group::start_threads;
 use crate::util::panic::contained;
 use crate::util::panic::panicked;
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What there is to do, and who does it: threads or tasks.
-pub(super) trait Source: Send + Sync {
+pub(super) trait WorkSource: Send + Sync {
     fn items(&self) -> Result<ItemList, Error>;
 
     /// Starts so many workers, the last of which [completes](Round::complete) the round. Where it answers an error, none of them
@@ -32,7 +32,7 @@ pub(super) trait Source: Send + Sync {
 
 pub(super) struct Round {
     pub(super) adapter: Arc<Adapter>,
-    desk: Arc<Desk>,
+    lease: Arc<CallbackLease>,
     queue: Arc<Queue>,
     /// How many items the prepare has named.
     #[cfg(feature = "async")]
@@ -40,10 +40,14 @@ pub(super) struct Round {
 }
 
 impl Round {
-    pub(super) fn new(adapter: Arc<Adapter>, desk: Arc<Desk>, items: Vec<SyncItem>) -> Arc<Self> {
+    pub(super) fn new(
+        adapter: Arc<Adapter>,
+        lease: Arc<CallbackLease>,
+        items: Vec<SyncItem>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             adapter,
-            desk,
+            lease,
             #[cfg(feature = "async")]
             size: items.len(),
             queue: Arc::new(Queue::new(items)),
@@ -55,23 +59,23 @@ impl Round {
         let (round, end) = (Arc::clone(&self), Arc::clone(&self));
         let work = move || {
             while let Some(waiting) = self.queue.pop() {
-                if !self.desk.is_open() {
+                if !self.lease.is_open() {
                     break;
                 }
                 // Where the host panics, the item has no maximum.
                 contained(|| {
                     if let Some((reporter, true)) = self.ask(waiting.item.id) {
-                        let desk = Arc::clone(&self.desk);
-                        let work = ItemContext::new(waiting.item, reporter, desk, None, 0);
+                        let lease = Arc::clone(&self.lease);
+                        let work = ItemContext::new(waiting.item, reporter, lease, None, 0);
                         self.adapter.measure(&work);
                     }
                 });
             }
         };
-        start_threads(&round.adapter.at_work, workers, work, move || {
-            if end.desk.is_open() {
+        start_threads(&round.adapter.active, workers, work, move || {
+            if end.lease.is_open() {
                 // A cancel so far is no failure: each item gets its final status later.
-                let _ = end.desk.callback.prepare_for_sync_completed(HResult::S_OK);
+                let _ = end.lease.callback.prepare_for_sync_completed(HResult::S_OK);
             }
         })
     }
@@ -81,9 +85,9 @@ impl Round {
     /// all items of the round.
     pub(super) fn complete(
         self: &Arc<Self>,
-        tell: impl FnOnce(&Arc<Self>, HResult, VecDeque<Waiting>) + Send + 'static,
+        tell: impl FnOnce(&Arc<Self>, HResult, VecDeque<QueuedItem>) + Send + 'static,
     ) {
-        if self.desk.is_open() {
+        if self.lease.is_open() {
             let round = Arc::clone(self);
             self.queue.close(move |left| {
                 let result = round.result(&left);
@@ -93,7 +97,7 @@ impl Round {
     }
 
     /// What the round comes to; items are left that nobody will start where the workers were dropped.
-    fn result(&self, left: &VecDeque<Waiting>) -> HResult {
+    fn result(&self, left: &VecDeque<QueuedItem>) -> HResult {
         if !left.is_empty() {
             self.give_up(left);
         }
@@ -109,16 +113,16 @@ impl Round {
 
     /// Tells the host, which has to look at each item of the round.
     pub(super) fn completed(&self, result: HResult) {
-        if self.desk.is_open() {
-            let _ = self.desk.callback.synchronize_completed(result);
+        if self.lease.is_open() {
+            let _ = self.lease.callback.synchronize_completed(result);
         }
     }
 
-    fn give_up(&self, left: &VecDeque<Waiting>) {
-        for Waiting { item, .. } in left {
+    fn give_up(&self, left: &VecDeque<QueuedItem>) {
+        for QueuedItem { item, .. } in left {
             // A host that panics here gets the completion all the same.
             contained(|| {
-                let reporter = ItemReporter::new(&self.desk.callback, item.id);
+                let reporter = ItemReporter::new(&self.lease.callback, item.id);
                 if reporter.check().is_ok() {
                     let skipped = ProgressUpdate::new().status(ItemStatus::Skipped);
                     let _ = reporter.report(&skipped.text("not started"))?;
@@ -133,14 +137,14 @@ impl Round {
 
     /// A line about the round as a whole.
     pub(super) fn log(&self, level: LogLevel, text: &str) {
-        if let Ok(callback) = self.desk.callback() {
+        if let Ok(callback) = self.lease.callback() {
             contained(|| callback.log_error(&LogRecord::new(level, text)));
         }
     }
 
     /// The next item: one that waits, or one that the host asks for.
-    fn next(&self) -> Option<Waiting> {
-        if !self.desk.is_open() {
+    fn next(&self) -> Option<QueuedItem> {
+        if !self.lease.is_open() {
             return None;
         }
         if let Some(waiting) = self.queue.pop() {
@@ -153,12 +157,12 @@ impl Round {
     /// Adds the items that the host asks for.
     fn take_requests(&self) -> Result<(), CallbackError> {
         // A host may not offer it.
-        for id in self.desk.callback()?.additional_items()? {
+        for id in self.lease.callback()?.additional_items()? {
             let Some(item) = self.adapter.listed(id) else {
                 continue;
             };
             // Refused where it takes part already; then the host does it in another run. Of two workers one is refused.
-            let add = |item| self.desk.callback.add_item(item);
+            let add = |item| self.lease.callback.add_item(item);
             let _ = self.queue.add(item, add);
         }
         Ok(())
@@ -166,7 +170,7 @@ impl Round {
 
     /// The reporter of an item, and whether the item may be begun. None where the host has let go: there is nobody to tell.
     fn ask(&self, id: ItemId) -> Option<(ItemReporter, bool)> {
-        let reporter = ItemReporter::new(&self.desk.callback, id);
+        let reporter = ItemReporter::new(&self.lease.callback, id);
         // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
         let goes_on = !self.adapter.is_skipped(id) && reporter.check().ok()?.is_continue();
         let begins = goes_on && !self.adapter.is_skipped(id);
@@ -178,28 +182,28 @@ impl Round {
     pub(super) fn begin(&self) -> Option<ItemContext> {
         loop {
             match self.step() {
-                Step::Begun(work) => return Some(work),
-                Step::Passed => {}
-                Step::Over => return None,
+                NextItem::Begun(work) => return Some(work),
+                NextItem::Passed => {}
+                NextItem::Over => return None,
             }
         }
     }
 
     /// Begins the next item, or ends it if it is cancelled or skipped: one item a call, so that a task can yield between two.
-    pub(super) fn step(&self) -> Step {
+    pub(super) fn step(&self) -> NextItem {
         let Some(waiting) = self.next() else {
-            return Step::Over;
+            return NextItem::Over;
         };
         let id = waiting.item.id;
         match contained(|| self.begin_one(waiting)) {
-            Some(Some(work)) => return Step::Begun(work),
+            Some(Some(work)) => return NextItem::Begun(work),
             Some(None) => {}
             None => self.fail_by_host(id),
         }
-        Step::Passed
+        NextItem::Passed
     }
 
-    fn begin_one(&self, Waiting { item, late }: Waiting) -> Option<ItemContext> {
+    fn begin_one(&self, QueuedItem { item, late }: QueuedItem) -> Option<ItemContext> {
         // So that it is seen before it has a value.
         const IN_WORK: ProgressUpdate<'_> = ProgressUpdate::new().status(ItemStatus::Updating);
         let (reporter, begins) = self.ask(item.id)?;
@@ -207,9 +211,9 @@ impl Round {
             let _ = reporter.skip();
             return None;
         }
-        let (desk, queue) = (Arc::clone(&self.desk), Arc::clone(&self.queue));
+        let (lease, queue) = (Arc::clone(&self.lease), Arc::clone(&self.queue));
         let max = self.adapter.measured(item.id);
-        let work = ItemContext::new(item, reporter, desk, Some(queue), max);
+        let work = ItemContext::new(item, reporter, lease, Some(queue), max);
         if late {
             self.adapter.measure(&work);
         }
@@ -219,7 +223,7 @@ impl Round {
     /// The host panicked in a call about an item: the item has failed, unless the host says that it has ended.
     fn fail_by_host(&self, id: ItemId) {
         contained(|| {
-            let reporter = ItemReporter::new(self.desk.callback()?, id);
+            let reporter = ItemReporter::new(self.lease.callback()?, id);
             if reporter.check() != Err(CallbackError::ItemFinished) {
                 let failed = ProgressUpdate::new().status(ItemStatus::Failed);
                 let _ = reporter.report(&failed.text("the host panicked"))?;
@@ -229,44 +233,48 @@ impl Round {
     }
 
     /// Ends an item as its work says.
-    pub(super) fn end(&self, work: &ItemContext, done: Result<(), Broken>) {
+    pub(super) fn end(&self, work: &ItemContext, done: Result<(), WorkFailure>) {
         if contained(|| self.set_outcome(work, done)).is_none() {
             work.close();
             self.fail_by_host(work.item().id);
         }
     }
 
-    fn set_outcome(&self, work: &ItemContext, done: Result<(), Broken>) {
+    fn set_outcome(&self, work: &ItemContext, done: Result<(), WorkFailure>) {
         const NO_WAKE: Cancelled = Cancelled::Refused(CallbackError::NotImplemented);
         let end = match done {
             // What went wrong is not undone by a cancel.
-            Ok(()) if work.end() == ItemStatus::Failed => End::Status(ItemStatus::Failed),
-            Ok(()) if work.was_told() => End::Status(ItemStatus::Stopped),
-            Ok(()) => End::Status(work.end()),
+            Ok(()) if work.end() == ItemStatus::Failed => ItemEnd::Status(ItemStatus::Failed),
+            Ok(()) if work.stop_requested() => ItemEnd::Status(ItemStatus::Stopped),
+            Ok(()) => ItemEnd::Status(work.end()),
             // A host that does not wake is no cancel.
-            Err(Broken::Cancelled(NO_WAKE, text)) if !work.was_told() => End::Failed(text),
-            Err(Broken::Cancelled(..)) => End::Status(ItemStatus::Stopped),
-            Err(Broken::Error(text)) if work.was_told() => {
+            Err(WorkFailure::Cancelled(NO_WAKE, text)) if !work.stop_requested() => {
+                ItemEnd::Failed(text)
+            }
+            Err(WorkFailure::Cancelled(..)) => ItemEnd::Status(ItemStatus::Stopped),
+            Err(WorkFailure::Error(text)) if work.stop_requested() => {
                 // Most likely what became of the cancel on its way; what else it may be is not to be lost.
                 let _ = work.log(LogLevel::Information, &text);
-                End::Status(ItemStatus::Stopped)
+                ItemEnd::Status(ItemStatus::Stopped)
             }
             #[cfg(feature = "async")]
-            Err(Broken::Dropped) if work.was_told() => End::Status(ItemStatus::Stopped),
-            Err(broken) => End::Failed(broken.to_string()),
+            Err(WorkFailure::Dropped) if work.stop_requested() => {
+                ItemEnd::Status(ItemStatus::Stopped)
+            }
+            Err(broken) => ItemEnd::Failed(broken.to_string()),
         };
-        if !self.desk.is_open() {
+        if !self.lease.is_open() {
             return;
         }
         let id = work.item().id;
         match end {
-            End::Status(status) => {
+            ItemEnd::Status(status) => {
                 if status == ItemStatus::Succeeded {
                     self.delete_error(id);
                 }
                 work.finish(status, None);
             }
-            End::Failed(text) => {
+            ItemEnd::Failed(text) => {
                 self.log_error(id, &text);
                 work.finish(ItemStatus::Failed, Some(text));
             }
@@ -278,7 +286,7 @@ impl Round {
         let error = error_of(item);
         if self.adapter.forget(error) {
             let _ = self
-                .desk
+                .lease
                 .callback
                 .delete_log_error(LogSelector::ById(error));
         }
@@ -290,8 +298,8 @@ impl Round {
         let record = LogRecord::new(LogLevel::Error, text).item(item);
         let error = error_of(item);
         let logged = match self.adapter.retry {
-            true => self.desk.callback.log_error(&record.jump_text(error)),
-            false => self.desk.callback.log_error(&record.error_id(error)),
+            true => self.lease.callback.log_error(&record.jump_text(error)),
+            false => self.lease.callback.log_error(&record.error_id(error)),
         };
         // A full log does not keep the item from failing.
         if logged.is_ok() {
@@ -305,7 +313,7 @@ impl Round {
     clippy::large_enum_variant,
     reason = "it is taken apart where it is made"
 )]
-pub(super) enum Step {
+pub(super) enum NextItem {
     /// It is to be worked on.
     Begun(ItemContext),
     /// It was ended without work, or takes no reports.
@@ -315,13 +323,13 @@ pub(super) enum Step {
 }
 
 /// How an item ends.
-enum End {
+enum ItemEnd {
     Status(ItemStatus),
     Failed(String),
 }
 
 /// Why a function of the work's own did not answer what was asked of it.
-pub(super) enum Broken {
+pub(super) enum WorkFailure {
     /// It passes on that it is to end, in an error of this text.
     Cancelled(Cancelled, String),
     Error(String),
@@ -331,7 +339,7 @@ pub(super) enum Broken {
     Dropped,
 }
 
-impl Broken {
+impl WorkFailure {
     /// The error is the work's own code too: its text and its drop, each of which may panic.
     pub(super) fn error(error: Error) -> Self {
         let told = catch_unwind(AssertUnwindSafe(|| {
@@ -350,7 +358,7 @@ impl Broken {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for WorkFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancelled(_, text) | Self::Error(text) => f.write_str(text),
@@ -362,10 +370,10 @@ impl fmt::Display for Broken {
 }
 
 /// Calls a function of the work's own.
-pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Broken> {
+pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, WorkFailure> {
     match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(answer) => answer.map_err(Broken::error),
-        Err(payload) => Err(Broken::panicked(payload)),
+        Ok(answer) => answer.map_err(WorkFailure::error),
+        Err(payload) => Err(WorkFailure::panicked(payload)),
     }
 }
 

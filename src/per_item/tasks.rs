@@ -11,9 +11,9 @@ use std::thread::{self, Thread};
 
 use super::Error;
 use super::context::ItemContext;
-use super::queue::Waiting;
-use super::round::{Broken, Round, Source, Step};
-use super::worker_group::{Crew, Member, Turn};
+use super::queue::QueuedItem;
+use super::round::{NextItem, Round, WorkFailure, WorkSource};
+use super::worker_group::{ActiveGuard, GroupMember, WorkerGroup};
 use crate::util::panic::Foreign;
 use crate::util::panic::contained;
 use crate::{HResult, ItemList, LogLevel, SyncItem};
@@ -120,7 +120,7 @@ where
     W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send,
 {
-    Functions { list, work }
+    AsyncFnItems { list, work }
 }
 
 /// An [`AsyncPerItem`] of a fixed list of items and a function that does one of them (feature `async`).
@@ -148,12 +148,12 @@ where
     from_async_fn(move || Ok(ItemList::Complete(items.clone())), work)
 }
 
-struct Functions<L, W> {
+struct AsyncFnItems<L, W> {
     list: L,
     work: W,
 }
 
-impl<L, W, F> AsyncPerItem for Functions<L, W>
+impl<L, W, F> AsyncPerItem for AsyncFnItems<L, W>
 where
     L: Fn() -> Result<ItemList, Error> + Send + Sync + 'static,
     W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
@@ -194,12 +194,12 @@ impl Wake for Unpark {
     }
 }
 
-pub(super) struct Tasks<P> {
+pub(super) struct TaskWorkers<P> {
     source: Foreign<P>,
     spawn: Foreign<Box<dyn Fn(Task) + Send + Sync>>,
 }
 
-impl<P: AsyncPerItem> Tasks<P> {
+impl<P: AsyncPerItem> TaskWorkers<P> {
     pub(super) fn new(source: P, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
         Self {
             source: Foreign::new(source),
@@ -211,17 +211,17 @@ impl<P: AsyncPerItem> Tasks<P> {
         let mut passed = 0;
         loop {
             let work = match round.step() {
-                Step::Begun(work) => work,
-                Step::Passed => {
+                NextItem::Begun(work) => work,
+                NextItem::Passed => {
                     passed += 1;
                     if passed % PASSED_AT_MOST == 0 {
                         yield_once().await;
                     }
                     continue;
                 }
-                Step::Over => return,
+                NextItem::Over => return,
             };
-            let open = Open {
+            let open = StartedItem {
                 round,
                 work: Arc::new(work),
                 ended: false,
@@ -234,9 +234,9 @@ impl<P: AsyncPerItem> Tasks<P> {
     }
 
     /// The work of one item, with its panics contained: when it is called, polled and dropped.
-    async fn one(&self, work: Arc<ItemContext>) -> Result<(), Broken> {
+    async fn one(&self, work: Arc<ItemContext>) -> Result<(), WorkFailure> {
         let begun = catch_unwind(AssertUnwindSafe(|| Box::pin(self.source.synchronize(work))));
-        let mut future = Contained(Some(begun.map_err(Broken::panicked)?));
+        let mut future = Contained(Some(begun.map_err(WorkFailure::panicked)?));
         poll_fn(|context| future.poll(context)).await
     }
 }
@@ -250,19 +250,19 @@ const COMPLETED_AT_MOST: usize = 4_096;
 
 /// Completes a round. A large one is completed on a thread, because the host checks every item, and
 /// freeing the queue takes as long.
-fn complete(round: &Arc<Round>, result: HResult, left: VecDeque<Waiting>) {
+fn complete(round: &Arc<Round>, result: HResult, left: VecDeque<QueuedItem>) {
     if round.size <= COMPLETED_AT_MOST {
         return round.completed(result);
     }
-    let mut turn = (round.adapter.wait).then(|| Turn::new(&round.adapter.at_work));
+    let mut guard = (round.adapter.wait).then(|| ActiveGuard::new(&round.adapter.active));
     let on_thread = Arc::clone(round);
     let builder = thread::Builder::new().name("syncmgr-item".to_owned());
     let started = builder.spawn(move || {
-        if let Some(turn) = &mut turn {
-            turn.begin();
+        if let Some(guard) = &mut guard {
+            guard.begin();
         }
         // Dropped from the last to the first: it is at work until the round is let go, too.
-        let _turn = turn;
+        let _turn = guard;
         let round = on_thread;
         contained(|| round.completed(result));
         drop(left);
@@ -287,13 +287,13 @@ fn yield_once() -> impl Future<Output = ()> {
 struct Contained<F>(Option<Pin<Box<F>>>);
 
 impl<F: Future<Output = Result<(), Error>>> Contained<F> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), WorkFailure>> {
         let Some(future) = &mut self.0 else {
             return Poll::Pending; // it was ready
         };
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(polled) => polled.map_err(Broken::error),
-            Err(payload) => Poll::Ready(Err(Broken::panicked(payload))),
+            Ok(polled) => polled.map_err(WorkFailure::error),
+            Err(payload) => Poll::Ready(Err(WorkFailure::panicked(payload))),
         }
     }
 }
@@ -306,28 +306,28 @@ impl<F> Drop for Contained<F> {
 }
 
 /// An item in work, which ends when its task is dropped too.
-struct Open<'a> {
+struct StartedItem<'a> {
     round: &'a Round,
     work: Arc<ItemContext>,
     ended: bool,
 }
 
-impl Open<'_> {
-    fn end(mut self, done: Result<(), Broken>) {
+impl StartedItem<'_> {
+    fn end(mut self, done: Result<(), WorkFailure>) {
         self.ended = true;
         self.round.end(&self.work, done);
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for StartedItem<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.round.end(&self.work, Err(Broken::Dropped));
+            self.round.end(&self.work, Err(WorkFailure::Dropped));
         }
     }
 }
 
-impl<P: AsyncPerItem> Source for Tasks<P> {
+impl<P: AsyncPerItem> WorkSource for TaskWorkers<P> {
     fn items(&self) -> Result<ItemList, Error> {
         self.source.items()
     }
@@ -335,23 +335,23 @@ impl<P: AsyncPerItem> Source for Tasks<P> {
     fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {
         // The one who starts is one of them too, so that the round is not over before all of this is told.
         let end = Arc::clone(round);
-        let crew = Crew::new(workers + 1, move || end.complete(complete));
-        let _starter = Member(Arc::clone(&crew));
+        let group = WorkerGroup::new(workers + 1, move || end.complete(complete));
+        let _starter = GroupMember(Arc::clone(&group));
         for number in 0..workers {
             let (source, on_task) = (Arc::clone(&self), Arc::clone(round));
             let waits = round.adapter.wait;
-            let task: Task = Box::pin(Worker {
+            let task: Task = Box::pin(TaskWorker {
                 work: Box::pin(async move { source.work(&on_task).await }),
-                member: Member(Arc::clone(&crew)),
-                turn: waits.then(|| Turn::of_task(&round.adapter.at_work)),
+                member: GroupMember(Arc::clone(&group)),
+                guard: waits.then(|| ActiveGuard::of_task(&round.adapter.active)),
             });
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.spawn)(task))) {
                 // Whether it has taken the task or not, the task leaves the round. So the call succeeds, and the completion
                 // tells (rules H07, H08).
-                let broken = Broken::panicked(payload);
+                let broken = WorkFailure::panicked(payload);
                 let text = format!("the function that spawns the tasks {broken}");
                 round.log(LogLevel::Error, &text);
-                crew.leave(workers - number - 1);
+                group.leave(workers - number - 1);
                 break;
             }
         }
@@ -361,25 +361,25 @@ impl<P: AsyncPerItem> Source for Tasks<P> {
 
 /// A worker from its start to its end: also where it is dropped, be it before its first poll. The fields are dropped in their
 /// order: first the work, then it leaves the round, then it is not at work any more.
-struct Worker {
+struct TaskWorker {
     work: Task,
     #[expect(dead_code, reason = "held until the task has ended")]
-    member: Member,
+    member: GroupMember,
     /// Where the handler is to know who is at work.
-    turn: Option<Turn>,
+    guard: Option<ActiveGuard>,
 }
 
-impl Future for Worker {
+impl Future for TaskWorker {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let worker = &mut *self;
-        if let Some(turn) = &mut worker.turn {
-            turn.begin();
+        if let Some(guard) = &mut worker.guard {
+            guard.begin();
         }
         let polled = worker.work.as_mut().poll(context);
-        if let Some(turn) = worker.turn.as_mut().filter(|_| polled.is_pending()) {
-            turn.pause();
+        if let Some(guard) = worker.guard.as_mut().filter(|_| polled.is_pending()) {
+            guard.pause();
         }
         polled
     }

@@ -3,15 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
-use super::round::{Round, Source, guarded};
+use super::round::{Round, WorkSource, guarded};
 use super::worker_group::start_threads;
 use super::{Error, PerItem};
 use crate::ItemList;
 use crate::util::panic::Foreign;
 
-pub(super) struct Threads<P>(pub(super) Foreign<P>);
+pub(super) struct ThreadWorkers<P>(pub(super) Foreign<P>);
 
-impl<P: PerItem> Source for Threads<P> {
+impl<P: PerItem> WorkSource for ThreadWorkers<P> {
     fn items(&self) -> Result<ItemList, Error> {
         self.0.items()
     }
@@ -24,7 +24,7 @@ impl<P: PerItem> Source for Threads<P> {
                 on_thread.end(&work, done);
             }
         };
-        start_threads(&round.adapter.at_work, workers, work, move || {
+        start_threads(&round.adapter.active, workers, work, move || {
             end.complete(|round, result, _| round.completed(result))
         })
     }

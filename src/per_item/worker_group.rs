@@ -15,15 +15,15 @@ use parking_lot::{Condvar, Mutex};
 use crate::util::panic::contained;
 
 /// The workers of one step.
-pub(super) struct Crew {
+pub(super) struct WorkerGroup {
     done: Box<dyn Fn() + Send + Sync>,
     /// How many members have not ended, those included that are still to be started. `AcqRel`: the last one completes the
     /// step after all reports of the others.
     left: AtomicUsize,
 }
 
-impl Crew {
-    /// A crew of so many members, each of which is to become a [`Member`], or to [leave](Self::leave).
+impl WorkerGroup {
+    /// A group of so many members, each of which is to become a [`GroupMember`], or to [leave](Self::leave).
     pub(super) fn new(members: usize, done: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             done: Box::new(done),
@@ -40,10 +40,10 @@ impl Crew {
     }
 }
 
-/// A member that leaves the crew when it ends, however it does.
-pub(super) struct Member(pub(super) Arc<Crew>);
+/// A member that leaves the group when it ends, however it does.
+pub(super) struct GroupMember(pub(super) Arc<WorkerGroup>);
 
-impl Drop for Member {
+impl Drop for GroupMember {
     fn drop(&mut self) {
         self.0.leave(1);
     }
@@ -55,31 +55,35 @@ impl Drop for Member {
 ///
 /// There is no thread at all. Nothing has begun then, so nothing is to be completed (rules H06, H08).
 pub(super) fn start_threads(
-    at_work: &Arc<AtWork>,
+    active: &Arc<ActiveWorkers>,
     members: usize,
     work: impl Fn() + Send + Sync + 'static,
     done: impl Fn() + Send + Sync + 'static,
 ) -> io::Result<()> {
-    let (crew, work) = (Crew::new(members, done), Arc::new(work));
+    let (group, work) = (WorkerGroup::new(members, done), Arc::new(work));
     for number in 0..members {
-        let (own, work, mut turn) = (Arc::clone(&crew), Arc::clone(&work), Turn::new(at_work));
+        let (own, work, mut guard) = (
+            Arc::clone(&group),
+            Arc::clone(&work),
+            ActiveGuard::new(active),
+        );
         let mut builder = thread::Builder::new().name("syncmgr-item".to_owned());
-        if let Some(size) = at_work.stack {
+        if let Some(size) = active.stack {
             builder = builder.stack_size(size);
         }
         let started = builder.spawn(move || {
-            turn.begin();
-            // Dropped from the last to the first: the thread leaves the crew, lets go of the work, then its turn ends.
-            let _turn = turn;
+            guard.begin();
+            // Dropped from the last to the first: the thread leaves the group, lets go of the work, then its guard ends.
+            let _turn = guard;
             let work = work;
-            let _member = Member(own);
+            let _member = GroupMember(own);
             contained(|| work());
         });
         match started {
             Ok(_) => {}
             Err(error) if number == 0 => return Err(error),
             Err(_) => {
-                crew.leave(members - number);
+                group.leave(members - number);
                 break;
             }
         }
@@ -88,15 +92,15 @@ pub(super) fn start_threads(
 }
 
 /// Which threads of a handler are at work. Locked only to count.
-pub(super) struct AtWork {
+pub(super) struct ActiveWorkers {
     /// The size of their stacks, where it is not that of the platform.
     stack: Option<usize>,
-    threads: Mutex<Threads>,
+    threads: Mutex<WorkerCounts>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Threads {
+struct WorkerCounts {
     /// Those that are still to begin included.
     count: usize,
     /// Of these, the tasks that are not being polled.
@@ -104,7 +108,7 @@ struct Threads {
     begun: Vec<ThreadId>,
 }
 
-impl AtWork {
+impl ActiveWorkers {
     pub(super) fn new(stack: Option<usize>) -> Arc<Self> {
         let (threads, changed) = Default::default();
         Arc::new(Self {
@@ -132,43 +136,43 @@ impl AtWork {
 }
 
 /// A thread's time at work, from before it is started; or that of a task, which may be on one thread after the other.
-pub(super) struct Turn {
-    at_work: Arc<AtWork>,
+pub(super) struct ActiveGuard {
+    active: Arc<ActiveWorkers>,
     /// The thread, once it has started.
     thread: Option<ThreadId>,
     is_suspended: bool,
 }
 
-impl Turn {
-    pub(super) fn new(at_work: &Arc<AtWork>) -> Self {
-        at_work.threads.lock().count += 1;
+impl ActiveGuard {
+    pub(super) fn new(active: &Arc<ActiveWorkers>) -> Self {
+        active.threads.lock().count += 1;
         Self {
-            at_work: Arc::clone(at_work),
+            active: Arc::clone(active),
             thread: None,
             is_suspended: false,
         }
     }
 
-    /// The turn of a task, which is suspended until it [begins](Self::begin).
+    /// The guard of a task, which is suspended until it [begins](Self::begin).
     #[cfg(feature = "async")]
-    pub(super) fn of_task(at_work: &Arc<AtWork>) -> Self {
-        let mut turn = Self::new(at_work);
-        at_work.threads.lock().suspended += 1;
-        turn.is_suspended = true;
-        turn
+    pub(super) fn of_task(active: &Arc<ActiveWorkers>) -> Self {
+        let mut guard = Self::new(active);
+        active.threads.lock().suspended += 1;
+        guard.is_suspended = true;
+        guard
     }
 
     /// It is this thread that is at work.
     pub(super) fn begin(&mut self) {
         let own = thread::current().id();
         self.thread = Some(own);
-        let mut threads = self.at_work.threads.lock();
+        let mut threads = self.active.threads.lock();
         threads.begun.push(own);
         threads.suspended -= usize::from(std::mem::take(&mut self.is_suspended));
     }
 }
 
-impl Threads {
+impl WorkerCounts {
     fn leave(&mut self, thread: Option<ThreadId>) {
         let place = self.begun.iter().position(|begun| Some(*begun) == thread);
         if let Some(place) = place {
@@ -177,27 +181,27 @@ impl Threads {
     }
 }
 
-impl Turn {
+impl ActiveGuard {
     /// The task waits, and may go on on another thread.
     #[cfg(feature = "async")]
     pub(super) fn pause(&mut self) {
         let thread = self.thread.take();
-        let mut threads = self.at_work.threads.lock();
+        let mut threads = self.active.threads.lock();
         threads.leave(thread);
         threads.suspended += 1;
         self.is_suspended = true;
         drop(threads);
-        self.at_work.changed.notify_all();
+        self.active.changed.notify_all();
     }
 }
 
-impl Drop for Turn {
+impl Drop for ActiveGuard {
     fn drop(&mut self) {
-        let mut threads = self.at_work.threads.lock();
+        let mut threads = self.active.threads.lock();
         threads.count -= 1;
         threads.suspended -= usize::from(self.is_suspended);
         threads.leave(self.thread);
         drop(threads);
-        self.at_work.changed.notify_all();
+        self.active.changed.notify_all();
     }
 }

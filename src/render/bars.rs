@@ -12,10 +12,10 @@ use super::frame::Frame;
 use super::frames::{Frames, Screen};
 use super::number::Unit;
 use super::plain::Plain;
-use super::row::Look;
-use super::seats::Seats;
+use super::row::RowStyle;
+use super::seats::RowSeats;
 use super::shown::Shown;
-use super::source::{Handlers, Source};
+use super::source::{HandlerNames, RenderSource};
 use super::text::clean;
 use crate::{HandlerId, Run, Session};
 
@@ -42,7 +42,7 @@ pub struct Bars {
     unit: Unit,
     color: Option<bool>,
     progress_every: Duration,
-    handlers: Handlers,
+    handlers: HandlerNames,
 }
 
 enum Output {
@@ -63,7 +63,7 @@ impl Bars {
             unit: Unit::Count,
             color: None,
             progress_every: Duration::from_secs(5),
-            handlers: Handlers::default(),
+            handlers: HandlerNames::default(),
         }
     }
 
@@ -130,44 +130,44 @@ impl Bars {
     ///
     /// Where no thread is to be had, nothing is shown.
     pub fn session(self, session: &Arc<Session>) -> Shown {
-        self.show(Source::session(session))
+        self.show(RenderSource::session(session))
     }
 
     /// Shows a run until it is over, on a thread of its own.
     pub fn run(self, run: &Run) -> Shown {
-        self.show(Source::run(run))
+        self.show(RenderSource::run(run))
     }
 
     /// Shows a session frame by frame, on the thread that asks for them.
     pub fn session_frames(self, session: &Arc<Session>) -> Frames {
-        self.frames(Source::session(session))
+        self.frames(RenderSource::session(session))
     }
 
     /// Shows a run frame by frame, on the thread that asks for them.
     pub fn run_frames(self, run: &Run) -> Frames {
-        self.frames(Source::run(run))
+        self.frames(RenderSource::run(run))
     }
 
-    fn show(self, source: Source) -> Shown {
+    fn show(self, source: RenderSource) -> Shown {
         let interval = Duration::from_secs(1) / self.frames_per_second;
         Shown::new(self.frames(source), interval)
     }
 
-    fn frames(self, source: Source) -> Frames {
+    fn frames(self, source: RenderSource) -> Frames {
         let since = Instant::now();
         let is_stderr = matches!(self.output, Output::Auto);
         let colours = || match is_stderr {
             true => colors_enabled_stderr(),
             false => colors_enabled(), // what indicatif asks for such a terminal
         };
-        let look = Look {
+        let look = RowStyle {
             unit: self.unit,
             color: self.color.unwrap_or_else(colours),
             since,
         };
         let bars = |terminal| Screen::Bars {
             frame: Frame::on(terminal),
-            seats: Seats::default(),
+            seats: RowSeats::default(),
             rows: self.rows,
             kept: Vec::new(),
         };

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::frame::Frame;
 use super::plain::Plain;
 use super::rate::Rate;
-use super::row::{Look, Widest};
-use super::seats::{Seats, is_in_work};
-use super::source::{Handlers, Key, News, Source, Standing};
-use super::tally::{Seen, Tally};
+use super::row::{RowStyle, Widest};
+use super::seats::{RowSeats, is_in_work};
+use super::source::{HandlerNames, Key, RenderEvent, RenderSource, Standing};
+use super::tally::{ItemTally, SeenItem};
 use super::text::clean;
 use crate::{HandlerId, ItemStatus, ItemView};
 
@@ -42,11 +42,11 @@ use crate::{HandlerId, ItemStatus, ItemView};
 #[derive(Debug)]
 #[must_use = "nothing is shown before `look` is called"]
 pub struct Frames {
-    source: Source,
-    handlers: Handlers,
-    tally: Tally,
+    source: RenderSource,
+    handlers: HandlerNames,
+    tally: ItemTally,
     screen: Screen,
-    look: Look,
+    look: RowStyle,
     widest: Widest,
     /// Of all items.
     rate: Rate,
@@ -60,7 +60,7 @@ pub struct Frames {
 pub(super) enum Screen {
     Bars {
         frame: Frame,
-        seats: Seats,
+        seats: RowSeats,
         /// At most so many rows for items.
         rows: usize,
         /// Lines to be put above the frame, for good.
@@ -73,12 +73,17 @@ pub(super) enum Screen {
 const RESERVED: usize = 3;
 
 impl Frames {
-    pub(super) fn new(source: Source, mut handlers: Handlers, screen: Screen, look: Look) -> Self {
+    pub(super) fn new(
+        source: RenderSource,
+        mut handlers: HandlerNames,
+        screen: Screen,
+        look: RowStyle,
+    ) -> Self {
         handlers.of(&source);
         Self {
             source,
             handlers,
-            tally: Tally::default(),
+            tally: ItemTally::default(),
             screen,
             look,
             widest: Widest::default(),
@@ -175,7 +180,7 @@ impl Frames {
         } = self;
         let mut begun = 0.0;
         self.standing = source.look(|news| match news {
-            News::Error(handler, entry) => {
+            RenderEvent::Error(handler, entry) => {
                 let Some(item) = entry.item else {
                     let text = clean(&entry.text);
                     screen.line(match handler.is_nil() {
@@ -189,18 +194,18 @@ impl Frames {
                     screen.late((handler, item), &late);
                 }
             }
-            News::Item(key, view, before) => {
+            RenderEvent::Item(key, view, before) => {
                 let seen = tally.see(key, view, before);
                 if is_in_work(view.status) && view.status != ItemStatus::UpdatingIndeterminate {
                     begun += view.fraction().unwrap_or_default();
                 }
                 let reason = match seen {
-                    Seen::Ended => tally.reason(key, view),
+                    SeenItem::Ended => tally.reason(key, view),
                     _ => None,
                 };
                 screen.item(key, view, seen, reason, handlers);
             }
-            News::Ended(handler, wrong) => {
+            RenderEvent::Ended(handler, wrong) => {
                 if let Screen::Bars { seats, .. } = screen {
                     seats.abandon(Some(handler));
                 }
@@ -298,17 +303,17 @@ impl Screen {
         &mut self,
         key: Key,
         view: &ItemView,
-        seen: Seen,
+        seen: SeenItem,
         reason: Option<String>,
-        handlers: &Handlers,
+        handlers: &HandlerNames,
     ) {
         match (self, seen) {
-            (_, Seen::Before) => {}
-            (Self::Bars { seats, .. }, Seen::Apart) => seats.leave(key),
+            (_, SeenItem::Before) => {}
+            (Self::Bars { seats, .. }, SeenItem::Apart) => seats.leave(key),
             (Self::Bars { seats, .. }, _) => {
                 seats.see(key, view, || handlers.item(key, view), reason);
             }
-            (Self::Plain(plain), Seen::Ended) => {
+            (Self::Plain(plain), SeenItem::Ended) => {
                 plain.ended(key, handlers.item(key, view), view, reason);
             }
             (Self::Plain(_), _) => {}

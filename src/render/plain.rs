@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::number::{Unit, count, counted, percent, rest, time};
 use super::rate::Rate;
 use super::source::{Key, Standing};
-use super::tally::Tally;
+use super::tally::ItemTally;
 use crate::ItemView;
 
 /// A line for what begins, ends and fails, and now and then one for how far all is.
@@ -83,7 +83,7 @@ impl Plain {
     pub(super) fn look(
         &mut self,
         standing: &Standing,
-        tally: &Tally,
+        tally: &ItemTally,
         rate: &Rate,
         unit: Unit,
         now: Instant,
@@ -117,7 +117,7 @@ impl Plain {
     pub(super) fn end(
         &mut self,
         standing: &Standing,
-        tally: &Tally,
+        tally: &ItemTally,
         now: Instant,
     ) -> io::Result<()> {
         let mut text = counts(standing, tally);
@@ -137,7 +137,7 @@ impl Plain {
 }
 
 /// "12 of 40 items, 2 failed, 1 cancelled".
-fn counts(standing: &Standing, tally: &Tally) -> String {
+fn counts(standing: &Standing, tally: &ItemTally) -> String {
     let totals = &standing.totals;
     let mut text = format!(
         "{} of {}",
@@ -159,7 +159,7 @@ fn counts(standing: &Standing, tally: &Tally) -> String {
 }
 
 /// "12 of 40 items, 45%, 12.3 MiB of 30.0 MiB, 3.10 MiB/s, 0:12 left".
-fn progress(standing: &Standing, tally: &Tally, rate: &Rate, unit: Unit) -> String {
+fn progress(standing: &Standing, tally: &ItemTally, rate: &Rate, unit: Unit) -> String {
     let mut text = counts(standing, tally);
     let totals = &standing.totals;
     let settled = tally.settled(standing);

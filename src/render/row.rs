@@ -6,9 +6,9 @@ use console::Style;
 
 use super::number::{Unit, count, counted, percent, rest};
 use super::rate::Rate;
-use super::seats::Seat;
+use super::seats::RowSeat;
 use super::source::Standing;
-use super::tally::Tally;
+use super::tally::ItemTally;
 use super::text::{begun, padded, right, shortened, width};
 use crate::ItemStatus;
 
@@ -47,7 +47,7 @@ pub(super) struct Widest {
 }
 
 impl Widest {
-    pub(super) fn see(&mut self, seat: &Seat) {
+    pub(super) fn see(&mut self, seat: &RowSeat) {
         self.name = self.name.max(width(&seat.name));
         if seat.is_busy() {
             self.text = self.text.max(width(&said(seat)));
@@ -121,7 +121,7 @@ impl Cells {
 
 /// How rows are made.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
+pub(super) struct RowStyle {
     pub(super) unit: Unit,
     pub(super) color: bool,
     /// When the renderer was made: by it the bar of what has no end moves.
@@ -129,14 +129,14 @@ pub(super) struct Look {
 }
 
 /// A row that grows to the right.
-struct Line {
+struct RowLine {
     text: String,
     /// Columns that it takes.
     used: usize,
     color: bool,
 }
 
-impl Line {
+impl RowLine {
     fn new(color: bool) -> Self {
         Self {
             text: String::new(),
@@ -170,11 +170,11 @@ impl Line {
 
 const PLAIN: Style = Style::new();
 
-impl Look {
+impl RowStyle {
     /// The row of an item, in at most `room` columns.
-    pub(super) fn item(&self, seat: &Seat, room: usize, widest: Widest, now: Instant) -> String {
+    pub(super) fn item(&self, seat: &RowSeat, room: usize, widest: Widest, now: Instant) -> String {
         let cells = Cells::of_items(room, widest);
-        let mut line = Line::new(self.color);
+        let mut line = RowLine::new(self.color);
         let (word, style) = mark(seat);
         let is_busy = seat.is_busy();
         let fraction = (seat.max > 0 && seat.status != ItemStatus::UpdatingIndeterminate)
@@ -220,7 +220,7 @@ impl Look {
     }
 
     /// Amount, rate and time left.
-    fn numbers(&self, line: &mut Line, cells: &Cells, (value, max): (u64, u64), rate: &Rate) {
+    fn numbers(&self, line: &mut RowLine, cells: &Cells, (value, max): (u64, u64), rate: &Rate) {
         let fits = |text: &String| width(text) <= cells.amount;
         let amounts = [self.unit.part(value, max), self.unit.amount(value)];
         let amount = amounts.into_iter().find(fits).unwrap_or_default();
@@ -240,7 +240,7 @@ impl Look {
     /// How many items in work have no row.
     pub(super) fn hidden(&self, hidden: u64, room: usize) -> Option<String> {
         (hidden > 0).then(|| {
-            let mut line = Line::new(self.color);
+            let mut line = RowLine::new(self.color);
             let text = begun(&format!("and {} more in work", count(hidden)), room);
             line.cell(&text, width(&text), &Style::new().dim());
             line.end()
@@ -251,11 +251,11 @@ impl Look {
     pub(super) fn total(
         &self,
         standing: &Standing,
-        tally: &Tally,
+        tally: &ItemTally,
         rate: &Rate,
         room: usize,
     ) -> String {
-        let mut line = Line::new(self.color);
+        let mut line = RowLine::new(self.color);
         let totals = &standing.totals;
         let done = match room {
             ..40 => format!("{}/{}", count(totals.finished), count(totals.items)),
@@ -350,7 +350,7 @@ impl Look {
 }
 
 /// The word for an item that needs one, and its colour.
-fn mark(seat: &Seat) -> (&'static str, Style) {
+fn mark(seat: &RowSeat) -> (&'static str, Style) {
     let style = Style::new();
     match seat.status {
         _ if seat.is_abandoned => ("unfinished", style.yellow()),
@@ -366,7 +366,7 @@ fn mark(seat: &Seat) -> (&'static str, Style) {
 }
 
 /// What an item in work says.
-fn said(seat: &Seat) -> String {
+fn said(seat: &RowSeat) -> String {
     match (mark(seat).0, seat.text.as_str()) {
         ("", text) => text.to_owned(),
         (word, "") => word.to_owned(),

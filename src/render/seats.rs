@@ -20,7 +20,7 @@ use crate::{HandlerId, ItemStatus, ItemView};
 
 /// An item with a row.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct RowSeat {
     key: Key,
     /// With that of its handler; clean.
     pub(super) name: String,
@@ -37,7 +37,7 @@ pub(super) struct Seat {
     age: u64,
 }
 
-impl Seat {
+impl RowSeat {
     pub(super) fn is_in_work(&self) -> bool {
         is_in_work(self.status) && !self.is_abandoned
     }
@@ -81,20 +81,20 @@ fn is_worth_a_row(view: &ItemView) -> bool {
 
 /// The rows, and who waits for one.
 #[derive(Debug, Default)]
-pub(super) struct Seats {
-    seats: Vec<Seat>,
+pub(super) struct RowSeats {
+    seats: Vec<RowSeat>,
     places: HashMap<Key, usize, RandomState>,
     limit: usize,
     look: u64,
     now: Option<Instant>,
     /// Items without a seat, as the current look tells them, at most as many as there can be seats.
-    in_work: Vec<Seat>,
-    others: Vec<Seat>,
+    in_work: Vec<RowSeat>,
+    others: Vec<RowSeat>,
     /// How many items in work the current look has told that have no seat.
     unseated: u64,
 }
 
-impl Seats {
+impl RowSeats {
     /// A look begins, for at most so many rows.
     pub(super) fn begin(&mut self, limit: usize, now: Instant) {
         self.limit = limit;
@@ -137,7 +137,7 @@ impl Seats {
         };
         // Of those that failed none may be lost; there are as many as have just failed.
         if list.len() < self.limit || view.status == ItemStatus::Failed {
-            let mut seat = Seat {
+            let mut seat = RowSeat {
                 key,
                 name: name(),
                 status: view.status,
@@ -154,7 +154,7 @@ impl Seats {
         }
     }
 
-    fn place(&mut self, key: Key) -> Option<&mut Seat> {
+    fn place(&mut self, key: Key) -> Option<&mut RowSeat> {
         let place = self.places.get(&key)?;
         self.seats.get_mut(*place)
     }
@@ -186,23 +186,23 @@ impl Seats {
     }
 
     /// The look is over: seats are given. Answers the failed ones that found none, or had to go.
-    pub(super) fn end(&mut self) -> Vec<Seat> {
+    pub(super) fn end(&mut self) -> Vec<RowSeat> {
         let mut gone = Vec::new();
         // A smaller terminal has room for fewer.
         while self.seats.len() > self.limit {
             let last = self.seats.len() - 1;
             let seat = self.seats.remove(self.idle().unwrap_or(last));
             self.unseated += u64::from(seat.is_in_work());
-            gone.extend(Some(seat).filter(Seat::has_failed));
+            gone.extend(Some(seat).filter(RowSeat::has_failed));
         }
         for seat in std::mem::take(&mut self.in_work) {
             // In the place of one that has ended well, so that no row moves.
-            let free = self.seats.iter().position(Seat::is_well);
+            let free = self.seats.iter().position(RowSeat::is_well);
             let place =
                 match free.or_else(|| (self.seats.len() >= self.limit).then(|| self.idle())?) {
                     Some(place) => {
                         let old = self.seats.remove(place);
-                        gone.extend(Some(old).filter(Seat::has_failed));
+                        gone.extend(Some(old).filter(RowSeat::has_failed));
                         place
                     }
                     None if self.seats.len() < self.limit => self.seats.len(),
@@ -239,7 +239,7 @@ impl Seats {
     }
 
     /// The items with a row, in the order of the rows.
-    pub(super) fn seats(&self) -> &[Seat] {
+    pub(super) fn seats(&self) -> &[RowSeat] {
         &self.seats
     }
 

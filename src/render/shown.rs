@@ -66,12 +66,12 @@ const SHARE: u32 = 10;
 /// ```
 #[must_use = "dropping it ends the show at once"]
 pub struct Shown {
-    control: Arc<Control>,
+    control: Arc<RenderControl>,
     thread: Option<Thread>,
 }
 
 #[derive(Default)]
-struct Control {
+struct RenderControl {
     /// What the thread is asked to do. Stored with `Release` and loaded with `Acquire`: the last look sees whatever was
     /// reported before it was asked for.
     asked: AtomicU8,
@@ -83,7 +83,7 @@ struct Control {
 }
 
 /// Says so when the thread ends, by a panic of the terminal's code too.
-struct Done(Arc<Control>);
+struct Done(Arc<RenderControl>);
 
 impl Drop for Done {
     fn drop(&mut self) {
@@ -94,7 +94,7 @@ impl Drop for Done {
 
 impl Shown {
     pub(super) fn new(frames: Frames, interval: Duration) -> Self {
-        let control = Arc::new(Control::default());
+        let control = Arc::new(RenderControl::default());
         let done = Done(Arc::clone(&control));
         let draw = move || draw(frames, &done, interval);
         let thread = thread::Builder::new().name("syncmgr-render".to_owned());

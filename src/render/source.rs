@@ -13,7 +13,7 @@ use crate::{
 pub(super) type Key = (HandlerId, ItemId);
 
 /// One thing that a look tells.
-pub(super) enum News<'a> {
+pub(super) enum RenderEvent<'a> {
     /// An error was logged, for an item or for none.
     Error(HandlerId, &'a LogEntry),
     /// An item is in work, or has changed, and the status in which it was told last, if it took part. Told after the errors.
@@ -28,7 +28,7 @@ pub(super) struct Standing {
     pub(super) totals: Totals,
     /// How many handlers have been let go, and how many there are; none for a session.
     pub(super) handlers: Option<(usize, usize)>,
-    /// Handlers that have not told their items yet may be among them.
+    /// HandlerNames that have not told their items yet may be among them.
     pub(super) more_to_come: bool,
     pub(super) over: bool,
     /// The sum of the fractions of the items in work: so much of an item each.
@@ -37,12 +37,12 @@ pub(super) struct Standing {
 
 /// Reads only, by an observer.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(super) enum RenderSource {
     Session(Observer),
     Run(Run, RunObserver),
 }
 
-impl Source {
+impl RenderSource {
     pub(super) fn session(session: &Arc<Session>) -> Self {
         Self::Session(Observer::new(Arc::clone(session)))
     }
@@ -52,7 +52,7 @@ impl Source {
     }
 
     /// Looks once, and tells what is new.
-    pub(super) fn look(&mut self, mut tell: impl FnMut(News<'_>)) -> Standing {
+    pub(super) fn look(&mut self, mut tell: impl FnMut(RenderEvent<'_>)) -> Standing {
         match self {
             Self::Session(observer) => {
                 let (changes, before) = observer.refresh_with_previous();
@@ -76,7 +76,10 @@ impl Source {
                 }
                 for handler in &changes.ended {
                     let report = run.handler_report(*handler);
-                    tell(News::Ended(*handler, report.as_ref().and_then(wrong)));
+                    tell(RenderEvent::Ended(
+                        *handler,
+                        report.as_ref().and_then(wrong),
+                    ));
                 }
                 let progress = changes.progress;
                 Standing {
@@ -95,14 +98,14 @@ fn told(
     handler: HandlerId,
     changes: &Changes,
     before: &[Option<ItemStatus>],
-    tell: &mut impl FnMut(News<'_>),
+    tell: &mut impl FnMut(RenderEvent<'_>),
 ) {
     let errors = changes.log().iter();
     for entry in errors.filter(|entry| entry.level == LogLevel::Error) {
-        tell(News::Error(handler, entry));
+        tell(RenderEvent::Error(handler, entry));
     }
     for (view, before) in changes.items().iter().zip(before) {
-        tell(News::Item((handler, view.id), view, *before));
+        tell(RenderEvent::Item((handler, view.id), view, *before));
     }
 }
 
@@ -118,21 +121,21 @@ fn wrong(report: &HandlerReport) -> Option<(String, bool)> {
 
 /// Names of handlers.
 #[derive(Debug, Default)]
-pub(super) struct Handlers {
+pub(super) struct HandlerNames {
     /// As they stand before those of their items.
     given: HashMap<HandlerId, String>,
     /// Where there is one: it knows what those call themselves that were given no name.
     run: Option<Run>,
 }
 
-impl Handlers {
+impl HandlerNames {
     /// `name` is clean.
     pub(super) fn insert(&mut self, handler: HandlerId, name: String) {
         self.given.insert(handler, name);
     }
 
-    pub(super) fn of(&mut self, source: &Source) {
-        if let Source::Run(run, _) = source {
+    pub(super) fn of(&mut self, source: &RenderSource) {
+        if let RenderSource::Run(run, _) = source {
             self.run = Some(run.clone());
         }
     }

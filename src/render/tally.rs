@@ -12,7 +12,7 @@ use crate::{ItemStatus, ItemView, LogEntry};
 
 /// How an item ended.
 #[derive(Debug, Clone, Copy)]
-struct End {
+struct ItemEnding {
     status: ItemStatus,
     /// It was stopped, or skipped by a cancel: a handler may also skip an item because there was nothing to do.
     cancelled: bool,
@@ -20,7 +20,7 @@ struct End {
     lost: u64,
 }
 
-impl End {
+impl ItemEnding {
     fn of(view: &ItemView) -> Self {
         Self {
             status: view.status,
@@ -36,9 +36,9 @@ impl End {
 
 /// The counts, kept from look to look.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct ItemTally {
     /// The ends of those that did not go well or not to their maximum.
-    ends: HashMap<Key, End, RandomState>,
+    ends: HashMap<Key, ItemEnding, RandomState>,
     /// Those that have told a maximum and not ended.
     measured: HashSet<Key, RandomState>,
     /// The last error that was logged for an item that has not failed.
@@ -53,7 +53,7 @@ pub(super) struct Tally {
 
 /// What the last look of an item tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum SeenItem {
     /// It takes no part.
     Apart,
     /// It has not ended.
@@ -64,9 +64,14 @@ pub(super) enum Seen {
     Before,
 }
 
-impl Tally {
+impl ItemTally {
     /// An item was told; `before` is the status in which it was told last.
-    pub(super) fn see(&mut self, key: Key, view: &ItemView, before: Option<ItemStatus>) -> Seen {
+    pub(super) fn see(
+        &mut self,
+        key: Key,
+        view: &ItemView,
+        before: Option<ItemStatus>,
+    ) -> SeenItem {
         if let Some(old) = self.ends.remove(&key) {
             self.lost -= u128::from(old.lost);
             *self.counter(old) -= 1;
@@ -74,7 +79,7 @@ impl Tally {
         if !view.selected {
             self.measured.remove(&key);
             self.errors.remove(&key);
-            return Seen::Apart;
+            return SeenItem::Apart;
         }
         if !view.is_finished() {
             if view.max > 0 {
@@ -82,10 +87,10 @@ impl Tally {
             } else {
                 self.measured.remove(&key);
             }
-            return Seen::Open;
+            return SeenItem::Open;
         }
         self.measured.remove(&key);
-        let end = End::of(view);
+        let end = ItemEnding::of(view);
         if end.lost > 0 || view.status != ItemStatus::Succeeded {
             self.lost += u128::from(end.lost);
             *self.counter(end) += 1;
@@ -93,13 +98,13 @@ impl Tally {
         }
         // A retry that came and ended so between two looks is not told again, but may have done more, or less.
         match before == Some(view.status) {
-            true => Seen::Before,
-            false => Seen::Ended,
+            true => SeenItem::Before,
+            false => SeenItem::Ended,
         }
     }
 
     /// The counter of such ends; those that nobody counts share one that goes up and down with them.
-    fn counter(&mut self, end: End) -> &mut u64 {
+    fn counter(&mut self, end: ItemEnding) -> &mut u64 {
         match end.status {
             ItemStatus::Failed => &mut self.failed,
             _ if end.cancelled => &mut self.cancelled,

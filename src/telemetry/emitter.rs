@@ -7,71 +7,73 @@ use std::time::{Duration, Instant};
 use foldhash::fast::RandomState;
 use tracing::{Level, event};
 
-use super::handler_emitter::{Outcome, Story, fails};
-use super::lazy_span::Place;
+use super::handler_emitter::{HandlerEmitter, Outcome, fails};
+use super::lazy_span::SpanContext;
 use super::number;
-use super::span_tree::{Source, Tree};
+use super::span_tree::{SpanTree, TraceSource};
 use crate::util::panic::contained;
-use crate::util::throttle::Pace;
+use crate::util::throttle::Throttle;
 use crate::{HandlerId, Observer, Run, RunObserver, Session, Totals};
 
-pub(super) struct Teller {
-    tree: Arc<Tree>,
-    feed: Feed,
+pub(super) struct Emitter {
+    tree: Arc<SpanTree>,
+    feed: SourceObserver,
     progress_every: Duration,
-    stories: HashMap<HandlerId, Story, RandomState>,
+    handlers: HashMap<HandlerId, HandlerEmitter, RandomState>,
     /// The sums, as they were told last, and how often they are.
     totals: Totals,
-    pace: Pace,
+    throttle: Throttle,
     /// How many handlers have failed.
     failed: u64,
 }
 
-enum Feed {
+enum SourceObserver {
     Session(Observer),
     Run(RunObserver, Run),
 }
 
-impl Teller {
-    pub(super) fn new(tree: Arc<Tree>, progress_every: Duration) -> Self {
+impl Emitter {
+    pub(super) fn new(tree: Arc<SpanTree>, progress_every: Duration) -> Self {
         let feed = match tree.source() {
-            Source::Session(session) => Feed::Session(Observer::new(Arc::clone(session))),
-            Source::Run(run) => Feed::Run(run.observe(), run.clone()),
+            TraceSource::Session(session) => {
+                SourceObserver::Session(Observer::new(Arc::clone(session)))
+            }
+            TraceSource::Run(run) => SourceObserver::Run(run.observe(), run.clone()),
         };
         Self {
             tree,
             feed,
             progress_every,
-            stories: HashMap::default(),
+            handlers: HashMap::default(),
             totals: Totals::default(),
-            pace: Pace::new(progress_every, Instant::now()),
+            throttle: Throttle::new(progress_every, Instant::now()),
             failed: 0,
         }
     }
 
-    pub(super) fn tree(&self) -> &Arc<Tree> {
+    pub(super) fn tree(&self) -> &Arc<SpanTree> {
         &self.tree
     }
 
     /// Looks, and tells. Answers whether nothing more will come.
     pub(super) fn look(&mut self, now: Instant) -> bool {
         match &mut self.feed {
-            Feed::Session(observer) => {
+            SourceObserver::Session(observer) => {
                 let changes = observer.refresh();
                 let totals = observer.totals();
                 let id = id_of(observer.session());
-                if let Some(story) = self.story(id, now) {
-                    story.tell(&changes, now);
+                if let Some(emitter) = self.emitter(id, now) {
+                    emitter.tell(&changes, now);
                 }
                 self.progress(totals, now);
                 changes.is_over()
             }
-            Feed::Run(observer, run) => {
+            SourceObserver::Run(observer, run) => {
                 let changes = observer.refresh();
                 let run = run.clone();
                 for (id, changes) in &changes.sessions {
-                    if let Some(story) = self.story(*id, now) {
-                        story.tell(changes, now);
+                    if let Some(emitter) = self.emitter(*id, now) {
+                        emitter.tell(changes, now);
                     }
                 }
                 self.progress(changes.progress.totals, now);
@@ -79,7 +81,7 @@ impl Teller {
                     let report = run.handler_report(*id);
                     let outcome = report.as_ref().map(Outcome::of_report);
                     // One that was let go before it told anything is told here.
-                    self.story(*id, now);
+                    self.emitter(*id, now);
                     self.end(*id, &outcome.unwrap_or(Outcome::UNKNOWN), now);
                 }
                 changes.is_over()
@@ -87,32 +89,32 @@ impl Teller {
         }
     }
 
-    fn story(&mut self, id: HandlerId, now: Instant) -> Option<&mut Story> {
-        if !self.stories.contains_key(&id) {
+    fn emitter(&mut self, id: HandlerId, now: Instant) -> Option<&mut HandlerEmitter> {
+        if !self.handlers.contains_key(&id) {
             let handler = self.tree.handler(id)?;
-            let story = Story::new(&self.tree, handler, self.progress_every, now);
-            self.stories.insert(id, story);
+            let emitter = HandlerEmitter::new(&self.tree, handler, self.progress_every, now);
+            self.handlers.insert(id, emitter);
         }
-        self.stories.get_mut(&id)
+        self.handlers.get_mut(&id)
     }
 
     fn end(&mut self, id: HandlerId, outcome: &Outcome, now: Instant) {
-        if let Some(story) = self.stories.remove(&id) {
-            self.failed += u64::from(story.end(outcome, now));
+        if let Some(emitter) = self.handlers.remove(&id) {
+            self.failed += u64::from(emitter.end(outcome, now));
         }
     }
 
     /// Tells the sums, of the session or the run.
     fn progress(&mut self, totals: Totals, now: Instant) {
-        if totals == self.totals || !self.pace.is_due(now) {
+        if totals == self.totals || !self.throttle.is_due(now) {
             return;
         }
         self.totals = totals;
-        let tell = |place: &Place| {
+        let tell = |context: &SpanContext| {
             contained(|| {
                 event!(
                     target: super::PROGRESS,
-                    parent: place.span(),
+                    parent: context.span(),
                     Level::DEBUG,
                     syncmgr.total.value = number(totals.value),
                     syncmgr.total.max = number(totals.max),
@@ -123,10 +125,10 @@ impl Teller {
             });
         };
         match &self.feed {
-            Feed::Run(..) => tell(&self.tree.run()),
-            Feed::Session(observer) => {
-                if let Some(story) = self.stories.get(&id_of(observer.session())) {
-                    tell(story.place());
+            SourceObserver::Run(..) => tell(&self.tree.run()),
+            SourceObserver::Session(observer) => {
+                if let Some(emitter) = self.handlers.get(&id_of(observer.session())) {
+                    tell(emitter.context());
                 }
             }
         }
@@ -135,23 +137,23 @@ impl Teller {
     /// Closes what is open, as it stands.
     pub(super) fn close(mut self, now: Instant) {
         let outcome = match &self.feed {
-            Feed::Session(observer) => Outcome::of_session(observer.session()),
-            Feed::Run(..) => Outcome::UNKNOWN,
+            SourceObserver::Session(observer) => Outcome::of_session(observer.session()),
+            SourceObserver::Run(..) => Outcome::UNKNOWN,
         };
-        let left: Vec<HandlerId> = self.stories.keys().copied().collect();
+        let left: Vec<HandlerId> = self.handlers.keys().copied().collect();
         for id in left {
             self.end(id, &outcome, now);
         }
-        if let Feed::Run(..) = self.feed {
-            let place = self.tree.run();
-            if place.is_own() {
+        if let SourceObserver::Run(..) = self.feed {
+            let context = self.tree.run();
+            if context.is_own() {
                 contained(|| {
-                    place
+                    context
                         .span()
                         .record("syncmgr.run.failed", number(self.failed));
                     if self.failed > 0 {
                         fails(
-                            place.span(),
+                            context.span(),
                             &format!("{} of its handlers failed", self.failed),
                         );
                     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::emitter::Teller;
+use super::emitter::Emitter;
 use crate::util::panic::contained;
 
 /// A session or a run that is being told: what [`Telemetry::session`](super::Telemetry::session) and
@@ -31,19 +31,19 @@ use crate::util::panic::contained;
 #[must_use = "dropping it ends the follower: keep it, `finish` it or `detach` it"]
 pub struct TelemetryHandle {
     /// None once it is detached.
-    control: Option<Arc<Control>>,
+    control: Option<Arc<FollowerControl>>,
 }
 
 impl TelemetryHandle {
     /// Starts the follower. Where there is no thread to be had, that is all that is told.
-    pub(super) fn follow(teller: Teller, poll_interval: Duration) -> Self {
-        let control = Arc::new(Control::default());
-        let end = End(Arc::clone(&control));
+    pub(super) fn follow(emitter: Emitter, poll_interval: Duration) -> Self {
+        let control = Arc::new(FollowerControl::default());
+        let end = FollowerEnd(Arc::clone(&control));
         let spawned = thread::Builder::new()
             .name("syncmgr telemetry".to_owned())
             .spawn(move || {
                 let end = end;
-                follow(&end.0, teller, poll_interval);
+                follow(&end.0, emitter, poll_interval);
             });
         if let Err(error) = spawned {
             contained(|| tracing::error!(target: super::TARGET, "no follower: {error}"));
@@ -112,14 +112,14 @@ impl fmt::Debug for TelemetryHandle {
     }
 }
 
-fn follow(control: &Control, mut teller: Teller, poll_interval: Duration) {
-    let tree = Arc::clone(teller.tree());
+fn follow(control: &FollowerControl, mut emitter: Emitter, poll_interval: Duration) {
+    let tree = Arc::clone(emitter.tree());
     tree.within(|| {
         loop {
             let (asked, last) = control.next_look(poll_interval);
             let now = Instant::now();
-            if teller.look(now) || last {
-                return teller.close(now);
+            if emitter.look(now) || last {
+                return emitter.close(now);
             }
             control.has_looked(asked);
         }
@@ -128,7 +128,7 @@ fn follow(control: &Control, mut teller: Teller, poll_interval: Duration) {
 
 /// What the handle and the follower tell each other. Locked for that only.
 #[derive(Default)]
-struct Control {
+struct FollowerControl {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -145,7 +145,7 @@ struct State {
     over: bool,
 }
 
-impl Control {
+impl FollowerControl {
     /// The follower's side: waits for the next look. Answers which of those that were asked for it is for, and whether it is
     /// the last one.
     fn next_look(&self, every: Duration) -> (u64, bool) {
@@ -210,9 +210,9 @@ impl State {
 }
 
 /// Whoever waits for the follower is told of its end, however it comes.
-struct End(Arc<Control>);
+struct FollowerEnd(Arc<FollowerControl>);
 
-impl Drop for End {
+impl Drop for FollowerEnd {
     fn drop(&mut self) {
         self.0.state.lock().over = true;
         self.0.changed.notify_all();

@@ -8,29 +8,29 @@ use foldhash::fast::RandomState;
 use tracing::field::display;
 use tracing::{Level, event};
 
-use super::lazy_span::Place;
+use super::lazy_span::SpanContext;
 use super::number;
-use super::span_tree::{Handler, Tree};
+use super::span_tree::{HandlerSpan, SpanTree};
 use crate::util::escape::Escaped;
 use crate::util::panic::contained;
-use crate::util::throttle::Pace;
+use crate::util::throttle::Throttle;
 use crate::{
     Changes, HResult, HandlerReport, ItemId, ItemStatus, ItemView, LogEntry, LogLevel, Phase,
     Session, Verdict,
 };
 
 /// A handler, as far as it was told.
-pub(super) struct Story {
-    tree: Arc<Tree>,
-    handler: Arc<Handler>,
-    place: Place,
+pub(super) struct HandlerEmitter {
+    tree: Arc<SpanTree>,
+    handler: Arc<HandlerSpan>,
+    context: SpanContext,
     progress_every: Duration,
     phase: Option<Phase>,
     cancelled: bool,
     text: String,
-    text_pace: Pace,
+    text_throttle: Throttle,
     /// The items in work, and those that a worker has opened a span for.
-    open: HashMap<ItemId, Told, RandomState>,
+    open: HashMap<ItemId, EmittedItem, RandomState>,
     /// How those ended that are over. All that is kept of them: by it an item that is listed once more, as after an overrun of
     /// the journal, is not told again.
     ended: HashMap<ItemId, ItemStatus, RandomState>,
@@ -40,8 +40,8 @@ pub(super) struct Story {
 }
 
 /// An item in work, as far as it was told.
-struct Told {
-    place: Place,
+struct EmittedItem {
+    context: SpanContext,
     status: ItemStatus,
     value: u64,
     max: u64,
@@ -49,7 +49,7 @@ struct Told {
     cancelled: bool,
     /// The last error that was logged for it.
     error: Option<String>,
-    pace: Pace,
+    throttle: Throttle,
 }
 
 /// What a handler came to.
@@ -96,22 +96,22 @@ impl Outcome {
     };
 }
 
-impl Story {
+impl HandlerEmitter {
     pub(super) fn new(
-        tree: &Arc<Tree>,
-        handler: Arc<Handler>,
+        tree: &Arc<SpanTree>,
+        handler: Arc<HandlerSpan>,
         progress_every: Duration,
         now: Instant,
     ) -> Self {
         Self {
-            place: tree.place(&handler),
+            context: tree.context(&handler),
             tree: Arc::clone(tree),
             handler,
             progress_every,
             phase: None,
             cancelled: false,
             text: String::new(),
-            text_pace: Pace::new(progress_every, now),
+            text_throttle: Throttle::new(progress_every, now),
             open: HashMap::default(),
             ended: HashMap::default(),
             cancels: HashSet::default(),
@@ -119,8 +119,8 @@ impl Story {
         }
     }
 
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn context(&self) -> &SpanContext {
+        &self.context
     }
 
     /// Tells what a look has found. What belongs to an item comes while its span is open, so spans are opened first and closed
@@ -193,15 +193,15 @@ impl Story {
     }
 
     fn open(&mut self, view: &ItemView, now: Instant) {
-        let told = Told {
-            place: self.tree.item(&self.handler, view),
+        let told = EmittedItem {
+            context: self.tree.item(&self.handler, view),
             status: ItemStatus::Pending,
             value: 0,
             max: 0,
             text: String::new(),
             cancelled: false,
             error: None,
-            pace: Pace::new(self.progress_every, now),
+            throttle: Throttle::new(self.progress_every, now),
         };
         self.open.insert(view.id, told);
     }
@@ -214,7 +214,7 @@ impl Story {
         contained(|| {
             event!(
                 target: super::PHASE,
-                parent: self.place.span(),
+                parent: self.context.span(),
                 Level::DEBUG,
                 syncmgr.phase = %phase,
                 "{phase}"
@@ -227,13 +227,13 @@ impl Story {
         let session = self.handler.session();
         let text = session.map(|session| session.handler_text());
         let text = text.unwrap_or_default();
-        if text == self.text || !self.text_pace.is_due(now) {
+        if text == self.text || !self.text_throttle.is_due(now) {
             return;
         }
         contained(|| {
             event!(
                 target: super::PROGRESS,
-                parent: self.place.span(),
+                parent: self.context.span(),
                 Level::DEBUG,
                 syncmgr.handler.text = text.as_str(),
                 "{}", Escaped(&text)
@@ -249,7 +249,7 @@ impl Story {
             contained(|| {
                 event!(
                     target: super::CANCEL,
-                    parent: self.place.span(),
+                    parent: self.context.span(),
                     Level::WARN,
                     "everything is cancelled"
                 );
@@ -264,14 +264,14 @@ impl Story {
             told.error = Some(entry.text.clone());
         }
         let told = entry.item.and_then(|item| self.open.get(&item));
-        let place = told.map_or(&self.place, |told| &told.place);
+        let context = told.map_or(&self.context, |told| &told.context);
         let since = entry.time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let millis = number(u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
         macro_rules! tell {
             ($level:expr) => {
                 event!(
                     target: super::LOG,
-                    parent: place.span(),
+                    parent: context.span(),
                     $level,
                     syncmgr.log.time_unix_ms = millis,
                     syncmgr.item.id = entry.item.map(display),
@@ -296,14 +296,14 @@ impl Story {
         };
         let cancelled = !view.verdict.is_continue();
         if cancelled && !told.cancelled {
-            tell_cancel(&told.place, view);
+            tell_cancel(&told.context, view);
         }
         told.cancelled = cancelled;
         // One that is pending again was left by its work: a retry may have begun.
         let over = view.is_finished()
             || (view.status == ItemStatus::Pending && told.status != ItemStatus::Pending);
         if view.status != told.status {
-            tell_status(&told.place, view);
+            tell_status(&told.context, view);
             told.status = view.status;
         }
         if !over {
@@ -323,7 +323,7 @@ impl Story {
         if view.is_finished() {
             self.cancels.remove(&view.id);
             if self.ended.get(&view.id) != Some(&view.status) {
-                tell_status(&self.place, view);
+                tell_status(&self.context, view);
                 self.ended(view);
             }
             return;
@@ -333,7 +333,7 @@ impl Story {
             Verdict::Continue => {
                 self.cancels.remove(&view.id);
             }
-            Verdict::CancelItem if self.cancels.insert(view.id) => tell_cancel(&self.place, view),
+            Verdict::CancelItem if self.cancels.insert(view.id) => tell_cancel(&self.context, view),
             Verdict::CancelItem | Verdict::CancelAll => {}
         }
     }
@@ -354,12 +354,12 @@ impl Story {
     }
 
     /// Tells the span how the item ended, and lets it go.
-    fn close(&mut self, told: Told, view: &ItemView) {
+    fn close(&mut self, told: EmittedItem, view: &ItemView) {
         self.cancels.remove(&view.id);
         self.ended(view);
-        if told.place.is_own() {
+        if told.context.is_own() {
             contained(|| {
-                let span = told.place.span();
+                let span = told.context.span();
                 span.record("syncmgr.item.status", display(view.status));
                 span.record("syncmgr.item.value", number(view.value));
                 if view.max > 0 {
@@ -392,7 +392,7 @@ impl Story {
             contained(|| {
                 event!(
                     target: super::LOG,
-                    parent: self.place.span(),
+                    parent: self.context.span(),
                     Level::WARN,
                     syncmgr.log.refused = number(refused),
                     "log entries were refused, since the log was full"
@@ -404,9 +404,9 @@ impl Story {
             Some(why) => Some(why.clone()),
             None => (failed > 0).then(|| format!("{failed} of its items failed")),
         };
-        if self.place.is_own() {
+        if self.context.is_own() {
             contained(|| {
-                let span = self.place.span();
+                let span = self.context.span();
                 if let Some(result) = outcome.result {
                     span.record("syncmgr.handler.result", display(result));
                 }
@@ -426,10 +426,10 @@ impl Story {
     }
 }
 
-impl Told {
+impl EmittedItem {
     fn progress(&mut self, view: &ItemView, now: Instant) {
         let same = self.value == view.value && self.max == view.max && self.text == view.text;
-        if same || !self.pace.is_due(now) {
+        if same || !self.throttle.is_due(now) {
             return;
         }
         (self.value, self.max) = (view.value, view.max);
@@ -438,7 +438,7 @@ impl Told {
         contained(|| {
             event!(
                 target: super::PROGRESS,
-                parent: self.place.span(),
+                parent: self.context.span(),
                 Level::TRACE,
                 syncmgr.item.id = %view.id,
                 syncmgr.item.value = number(view.value),
@@ -451,13 +451,13 @@ impl Told {
 }
 
 /// The item's status is another one.
-fn tell_status(place: &Place, view: &ItemView) {
+fn tell_status(context: &SpanContext, view: &ItemView) {
     let status = view.status;
     macro_rules! tell {
         ($level:expr) => {
             event!(
                 target: super::STATUS,
-                parent: place.span(),
+                parent: context.span(),
                 $level,
                 syncmgr.item.id = %view.id,
                 syncmgr.item.status = %status,
@@ -472,11 +472,11 @@ fn tell_status(place: &Place, view: &ItemView) {
 }
 
 /// The item is to stop.
-fn tell_cancel(place: &Place, view: &ItemView) {
+fn tell_cancel(context: &SpanContext, view: &ItemView) {
     contained(|| {
         event!(
             target: super::CANCEL,
-            parent: place.span(),
+            parent: context.span(),
             Level::INFO,
             syncmgr.item.id = %view.id,
             syncmgr.verdict = ?view.verdict,

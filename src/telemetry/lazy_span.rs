@@ -18,10 +18,10 @@ use crate::util::panic::contained;
 
 /// Where events about something go.
 ///
-/// The last of its clones closes the span; so no place is dropped while a lock is held. A subscriber that panics then is
+/// The last of its clones closes the span; so no context is dropped while a lock is held. A subscriber that panics then is
 /// contained.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct SpanContext {
     /// None: nowhere.
     span: Option<Arc<Span>>,
     /// It has a span of its own. Otherwise the subscriber wants none, and the span is that of what it belongs to.
@@ -30,7 +30,7 @@ pub(super) struct Place {
 
 static NONE: Span = Span::none();
 
-impl Place {
+impl SpanContext {
     pub(super) const fn nowhere() -> Self {
         Self {
             span: None,
@@ -45,8 +45,8 @@ impl Place {
         }
     }
 
-    /// This span, or the outer place if the subscriber does not want it.
-    pub(super) fn inside(outer: &Place, span: Span) -> Self {
+    /// This span, or the outer context if the subscriber does not want it.
+    pub(super) fn inside(outer: &SpanContext, span: Span) -> Self {
         if span.is_disabled() {
             Self {
                 span: outer.span.clone(),
@@ -71,7 +71,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SpanContext {
     fn drop(&mut self) {
         let span = self.span.take();
         contained(|| drop(span));
@@ -81,17 +81,17 @@ impl Drop for Place {
 enum State {
     Unopened,
     Opening(ThreadId),
-    Open(Place),
+    Open(SpanContext),
     Closed,
 }
 
-pub(super) struct Opened {
+pub(super) struct LazySpan {
     /// Never locked while the subscriber is called.
     state: Mutex<State>,
     changed: Condvar,
 }
 
-impl Opened {
+impl LazySpan {
     pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(State::Unopened),
@@ -100,9 +100,9 @@ impl Opened {
     }
 
     /// One that is open already.
-    pub(super) fn of(place: Place) -> Self {
+    pub(super) fn of(context: SpanContext) -> Self {
         Self {
-            state: Mutex::new(State::Open(place)),
+            state: Mutex::new(State::Open(context)),
             changed: Condvar::new(),
         }
     }
@@ -111,32 +111,32 @@ impl Opened {
         matches!(*self.state.lock(), State::Unopened)
     }
 
-    /// The place, which `open` opens if nobody has yet.
-    pub(super) fn get(&self, open: impl FnOnce() -> Place) -> Place {
+    /// The context, which `open` opens if nobody has yet.
+    pub(super) fn get(&self, open: impl FnOnce() -> SpanContext) -> SpanContext {
         let me = thread::current().id();
         {
             let mut state = self.state.lock();
             loop {
                 match &*state {
                     State::Unopened => break,
-                    State::Opening(who) if *who == me => return Place::nowhere(),
+                    State::Opening(who) if *who == me => return SpanContext::nowhere(),
                     State::Opening(_) => self.changed.wait(&mut state),
-                    State::Open(place) => return place.clone(),
-                    State::Closed => return Place::nowhere(),
+                    State::Open(context) => return context.clone(),
+                    State::Closed => return SpanContext::nowhere(),
                 }
             }
             *state = State::Opening(me);
         }
-        let place = contained(open).unwrap_or_else(Place::nowhere);
+        let context = contained(open).unwrap_or_else(SpanContext::nowhere);
         {
             let mut state = self.state.lock();
             // It may have been closed meanwhile.
             if matches!(*state, State::Opening(_)) {
-                *state = State::Open(place.clone());
+                *state = State::Open(context.clone());
             }
         }
         self.changed.notify_all();
-        place
+        context
     }
 
     /// Nobody gets the span any more. It is closed when those who have it let it go.
@@ -147,7 +147,7 @@ impl Opened {
     }
 }
 
-impl fmt::Debug for Opened {
+impl fmt::Debug for LazySpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match *self.state.lock() {
             State::Unopened => "Unopened",
@@ -165,12 +165,12 @@ mod tests {
 
     #[test]
     fn it_is_opened_once() {
-        let opened = Opened::new();
+        let opened = LazySpan::new();
         let mut times = 0;
         for _ in 0..3 {
             opened.get(|| {
                 times += 1;
-                Place::nowhere()
+                SpanContext::nowhere()
             });
         }
         assert_eq!(times, 1);
@@ -178,37 +178,37 @@ mod tests {
 
     #[test]
     fn who_asks_from_inside_the_opening_does_not_wait() {
-        let opened = Opened::new();
+        let opened = LazySpan::new();
         let mut asked = false;
         opened.get(|| {
             let inner = opened.get(|| panic!("it is being opened"));
             asked = inner.span().is_disabled();
-            Place::nowhere()
+            SpanContext::nowhere()
         });
         assert!(asked);
     }
 
     #[test]
     fn who_asks_meanwhile_gets_the_same() {
-        let opened = Opened::new();
+        let opened = LazySpan::new();
         let (begun, wait) = std::sync::mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(|| {
                 opened.get(|| {
                     begun.send(()).unwrap();
                     thread::yield_now();
-                    Place::nowhere()
+                    SpanContext::nowhere()
                 });
             });
             wait.recv().unwrap();
-            // Its own opening is not called, or the place would be its own.
-            assert!(!opened.get(|| Place::own(Span::none())).is_own());
+            // Its own opening is not called, or the context would be its own.
+            assert!(!opened.get(|| SpanContext::own(Span::none())).is_own());
         });
     }
 
     #[test]
     fn one_that_is_closed_is_not_opened() {
-        let opened = Opened::new();
+        let opened = LazySpan::new();
         opened.close();
         opened.get(|| panic!("it is closed"));
         assert_eq!(format!("{opened:?}"), "Closed");
@@ -216,19 +216,19 @@ mod tests {
 
     #[test]
     fn one_that_is_closed_while_it_opens_stays_closed() {
-        let opened = Opened::new();
+        let opened = LazySpan::new();
         opened.get(|| {
             opened.close();
-            Place::nowhere()
+            SpanContext::nowhere()
         });
         assert_eq!(format!("{opened:?}"), "Closed");
     }
 
     #[test]
     fn a_panic_of_the_opening_ends_here() {
-        let opened = Opened::new();
-        let place = opened.get(|| panic!("as a subscriber may"));
-        assert!(place.span().is_disabled());
+        let opened = LazySpan::new();
+        let context = opened.get(|| panic!("as a subscriber may"));
+        assert!(context.span().is_disabled());
         assert_eq!(format!("{opened:?}"), "Open");
     }
 }

@@ -168,8 +168,8 @@ use parking_lot::Mutex;
 use tracing::Span;
 
 use crate::{HandlerId, ItemId, Run, Session};
-use emitter::Teller;
-use span_tree::{Source, Tree};
+use emitter::Emitter;
+use span_tree::{SpanTree, TraceSource};
 
 pub use handle::TelemetryHandle;
 
@@ -209,7 +209,7 @@ pub struct Telemetry {
     progress_every: Duration,
     poll_interval: Duration,
     /// What is followed now. Locked for a look at the list only.
-    trees: Arc<Mutex<Vec<Weak<Tree>>>>,
+    trees: Arc<Mutex<Vec<Weak<SpanTree>>>>,
 }
 
 impl Telemetry {
@@ -251,24 +251,24 @@ impl Telemetry {
     ///
     /// What has happened already is told first. The subscriber and the current span are those of this thread.
     pub fn session(&self, session: &Arc<Session>) -> TelemetryHandle {
-        self.follow(Source::Session(Arc::clone(session)))
+        self.follow(TraceSource::Session(Arc::clone(session)))
     }
 
     /// Tells a run of a [`SyncManager`](crate::SyncManager), with all its handlers.
     ///
     /// What has happened already is told first. The subscriber and the current span are those of this thread.
     pub fn run(&self, run: &Run) -> TelemetryHandle {
-        self.follow(Source::Run(run.clone()))
+        self.follow(TraceSource::Run(run.clone()))
     }
 
-    fn follow(&self, source: Source) -> TelemetryHandle {
-        let tree = Tree::of_this_thread(source, self.name.clone());
+    fn follow(&self, source: TraceSource) -> TelemetryHandle {
+        let tree = SpanTree::of_this_thread(source, self.name.clone());
         {
             let mut trees = self.trees.lock();
             trees.retain(|tree| tree.strong_count() > 0);
             trees.push(Arc::downgrade(&tree));
         }
-        TelemetryHandle::follow(Teller::new(tree, self.progress_every), self.poll_interval)
+        TelemetryHandle::follow(Emitter::new(tree, self.progress_every), self.poll_interval)
     }
 
     /// The span of an item whose work has not ended, in any session or run that is told by this or a clone of it: for the work to
@@ -293,7 +293,7 @@ impl Telemetry {
     }
 
     fn find(&self, handler: Option<HandlerId>, item: ItemId) -> Span {
-        let trees: Vec<Arc<Tree>> = {
+        let trees: Vec<Arc<SpanTree>> = {
             let trees = self.trees.lock();
             trees.iter().filter_map(Weak::upgrade).collect()
         };

@@ -18,55 +18,55 @@ use tracing::field::Empty;
 use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Level, Span, dispatcher, span};
 
-use super::lazy_span::{Opened, Place};
+use super::lazy_span::{LazySpan, SpanContext};
 use crate::util::panic::contained;
 use crate::{HandlerId, ItemId, ItemView, Run, Session};
 
-pub(super) struct Tree {
+pub(super) struct SpanTree {
     /// The caller's subscriber; none where that is the program's.
     dispatch: Option<Dispatch>,
-    above: Opened,
-    run: Opened,
+    above: LazySpan,
+    run: LazySpan,
     name: Option<String>,
-    source: Source,
+    source: TraceSource,
     /// Never locked while anything of a session or a subscriber is called. Those that are over stay, so that a late worker does
     /// not open them again; none once all is closed.
-    handlers: Mutex<Option<Handlers>>,
+    handlers: Mutex<Option<HandlerSpans>>,
 }
 
-type Handlers = HashMap<HandlerId, Arc<Handler>, RandomState>;
+type HandlerSpans = HashMap<HandlerId, Arc<HandlerSpan>, RandomState>;
 
 /// What is followed.
-pub(super) enum Source {
+pub(super) enum TraceSource {
     Session(Arc<Session>),
     Run(Run),
 }
 
 /// The spans of a handler.
-pub(super) struct Handler {
+pub(super) struct HandlerSpan {
     id: HandlerId,
     /// None where it was let go without one.
     session: Option<Arc<Session>>,
-    span: Opened,
+    span: LazySpan,
     /// Those in work; none once the handler's span is closed. Never locked while a subscriber is called.
     items: Mutex<Option<Items>>,
 }
 
-type Items = HashMap<ItemId, Arc<Opened>, RandomState>;
+type Items = HashMap<ItemId, Arc<LazySpan>, RandomState>;
 
-impl Tree {
+impl SpanTree {
     /// For what this thread follows: its subscriber and its span.
-    pub(super) fn of_this_thread(source: Source, name: Option<String>) -> Arc<Self> {
+    pub(super) fn of_this_thread(source: TraceSource, name: Option<String>) -> Arc<Self> {
         let dispatch = dispatcher::get_default(Dispatch::clone);
         let above = contained(Span::current).unwrap_or_else(Span::none);
         Arc::new(Self {
             // A subscriber that the program sets later is not to be shadowed by none at all.
             dispatch: Some(dispatch).filter(|dispatch| !dispatch.is::<NoSubscriber>()),
-            above: Opened::of(Place::own(above)),
-            run: Opened::new(),
+            above: LazySpan::of(SpanContext::own(above)),
+            run: LazySpan::new(),
             name,
             source,
-            handlers: Mutex::new(Some(Handlers::default())),
+            handlers: Mutex::new(Some(HandlerSpans::default())),
         })
     }
 
@@ -78,14 +78,14 @@ impl Tree {
         }
     }
 
-    pub(super) fn source(&self) -> &Source {
+    pub(super) fn source(&self) -> &TraceSource {
         &self.source
     }
 
-    /// The run's place.
-    pub(super) fn run(&self) -> Place {
+    /// The run's context.
+    pub(super) fn run(&self) -> SpanContext {
         let above = self.above();
-        let Source::Run(run) = &self.source else {
+        let TraceSource::Run(run) = &self.source else {
             return above;
         };
         self.run.get(|| {
@@ -100,27 +100,27 @@ impl Tree {
                 otel.status_code = Empty,
                 otel.status_description = Empty,
             );
-            Place::inside(&above, span)
+            SpanContext::inside(&above, span)
         })
     }
 
-    fn above(&self) -> Place {
-        self.above.get(Place::nowhere)
+    fn above(&self) -> SpanContext {
+        self.above.get(SpanContext::nowhere)
     }
 
     /// The spans of a handler: of the one that there is, for a session. None once all is closed.
-    pub(super) fn handler(&self, id: HandlerId) -> Option<Arc<Handler>> {
+    pub(super) fn handler(&self, id: HandlerId) -> Option<Arc<HandlerSpan>> {
         if let Some(known) = self.handlers.lock().as_ref()?.get(&id) {
             return Some(Arc::clone(known));
         }
         let session = match &self.source {
-            Source::Session(session) => Some(Arc::clone(session)),
-            Source::Run(run) => run.session(id),
+            TraceSource::Session(session) => Some(Arc::clone(session)),
+            TraceSource::Run(run) => run.session(id),
         };
-        let new = Arc::new(Handler {
+        let new = Arc::new(HandlerSpan {
             id,
             session,
-            span: Opened::new(),
+            span: LazySpan::new(),
             items: Mutex::new(Some(Items::default())),
         });
         let mut handlers = self.handlers.lock();
@@ -130,17 +130,17 @@ impl Tree {
         Some(Arc::clone(known))
     }
 
-    /// The handler's place.
-    pub(super) fn place(&self, handler: &Handler) -> Place {
+    /// The handler's context.
+    pub(super) fn context(&self, handler: &HandlerSpan) -> SpanContext {
         let outer = self.run();
         handler.span.get(|| {
             let told = match &self.source {
-                Source::Session(_) => None,
-                Source::Run(run) => run.info(handler.id),
+                TraceSource::Session(_) => None,
+                TraceSource::Run(run) => run.info(handler.id),
             };
             let name = match &told {
                 Some(info) => Some(info.name.as_str()),
-                None if matches!(self.source, Source::Session(_)) => self.name.as_deref(),
+                None if matches!(self.source, TraceSource::Session(_)) => self.name.as_deref(),
                 None => None,
             };
             let id = Some(handler.id).filter(|id| !id.is_nil());
@@ -158,20 +158,20 @@ impl Tree {
                 otel.status_code = Empty,
                 otel.status_description = Empty,
             );
-            Place::inside(&outer, span)
+            SpanContext::inside(&outer, span)
         })
     }
 
-    /// The item's place, which is opened if it is not yet.
-    pub(super) fn item(&self, handler: &Handler, view: &ItemView) -> Place {
+    /// The item's context, which is opened if it is not yet.
+    pub(super) fn item(&self, handler: &HandlerSpan, view: &ItemView) -> SpanContext {
         match handler.opened(view.id) {
             Some(opened) => self.open_item(handler, &opened, view),
-            None => Place::nowhere(),
+            None => SpanContext::nowhere(),
         }
     }
 
-    fn open_item(&self, handler: &Handler, opened: &Opened, view: &ItemView) -> Place {
-        let outer = self.place(handler);
+    fn open_item(&self, handler: &HandlerSpan, opened: &LazySpan, view: &ItemView) -> SpanContext {
+        let outer = self.context(handler);
         opened.get(|| {
             let span = span!(
                 target: super::ITEM,
@@ -187,7 +187,7 @@ impl Tree {
                 otel.status_code = Empty,
                 otel.status_description = Empty,
             );
-            Place::inside(&outer, span)
+            SpanContext::inside(&outer, span)
         })
     }
 
@@ -195,7 +195,7 @@ impl Tree {
     /// item here.
     pub(super) fn span(&self, handler: Option<HandlerId>, item: ItemId) -> Option<Span> {
         let sessions = match (&self.source, handler) {
-            (Source::Session(session), _) => {
+            (TraceSource::Session(session), _) => {
                 let id = session.handler().unwrap_or_default();
                 let wanted = handler.is_none_or(|handler| handler == id);
                 wanted
@@ -203,11 +203,11 @@ impl Tree {
                     .into_iter()
                     .collect()
             }
-            (Source::Run(run), Some(id)) => {
+            (TraceSource::Run(run), Some(id)) => {
                 let session = run.session(id).map(|session| (id, session));
                 session.into_iter().collect()
             }
-            (Source::Run(run), None) => run.sessions(),
+            (TraceSource::Run(run), None) => run.sessions(),
         };
         sessions.into_iter().find_map(|(id, session)| {
             if !session.phase().takes_reports() {
@@ -241,25 +241,25 @@ impl Tree {
     }
 }
 
-impl Handler {
+impl HandlerSpan {
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
         self.session.as_ref()
     }
 
     /// The span of an item, which may have to be opened. None once the handler's is closed.
-    fn opened(&self, item: ItemId) -> Option<Arc<Opened>> {
+    fn opened(&self, item: ItemId) -> Option<Arc<LazySpan>> {
         let mut items = self.items.lock();
         let opened = items.as_mut()?.entry(item);
-        Some(Arc::clone(opened.or_insert_with(|| Opened::new().into())))
+        Some(Arc::clone(opened.or_insert_with(|| LazySpan::new().into())))
     }
 
     /// It was not asked for after all. One that is open already, or that somebody else has, is the follower's to close.
-    fn leave(&self, item: ItemId, opened: &Arc<Opened>) {
+    fn leave(&self, item: ItemId, opened: &Arc<LazySpan>) {
         let mut items = self.items.lock();
         let Some(items) = items.as_mut() else {
             return;
         };
-        let is_it = |known: &Arc<Opened>| Arc::ptr_eq(known, opened);
+        let is_it = |known: &Arc<LazySpan>| Arc::ptr_eq(known, opened);
         // Two are the map's and the caller's; others are made with the map locked.
         let is_free = Arc::strong_count(opened) == 2 && opened.is_unopened();
         if is_free && items.get(&item).is_some_and(is_it) {

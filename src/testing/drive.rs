@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::call::Action;
 use super::harness::Harness;
-use super::interventions::{ItemRef, Plan};
+use super::interventions::{Interventions, ItemRef};
 use super::recorder::Recorder;
 use super::trace::Trace;
 use crate::{CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler, run_handler};
@@ -41,8 +41,8 @@ impl Harness {
         let recorder = Recorder::new();
         recorder.state().max_calls = self.max_calls;
         recorder.state().replaces_callback = self.replaces_callback;
-        let plan = Arc::new(self.plan);
-        recorder.watch(plan.clone());
+        let interventions = Arc::new(self.interventions);
+        recorder.watch(interventions.clone());
 
         let mut options = RunOptions::new()
             .flags(self.flags.unwrap_or(SyncFlags::new(SyncEvent::Manual)))
@@ -72,8 +72,8 @@ impl Harness {
         }
         if self.show_errors {
             // Of a released callback nothing more is due, so no error is shown either: nobody could complete it.
-            let plan = plan.clone();
-            options = options.show_error_if(move |_| !plan.is_released());
+            let interventions = interventions.clone();
+            options = options.show_error_if(move |_| !interventions.is_released());
         }
         if let Some(retries) = self.max_retries {
             options = options.max_retries(retries);
@@ -83,13 +83,13 @@ impl Harness {
             // Nobody has released it yet.
             let _ = session.request_items(&requests);
         });
-        let (start, on_start) = (plan.clone(), recorder.clone());
+        let (start, on_start) = (interventions.clone(), recorder.clone());
         options = options.on_session(move |session| start.start(&on_start, session));
 
         let handler = recorder.handler(self.handler);
         host(
             &recorder,
-            &plan,
+            &interventions,
             handler,
             options,
             self.deadline,
@@ -97,7 +97,7 @@ impl Harness {
         );
         // Whoever still holds the callback may still call it.
         recorder.wait_until(after(Instant::now(), self.listen), |state| state.live == 0);
-        if let Some(text) = plan.take_panic() {
+        if let Some(text) = interventions.take_panic() {
             panic!("a predicate of the harness panicked: {text}");
         }
         let trace = Trace::from_calls(recorder.freeze());
@@ -105,7 +105,11 @@ impl Harness {
         let named = self.about.iter().filter_map(|about| about.unlisted(&trace));
         let mut unlisted: Vec<ItemRef> = named.cloned().collect();
         let mut last_came = true;
-        for (mut words, came) in self.about.iter().map(|about| about.words(&trace, &plan)) {
+        for (mut words, came) in self
+            .about
+            .iter()
+            .map(|about| about.words(&trace, &interventions))
+        {
             last_came = came;
             if !came {
                 unreached.push(words.clone());
@@ -161,13 +165,13 @@ fn after(since: Instant, time: Duration) -> Instant {
 /// Drives the handler on a thread of its own, and waits for it as long as there is a sign of life.
 fn host(
     recorder: &Recorder,
-    plan: &Arc<Plan>,
+    interventions: &Arc<Interventions>,
     handler: Arc<dyn SyncHandler>,
     options: RunOptions,
     deadline: Duration,
     mut max_calls: usize,
 ) {
-    let finish = Finish(recorder.clone());
+    let finish = FinishGuard(recorder.clone());
     let drive = move || {
         drop(run_handler(handler, options));
         drop(finish);
@@ -185,7 +189,7 @@ fn host(
     let mut seen = recorder.state().signs_of_life();
     let mut since = Instant::now();
     loop {
-        if plan.is_released() {
+        if interventions.is_released() {
             limit = limit.min(RELEASED_SILENCE);
         }
         let until = after(since, limit);
@@ -213,11 +217,11 @@ fn host(
         if chances == 0 {
             return; // the thread is left behind in a call that does not return
         }
-        if !plan.is_released() {
+        if !interventions.is_released() {
             recorder.note(Action::GaveUp);
         }
         recorder.change(|state| state.gave_up = true);
-        if let Some(session) = plan.session() {
+        if let Some(session) = interventions.session() {
             session.driver().release();
         }
         limit = limit.min(Duration::from_secs(1));
@@ -229,9 +233,9 @@ fn host(
 }
 
 /// Says that the host's thread has finished, also where it unwinds.
-struct Finish(Recorder);
+struct FinishGuard(Recorder);
 
-impl Drop for Finish {
+impl Drop for FinishGuard {
     fn drop(&mut self) {
         self.0.change(|state| state.finished = true);
     }

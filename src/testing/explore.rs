@@ -7,7 +7,7 @@ use super::call::{Action, Call};
 use super::drive::Driven;
 use super::exploration::{Again, Cause, Exploration};
 use super::harness::Harness;
-use super::injection::{Kinds, Learned};
+use super::injection::{Baseline, Kinds};
 use super::intervention::Intervention;
 use super::reach::Reach;
 use super::rule::Rule;
@@ -32,7 +32,7 @@ const RETRIES: usize = 2;
 /// before it begins.
 ///
 /// `make` returns a fresh handler for each run, or a [`Harness`] of one with settings: flags, a deadline, a selection, the
-/// size of a sample. Ids may differ from run to run. Names of items may not, unless
+/// size of a sample. Ids may differ from run to run. Labels of items may not, unless
 /// [`items_by_position`](Harness::items_by_position) is set: an exploration that reached fewer than nine in ten points of an item
 /// [fails](Exploration::assert_conformant).
 ///
@@ -165,14 +165,14 @@ struct Findings {
     diverged: usize,
     silent: usize,
     failed: usize,
-    causes: BTreeMap<&'static str, Counted>,
+    causes: BTreeMap<&'static str, PointCounts>,
     /// The smallest first.
     failures: Vec<Failed>,
 }
 
 /// What runs fail by: how many, and the smallest that can be made again, with the number of its calls.
 #[derive(Default)]
-struct Counted {
+struct PointCounts {
     rule: Option<Rule>,
     runs: usize,
     smallest: Option<(usize, Intervention)>,
@@ -261,8 +261,8 @@ fn explore<T>(
         unlisted,
         ..
     } = run(None, harness, world);
-    let learned = Learned::of(&first, by_position);
-    let all = learned.points(kinds);
+    let baseline = Baseline::of(&first, by_position);
+    let all = baseline.points(kinds);
     let points = all.len();
     let chosen = sample(all, max_runs - 1, seed);
     let is_sample = chosen.len() < points;
@@ -283,7 +283,7 @@ fn explore<T>(
                 .item()
                 .is_none_or(|item| !driven.unlisted.contains(item));
             let by_chance = has_threads(&driven.trace) && !fell_silent(&driven.trace);
-            let is_diverged = !is_reached || learned.differs(&point, &driven.trace);
+            let is_diverged = !is_reached || baseline.differs(&point, &driven.trace);
             findings.add(Some(&point), is_diverged, driven.trace);
             if is_reached || tries_left == 0 || !by_chance || reach.is_lost(&point) {
                 break;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::answer::Answer;
 use super::call::{Action, Call, Side};
-use super::labels::Names;
+use super::labels::Labels;
 use super::owned::{Listed, Update};
 use crate::{HResult, HandlerFlags, ItemFlags, SyncFlags};
 
@@ -15,7 +15,7 @@ const TEXT_MOST: usize = 60;
 const ITEMS_MOST: usize = 8;
 
 /// The answer, after an arrow; nothing where there is none and none is due.
-pub(super) fn arrow(call: &Call, names: &Names) -> String {
+pub(super) fn arrow(call: &Call, names: &Labels) -> String {
     match (&call.answer, call.action.side()) {
         (Answer::None, Side::Note) => String::new(),
         (Answer::None, _) => " -> (has not returned)".to_owned(),
@@ -23,7 +23,7 @@ pub(super) fn arrow(call: &Call, names: &Names) -> String {
     }
 }
 
-fn answer(answer: &Answer, names: &Names) -> String {
+fn answer(answer: &Answer, names: &Labels) -> String {
     match answer {
         Answer::None => "nothing".to_owned(),
         Answer::Panicked(text) => format!("panicked: {}", quoted(text)),
@@ -60,7 +60,7 @@ fn answer(answer: &Answer, names: &Names) -> String {
     }
 }
 
-fn listed(item: &Listed, names: &Names) -> String {
+fn listed(item: &Listed, names: &Labels) -> String {
     let mut text = names.item(item.id);
     if item.flags != ItemFlags::empty() {
         let _ = write!(text, " ({})", bits(&item.flags));
@@ -72,7 +72,7 @@ fn listed(item: &Listed, names: &Names) -> String {
 }
 
 /// What was called, with its arguments.
-pub(super) fn action(action: &Action, names: &Names) -> String {
+pub(super) fn action(action: &Action, names: &Labels) -> String {
     let name = action.name();
     let arguments = match action {
         Action::Initialize { flags, cookie } => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::Call;
-use super::injection::Fault;
-use super::interventions::{Act, ItemRef, Plan, When};
+use super::injection::FaultPoint;
+use super::interventions::{Effect, Interventions, ItemRef, Trigger};
 use super::trace::Trace;
 use crate::{ItemId, SyncFlags, SyncHandler, Uuid};
 
@@ -27,18 +27,18 @@ impl About {
     }
 
     /// What was done, in words, and whether it was.
-    pub(super) fn words(&self, trace: &Trace, plan: &Plan) -> (String, bool) {
+    pub(super) fn words(&self, trace: &Trace, interventions: &Interventions) -> (String, bool) {
         let words = match &self.item {
             None => self.words.clone(),
             Some(item) => self.words.replace("{}", &item.words(trace.names())),
         };
-        let [log, connection, dialog] = plan.refused_came();
+        let [log, connection, dialog] = interventions.refused_came();
         let came = match self.setting {
             Setting::Always => true,
-            Setting::Trigger(trigger) => plan.came(trigger),
-            Setting::Refused(Fault::Log) => log,
-            Setting::Refused(Fault::Connection) => connection,
-            Setting::Refused(Fault::Dialog) => dialog,
+            Setting::Trigger(trigger) => interventions.came(trigger),
+            Setting::Refused(FaultPoint::Log) => log,
+            Setting::Refused(FaultPoint::Connection) => connection,
+            Setting::Refused(FaultPoint::Dialog) => dialog,
         };
         (words, came)
     }
@@ -57,10 +57,10 @@ impl About {
 #[derive(Clone, Copy, Debug)]
 enum Setting {
     Always,
-    /// On the trigger at this place of the plan.
+    /// On the trigger at this place of the interventions.
     Trigger(usize),
     /// On as many calls of this kind as there have to be.
-    Refused(Fault),
+    Refused(FaultPoint),
 }
 
 impl From<String> for About {
@@ -117,7 +117,7 @@ pub struct Harness {
     pub(super) flags: Option<SyncFlags>,
     pub(super) select: Option<Vec<ItemId>>,
     pub(super) cookie: Option<Vec<u8>>,
-    pub(super) plan: Plan,
+    pub(super) interventions: Interventions,
     pub(super) full_log: bool,
     pub(super) no_dialogs: bool,
     pub(super) no_connections: bool,
@@ -148,7 +148,7 @@ impl Harness {
             flags: None,
             select: None,
             cookie: None,
-            plan: Plan::default(),
+            interventions: Interventions::default(),
             full_log: false,
             no_dialogs: false,
             no_connections: false,
@@ -189,41 +189,41 @@ impl Harness {
         self
     }
 
-    fn when(mut self, when: When, act: Act, about: impl Into<About>) -> Self {
+    fn when(mut self, when: Trigger, act: Effect, about: impl Into<About>) -> Self {
         self.about.push(About {
-            setting: Setting::Trigger(self.plan.triggers.len()),
+            setting: Setting::Trigger(self.interventions.triggers.len()),
             ..about.into()
         });
-        self.plan.triggers.push((when, act));
+        self.interventions.triggers.push((when, act));
         self
     }
 
     /// Cancels the item of the n-th report, counted from 1, which itself answers the cancel.
     pub fn cancel_item_at(self, report: usize) -> Self {
         let about = format!("the item of report {report} cancelled");
-        self.when(When::Report(report), Act::CancelItem, about)
+        self.when(Trigger::Report(report), Effect::CancelItem, about)
     }
 
     /// Cancels everything at the n-th report, counted from 1, which itself answers the cancel.
     pub fn cancel_all_at(self, report: usize) -> Self {
         let about = format!("everything cancelled at report {report}");
-        self.when(When::Report(report), Act::CancelAll, about)
+        self.when(Trigger::Report(report), Effect::CancelAll, about)
     }
 
     /// Cancels an item at its k-th report, counted from 1, which itself answers the cancel.
     pub fn cancel_item_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Act::CancelItem)
+        self.at_report(item.into(), report, Effect::CancelItem)
     }
 
     /// Cancels everything at the k-th report of an item, counted from 1, which itself answers the cancel.
     pub fn cancel_all_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Act::CancelAll)
+        self.at_report(item.into(), report, Effect::CancelAll)
     }
 
     /// Skips an item at its k-th report, counted from 1: the report answers the cancel, and the handler is told by
     /// `set_item_status`, unless it ends the item before the host gets there.
     pub fn skip_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Act::Skip)
+        self.at_report(item.into(), report, Effect::Skip)
     }
 
     /// At the k-th report of an item, skips the first item of the round that had no report yet, and holds the report until
@@ -233,25 +233,25 @@ impl Harness {
     /// is let go 50 ms after the host has come to tell it. With a handler that makes its first reports under that lock, name
     /// report 2 or later; at report 1 the next item may begin.
     pub fn skip_next_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Act::SkipNext)
+        self.at_report(item.into(), report, Effect::SkipNext)
     }
 
     /// The callback answers `Released` from the k-th report of an item on, that report included. Nothing more is due of the
     /// handler then, but to stop.
     pub fn release_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Act::Release)
+        self.at_report(item.into(), report, Effect::Release)
     }
 
-    fn at_report(self, item: ItemRef, report: usize, act: Act) -> Self {
+    fn at_report(self, item: ItemRef, report: usize, act: Effect) -> Self {
         let words = match act {
-            Act::CancelItem => format!("{{}} cancelled at its report {report}"),
-            Act::CancelAll => format!("everything cancelled at report {report} of {{}}"),
-            Act::Skip | Act::SkipThis(_) => format!("{{}} skipped at its report {report}"),
-            Act::SkipNext => format!("the next item skipped at report {report} of {{}}"),
-            Act::Release => format!("the callback released at report {report} of {{}}"),
+            Effect::CancelItem => format!("{{}} cancelled at its report {report}"),
+            Effect::CancelAll => format!("everything cancelled at report {report} of {{}}"),
+            Effect::Skip | Effect::SkipThis(_) => format!("{{}} skipped at its report {report}"),
+            Effect::SkipNext => format!("the next item skipped at report {report} of {{}}"),
+            Effect::Release => format!("the callback released at report {report} of {{}}"),
         };
         let about = About::of(item.clone(), words);
-        self.when(When::OfItem(item, report), act, about)
+        self.when(Trigger::OfItem(item, report), act, about)
     }
 
     /// Cancels the item of the first report for which a predicate holds.
@@ -261,15 +261,19 @@ impl Harness {
     /// held meanwhile, so the predicate may call the session or the callback. It is not called for its own calls.
     /// The time that it takes counts as silence of the handler ([`deadline`](Self::deadline)).
     pub fn cancel_item_when(self, holds: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
-        let when = When::Holds(Box::new(holds));
-        self.when(when, Act::CancelItem, "an item cancelled by a predicate")
+        let when = Trigger::Holds(Box::new(holds));
+        self.when(when, Effect::CancelItem, "an item cancelled by a predicate")
     }
 
     /// Cancels everything at the first call of the handler for which a predicate holds. The predicate is called as by
     /// [`cancel_item_when`](Self::cancel_item_when).
     pub fn cancel_all_when(self, holds: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
-        let when = When::Holds(Box::new(holds));
-        self.when(when, Act::CancelAll, "everything cancelled by a predicate")
+        let when = Trigger::Holds(Box::new(holds));
+        self.when(
+            when,
+            Effect::CancelAll,
+            "everything cancelled by a predicate",
+        )
     }
 
     /// Skips an item before anything is prepared. The handler is told in the first window that opens: between the return
@@ -277,7 +281,7 @@ impl Harness {
     /// `synchronize`. Workers are held at their first report, or at the completion of the prepare, until it was told, as by
     /// [`skip_next_at_report`](Self::skip_next_at_report).
     pub fn skip(self, item: impl Into<ItemRef>) -> Self {
-        self.skip_when(When::Start, item.into(), "{} skipped before the prepare")
+        self.skip_when(Trigger::Start, item.into(), "{} skipped before the prepare")
     }
 
     /// Skips an item when `prepare_for_sync` is called for the n-th time, counted from 1: the first retry is prepare 2
@@ -297,18 +301,22 @@ impl Harness {
     /// ```
     pub fn skip_in_prepare(self, item: impl Into<ItemRef>, prepare: usize) -> Self {
         let how = format!("{{}} skipped in prepare {prepare}");
-        self.skip_when(When::Prepare(prepare), item.into(), &how)
+        self.skip_when(Trigger::Prepare(prepare), item.into(), &how)
     }
 
     /// Skips an item when `synchronize` is called: the handler is told once it has returned, and its workers are held until
     /// then.
     pub fn skip_in_synchronize(self, item: impl Into<ItemRef>) -> Self {
-        self.skip_when(When::Synchronize, item.into(), "{} skipped in synchronize")
+        self.skip_when(
+            Trigger::Synchronize,
+            item.into(),
+            "{} skipped in synchronize",
+        )
     }
 
-    fn skip_when(self, when: When, item: ItemRef, how: &str) -> Self {
+    fn skip_when(self, when: Trigger, item: ItemRef, how: &str) -> Self {
         let about = About::of(item.clone(), how);
-        self.when(when, Act::SkipThis(item), about)
+        self.when(when, Effect::SkipThis(item), about)
     }
 
     /// Sets a callback that is replaced by another one before anything is prepared. A call on the first one is a violation of
@@ -343,9 +351,9 @@ impl Harness {
 
     /// Denies the k-th dialog that is asked for, counted from 1.
     pub fn deny_dialog_at(mut self, call: usize) -> Self {
-        self.plan.dialogs = Some(call);
+        self.interventions.dialogs = Some(call);
         self.about.push(About {
-            setting: Setting::Refused(Fault::Dialog),
+            setting: Setting::Refused(FaultPoint::Dialog),
             ..About::from(format!("dialog {call} denied"))
         });
         self
@@ -360,9 +368,9 @@ impl Harness {
 
     /// Refuses the k-th connection that is asked for, counted from 1.
     pub fn refuse_connection_at(mut self, call: usize) -> Self {
-        self.plan.connections = Some(call);
+        self.interventions.connections = Some(call);
         self.about.push(About {
-            setting: Setting::Refused(Fault::Connection),
+            setting: Setting::Refused(FaultPoint::Connection),
             ..About::from(format!("connection {call} refused"))
         });
         self
@@ -377,9 +385,9 @@ impl Harness {
 
     /// The log refuses the k-th entry, counted from 1.
     pub fn full_log_at(mut self, call: usize) -> Self {
-        self.plan.log = Some(call);
+        self.interventions.log = Some(call);
         self.about.push(About {
-            setting: Setting::Refused(Fault::Log),
+            setting: Setting::Refused(FaultPoint::Log),
             ..About::from(format!("log entry {call} refused"))
         });
         self

@@ -12,7 +12,7 @@ use crate::ItemId;
 
 /// A call of the host's that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum FaultPoint {
     Log,
     Connection,
     Dialog,
@@ -34,7 +34,7 @@ fn said(update: &Update) -> Said {
 }
 
 /// What the first run told: the reports of each item, in the order of the items' first reports.
-pub(super) struct Learned {
+pub(super) struct Baseline {
     by_position: bool,
     order: Vec<ItemRef>,
     reports: HashMap<ItemRef, Vec<Said>>,
@@ -51,9 +51,9 @@ pub(super) struct Learned {
     asked: usize,
 }
 
-impl Learned {
+impl Baseline {
     pub(super) fn of(trace: &Trace, by_position: bool) -> Self {
-        let mut learned = Self {
+        let mut baseline = Self {
             by_position,
             order: Vec::new(),
             reports: HashMap::new(),
@@ -97,22 +97,22 @@ impl Learned {
                             continue;
                         };
                         if prepares > 1 {
-                            learned.retried.push((item.clone(), prepares));
+                            baseline.retried.push((item.clone(), prepares));
                         }
                         if !prepared.insert(*id) {
                             continue;
                         }
                         let is_listed = listed.as_ref().is_some_and(|listed| listed.contains(id));
                         let list = match is_listed {
-                            true => &mut learned.prepared,
-                            false => &mut learned.added,
+                            true => &mut baseline.prepared,
+                            false => &mut baseline.added,
                         };
                         list.push(item.clone());
                     }
                 }
-                Action::LogError { .. } => learned.logged += 1,
-                Action::EstablishConnection { .. } => learned.connected += 1,
-                Action::EnableModeless { enable: true } => learned.asked += 1,
+                Action::LogError { .. } => baseline.logged += 1,
+                Action::EstablishConnection { .. } => baseline.connected += 1,
+                Action::EnableModeless { enable: true } => baseline.asked += 1,
                 _ => {}
             }
             let Some(id) = call.action.reported() else {
@@ -123,16 +123,16 @@ impl Learned {
             let Some(item) = found.get(&id) else {
                 continue;
             };
-            let reports = learned.reports.entry(item.clone()).or_default();
+            let reports = baseline.reports.entry(item.clone()).or_default();
             if reports.is_empty() {
-                learned.order.push(item.clone());
+                baseline.order.push(item.clone());
                 if !waiting.is_empty() {
-                    learned.have_next.insert(item.clone());
+                    baseline.have_next.insert(item.clone());
                 }
             }
             reports.push(said(&call.action.update()));
         }
-        learned
+        baseline
     }
 
     /// Every point that the first run tells of.
@@ -202,8 +202,8 @@ impl Learned {
             return false;
         };
         let other = Self::of(trace, self.by_position);
-        let upto = |learned: &Self| {
-            let reports = learned.reports.get(item)?;
+        let upto = |baseline: &Self| {
+            let reports = baseline.reports.get(item)?;
             reports.get(..report).map(<[Said]>::to_vec)
         };
         upto(&other) != upto(self)

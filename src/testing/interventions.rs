@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::call::{Action, Call};
-use super::labels::Names;
-use super::recorder::{Begun, Intercept, Recorder, State, Watch};
+use super::labels::Labels;
+use super::recorder::{CallWatcher, Intercept, Recorder, RecorderState, StartedCall};
 use crate::util::panic::panicked;
 use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
 
@@ -70,7 +70,7 @@ impl From<String> for ItemRef {
 
 impl ItemRef {
     /// The item of a trace.
-    pub(super) fn find(&self, names: &Names) -> Option<ItemId> {
+    pub(super) fn find(&self, names: &Labels) -> Option<ItemId> {
         match self {
             Self::Id(id) => Some(*id),
             Self::Name(name) => names.find(name),
@@ -78,7 +78,7 @@ impl ItemRef {
         }
     }
 
-    fn is(&self, id: ItemId, names: &Names) -> bool {
+    fn is(&self, id: ItemId, names: &Labels) -> bool {
         match self {
             Self::Id(wanted) => *wanted == id,
             Self::Name(wanted) => names.plain(id) == Some(wanted),
@@ -87,7 +87,7 @@ impl ItemRef {
     }
 
     /// The item in words: by its name in the trace, if it has one.
-    pub(super) fn words(&self, names: &Names) -> String {
+    pub(super) fn words(&self, names: &Labels) -> String {
         match (self, self.find(names)) {
             (Self::Name(name), _) => format!("{name:?}"),
             (_, Some(id)) => names.item(id),
@@ -119,7 +119,7 @@ impl fmt::Display for ItemRef {
 type Predicate = Box<dyn Fn(&Call) -> bool + Send + Sync>;
 
 /// When something is done.
-pub(super) enum When {
+pub(super) enum Trigger {
     /// At the n-th report of all.
     Report(usize),
     /// At the k-th report of an item.
@@ -136,7 +136,7 @@ pub(super) enum When {
 
 /// What is done, to the item of the report unless it names one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum Effect {
     CancelItem,
     CancelAll,
     Skip,
@@ -149,18 +149,18 @@ pub(super) enum Act {
 
 /// What the harness was told to do.
 #[derive(Default)]
-pub(super) struct Plan {
-    pub(super) triggers: Vec<(When, Act)>,
+pub(super) struct Interventions {
+    pub(super) triggers: Vec<(Trigger, Effect)>,
     /// The number of the log entry that is refused, counted from 1; likewise of the connection and of the dialog.
     pub(super) log: Option<usize>,
     pub(super) connections: Option<usize>,
     pub(super) dialogs: Option<usize>,
     session: OnceLock<Arc<Session>>,
-    progress: Mutex<Progress>,
+    progress: Mutex<ItemProgress>,
 }
 
 #[derive(Default)]
-struct Progress {
+struct ItemProgress {
     /// The triggers that were due, by their place: none acts a second time at a call of the handler.
     fired: Vec<usize>,
     /// The triggers whose act came about, by their place.
@@ -177,7 +177,7 @@ struct Progress {
     panic: Option<String>,
 }
 
-impl Plan {
+impl Interventions {
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
         self.session.get()
     }
@@ -211,7 +211,7 @@ impl Plan {
     pub(super) fn start(&self, recorder: &Recorder, session: Arc<Session>) {
         // The driver hands it out once.
         let _ = self.session.set(session);
-        self.at_host(recorder, |when| matches!(when, When::Start));
+        self.at_host(recorder, |when| matches!(when, Trigger::Start));
     }
 
     /// The number of this prepare, counted from 1.
@@ -222,7 +222,7 @@ impl Plan {
     }
 
     /// What is due at a step of the host.
-    fn at_host(&self, recorder: &Recorder, due: impl Fn(&When) -> bool) {
+    fn at_host(&self, recorder: &Recorder, due: impl Fn(&Trigger) -> bool) {
         for (place, (when, act)) in self.triggers.iter().enumerate() {
             // An item that the session does not know was not skipped.
             if due(when) && self.act(recorder, act, None, true) {
@@ -235,7 +235,7 @@ impl Plan {
     fn act(
         &self,
         recorder: &Recorder,
-        act: &Act,
+        act: &Effect,
         item: Option<ItemId>,
         on_host_thread: bool,
     ) -> bool {
@@ -243,15 +243,15 @@ impl Plan {
             return false;
         };
         match (act, item) {
-            (Act::CancelItem, Some(item)) => recorder.cancel_item(session, item).is_ok(),
-            (Act::Skip, Some(item)) => recorder.skip_item(session, item).is_ok(),
-            (Act::SkipThis(which), _) => {
+            (Effect::CancelItem, Some(item)) => recorder.cancel_item(session, item).is_ok(),
+            (Effect::Skip, Some(item)) => recorder.skip_item(session, item).is_ok(),
+            (Effect::SkipThis(which), _) => {
                 let item = which.find(&recorder.state().names);
                 let skipped = item.filter(|item| recorder.skip_item(session, *item).is_ok());
                 self.progress.lock().waiting.extend(skipped);
                 skipped.is_some()
             }
-            (Act::SkipNext, _) => {
+            (Effect::SkipNext, _) => {
                 let next = recorder.state().next_unreported();
                 let skipped = next.filter(|next| recorder.skip_item(session, *next).is_ok());
                 // On the host's thread it is told only after the call that lasts now.
@@ -260,18 +260,18 @@ impl Plan {
                 }
                 skipped.is_some()
             }
-            (Act::CancelAll, _) => {
+            (Effect::CancelAll, _) => {
                 recorder.cancel_all(session);
                 true
             }
-            (Act::Release, _) => {
+            (Effect::Release, _) => {
                 let first = !std::mem::replace(&mut self.progress.lock().released, true);
                 if first {
                     recorder.note(Action::CallbackReleased);
                 }
                 true
             }
-            (Act::CancelItem | Act::Skip, None) => false,
+            (Effect::CancelItem | Effect::Skip, None) => false,
         }
     }
 
@@ -291,22 +291,24 @@ impl Plan {
     }
 
     /// The triggers that are due at a report, by their place.
-    fn due(&self, begun: &Begun, item: Option<ItemId>, names: &Names) -> Vec<usize> {
+    fn due(&self, begun: &StartedCall, item: Option<ItemId>, names: &Labels) -> Vec<usize> {
         let Some(item) = item else {
             return Vec::new();
         };
         let triggers = self.triggers.iter().enumerate();
         let due = triggers.filter(|(_, (when, _))| match when {
-            When::Report(number) => begun.report == *number,
-            When::OfItem(which, number) => begun.of_item == *number && which.is(item, names),
-            When::Holds(_) | When::Start | When::Prepare(_) | When::Synchronize => false,
+            Trigger::Report(number) => begun.report == *number,
+            Trigger::OfItem(which, number) => begun.of_item == *number && which.is(item, names),
+            Trigger::Holds(_) | Trigger::Start | Trigger::Prepare(_) | Trigger::Synchronize => {
+                false
+            }
         });
         due.map(|(place, _)| place).collect()
     }
 
     /// Whether the test's predicate holds for this call and for no earlier one. It is foreign code: no lock is held, several
     /// threads may be inside it at the same time, and a panic must not reach the handler.
-    fn holds(&self, place: usize, act: &Act, predicate: &Predicate, call: &Call) -> bool {
+    fn holds(&self, place: usize, act: &Effect, predicate: &Predicate, call: &Call) -> bool {
         let thread = thread::current().id();
         {
             let mut progress = self.progress.lock();
@@ -327,7 +329,7 @@ impl Plan {
             }
         };
         // Only a report has an item to cancel. Of several threads, the first one acts.
-        let can_act = *act != Act::CancelItem || call.action.reported().is_some();
+        let can_act = *act != Effect::CancelItem || call.action.reported().is_some();
         let is_first = holds && can_act && !progress.fired.contains(&place);
         if is_first {
             progress.fired.push(place);
@@ -337,7 +339,7 @@ impl Plan {
 
     fn refuse(&self, action: &Action) -> Intercept {
         let mut progress = self.progress.lock();
-        let mut next = |count: fn(&mut Progress) -> &mut usize| {
+        let mut next = |count: fn(&mut ItemProgress) -> &mut usize| {
             let count = count(&mut progress);
             *count = count.saturating_add(1);
             *count
@@ -378,8 +380,8 @@ impl Plan {
     }
 }
 
-impl Watch for Plan {
-    fn before(&self, recorder: &Recorder, begun: &Begun) -> Intercept {
+impl CallWatcher for Interventions {
+    fn before(&self, recorder: &Recorder, begun: &StartedCall) -> Intercept {
         let (call, at_report) = {
             let state = recorder.state();
             let Some(call) = state.calls.get(begun.at) else {
@@ -394,11 +396,11 @@ impl Watch for Plan {
                     let prepare = self.next_prepare();
                     self.at_host(
                         recorder,
-                        |when| matches!(when, When::Prepare(number) if *number == prepare),
+                        |when| matches!(when, Trigger::Prepare(number) if *number == prepare),
                     );
                 }
                 Action::Synchronize => {
-                    self.at_host(recorder, |when| matches!(when, When::Synchronize));
+                    self.at_host(recorder, |when| matches!(when, Trigger::Synchronize));
                 }
                 _ => {}
             }
@@ -413,7 +415,7 @@ impl Watch for Plan {
         let mut due = Vec::new();
         for (place, (when, act)) in self.triggers.iter().enumerate() {
             let is_due = match when {
-                When::Holds(predicate) => self.holds(place, act, predicate, &call),
+                Trigger::Holds(predicate) => self.holds(place, act, predicate, &call),
                 _ => at_report.contains(&place),
             };
             if is_due {
@@ -423,7 +425,7 @@ impl Watch for Plan {
         for (place, act) in due {
             let is_done = self.act(recorder, act, item, begun.on_host_thread);
             // That the report was made is what the setting asked for; but there may be no next item.
-            if is_done || *act != Act::SkipNext {
+            if is_done || *act != Effect::SkipNext {
                 self.progress.lock().came.push(place);
             }
         }
@@ -436,7 +438,7 @@ impl Watch for Plan {
 
 /// Holds a worker until the handler was told to skip these items, the grace has passed, or the host lets the handler go.
 fn wait_told(recorder: &Recorder, items: &[ItemId]) {
-    let is_told = |state: &State| {
+    let is_told = |state: &RecorderState| {
         state.finished || state.gave_up || items.iter().all(|item| state.told.contains(item))
     };
     // What the harness itself delays must not pass for silence of the handler.

@@ -15,7 +15,7 @@ use crate::util::escape::printable;
 const VERSION: u64 = 1;
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct TraceHead {
     syncmgr_trace: u64,
     /// What was done to the handler on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ impl Trace {
     #[must_use]
     pub fn to_json_lines(&self) -> String {
         let mut text = String::new();
-        let head = Head {
+        let head = TraceHead {
             syncmgr_trace: VERSION,
             about: self.what_was_done().map(str::to_owned),
         };
@@ -105,7 +105,7 @@ impl Trace {
     pub fn from_json_lines(text: &str) -> Result<Self, TraceError> {
         let mut lines = text.lines().enumerate();
         let (_, head) = lines.next().unwrap_or_default();
-        let head: Head = serde_json::from_str(head).map_err(|error| TraceError::NoHead {
+        let head: TraceHead = serde_json::from_str(head).map_err(|error| TraceError::NoHead {
             source: printable(error),
         })?;
         if !(1..=VERSION).contains(&head.syncmgr_trace) {

@@ -6,9 +6,9 @@ use super::answer::Answer;
 use super::call::{Action, Call};
 use crate::{ErrorId, ItemId};
 
-/// Names of ids, learned from the calls in their order.
+/// Labels of ids, learned from the calls in their order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names {
+pub(super) struct Labels {
     items: HashMap<ItemId, String>,
     /// How many items have a name.
     taken: HashMap<String, u32>,
@@ -18,7 +18,7 @@ pub(super) struct Names {
     errors: HashMap<ErrorId, usize>,
 }
 
-impl Names {
+impl Labels {
     /// The names of all that these calls mention.
     pub(super) fn of(calls: &[Call]) -> Self {
         let mut names = Self::default();

@@ -46,7 +46,7 @@ impl fmt::Display for Subject {
 
 /// The points of one subject.
 #[derive(Clone, Debug)]
-struct Tally {
+struct ReachCounts {
     subject: Subject,
     /// How many are to be explored.
     points: usize,
@@ -56,7 +56,7 @@ struct Tally {
     is_listed: bool,
 }
 
-impl Tally {
+impl ReachCounts {
     fn is_short(&self) -> bool {
         self.reached.saturating_mul(10) < self.explored.saturating_mul(9)
     }
@@ -65,7 +65,7 @@ impl Tally {
 /// The points of an exploration.
 #[derive(Clone, Debug)]
 pub(super) struct Reach {
-    tallies: Vec<Tally>,
+    tallies: Vec<ReachCounts>,
     pub(super) explored: usize,
     pub(super) reached: usize,
     pub(super) unreached: Vec<Intervention>,
@@ -90,13 +90,13 @@ impl Reach {
         reach
     }
 
-    fn tally(&mut self, point: &Intervention) -> Option<&mut Tally> {
+    fn tally(&mut self, point: &Intervention) -> Option<&mut ReachCounts> {
         let subject = Subject::of(point)?;
         let mut tallies = self.tallies.iter();
         let place = match tallies.position(|tally| tally.subject == subject) {
             Some(place) => place,
             None => {
-                self.tallies.push(Tally {
+                self.tallies.push(ReachCounts {
                     subject,
                     points: 0,
                     explored: 0,
@@ -132,7 +132,9 @@ impl Reach {
 
     /// Whether at least nine in ten points of each item and of each kind of fault were reached, and each named item was listed.
     pub(super) fn is_enough(&self) -> bool {
-        self.explored > 0 && self.unlisted.is_empty() && !self.tallies.iter().any(Tally::is_short)
+        self.explored > 0
+            && self.unlisted.is_empty()
+            && !self.tallies.iter().any(ReachCounts::is_short)
     }
 }
 
@@ -158,7 +160,7 @@ impl fmt::Display for Reach {
             )?;
         }
         for tally in self.tallies.iter().filter(|tally| tally.is_short()) {
-            let Tally {
+            let ReachCounts {
                 subject,
                 explored,
                 reached,

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::answer::Answer;
 use super::call::{Action, Call, Side};
-use super::labels::Names;
+use super::labels::Labels;
 use super::trace::Trace;
 use super::wrappers::{RecordedCallback, RecordedConnector, RecordedHandler};
 use crate::{
@@ -47,16 +47,16 @@ pub struct Recorder {
 }
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<RecorderState>,
     /// Something was written, a callback was dropped, or the host has finished.
     changed: Condvar,
-    watch: OnceLock<Arc<dyn Watch>>,
+    watch: OnceLock<Arc<dyn CallWatcher>>,
 }
 
 /// Who is asked about each call before it is passed on: the harness.
-pub(super) trait Watch: Send + Sync {
+pub(super) trait CallWatcher: Send + Sync {
     /// Called with no lock held, on the thread of the call, which is written down already.
-    fn before(&self, recorder: &Recorder, call: &Begun) -> Intercept;
+    fn before(&self, recorder: &Recorder, call: &StartedCall) -> Intercept;
 }
 
 /// What is done with a call.
@@ -72,7 +72,7 @@ pub(super) enum Intercept {
 
 /// A call that has begun.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Begun {
+pub(super) struct StartedCall {
     /// Its place in the trace.
     pub(super) at: usize,
     /// For a report: how many there were, of all items, this one included.
@@ -83,11 +83,11 @@ pub(super) struct Begun {
     pub(super) on_host_thread: bool,
 }
 
-pub(super) struct State {
+pub(super) struct RecorderState {
     pub(super) calls: Vec<Call>,
     /// The last place in time that was given out.
     pub(super) clock: u64,
-    pub(super) names: Names,
+    pub(super) names: Labels,
     pub(super) phase: Phase,
     /// The items whose `set_item_status` has returned in this round.
     pub(super) told: HashSet<ItemId>,
@@ -126,10 +126,10 @@ impl Recorder {
     pub fn new() -> Self {
         Self {
             shared: Arc::new(Shared {
-                state: Mutex::new(State {
+                state: Mutex::new(RecorderState {
                     calls: Vec::new(),
                     clock: 0,
-                    names: Names::default(),
+                    names: Labels::default(),
                     // Until a handler is heard of, the callback stands alone, as that of an open session.
                     phase: Phase::Open,
                     told: HashSet::new(),
@@ -226,17 +226,17 @@ impl Recorder {
         std::mem::take(&mut state.calls)
     }
 
-    pub(super) fn watch(&self, watch: Arc<dyn Watch>) {
+    pub(super) fn watch(&self, watch: Arc<dyn CallWatcher>) {
         // Set once, by the harness that made this recorder.
         let _ = self.shared.watch.set(watch);
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, RecorderState> {
         self.shared.state.lock()
     }
 
     /// Changes the state, and wakes whoever waits for it.
-    pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut RecorderState) -> R) -> R {
         let result = change(&mut self.state());
         self.shared.changed.notify_all();
         result
@@ -246,7 +246,7 @@ impl Recorder {
     pub(super) fn wait_until(
         &self,
         until: Instant,
-        mut wanted: impl FnMut(&State) -> bool,
+        mut wanted: impl FnMut(&RecorderState) -> bool,
     ) -> bool {
         let mut state = self.state();
         loop {
@@ -276,7 +276,7 @@ impl Recorder {
     }
 
     /// Writes down that a call begins.
-    pub(super) fn begin(&self, action: Action, callback: Option<u32>) -> Begun {
+    pub(super) fn begin(&self, action: Action, callback: Option<u32>) -> StartedCall {
         let id = thread::current().id();
         self.change(|state| state.begin(id, action, callback))
     }
@@ -300,7 +300,7 @@ impl Recorder {
     }
 
     /// Asks the harness, if there is one, what is to be done with a call.
-    pub(super) fn intercept(&self, call: &Begun) -> Intercept {
+    pub(super) fn intercept(&self, call: &StartedCall) -> Intercept {
         match self.shared.watch.get() {
             Some(watch) => watch.before(self, call),
             None => Intercept::Pass,
@@ -308,7 +308,7 @@ impl Recorder {
     }
 }
 
-impl State {
+impl RecorderState {
     /// A number that changes when a call begins or ends, and when the harness releases a worker that it held.
     pub(super) fn signs_of_life(&self) -> u64 {
         self.clock.wrapping_add(self.holds_ended)
@@ -325,7 +325,7 @@ impl State {
         self.clock
     }
 
-    fn begin(&mut self, id: ThreadId, action: Action, callback: Option<u32>) -> Begun {
+    fn begin(&mut self, id: ThreadId, action: Action, callback: Option<u32>) -> StartedCall {
         let begun = self.tick();
         if action.side() == Side::Host && self.host.is_none() {
             self.host = Some(id);
@@ -378,7 +378,7 @@ impl State {
                 answer: Answer::None,
             });
         }
-        Begun {
+        StartedCall {
             at,
             report,
             of_item,

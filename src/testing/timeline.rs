@@ -27,35 +27,35 @@ const AROUND: usize = 4;
 const BREACHES_MOST: usize = 10;
 
 /// A line of the timeline.
-enum Line {
+enum TimelineLine {
     /// The call begins here; with its answer if nothing came between.
     Begins(usize),
     /// The call ends here.
     Ends(usize),
 }
 
-impl Line {
+impl TimelineLine {
     fn at(&self) -> usize {
         match self {
-            Line::Begins(at) | Line::Ends(at) => *at,
+            TimelineLine::Begins(at) | TimelineLine::Ends(at) => *at,
         }
     }
 }
 
 /// The lines of a timeline, in the order of time.
-fn lines(calls: &[Call]) -> Vec<Line> {
+fn lines(calls: &[Call]) -> Vec<TimelineLine> {
     // Where another call or end stands between a call's begin and its end, the end has a line of its own.
-    let mut events: Vec<(u64, Line)> = Vec::with_capacity(calls.len());
+    let mut events: Vec<(u64, TimelineLine)> = Vec::with_capacity(calls.len());
     for (at, call) in calls.iter().enumerate() {
-        events.push((call.begun, Line::Begins(at)));
+        events.push((call.begun, TimelineLine::Begins(at)));
         if let Some(ended) = call.ended {
-            events.push((ended, Line::Ends(at)));
+            events.push((ended, TimelineLine::Ends(at)));
         }
     }
     events.sort_by_key(|(time, _)| *time);
-    let mut lines: Vec<Line> = Vec::with_capacity(calls.len());
+    let mut lines: Vec<TimelineLine> = Vec::with_capacity(calls.len());
     for (_, line) in events {
-        if let (Line::Ends(at), Some(Line::Begins(last))) = (&line, lines.last()) {
+        if let (TimelineLine::Ends(at), Some(TimelineLine::Begins(last))) = (&line, lines.last()) {
             if at == last {
                 continue;
             }
@@ -68,7 +68,7 @@ fn lines(calls: &[Call]) -> Vec<Line> {
 /// What the lines of a trace have in common.
 struct Page<'a> {
     trace: &'a Trace,
-    lines: Vec<Line>,
+    lines: Vec<TimelineLine>,
     /// Calls whose answer stands on their own line.
     short: Vec<bool>,
     /// How many calls of the same thread were not ended when this one began.
@@ -84,7 +84,7 @@ impl<'a> Page<'a> {
         let lines = lines(calls);
         let mut short = vec![true; calls.len()];
         for line in &lines {
-            if let Line::Ends(at) = line {
+            if let TimelineLine::Ends(at) = line {
                 if let Some(short) = short.get_mut(*at) {
                     *short = false;
                 }
@@ -124,29 +124,29 @@ impl<'a> Page<'a> {
         writeln!(f, "{:>5}  {:<9}  {:<13}  call", "#", "thread", "phase")
     }
 
-    fn line(&self, line: &Line, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn line(&self, line: &TimelineLine, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = line.at();
         let Some(call) = self.trace.calls().get(at) else {
             return Ok(());
         };
         let number = match line {
-            Line::Begins(_) => (at + 1).to_string(),
-            Line::Ends(_) => String::new(),
+            TimelineLine::Begins(_) => (at + 1).to_string(),
+            TimelineLine::Ends(_) => String::new(),
         };
         let mut text = "  ".repeat(self.depth.get(at).copied().unwrap_or(0));
         match line {
-            Line::Begins(_) => {
+            TimelineLine::Begins(_) => {
                 text.push_str(&action(&call.action, self.trace.names()));
                 if self.short.get(at).copied().unwrap_or(true) {
                     text.push_str(&arrow(call, self.trace.names()));
                 }
             }
-            Line::Ends(_) => {
+            TimelineLine::Ends(_) => {
                 let _ = write!(text, "{} (call {})", call.action.name(), at + 1);
                 text.push_str(&arrow(call, self.trace.names()));
             }
         }
-        if let (Line::Begins(_), Some(mark)) = (line, self.marks.get(&at)) {
+        if let (TimelineLine::Begins(_), Some(mark)) = (line, self.marks.get(&at)) {
             let _ = write!(text, "    <- {mark}");
         }
         writeln!(
@@ -297,11 +297,11 @@ fn shown(trace: &Trace) -> impl Iterator<Item = &Violation> {
 }
 
 /// The breaches, with the calls around them.
-pub(super) struct Report<'a> {
+pub(super) struct TraceReport<'a> {
     pub(super) trace: &'a Trace,
 }
 
-impl fmt::Display for Report<'_> {
+impl fmt::Display for TraceReport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let trace = self.trace;
         summary(trace, f)?;
@@ -347,7 +347,7 @@ impl fmt::Display for Report<'_> {
 }
 
 /// The lines that a report shows: those at fault, those that led there, and some around each.
-fn around(trace: &Trace, lines: &[Line]) -> BTreeSet<usize> {
+fn around(trace: &Trace, lines: &[TimelineLine]) -> BTreeSet<usize> {
     let mut calls: BTreeSet<usize> = BTreeSet::new();
     for violation in shown(trace) {
         calls.insert(violation.at);

@@ -6,7 +6,7 @@ use super::call::{Action, Call};
 use super::check::{Judgement, judge};
 use super::intervention::Intervention;
 use super::interventions::ItemRef;
-use super::labels::Names;
+use super::labels::Labels;
 use super::rule::Rule;
 use super::timeline;
 use super::violation::{Incident, Inconclusive, Violation};
@@ -37,7 +37,7 @@ use crate::{ItemId, ItemStatus};
 #[must_use = "a trace says nothing until it is asked"]
 pub struct Trace {
     calls: Vec<Call>,
-    names: Names,
+    names: Labels,
     judgement: Judgement,
     /// What was done to the handler on purpose, in words.
     about: Option<String>,
@@ -51,7 +51,7 @@ impl Trace {
     /// Judges calls, which are put into the order in which they began: a trace of one's own making.
     pub fn from_calls(mut calls: Vec<Call>) -> Self {
         calls.sort_by_key(|call| call.begun);
-        let names = Names::of(&calls);
+        let names = Labels::of(&calls);
         let judgement = judge(&calls, &names);
         Self {
             calls,
@@ -215,10 +215,10 @@ impl Trace {
 
     /// The breaches and the calls around them: what [`assert_conformant`](Self::assert_conformant) says.
     pub fn report(&self) -> impl fmt::Display + '_ {
-        timeline::Report { trace: self }
+        timeline::TraceReport { trace: self }
     }
 
-    pub(super) fn names(&self) -> &Names {
+    pub(super) fn names(&self) -> &Labels {
         &self.names
     }
 

@@ -401,7 +401,7 @@ impl Connector for RecordedConnector {
         let name = connection.map(str::to_owned);
         self.recorder
             .note(Action::ConnectionOpened { name: name.clone() });
-        Ok(Box::new(Open {
+        Ok(Box::new(RecordedConnection {
             inner: Some(opened),
             recorder: self.recorder.clone(),
             name,
@@ -410,13 +410,13 @@ impl Connector for RecordedConnector {
 }
 
 /// An open connection.
-struct Open {
+struct RecordedConnection {
     inner: Option<Box<dyn Any + Send>>,
     recorder: Recorder,
     name: Option<String>,
 }
 
-impl Drop for Open {
+impl Drop for RecordedConnection {
     fn drop(&mut self) {
         drop(self.inner.take());
         let name = self.name.take();

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 /// Lets something through at most once in a while.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct Throttle {
     every: Duration,
     last: Instant,
 }
 
-impl Pace {
+impl Throttle {
     /// The first while begins now.
     pub(crate) fn new(every: Duration, now: Instant) -> Self {
         Self { every, last: now }
@@ -34,11 +34,11 @@ mod tests {
     #[test]
     fn it_lets_one_through_in_each_while() {
         let start = Instant::now();
-        let mut pace = Pace::new(SECOND, start);
+        let mut throttle = Throttle::new(SECOND, start);
         let mut through = Vec::new();
         for tick in 0..=50 {
             let at = Duration::from_millis(100) * tick;
-            if pace.is_due(start + at) {
+            if throttle.is_due(start + at) {
                 through.push(at);
             }
         }
@@ -48,25 +48,25 @@ mod tests {
     #[test]
     fn a_while_begins_when_the_last_was_let_through() {
         let start = Instant::now();
-        let mut pace = Pace::new(SECOND, start);
-        assert!(pace.is_due(start + SECOND * 7 / 2));
-        assert!(!pace.is_due(start + SECOND * 4));
-        assert!(pace.is_due(start + SECOND * 9 / 2));
+        let mut throttle = Throttle::new(SECOND, start);
+        assert!(throttle.is_due(start + SECOND * 7 / 2));
+        assert!(!throttle.is_due(start + SECOND * 4));
+        assert!(throttle.is_due(start + SECOND * 9 / 2));
     }
 
     #[test]
     fn nothing_is_too_often_for_zero_and_too_late_for_the_longest() {
         let start = Instant::now();
-        let mut always = Pace::new(Duration::ZERO, start);
+        let mut always = Throttle::new(Duration::ZERO, start);
         assert!(always.is_due(start) && always.is_due(start));
-        let mut never = Pace::new(Duration::MAX, start);
+        let mut never = Throttle::new(Duration::MAX, start);
         assert!(!never.is_due(start + SECOND * 1_000_000));
     }
 
     #[test]
     fn a_clock_that_stands_behind_lets_nothing_through() {
         let start = Instant::now();
-        let mut pace = Pace::new(SECOND, start + SECOND);
-        assert!(!pace.is_due(start));
+        let mut throttle = Throttle::new(SECOND, start + SECOND);
+        assert!(!throttle.is_due(start));
     }
 }

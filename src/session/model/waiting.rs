@@ -125,12 +125,12 @@ fn a_host_that_does_not_wake_is_told_of_to_everybody_who_waits() {
 }
 
 /// Counts calls, and knows of one that is under way.
-struct Counted {
+struct CountedWaker {
     begun: AtomicUsize,
     ended: AtomicUsize,
 }
 
-impl Counted {
+impl CountedWaker {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             begun: AtomicUsize::new(0),
@@ -157,7 +157,7 @@ fn a_callback_is_called_once_before_the_cancel_returns_or_where_it_is_set() {
     check(|| {
         let session = open(&[A]);
         let reporter = session.reporter(A).expect("known");
-        let counted = Counted::new();
+        let counted = CountedWaker::new();
         let other = spawn(&session, cancel);
         let guard = reporter.on_cancel(counted.callback()).expect("it wakes");
         join(other);
@@ -172,7 +172,7 @@ fn a_callback_is_called_once_by_two_cancels() {
     check_bounded(2, || {
         let session = open(&[A]);
         let reporter = session.reporter(A).expect("known");
-        let counted = Counted::new();
+        let counted = CountedWaker::new();
         let guard = reporter.on_cancel(counted.callback()).expect("it wakes");
         let one = spawn(&session, cancel);
         let two = spawn(&session, |session| session.cancel_all());
@@ -188,7 +188,7 @@ fn once_its_guard_is_dropped_a_callback_is_not_called_nor_under_way() {
     check(|| {
         let session = open(&[A]);
         let reporter = session.reporter(A).expect("known");
-        let counted = Counted::new();
+        let counted = CountedWaker::new();
         let guard = reporter.on_cancel(counted.callback()).expect("it wakes");
         let other = spawn(&session, cancel);
         drop(guard);
@@ -224,7 +224,7 @@ fn a_guard_is_dropped_beside_a_wake_without_need() {
         let wrapper = Wrapper::new(&session, 0, false);
         let host: Arc<dyn SyncCallback> = wrapper.clone();
         let reporter = ItemReporter::new(&host, A);
-        let counted = Counted::new();
+        let counted = CountedWaker::new();
         let guard = reporter.on_cancel(counted.callback()).expect("it wakes");
         let other = thread::spawn({
             let wrapper = Arc::clone(&wrapper);
@@ -244,7 +244,7 @@ fn a_callback_beside_a_thread_that_waits_is_called_once_and_both_are_woken() {
     check_bounded(2, || {
         let session = open(&[A]);
         let reporter = Arc::new(session.reporter(A).expect("known"));
-        let counted = Counted::new();
+        let counted = CountedWaker::new();
         let other = {
             let reporter = Arc::clone(&reporter);
             thread::spawn(move || reporter.wait_cancelled(FOR_EVER))
@@ -263,7 +263,7 @@ fn a_callback_of_a_host_that_does_not_wake_is_never_called() {
         let session = open(&[A]);
         let host = Wrapper::host(&session, 0, true);
         let reporter = Arc::new(ItemReporter::new(&host, A));
-        let counted = Counted::new();
+        let counted = CountedWaker::new();
         let other = {
             let reporter = Arc::clone(&reporter);
             thread::spawn(move || reporter.wait_cancelled(FOR_EVER))
@@ -283,7 +283,7 @@ fn a_callback_survives_wakes_without_need() {
             let session = open(&[A]);
             let host = Wrapper::host(&session, spurious, false);
             let reporter = ItemReporter::new(&host, A);
-            let counted = Counted::new();
+            let counted = CountedWaker::new();
             let other = spawn(&session, cancel);
             let guard = reporter.on_cancel(counted.callback()).expect("it wakes");
             join(other);
@@ -298,7 +298,7 @@ fn a_callback_is_not_called_by_the_end_of_the_item_and_not_kept() {
     check(|| {
         let session = open(&[A]);
         let reporter = session.reporter(A).expect("known");
-        let counted = Counted::new();
+        let counted = CountedWaker::new();
         let guard = reporter.on_cancel(counted.callback()).expect("it wakes");
         let other = spawn(&session, |session| {
             let answer = session.progress(A, &status(ItemStatus::Succeeded));

@@ -28,8 +28,8 @@ pub(super) struct Cancels {
 
 /// The answers by which threads learned that an item is cancelled.
 #[derive(Default)]
-pub(super) struct Told {
-    threads: HashMap<u32, Answered>,
+pub(super) struct CancelNotice {
+    threads: HashMap<u32, AnsweredReport>,
     /// How many reports of work there were by threads that had not learned it, after another thread
     /// had; and the first of them.
     untold: usize,
@@ -39,7 +39,7 @@ pub(super) struct Told {
 }
 
 /// What one thread was answered for an item.
-struct Answered {
+struct AnsweredReport {
     at: usize,
     verdict: Verdict,
     /// The report of another item by which the thread knew already that everything is cancelled.
@@ -50,9 +50,15 @@ struct Answered {
 
 impl Cancels {
     /// Keeps that a report was answered by a cancellation.
-    pub(super) fn learn(&mut self, told: &mut Told, at: usize, call: &Call, verdict: Verdict) {
+    pub(super) fn learn(
+        &mut self,
+        told: &mut CancelNotice,
+        at: usize,
+        call: &Call,
+        verdict: Verdict,
+    ) {
         let known = self.of_work.get(&call.thread).copied();
-        let answered = told.threads.entry(call.thread).or_insert(Answered {
+        let answered = told.threads.entry(call.thread).or_insert(AnsweredReport {
             at,
             verdict,
             known,
@@ -89,7 +95,7 @@ fn stop_rule(cancel: Verdict) -> (Rule, &'static str) {
 pub(super) fn work(
     check: &mut Check<'_>,
     cancels: &Cancels,
-    told: &mut Told,
+    told: &mut CancelNotice,
     is_first: bool,
     id: ItemId,
     at: usize,
@@ -141,7 +147,7 @@ pub(super) fn work(
 }
 
 /// Judges a further report of work by a thread that was answered for this item.
-fn further(check: &mut Check<'_>, answered: &mut Answered, id: ItemId, at: usize) {
+fn further(check: &mut Check<'_>, answered: &mut AnsweredReport, id: ItemId, at: usize) {
     let (rule, verdict) = stop_rule(answered.verdict);
     let mut message = format!(
         "{} reports more work on {} although the same thread was answered {verdict} by {}",
@@ -179,7 +185,7 @@ fn further(check: &mut Check<'_>, answered: &mut Answered, id: ItemId, at: usize
 /// Whether the rest was done all the same does not show in a trace.
 pub(super) fn succeeded(
     check: &mut Check<'_>,
-    told: &Told,
+    told: &CancelNotice,
     values: &Values,
     id: ItemId,
     at: usize,

@@ -268,16 +268,16 @@ fn turns(check: &mut Check<'_>) {
 }
 
 /// What is known of an item's cancel in the current round: the call that tells it, and when that had returned.
-type Cancelled = (usize, u64);
+type CancelCall = (usize, u64);
 
 /// M10: a cancel that has returned is seen by every later report.
 fn cancels(check: &mut Check<'_>) {
-    let mut everything: Option<Cancelled> = None;
-    let mut items: HashMap<ItemId, Cancelled> = HashMap::new();
+    let mut everything: Option<CancelCall> = None;
+    let mut items: HashMap<ItemId, CancelCall> = HashMap::new();
     // Items with a final status: a cancel of theirs changes nothing.
     let mut finished: HashSet<ItemId> = HashSet::new();
     let mut is_retry = false;
-    let sooner = |known: Option<Cancelled>, new: Cancelled| match known {
+    let sooner = |known: Option<CancelCall>, new: CancelCall| match known {
         Some(known) if known.1 <= new.1 => known,
         _ => new,
     };
@@ -307,7 +307,7 @@ fn cancels(check: &mut Check<'_>) {
                 let Some(item) = action.reported() else {
                     continue;
                 };
-                let before = |known: Option<&Cancelled>| {
+                let before = |known: Option<&CancelCall>| {
                     known.copied().filter(|(_, ended)| *ended < call.begun)
                 };
                 match call.answer.verdict() {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use super::cancels::{self, Cancels, Told};
+use super::cancels::{self, CancelNotice, Cancels};
 use super::values::{Values, Writers};
 use super::{Check, number};
 use crate::testing::answer::Answer;
@@ -20,7 +20,7 @@ struct Item {
     first: Option<(usize, u64)>,
     /// A report of it did more than ask.
     is_worked_on: bool,
-    told: Told,
+    told: CancelNotice,
     /// The final status that was taken first, and when that report had returned.
     ended: Option<(usize, u64)>,
     /// A final status was begun, whether or not it has returned.
@@ -37,7 +37,7 @@ const OPEN_MOST: usize = 3;
 
 /// The items of the current round.
 #[derive(Default)]
-struct Round {
+struct PreparedRound {
     /// The `prepare_for_sync` that began it.
     prepare: Option<usize>,
     members: Vec<ItemId>,
@@ -52,7 +52,7 @@ struct Round {
     completed: bool,
 }
 
-impl Round {
+impl PreparedRound {
     fn join(&mut self, item: ItemId) {
         if self.is_member.insert(item) {
             self.members.push(item);
@@ -93,7 +93,7 @@ impl Round {
 
 pub(super) fn check(check: &mut Check<'_>) {
     let writers = Writers::of(check.calls);
-    let mut round = Round::default();
+    let mut round = PreparedRound::default();
     for (at, call) in check.judged() {
         match &call.action {
             Action::PrepareForSync { items } => round.begin(at, items),
@@ -149,7 +149,7 @@ pub(super) fn check(check: &mut Check<'_>) {
 
 fn report(
     check: &mut Check<'_>,
-    round: &mut Round,
+    round: &mut PreparedRound,
     writers: &Writers,
     id: ItemId,
     at: usize,
@@ -324,7 +324,7 @@ fn is_refused_for_another(calls: &[Call], at: usize, call: &Call) -> bool {
 }
 
 /// H15: what is open when the synchronization is completed.
-fn completion(check: &mut Check<'_>, round: &mut Round, at: usize, call: &Call) {
+fn completion(check: &mut Check<'_>, round: &mut PreparedRound, at: usize, call: &Call) {
     if is_refused_for_another(check.calls, at, call) {
         return; // the one that was taken is judged
     }

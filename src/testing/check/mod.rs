@@ -26,7 +26,7 @@ use super::answer::Answer;
 use super::call::{Action, Call, Side};
 use super::rule::{Rule, Severity};
 use super::violation::{Incident, Inconclusive, Violation};
-use crate::testing::labels::Names;
+use crate::testing::labels::Labels;
 use crate::{ItemId, SyncFlags};
 
 /// What the checker says of a trace.
@@ -38,7 +38,7 @@ pub(super) struct Judgement {
 }
 
 /// Judges calls, which are in the order in which they began.
-pub(super) fn judge(calls: &[Call], names: &Names) -> Judgement {
+pub(super) fn judge(calls: &[Call], names: &Labels) -> Judgement {
     let mut check = Check::new(calls, names);
     handler::late_calls(&mut check);
     items::check(&mut check);
@@ -51,7 +51,7 @@ pub(super) fn judge(calls: &[Call], names: &Names) -> Judgement {
 /// The calls, what is known of them as a whole, and what was found.
 struct Check<'a> {
     calls: &'a [Call],
-    names: &'a Names,
+    names: &'a Labels,
     /// Calls on a callback that was taken away: no other rule judges them.
     late: Vec<bool>,
     /// Where `initialize` is in the trace, and its flags.
@@ -71,7 +71,7 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn new(calls: &'a [Call], names: &'a Names) -> Self {
+    fn new(calls: &'a [Call], names: &'a Labels) -> Self {
         let find = |wanted: fn(&Action) -> bool| calls.iter().position(|call| wanted(&call.action));
         Self {
             calls,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::script_handler::Scripted;
+use super::script_handler::ScriptHandler;
 use super::step::{Kind, Step};
 use crate::{
     HResult, HandlerFlags, HandlerName, ItemId, ItemName, Participation, Prepared, SyncHandler,
@@ -44,29 +44,29 @@ pub struct Script {
     pub(crate) flags: HandlerFlags,
     pub(crate) items: Vec<SyncItem>,
     pub(crate) is_complete: bool,
-    pub(crate) participation: Answered<Participation>,
-    pub(crate) prepare: Part,
-    pub(crate) prepared: Answered<Prepared>,
-    pub(crate) synchronize: Part,
-    pub(crate) synchronized: Answered<()>,
-    pub(crate) show_error: Option<(Part, Answered<()>)>,
-    pub(crate) show_properties: Option<(Part, Answered<()>)>,
+    pub(crate) participation: ScriptAnswer<Participation>,
+    pub(crate) prepare: ScriptPart,
+    pub(crate) prepared: ScriptAnswer<Prepared>,
+    pub(crate) synchronize: ScriptPart,
+    pub(crate) synchronized: ScriptAnswer<()>,
+    pub(crate) show_error: Option<(ScriptPart, ScriptAnswer<()>)>,
+    pub(crate) show_properties: Option<(ScriptPart, ScriptAnswer<()>)>,
     pub(crate) release: Vec<Step>,
     pub(crate) ignores_verdicts: bool,
     pub(crate) completes: bool,
 }
 
 /// What a method answers: a value, or a code.
-pub(crate) type Answered<T> = Result<T, HResult>;
+pub(crate) type ScriptAnswer<T> = Result<T, HResult>;
 
 /// The steps of a method, and where they are done.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Part {
+pub(crate) struct ScriptPart {
     pub(crate) steps: Vec<Step>,
     pub(crate) on_thread: bool,
 }
 
-impl Part {
+impl ScriptPart {
     fn new(steps: impl IntoIterator<Item = Step>, on_thread: bool) -> Self {
         Self {
             steps: steps.into_iter().collect(),
@@ -88,9 +88,9 @@ impl Script {
             items: Vec::new(),
             is_complete: true,
             participation: Ok(Participation::Joins),
-            prepare: Part::new([], false),
+            prepare: ScriptPart::new([], false),
             prepared: Ok(Prepared::Started),
-            synchronize: Part::new([], true),
+            synchronize: ScriptPart::new([], true),
             synchronized: Ok(()),
             show_error: None,
             show_properties: None,
@@ -100,7 +100,7 @@ impl Script {
         }
     }
 
-    /// Names the handler; a name that is too long is [shortened](HandlerName::truncate_start).
+    /// Labels the handler; a name that is too long is [shortened](HandlerName::truncate_start).
     pub fn name(mut self, name: &str) -> Self {
         self.name = HandlerName::truncate_start(name);
         self
@@ -137,14 +137,14 @@ impl Script {
 
     /// The steps of the prepare, on the host's thread.
     pub fn prepare(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
-        self.prepare = Part::new(steps, false);
+        self.prepare = ScriptPart::new(steps, false);
         self
     }
 
     /// The steps of the prepare, on a thread of their own: so there is a window for skips between the return of
     /// `prepare_for_sync` and its completion.
     pub fn prepare_on_thread(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
-        self.prepare = Part::new(steps, true);
+        self.prepare = ScriptPart::new(steps, true);
         self
     }
 
@@ -178,7 +178,7 @@ impl Script {
         steps: impl IntoIterator<Item = Step>,
         answer: Result<(), HResult>,
     ) -> Self {
-        self.show_error = Some((Part::new(steps, false), answer));
+        self.show_error = Some((ScriptPart::new(steps, false), answer));
         self
     }
 
@@ -189,7 +189,7 @@ impl Script {
         steps: impl IntoIterator<Item = Step>,
         answer: Result<(), HResult>,
     ) -> Self {
-        self.show_properties = Some((Part::new(steps, false), answer));
+        self.show_properties = Some((ScriptPart::new(steps, false), answer));
         self
     }
 
@@ -214,7 +214,7 @@ impl Script {
     /// Makes a handler that follows the script.
     #[must_use]
     pub fn handler(&self) -> Arc<dyn SyncHandler> {
-        Arc::new(Scripted::new(self.clone()))
+        Arc::new(ScriptHandler::new(self.clone()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::script::{Answered, Part, Script};
+use super::script::{Script, ScriptAnswer, ScriptPart};
 use super::step::{Kind, Step, report};
 use crate::testing::owned::Update;
 use crate::{
@@ -16,12 +16,12 @@ use crate::{
 
 /// How far an item is in the current round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum ItemState {
     /// Nothing was reported.
     Waiting,
     /// The first report is being made: a skip has to wait until it is, since what is started is judged by it (rule H14).
     Beginning,
-    Begun,
+    StartedCall,
     /// The host said that it is to be skipped before it began.
     Skipped,
     /// It has a final status.
@@ -33,17 +33,17 @@ struct State {
     callback: Option<Arc<dyn SyncCallback>>,
     /// In the order of the prepare.
     round: Vec<ItemId>,
-    items: HashMap<ItemId, Progress>,
+    items: HashMap<ItemId, ItemState>,
 }
 
-pub(crate) struct Scripted {
+pub(crate) struct ScriptHandler {
     script: Script,
     state: Mutex<State>,
     /// The first report of an item was made.
     reported: Condvar,
 }
 
-impl Scripted {
+impl ScriptHandler {
     pub(crate) fn new(script: Script) -> Self {
         Self {
             script,
@@ -81,13 +81,13 @@ impl Scripted {
                     let id = item.id;
                     if callback.add_item(item.clone()).is_ok() {
                         let mut state = self.state.lock();
-                        state.items.insert(id, Progress::Waiting);
+                        state.items.insert(id, ItemState::Waiting);
                         state.round.push(id);
                     }
                 }
                 Kind::Work { item, call } => {
                     let progress = self.state.lock().items.get(item).copied();
-                    if self.script.ignores_verdicts || progress == Some(Progress::Begun) {
+                    if self.script.ignores_verdicts || progress == Some(ItemState::StartedCall) {
                         call(callback);
                     }
                 }
@@ -112,24 +112,24 @@ impl Scripted {
         let progress = {
             let mut state = self.state.lock();
             match state.items.get(&item).copied() {
-                Some(Progress::Waiting) => {
-                    state.items.insert(item, Progress::Beginning);
-                    Progress::Waiting
+                Some(ItemState::Waiting) => {
+                    state.items.insert(item, ItemState::Beginning);
+                    ItemState::Waiting
                 }
                 // In no round, and no step has added it.
-                None => Progress::Ended,
+                None => ItemState::Ended,
                 Some(progress) => progress,
             }
         };
-        if matches!(progress, Progress::Skipped | Progress::Ended) {
+        if matches!(progress, ItemState::Skipped | ItemState::Ended) {
             return;
         }
         let answer = report(callback, item, update);
         let ended = update.is_final();
         let now = if ended {
-            Progress::Ended
+            ItemState::Ended
         } else {
-            Progress::Begun
+            ItemState::StartedCall
         };
         self.state.lock().items.insert(item, now);
         self.reported.notify_all();
@@ -139,7 +139,7 @@ impl Scripted {
     }
 
     fn end(&self, callback: &dyn SyncCallback, item: ItemId, status: ItemStatus) {
-        self.state.lock().items.insert(item, Progress::Ended);
+        self.state.lock().items.insert(item, ItemState::Ended);
         let update = Update {
             status: Some(status),
             ..Update::default()
@@ -149,20 +149,20 @@ impl Scripted {
 
     /// Gives each item of the round that has none its final status.
     fn end_all(&self, callback: &dyn SyncCallback) {
-        let open: Vec<(ItemId, Progress)> = {
+        let open: Vec<(ItemId, ItemState)> = {
             let state = self.state.lock();
             let progress = |item: &ItemId| state.items.get(item).map(|progress| (*item, *progress));
             state.round.iter().filter_map(progress).collect()
         };
         for (item, progress) in open {
             match progress {
-                Progress::Waiting | Progress::Skipped => {
+                ItemState::Waiting | ItemState::Skipped => {
                     self.end(callback, item, ItemStatus::Skipped);
                 }
-                Progress::Beginning | Progress::Begun => {
+                ItemState::Beginning | ItemState::StartedCall => {
                     self.end(callback, item, ItemStatus::Stopped);
                 }
-                Progress::Ended => {}
+                ItemState::Ended => {}
             }
         }
     }
@@ -198,7 +198,10 @@ impl Scripted {
         }
     }
 
-    fn show(self: &Arc<Self>, part: Option<&(Part, Answered<()>)>) -> Result<(), HandlerError> {
+    fn show(
+        self: &Arc<Self>,
+        part: Option<&(ScriptPart, ScriptAnswer<()>)>,
+    ) -> Result<(), HandlerError> {
         let Some((part, answer)) = part else {
             return Err(HandlerError::NotImplemented);
         };
@@ -227,7 +230,7 @@ fn work(on_thread: bool, work: impl FnOnce() + Send + 'static) -> Result<(), Han
     Ok(())
 }
 
-impl SyncHandler for Scripted {
+impl SyncHandler for ScriptHandler {
     fn initialize(&self, _: SyncFlags, _: Option<&[u8]>) -> Result<Participation, HandlerError> {
         Ok(self.script.participation?)
     }
@@ -267,13 +270,13 @@ impl SyncHandler for Scripted {
             state.round = items.to_vec();
             // Items out of the round have ended, for the steps of all rounds are the same.
             for progress in state.items.values_mut() {
-                *progress = Progress::Ended;
+                *progress = ItemState::Ended;
             }
             for item in &self.script.items {
-                state.items.insert(item.id, Progress::Ended);
+                state.items.insert(item.id, ItemState::Ended);
             }
             for item in items {
-                state.items.insert(*item, Progress::Waiting);
+                state.items.insert(*item, ItemState::Waiting);
             }
         }
         let this = Arc::clone(&self);
@@ -295,9 +298,9 @@ impl SyncHandler for Scripted {
         loop {
             match state.items.get(&item) {
                 None => return Err(HandlerError::InvalidArgument),
-                Some(Progress::Beginning) => self.reported.wait(&mut state),
-                Some(Progress::Waiting) => {
-                    state.items.insert(item, Progress::Skipped);
+                Some(ItemState::Beginning) => self.reported.wait(&mut state),
+                Some(ItemState::Waiting) => {
+                    state.items.insert(item, ItemState::Skipped);
                     return Ok(());
                 }
                 Some(_) => return Ok(()),

@@ -9,7 +9,7 @@ use crate::{
     ProgressUpdate, PropertiesOutcome, SyncCallback, SyncItem, Verdict,
 };
 
-type Call = Arc<dyn Fn(&Arc<dyn SyncCallback>) + Send + Sync>;
+type StepCall = Arc<dyn Fn(&Arc<dyn SyncCallback>) + Send + Sync>;
 
 /// One thing that a scripted handler does: mostly a call on its callback. See [`Script`](crate::testing::Script).
 #[derive(Clone)]
@@ -21,8 +21,8 @@ pub(crate) enum Kind {
     CompletePrepare(HResult),
     CompleteSynchronize(HResult),
     AddItem(SyncItem),
-    Work { item: ItemId, call: Call },
-    Call { name: &'static str, call: Call },
+    Work { item: ItemId, call: StepCall },
+    Call { name: &'static str, call: StepCall },
     Spawn(Vec<Step>),
 }
 
