@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
-use super::JsonError;
+use super::error::JsonError;
 use crate::util::escape::printable;
 
 /// What every such field begins with.

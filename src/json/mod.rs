@@ -35,11 +35,13 @@
 
 mod document;
 mod envelope;
+mod error;
 mod reader;
 mod reports;
 mod stream;
 
-pub use document::{Document, JsonError, from_str, to_string, to_writer};
+pub use document::{Document, from_str, to_string, to_writer};
+pub use error::JsonError;
 pub use reader::{StreamError, StreamMessage, StreamReader};
 pub use reports::{HandlerReportData, RunReportData};
 pub use stream::{StreamSummary, StreamWriter};

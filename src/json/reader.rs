@@ -6,8 +6,8 @@ use std::io::{self, BufRead, Read};
 use serde::Deserialize;
 
 use super::JsonError;
-use super::document::said;
 use super::envelope::Envelope;
+use super::error::said;
 use super::stream::{self, StreamHead, StreamSummary};
 use crate::session::LogEntry;
 use crate::util::escape::{Escaped, printable};

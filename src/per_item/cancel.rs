@@ -1,38 +1,10 @@
-//! ItemContext that waits for the cancel of its item: callbacks, blocked threads and tasks.
+//! Waiting for the cancellation of an item.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::callback_lease::CallbackLease;
 use super::cancelled::Cancelled;
 use super::context::ItemContext;
-use crate::session::{CancelSource, WaitAnswer};
-use crate::{CallbackError, CancelGuard, Verdict};
-
-/// Asks no callback that was taken away (rule H13), and tells the work what it is told.
-pub(super) struct LeasedSource<H> {
-    pub(super) lease: Arc<CallbackLease>,
-    pub(super) told: Arc<AtomicBool>,
-    pub(super) host: H,
-}
-
-impl<H: CancelSource> CancelSource for LeasedSource<H> {
-    fn register(&self, waker: &Waker) -> Result<(), CallbackError> {
-        self.lease.callback()?;
-        self.host.register(waker)
-    }
-
-    fn ask(&self) -> WaitAnswer {
-        self.lease.callback()?;
-        let answer = self.host.ask();
-        if answer != Ok(Verdict::Continue) {
-            self.told.store(true, Ordering::Relaxed);
-        }
-        answer
-    }
-}
+use crate::{CallbackError, CancelGuard};
 
 /// For work that cannot ask, since it is blocked or sleeps.
 impl ItemContext {

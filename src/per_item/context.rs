@@ -6,10 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-use super::Error;
-use super::callback_lease::CallbackLease;
-use super::cancel::LeasedSource;
+use super::callback_lease::{CallbackLease, LeasedSource};
 use super::cancelled::Cancelled;
+use super::error::Error;
 use super::maximum::{MaxReport, Maximum};
 use super::queue::Queue;
 use crate::session::{CancelWait, WaitAnswer};
@@ -410,6 +409,36 @@ impl ItemContext {
         if self.lease.is_open() {
             // Refused only where the host has let go meanwhile.
             let _ = self.reporter.report(&update);
+        }
+    }
+}
+
+impl ItemContext {
+    /// Reports what cannot be reported directly: a maximum, a value above it, or one while another thread reports one.
+    #[cold]
+    pub(super) fn raise(&self, report: &MaxReport<'_>) -> Result<(), Cancelled> {
+        let Some(mut turn) = self.maximum.turn(report) else {
+            let rest = ProgressUpdate {
+                value: None,
+                max: None,
+                ..report.update
+            };
+            return self.tell(&rest, 0);
+        };
+        self.tell(&turn.grow_max(report), report.more)?;
+        while let Some(due) = turn.next() {
+            self.tell(&turn.grow_max(&due), due.more)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, update: &ProgressUpdate<'_>, more: u64) -> Result<(), Cancelled> {
+        if more == 0 || !update.mask().is_empty() {
+            self.observe_verdict(Cancelled::of(self.reporter.report(update)))?;
+        }
+        match more {
+            0 => Ok(()),
+            more => self.observe_verdict(Cancelled::of(self.reporter.advance(more))),
         }
     }
 }

@@ -12,8 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::cancelled::Cancelled;
-use super::context::ItemContext;
 use crate::ProgressUpdate;
 
 pub(super) struct Maximum {
@@ -121,7 +119,7 @@ impl Maximum {
 
     /// The turn to report the maximum. Returns `None` if another thread has it: then value and maximum of the report are left
     /// to that thread.
-    fn turn(&self, report: &MaxReport<'_>) -> Option<ReportTurn<'_>> {
+    pub(super) fn turn(&self, report: &MaxReport<'_>) -> Option<ReportTurn<'_>> {
         let mut state = self.state.lock();
         if state.is_taken {
             state.due.get_or_insert_default().take(report);
@@ -156,7 +154,7 @@ fn at_least(max: u64, value: u64) -> u64 {
 }
 
 /// The turn of one thread, until it is dropped.
-struct ReportTurn<'a> {
+pub(super) struct ReportTurn<'a> {
     maximum: &'a Maximum,
     /// Another thread may have it already.
     is_over: bool,
@@ -164,7 +162,7 @@ struct ReportTurn<'a> {
 
 impl ReportTurn<'_> {
     /// The update that is to be made for a report: its maximum fits the values.
-    fn grow_max<'u>(&self, report: &MaxReport<'u>) -> ProgressUpdate<'u> {
+    pub(super) fn grow_max<'u>(&self, report: &MaxReport<'u>) -> ProgressUpdate<'u> {
         let mut state = self.maximum.state.lock();
         let wanted = report.update.max.unwrap_or(state.max);
         let done = self.maximum.done.load(Ordering::Relaxed);
@@ -176,7 +174,7 @@ impl ReportTurn<'_> {
     }
 
     /// What other threads have left to this one. `None` ends the turn.
-    fn next(&mut self) -> Option<MaxReport<'static>> {
+    pub(super) fn next(&mut self) -> Option<MaxReport<'static>> {
         let mut state = self.maximum.state.lock();
         let due = state.due.take();
         if due.is_none() {
@@ -192,36 +190,6 @@ impl Drop for ReportTurn<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             self.maximum.end(&mut self.maximum.state.lock());
-        }
-    }
-}
-
-impl ItemContext {
-    /// Reports what cannot be reported directly: a maximum, a value above it, or one while another thread reports one.
-    #[cold]
-    pub(super) fn raise(&self, report: &MaxReport<'_>) -> Result<(), Cancelled> {
-        let Some(mut turn) = self.maximum.turn(report) else {
-            let rest = ProgressUpdate {
-                value: None,
-                max: None,
-                ..report.update
-            };
-            return self.tell(&rest, 0);
-        };
-        self.tell(&turn.grow_max(report), report.more)?;
-        while let Some(due) = turn.next() {
-            self.tell(&turn.grow_max(&due), due.more)?;
-        }
-        Ok(())
-    }
-
-    fn tell(&self, update: &ProgressUpdate<'_>, more: u64) -> Result<(), Cancelled> {
-        if more == 0 || !update.mask().is_empty() {
-            self.observe_verdict(Cancelled::of(self.reporter.report(update)))?;
-        }
-        match more {
-            0 => Ok(()),
-            more => self.observe_verdict(Cancelled::of(self.reporter.advance(more))),
         }
     }
 }

@@ -1,21 +1,18 @@
 //! One round: the items of one prepare, and the workers that do them.
 
-use std::any::Any;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io;
 use std::sync::Arc;
-use std::{fmt, io};
 
-use super::Error;
 use super::callback_lease::CallbackLease;
 use super::cancelled::Cancelled;
 use super::context::ItemContext;
-use super::handler::Adapter;
+use super::error::Error;
+use super::handler_state::HandlerState;
 use super::queue::{Queue, QueuedItem};
+use super::work_failure::WorkFailure;
 use super::worker_group::start_threads;
 use crate::util::panic::contained;
-use crate::util::panic::panicked;
-use crate::util::text::error_chain;
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
     LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid,
@@ -31,7 +28,7 @@ pub(super) trait WorkSource: Send + Sync {
 }
 
 pub(super) struct Round {
-    pub(super) adapter: Arc<Adapter>,
+    pub(super) handler: Arc<HandlerState>,
     lease: Arc<CallbackLease>,
     queue: Arc<Queue>,
     /// How many items the prepare has named.
@@ -41,12 +38,12 @@ pub(super) struct Round {
 
 impl Round {
     pub(super) fn new(
-        adapter: Arc<Adapter>,
+        handler: Arc<HandlerState>,
         lease: Arc<CallbackLease>,
         items: Vec<SyncItem>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            adapter,
+            handler,
             lease,
             #[cfg(feature = "async")]
             size: items.len(),
@@ -67,12 +64,12 @@ impl Round {
                     if let Some((reporter, true)) = self.ask(waiting.item.id) {
                         let lease = Arc::clone(&self.lease);
                         let work = ItemContext::new(waiting.item, reporter, lease, None, 0);
-                        self.adapter.measure(&work);
+                        self.handler.measure(&work);
                     }
                 });
             }
         };
-        start_threads(&round.adapter.active, workers, work, move || {
+        start_threads(&round.handler.active, workers, work, move || {
             if end.lease.is_open() {
                 // A cancel so far is no failure: each item gets its final status later.
                 let _ = end.lease.callback.prepare_for_sync_completed(HResult::S_OK);
@@ -101,7 +98,7 @@ impl Round {
         if !left.is_empty() {
             self.give_up(left);
         }
-        match self.adapter.finish() {
+        match self.handler.finish() {
             Some(Err(broken)) => {
                 self.log(LogLevel::Error, &broken.to_string());
                 HResult::E_FAIL
@@ -158,7 +155,7 @@ impl Round {
     fn take_requests(&self) -> Result<(), CallbackError> {
         // A host may not offer it.
         for id in self.lease.callback()?.additional_items()? {
-            let Some(item) = self.adapter.listed(id) else {
+            let Some(item) = self.handler.listed(id) else {
                 continue;
             };
             // Refused where it takes part already; then the host does it in another run. Of two workers one is refused.
@@ -172,8 +169,8 @@ impl Round {
     fn ask(&self, id: ItemId) -> Option<(ItemReporter, bool)> {
         let reporter = ItemReporter::new(&self.lease.callback, id);
         // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
-        let goes_on = !self.adapter.is_skipped(id) && reporter.check().ok()?.is_continue();
-        let begins = goes_on && !self.adapter.is_skipped(id);
+        let goes_on = !self.handler.is_skipped(id) && reporter.check().ok()?.is_continue();
+        let begins = goes_on && !self.handler.is_skipped(id);
         Some((reporter, begins))
     }
 
@@ -212,10 +209,10 @@ impl Round {
             return None;
         }
         let (lease, queue) = (Arc::clone(&self.lease), Arc::clone(&self.queue));
-        let max = self.adapter.measured(item.id);
+        let max = self.handler.measured(item.id);
         let work = ItemContext::new(item, reporter, lease, Some(queue), max);
         if late {
-            self.adapter.measure(&work);
+            self.handler.measure(&work);
         }
         Some(work)
     }
@@ -284,7 +281,7 @@ impl Round {
     /// Deletes the error that an item had in an earlier round.
     fn delete_error(&self, item: ItemId) {
         let error = error_of(item);
-        if self.adapter.forget(error) {
+        if self.handler.forget(error) {
             let _ = self
                 .lease
                 .callback
@@ -297,13 +294,13 @@ impl Round {
         self.delete_error(item);
         let record = LogRecord::new(LogLevel::Error, text).item(item);
         let error = error_of(item);
-        let logged = match self.adapter.retry {
+        let logged = match self.handler.retry {
             true => self.lease.callback.log_error(&record.jump_text(error)),
             false => self.lease.callback.log_error(&record.error_id(error)),
         };
         // A full log does not keep the item from failing.
         if logged.is_ok() {
-            self.adapter.is_logged(error, item);
+            self.handler.is_logged(error, item);
         }
     }
 }
@@ -326,55 +323,6 @@ pub(super) enum NextItem {
 enum ItemEnd {
     Status(ItemStatus),
     Failed(String),
-}
-
-/// Why a function of the work's own did not answer what was asked of it.
-pub(super) enum WorkFailure {
-    /// It passes on that it is to end, in an error of this text.
-    Cancelled(Cancelled, String),
-    Error(String),
-    Panic(String),
-    /// Its future was dropped.
-    #[cfg(feature = "async")]
-    Dropped,
-}
-
-impl WorkFailure {
-    /// The error is the work's own code too: its text and its drop, each of which may panic.
-    pub(super) fn error(error: Error) -> Self {
-        let told = catch_unwind(AssertUnwindSafe(|| {
-            let text = error_chain(&*error);
-            match Cancelled::find(&*error) {
-                Some(interrupted) => Self::Cancelled(interrupted, text),
-                None => Self::Error(text),
-            }
-        }));
-        contained(|| drop(error));
-        told.unwrap_or_else(Self::panicked)
-    }
-
-    pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Self {
-        Self::Panic(panicked(payload))
-    }
-}
-
-impl fmt::Display for WorkFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cancelled(_, text) | Self::Error(text) => f.write_str(text),
-            Self::Panic(text) => write!(f, "panicked: {text}"),
-            #[cfg(feature = "async")]
-            Self::Dropped => f.write_str("the task that did the item was dropped before its end"),
-        }
-    }
-}
-
-/// Calls a function of the work's own.
-pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, WorkFailure> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(answer) => answer.map_err(WorkFailure::error),
-        Err(payload) => Err(WorkFailure::panicked(payload)),
-    }
 }
 
 /// An item has one error at a time, which goes by the item's id.

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use super::Error;
 use super::context::ItemContext;
+use super::error::Error;
 use super::queue::QueuedItem;
-use super::round::{NextItem, Round, WorkFailure, WorkSource};
+use super::round::{NextItem, Round, WorkSource};
+use super::work_failure::WorkFailure;
 use super::worker_group::{ActiveGuard, GroupMember, WorkerGroup};
 use crate::util::panic::Foreign;
 use crate::util::panic::contained;
@@ -254,7 +255,7 @@ fn complete(round: &Arc<Round>, result: HResult, left: VecDeque<QueuedItem>) {
     if round.size <= COMPLETED_AT_MOST {
         return round.completed(result);
     }
-    let mut guard = (round.adapter.wait).then(|| ActiveGuard::new(&round.adapter.active));
+    let mut guard = (round.handler.wait).then(|| ActiveGuard::new(&round.handler.active));
     let on_thread = Arc::clone(round);
     let builder = thread::Builder::new().name("syncmgr-item".to_owned());
     let started = builder.spawn(move || {
@@ -339,11 +340,11 @@ impl<P: AsyncPerItem> WorkSource for TaskWorkers<P> {
         let _starter = GroupMember(Arc::clone(&group));
         for number in 0..workers {
             let (source, on_task) = (Arc::clone(&self), Arc::clone(round));
-            let waits = round.adapter.wait;
+            let waits = round.handler.wait;
             let task: Task = Box::pin(TaskWorker {
                 work: Box::pin(async move { source.work(&on_task).await }),
                 member: GroupMember(Arc::clone(&group)),
-                guard: waits.then(|| ActiveGuard::of_task(&round.adapter.active)),
+                guard: waits.then(|| ActiveGuard::of_task(&round.handler.active)),
             });
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.spawn)(task))) {
                 // Whether it has taken the task or not, the task leaves the round. So the call succeeds, and the completion

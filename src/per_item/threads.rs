@@ -3,9 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use super::round::{Round, WorkSource, guarded};
+use super::error::Error;
+use super::round::{Round, WorkSource};
+use super::traits::PerItem;
+use super::work_failure::guarded;
 use super::worker_group::start_threads;
-use super::{Error, PerItem};
 use crate::ItemList;
 use crate::util::panic::Foreign;
 
@@ -24,7 +26,7 @@ impl<P: PerItem> WorkSource for ThreadWorkers<P> {
                 on_thread.end(&work, done);
             }
         };
-        start_threads(&round.adapter.active, workers, work, move || {
+        start_threads(&round.handler.active, workers, work, move || {
             end.complete(|round, result, _| round.completed(result))
         })
     }

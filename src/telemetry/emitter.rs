@@ -9,8 +9,9 @@ use tracing::{Level, event};
 
 use super::handler_emitter::{HandlerEmitter, Outcome, fails};
 use super::lazy_span::SpanContext;
-use super::number;
 use super::span_tree::{SpanTree, TraceSource};
+use super::targets;
+use super::targets::number;
 use crate::util::panic::contained;
 use crate::util::throttle::Throttle;
 use crate::{HandlerId, Observer, Run, RunObserver, Session, Totals};
@@ -113,7 +114,7 @@ impl Emitter {
         let tell = |context: &SpanContext| {
             contained(|| {
                 event!(
-                    target: super::PROGRESS,
+                    target: targets::PROGRESS,
                     parent: context.span(),
                     Level::DEBUG,
                     syncmgr.total.value = number(totals.value),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::emitter::Emitter;
+use super::targets;
 use crate::util::panic::contained;
 
 /// A session or a run that is being told: what [`Telemetry::session`](super::Telemetry::session) and
@@ -46,7 +47,7 @@ impl TelemetryHandle {
                 follow(&end.0, emitter, poll_interval);
             });
         if let Err(error) = spawned {
-            contained(|| tracing::error!(target: super::TARGET, "no follower: {error}"));
+            contained(|| tracing::error!(target: targets::TARGET, "no follower: {error}"));
         }
         Self {
             control: Some(control),

@@ -9,8 +9,9 @@ use tracing::field::display;
 use tracing::{Level, event};
 
 use super::lazy_span::SpanContext;
-use super::number;
 use super::span_tree::{HandlerSpan, SpanTree};
+use super::targets;
+use super::targets::number;
 use crate::util::escape::Escaped;
 use crate::util::panic::contained;
 use crate::util::throttle::Throttle;
@@ -213,7 +214,7 @@ impl HandlerEmitter {
         self.phase = Some(phase);
         contained(|| {
             event!(
-                target: super::PHASE,
+                target: targets::PHASE,
                 parent: self.context.span(),
                 Level::DEBUG,
                 syncmgr.phase = %phase,
@@ -232,7 +233,7 @@ impl HandlerEmitter {
         }
         contained(|| {
             event!(
-                target: super::PROGRESS,
+                target: targets::PROGRESS,
                 parent: self.context.span(),
                 Level::DEBUG,
                 syncmgr.handler.text = text.as_str(),
@@ -248,7 +249,7 @@ impl HandlerEmitter {
         if cancelled && !self.cancelled {
             contained(|| {
                 event!(
-                    target: super::CANCEL,
+                    target: targets::CANCEL,
                     parent: self.context.span(),
                     Level::WARN,
                     "everything is cancelled"
@@ -270,7 +271,7 @@ impl HandlerEmitter {
         macro_rules! tell {
             ($level:expr) => {
                 event!(
-                    target: super::LOG,
+                    target: targets::LOG,
                     parent: context.span(),
                     $level,
                     syncmgr.log.time_unix_ms = millis,
@@ -391,7 +392,7 @@ impl HandlerEmitter {
         if refused > 0 {
             contained(|| {
                 event!(
-                    target: super::LOG,
+                    target: targets::LOG,
                     parent: self.context.span(),
                     Level::WARN,
                     syncmgr.log.refused = number(refused),
@@ -437,7 +438,7 @@ impl EmittedItem {
         let text = Some(view.text.as_str()).filter(|text| !text.is_empty());
         contained(|| {
             event!(
-                target: super::PROGRESS,
+                target: targets::PROGRESS,
                 parent: self.context.span(),
                 Level::TRACE,
                 syncmgr.item.id = %view.id,
@@ -456,7 +457,7 @@ fn tell_status(context: &SpanContext, view: &ItemView) {
     macro_rules! tell {
         ($level:expr) => {
             event!(
-                target: super::STATUS,
+                target: targets::STATUS,
                 parent: context.span(),
                 $level,
                 syncmgr.item.id = %view.id,
@@ -475,7 +476,7 @@ fn tell_status(context: &SpanContext, view: &ItemView) {
 fn tell_cancel(context: &SpanContext, view: &ItemView) {
     contained(|| {
         event!(
-            target: super::CANCEL,
+            target: targets::CANCEL,
             parent: context.span(),
             Level::INFO,
             syncmgr.item.id = %view.id,

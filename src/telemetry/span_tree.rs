@@ -19,6 +19,7 @@ use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Level, Span, dispatcher, span};
 
 use super::lazy_span::{LazySpan, SpanContext};
+use super::targets;
 use crate::util::panic::contained;
 use crate::{HandlerId, ItemId, ItemView, Run, Session};
 
@@ -90,12 +91,12 @@ impl SpanTree {
         };
         self.run.get(|| {
             let span = span!(
-                target: super::RUN,
+                target: targets::RUN,
                 parent: above.span(),
                 Level::INFO,
                 "syncmgr.run",
                 syncmgr.run.name = self.name.as_deref(),
-                syncmgr.run.handlers = super::number(run.handlers().len() as u64),
+                syncmgr.run.handlers = targets::number(run.handlers().len() as u64),
                 syncmgr.run.failed = Empty,
                 otel.status_code = Empty,
                 otel.status_description = Empty,
@@ -145,7 +146,7 @@ impl SpanTree {
             };
             let id = Some(handler.id).filter(|id| !id.is_nil());
             let span = span!(
-                target: super::HANDLER,
+                target: targets::HANDLER,
                 parent: outer.span(),
                 Level::INFO,
                 "syncmgr.handler",
@@ -174,7 +175,7 @@ impl SpanTree {
         let outer = self.context(handler);
         opened.get(|| {
             let span = span!(
-                target: super::ITEM,
+                target: targets::ITEM,
                 parent: outer.span(),
                 Level::INFO,
                 "syncmgr.item",
