@@ -148,7 +148,7 @@ impl From<&HandlerReport> for StreamSummary {
 /// let mut read = StreamReader::new(&*lines)?;
 /// assert_eq!(read.about(), Some("copies photos"));
 /// let read: Vec<StreamMessage> = read.collect::<Result<_, _>>()?;
-/// let [StreamMessage::SnapshotLine { snapshot, .. }, StreamMessage::Changes { changes, totals, .. }, StreamMessage::End(end)] = &read[..] else {
+/// let [StreamMessage::Snapshot { snapshot, .. }, StreamMessage::Changes { changes, totals, .. }, StreamMessage::End(end)] = &read[..] else {
 ///     panic!("{read:?}");
 /// };
 /// assert_eq!(snapshot.items[0].status, ItemStatus::Pending);

@@ -49,6 +49,11 @@ impl Adapter {
         items
     }
 
+    fn round(self: &Arc<Self>, lease: Arc<CallbackLease>, items: Vec<SyncItem>) -> Arc<Round> {
+        let owner: Arc<dyn SyncHandler> = Arc::clone(self) as _;
+        Round::new(Arc::clone(&self.shared), owner, lease, items)
+    }
+
     /// So many workers for so many items.
     fn workers(&self, items: usize) -> usize {
         self.workers.min(items).max(1)
@@ -122,7 +127,7 @@ impl SyncHandler for Adapter {
         if self.shared.measure.is_some() {
             let items = self.chosen();
             let workers = self.workers(items.len());
-            Round::new(Arc::clone(&self.shared), lease, items).measure(workers)?;
+            self.round(lease, items).measure(workers)?;
             return Ok(Prepared::Started);
         }
         // Refused only where the host has let go. No `?`: after a completion the answer is `Started` (rule H06).
@@ -136,7 +141,7 @@ impl SyncHandler for Adapter {
         self.shared.state.lock().chosen.clear();
         let workers = self.workers(items.len());
         let source = Arc::clone(&self.source);
-        source.start(&Round::new(Arc::clone(&self.shared), lease, items), workers)?;
+        source.start(&self.round(lease, items), workers)?;
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use super::worker_group::start_threads;
 use crate::util::panic::contained;
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
-    LogRecord, LogSelector, ProgressUpdate, SyncItem, Uuid,
+    LogRecord, LogSelector, ProgressUpdate, SyncHandler, SyncItem, Uuid,
 };
 
 /// What there is to do, and who does it: threads or tasks.
@@ -29,6 +29,8 @@ pub(super) trait WorkSource: Send + Sync {
 
 pub(super) struct Round {
     pub(super) handler: Arc<HandlerState>,
+    /// Keeps the handler alive while its workers run.
+    _owner: Arc<dyn SyncHandler>,
     lease: Arc<CallbackLease>,
     queue: Arc<Queue>,
     /// How many items the prepare has named.
@@ -39,11 +41,13 @@ pub(super) struct Round {
 impl Round {
     pub(super) fn new(
         handler: Arc<HandlerState>,
+        owner: Arc<dyn SyncHandler>,
         lease: Arc<CallbackLease>,
         items: Vec<SyncItem>,
     ) -> Arc<Self> {
         Arc::new(Self {
             handler,
+            _owner: owner,
             lease,
             #[cfg(feature = "async")]
             size: items.len(),

@@ -44,7 +44,7 @@ use crate::{ItemList, SyncItem};
 /// }
 ///
 /// let tiles = Tiles { names: vec!["3/4 land".into(), "3/5 ocean".into()] };
-/// let report = run_handler(super::HandlerBuilder::new("Map".parse()?, tiles).build(), RunOptions::new());
+/// let report = run_handler(HandlerBuilder::new("Map".parse()?, tiles).build(), RunOptions::new());
 /// assert!(report.is_success());
 /// let ends: Vec<ItemStatus> = report.items().iter().map(|item| item.status).collect();
 /// assert_eq!(ends, [ItemStatus::Succeeded, ItemStatus::Skipped]);

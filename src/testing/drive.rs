@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::call::Action;
 use super::harness::Harness;
-use super::interventions::{Interventions, ItemRef};
+use super::interventions::Interventions;
+use super::item_ref::ItemRef;
 use super::recorder::Recorder;
 use super::trace::Trace;
 use crate::{CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler, run_handler};

@@ -6,81 +6,13 @@ use std::time::Duration;
 
 use super::call::Call;
 use super::injection::FaultPoint;
-use super::interventions::{Effect, Interventions, ItemRef, Trigger};
-use super::trace::Trace;
+use super::interventions::{Effect, Interventions, Trigger};
+use super::item_ref::ItemRef;
+use super::setting::{About, Setting};
 use crate::{ItemId, SyncFlags, SyncHandler, Uuid};
 
-/// What is done to the handler on purpose, in words. `{}` stands for the item, whose name is known only in the end.
-#[derive(Clone, Debug)]
-pub(super) struct About {
-    words: String,
-    item: Option<ItemRef>,
-    setting: Setting,
-}
-
-impl About {
-    fn of(item: ItemRef, words: impl Into<String>) -> Self {
-        Self {
-            item: Some(item),
-            ..Self::from(words.into())
-        }
-    }
-
-    /// What was done, in words, and whether it was.
-    pub(super) fn words(&self, trace: &Trace, interventions: &Interventions) -> (String, bool) {
-        let words = match &self.item {
-            None => self.words.clone(),
-            Some(item) => self.words.replace("{}", &item.words(trace.names())),
-        };
-        let [log, connection, dialog] = interventions.refused_came();
-        let came = match self.setting {
-            Setting::Always => true,
-            Setting::Trigger(trigger) => interventions.came(trigger),
-            Setting::Refused(FaultPoint::Log) => log,
-            Setting::Refused(FaultPoint::Connection) => connection,
-            Setting::Refused(FaultPoint::Dialog) => dialog,
-        };
-        (words, came)
-    }
-
-    /// The item that it names, if no item of the trace is meant by it.
-    pub(super) fn unlisted(&self, trace: &Trace) -> Option<&ItemRef> {
-        let item = self.item.as_ref();
-        item.filter(|item| match item {
-            ItemRef::Id(id) => trace.names().plain(*id).is_none(),
-            item => item.find(trace.names()).is_none(),
-        })
-    }
-}
-
-/// On what it depends whether a setting comes about.
-#[derive(Clone, Copy, Debug)]
-enum Setting {
-    Always,
-    /// On the trigger at this place of the interventions.
-    Trigger(usize),
-    /// On as many calls of this kind as there have to be.
-    Refused(FaultPoint),
-}
-
-impl From<String> for About {
-    fn from(words: String) -> Self {
-        Self {
-            words,
-            item: None,
-            setting: Setting::Always,
-        }
-    }
-}
-
-impl From<&str> for About {
-    fn from(words: &str) -> Self {
-        words.to_owned().into()
-    }
-}
-
 /// A host for tests: it drives one handler through its whole life, does to it what it is told to do, and answers with
-/// the [`Trace`].
+/// the [`Trace`](super::Trace).
 ///
 /// The handler is called as [`run_handler`](crate::run_handler) calls it, on a thread of its own. Where it is silent for longer
 /// than the [deadline](Self::deadline), the host gives up, takes the callback away, and leaves behind a thread that does not

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::answer::Answer;
 use super::call::Action;
 use super::intervention::Intervention;
-use super::interventions::ItemRef;
+use super::item_ref::ItemRef;
 use super::owned::Update;
 use super::trace::Trace;
 use crate::ItemId;

@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use super::harness::Harness;
-use super::interventions::ItemRef;
+use super::item_ref::ItemRef;
 
 /// What an exploration does to a handler in one run: a cancellation, a skip or a fault, at a call that can be found again.
 ///
 /// [`Trace::intervention`](super::Trace::intervention) returns that of a run,
 /// [`Exploration::unreached`](super::Exploration::unreached) those that never came about. Its `Display` is the call on the
-/// [`Harness`] that does the same. Reports are counted from 1, as by [`Harness`].
+/// [`Harness`](super::Harness) that does the same. Reports are counted from 1, as by [`Harness`](super::Harness).
 ///
 /// # Examples
 ///
@@ -40,69 +39,69 @@ use super::interventions::ItemRef;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Intervention {
-    /// The item is cancelled at its report: [`Harness::cancel_item_at_report`].
+    /// The item is cancelled at its report: [`Harness::cancel_item_at_report`](super::Harness::cancel_item_at_report).
     CancelItem {
         /// The item.
         item: ItemRef,
         /// The number of its report.
         report: usize,
     },
-    /// Everything is cancelled at a report of the item: [`Harness::cancel_all_at_report`].
+    /// Everything is cancelled at a report of the item: [`Harness::cancel_all_at_report`](super::Harness::cancel_all_at_report).
     CancelAll {
         /// The item.
         item: ItemRef,
         /// The number of its report.
         report: usize,
     },
-    /// The item is skipped at its report: [`Harness::skip_at_report`].
+    /// The item is skipped at its report: [`Harness::skip_at_report`](super::Harness::skip_at_report).
     Skip {
         /// The item.
         item: ItemRef,
         /// The number of its report.
         report: usize,
     },
-    /// The first item that had no report yet is skipped at a report of this one: [`Harness::skip_next_at_report`].
+    /// The first item that had no report yet is skipped at a report of this one: [`Harness::skip_next_at_report`](super::Harness::skip_next_at_report).
     SkipNext {
         /// The item that makes the report.
         item: ItemRef,
         /// The number of its report.
         report: usize,
     },
-    /// The callback is released at a report of the item: [`Harness::release_at_report`].
+    /// The callback is released at a report of the item: [`Harness::release_at_report`](super::Harness::release_at_report).
     Release {
         /// The item.
         item: ItemRef,
         /// The number of its report.
         report: usize,
     },
-    /// The item is skipped before anything is prepared: [`Harness::skip`].
+    /// The item is skipped before anything is prepared: [`Harness::skip`](super::Harness::skip).
     SkipBeforePrepare {
         /// The item.
         item: ItemRef,
     },
-    /// The item is skipped when the handler is told to prepare: [`Harness::skip_in_prepare`].
+    /// The item is skipped when the handler is told to prepare: [`Harness::skip_in_prepare`](super::Harness::skip_in_prepare).
     SkipInPrepare {
         /// The item.
         item: ItemRef,
         /// The number of the prepare, counted from 1.
         prepare: usize,
     },
-    /// The item is skipped when `synchronize` is called: [`Harness::skip_in_synchronize`].
+    /// The item is skipped when `synchronize` is called: [`Harness::skip_in_synchronize`](super::Harness::skip_in_synchronize).
     SkipInSynchronize {
         /// The item.
         item: ItemRef,
     },
-    /// A log entry is refused: [`Harness::full_log_at`].
+    /// A log entry is refused: [`Harness::full_log_at`](super::Harness::full_log_at).
     FillLog {
         /// The number of the entry, counted from 1.
         entry: usize,
     },
-    /// A connection is refused: [`Harness::refuse_connection_at`].
+    /// A connection is refused: [`Harness::refuse_connection_at`](super::Harness::refuse_connection_at).
     RefuseConnection {
         /// The number of the connection, counted from 1.
         connection: usize,
     },
-    /// A dialog is denied: [`Harness::deny_dialog_at`].
+    /// A dialog is denied: [`Harness::deny_dialog_at`](super::Harness::deny_dialog_at).
     DenyDialog {
         /// The number of the dialog, counted from 1.
         dialog: usize,
@@ -136,23 +135,6 @@ impl Intervention {
             | Self::SkipNext { report, .. }
             | Self::Release { report, .. } => Some(*report),
             _ => None,
-        }
-    }
-
-    /// The harness that makes it, as its last setting.
-    pub(super) fn arm(&self, harness: Harness) -> Harness {
-        match self.clone() {
-            Self::CancelItem { item, report } => harness.cancel_item_at_report(item, report),
-            Self::CancelAll { item, report } => harness.cancel_all_at_report(item, report),
-            Self::Skip { item, report } => harness.skip_at_report(item, report),
-            Self::SkipNext { item, report } => harness.skip_next_at_report(item, report),
-            Self::Release { item, report } => harness.release_at_report(item, report),
-            Self::SkipBeforePrepare { item } => harness.skip(item),
-            Self::SkipInPrepare { item, prepare } => harness.skip_in_prepare(item, prepare),
-            Self::SkipInSynchronize { item } => harness.skip_in_synchronize(item),
-            Self::FillLog { entry } => harness.full_log_at(entry),
-            Self::RefuseConnection { connection } => harness.refuse_connection_at(connection),
-            Self::DenyDialog { dialog } => harness.deny_dialog_at(dialog),
         }
     }
 }

@@ -69,6 +69,7 @@ mod harness;
 mod injection;
 mod intervention;
 mod interventions;
+mod item_ref;
 #[cfg(feature = "serde")]
 mod json;
 mod labels;
@@ -78,12 +79,14 @@ mod reach;
 mod recorder;
 mod rule;
 mod sample;
+mod setting;
 mod wrappers;
 
 mod timeline;
 
 mod format;
 mod trace;
+mod trace_report;
 mod violation;
 
 pub use answer::Answer;
@@ -92,7 +95,7 @@ pub use exploration::Exploration;
 pub use explore::{explore_cancellations, explore_faults};
 pub use harness::Harness;
 pub use intervention::Intervention;
-pub use interventions::ItemRef;
+pub use item_ref::ItemRef;
 #[cfg(feature = "serde")]
 pub use json::TraceError;
 pub use mock::script::Script;

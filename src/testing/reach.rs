@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::format::counted;
 use super::intervention::Intervention;
-use super::interventions::ItemRef;
+use super::item_ref::ItemRef;
 
 /// How many points that were not reached are shown.
 const SHOWN: usize = 10;

@@ -12,10 +12,7 @@ use super::answer::Answer;
 use super::call::{Action, Call, Side};
 use super::labels::Labels;
 use super::trace::Trace;
-use super::wrappers::{RecordedCallback, RecordedConnector, RecordedHandler};
-use crate::{
-    CallbackError, Connector, HResult, ItemId, Phase, Prepared, Session, SyncCallback, SyncHandler,
-};
+use crate::{CallbackError, HResult, ItemId, Phase, Prepared, Session};
 
 /// Records what passes between a host and a handler, whichever they are.
 ///
@@ -154,26 +151,6 @@ impl Recorder {
                 watch: OnceLock::new(),
             }),
         }
-    }
-
-    /// Wraps a callback.
-    #[must_use]
-    pub fn callback(&self, inner: Arc<dyn SyncCallback>) -> Arc<dyn SyncCallback> {
-        let number = self.next_callback();
-        RecordedCallback::wrap(self.clone(), number, inner)
-    }
-
-    /// Wraps a handler. The callbacks that the host sets are wrapped too.
-    #[must_use]
-    pub fn handler(&self, inner: Arc<dyn SyncHandler>) -> Arc<dyn SyncHandler> {
-        self.state().phase = Phase::Idle;
-        RecordedHandler::wrap(self.clone(), inner)
-    }
-
-    /// Wraps a connector, so that the trace shows when connections open and close (rule M08).
-    #[must_use]
-    pub fn connector<C: Connector + 'static>(&self, inner: C) -> impl Connector + use<C> {
-        RecordedConnector::wrap(self.clone(), Box::new(inner))
     }
 
     /// Cancels an item of a session, as the user would, and writes that down (rule M10).

@@ -12,10 +12,32 @@ use super::recorder::{Intercept, Recorder};
 use crate::util::panic::panic_text;
 use crate::{
     CallbackError, Connector, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo,
-    ItemId, ItemList, ItemReporter, ItemStatus, LogRecord, LogSelector, Participation, Prepared,
-    ProgressUpdate, PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler, SyncItem, Uuid,
-    Verdict,
+    ItemId, ItemList, ItemReporter, ItemStatus, LogRecord, LogSelector, Participation, Phase,
+    Prepared, ProgressUpdate, PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler, SyncItem,
+    Uuid, Verdict,
 };
+
+impl Recorder {
+    /// Wraps a callback.
+    #[must_use]
+    pub fn callback(&self, inner: Arc<dyn SyncCallback>) -> Arc<dyn SyncCallback> {
+        let number = self.next_callback();
+        RecordedCallback::wrap(self.clone(), number, inner)
+    }
+
+    /// Wraps a handler. The callbacks that the host sets are wrapped too.
+    #[must_use]
+    pub fn handler(&self, inner: Arc<dyn SyncHandler>) -> Arc<dyn SyncHandler> {
+        self.state().phase = Phase::Idle;
+        RecordedHandler::wrap(self.clone(), inner)
+    }
+
+    /// Wraps a connector, so that the trace shows when connections open and close (rule M08).
+    #[must_use]
+    pub fn connector<C: Connector + 'static>(&self, inner: C) -> impl Connector + use<C> {
+        RecordedConnector::wrap(self.clone(), Box::new(inner))
+    }
+}
 
 /// A callback whose calls are written down. It gives no slot, so that each report is seen.
 pub(super) struct RecordedCallback {

@@ -1,12 +1,8 @@
 //! A handler that follows a list of steps.
 
-use std::sync::Arc;
-
-use super::script_handler::ScriptHandler;
 use super::step::{Kind, Step};
 use crate::{
-    HResult, HandlerFlags, HandlerName, ItemId, ItemName, Participation, Prepared, SyncHandler,
-    SyncItem,
+    HResult, HandlerFlags, HandlerName, ItemId, ItemName, Participation, Prepared, SyncItem,
 };
 
 /// What a scripted handler does: a handler without a class of its own, for tests of hosts and of this kit.
@@ -209,12 +205,6 @@ impl Script {
     pub fn without_completions(mut self) -> Self {
         self.completes = false;
         self
-    }
-
-    /// Makes a handler that follows the script.
-    #[must_use]
-    pub fn handler(&self) -> Arc<dyn SyncHandler> {
-        Arc::new(ScriptHandler::new(self.clone()))
     }
 }
 

@@ -43,6 +43,14 @@ pub(crate) struct ScriptHandler {
     reported: Condvar,
 }
 
+impl Script {
+    /// Makes a handler that follows the script.
+    #[must_use]
+    pub fn handler(&self) -> Arc<dyn SyncHandler> {
+        Arc::new(ScriptHandler::new(self.clone()))
+    }
+}
+
 impl ScriptHandler {
     pub(crate) fn new(script: Script) -> Self {
         Self {
