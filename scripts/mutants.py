@@ -26,12 +26,14 @@ import sys
 # The modules: how many parts, and which programs of `tests` are about them.
 MODULES = {
     "contract": (2, ["contract", "docs", "json"]),
+    "driver": (3, ["driver", "manager"]),
     "json": (4, ["json"]),
     "manager": (8, ["driver", "manager"]),
     "per_item": (4, ["per_item"]),
     "session": (8, ["driver", "session"]),
     "telemetry": (3, ["telemetry"]),
     "testing": (12, ["testing"]),
+    "util": (3, ["driver", "manager", "session"]),
 }
 PARTS = [(module, part) for module, (parts, _) in MODULES.items() for part in range(parts)]
 ROOT = pathlib.Path(__file__).resolve().parent.parent
