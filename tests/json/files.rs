@@ -365,3 +365,33 @@ fn what_was_read_is_written_as_it_was_then() {
         RunReportData: RUN_REPORT, false;
     }
 }
+
+#[test]
+fn a_text_that_is_no_object_is_refused_with_the_field_that_is_wanted() {
+    for text in ["7", "\"a text\"", "[]", "null"] {
+        let error = json::from_str::<SessionSnapshot>(text).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains("an object with the field \"syncmgr_snapshot\""),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn an_error_message_is_cut_only_where_something_is_left_out() {
+    let mut cut = 0;
+    for length in 0..700 {
+        let phase = "x".repeat(length);
+        let text = format!("{{\"syncmgr_snapshot\":1,\"phase\":\"{phase}\"}}");
+        let error = json::from_str::<SessionSnapshot>(&text).unwrap_err();
+        let said = error.to_string();
+        if said.contains(" … ") {
+            cut += 1;
+            assert!(!said.contains(&phase), "{length}: {said}");
+        } else {
+            assert!(said.contains(&phase), "{length}: {said}");
+        }
+    }
+    assert!((100..600).contains(&cut), "{cut} messages were cut");
+}

@@ -7,10 +7,12 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
+use std::time::Duration;
 
 use support::works::handler;
 use support::{driven, id, ids, item, items, until, view, within};
 use syncmgr::per_item::{self, Cancelled, Error, HandlerBuilder, ItemContext};
+use syncmgr::testing::{Action, Harness};
 use syncmgr::{
     CallbackError, ErrorId, HResult, HandlerError, HandlerFlags, HandlerReport, ItemStatus,
     LogLevel, Phase, Prepared, ProgressUpdate, RunOptions, Session, SyncEvent, SyncFlags,
@@ -467,4 +469,54 @@ fn a_handler_that_is_run_again_deletes_no_error_of_the_run_before() {
         let trace = recorder.trace();
         assert!(trace.violations().is_empty(), "{trace}");
     }
+}
+
+#[test]
+fn an_iterator_with_a_range_of_lengths_reports_no_maximum() {
+    let session = goes_well(|item, _| {
+        let elements = [1, 2].into_iter();
+        let elements = elements.chain([3, 4].into_iter().filter(|n| *n > 3));
+        item.wrap_iter(elements).for_each(drop);
+        Ok(())
+    });
+    assert_eq!((view(&session, 1).value, view(&session, 1).max), (3, 0));
+}
+
+#[test]
+fn an_iterator_asks_before_the_first_element_and_reports_no_value() {
+    let handler = handler(1, |item| {
+        item.wrap_iter([1, 2]).for_each(drop);
+        Ok(())
+    });
+    let trace = Harness::new(handler.build()).run();
+    trace.assert_conformant();
+    let values: Vec<_> = trace
+        .calls()
+        .iter()
+        .filter_map(|call| match &call.action {
+            Action::Progress { update, .. } => update.value,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(values, [1, 2]);
+}
+
+#[test]
+fn an_item_that_waits_for_a_cancellation_that_does_not_come_succeeds() {
+    goes_well(|item, _| {
+        item.wait_cancelled(Duration::ZERO)?;
+        let guard = item.on_cancel(|| panic!("nothing is cancelled"))?;
+        assert!(!guard.was_called());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancelled_item_of_a_host_that_does_not_wake_is_stopped_though_its_wait_fails() {
+    let (_, session) = run(1, |item, session| {
+        session.cancel_item(id(1)).unwrap();
+        assert_eq!(item.set(1), Err(Cancelled::Item));
+        Err(Cancelled::Refused(CallbackError::NotImplemented).into())
+    });
+    assert_eq!(view(&session, 1).status, ItemStatus::Stopped);
 }

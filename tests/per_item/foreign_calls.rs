@@ -474,3 +474,122 @@ fn a_host_that_panics_in_a_call_of_a_task_ends_neither_the_process_nor_the_round
             .build()
     });
 }
+
+#[test]
+fn a_value_one_above_the_maximum_raises_it() {
+    let known = Known::default();
+    let handler = known.handler(|item| {
+        item.max(10)?;
+        item.set(11)?;
+        Ok(())
+    });
+    let session = driven(1);
+    synchronize(&handler, &session, session.clone(), 1);
+    completed(&session);
+    let view = view(&session, 1);
+    assert_eq!((view.value, view.max), (11, 11));
+}
+
+#[test]
+fn what_is_left_to_the_thread_that_raises_a_maximum_is_reported_before_its_call_returns() {
+    let session = driven(1);
+    let known = Known::default();
+    let (keep, seen) = (known.clone(), session.clone());
+    let source = per_item::from_async_items(items(1), move |item: Arc<ItemContext>| {
+        let _ = keep.0.set(Arc::clone(&item));
+        let session = seen.clone();
+        async move {
+            item.max(10)?;
+            item.set(12)?;
+            let view = view(&session, 1);
+            assert_eq!((view.value, view.max), (30, 30));
+            Ok(())
+        }
+    });
+    let name = "test".parse().unwrap();
+    let handler = HandlerBuilder::new_async(name, source, per_item::on_thread).build();
+    let host = Host::new(&session, move |call| {
+        if call == Call::Progress(id(1), Some(12), Some(12)) {
+            known.call(true, |item| assert_eq!(item.set(30), Ok(())));
+        }
+    });
+    synchronize(&handler, &session, host, 1);
+    completed(&session);
+    assert_eq!(view(&session, 1).status, ItemStatus::Succeeded);
+}
+
+#[test]
+fn a_text_reported_inside_a_raise_takes_no_smaller_maximum_with_it() {
+    let known = Known::default();
+    let handler = known.handler(|item| {
+        item.max(10)?;
+        item.set(12)?;
+        Ok(())
+    });
+    let session = driven(1);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let host = Host::new(&session, {
+        let (seen, session) = (seen.clone(), session.clone());
+        move |call| {
+            let view = view(&session, 1);
+            seen.lock().unwrap().push((view.value, view.max));
+            if call == Call::Progress(id(1), Some(12), Some(12)) {
+                known.call(true, |item| {
+                    let update = ProgressUpdate::new().text("text").max(5);
+                    assert_eq!(item.report(&update), Ok(()));
+                });
+            }
+        }
+    });
+    synchronize(&handler, &session, host, 1);
+    completed(&session);
+    let seen = seen.lock().unwrap();
+    let fits = |(value, max): &(u64, u64)| *max == 0 || value <= max;
+    assert!(seen.iter().all(fits), "{seen:?}");
+    assert_eq!(view(&session, 1).text, "text");
+}
+
+#[test]
+fn a_round_is_not_completed_while_another_thread_adds_an_item() {
+    let [adds, stays] = [(); 2].map(|()| mpsc::channel::<()>());
+    let (come, came) = adds;
+    let (leave, left) = stays;
+    let (come, left) = (Mutex::new(come), Mutex::new(left));
+    let came = Arc::new(Mutex::new(came));
+    let threads = Arc::new(Mutex::new(Vec::new()));
+    let added = threads.clone();
+    let source = per_item::from_async_items(items(1), move |context: Arc<ItemContext>| {
+        let (added, came) = (added.clone(), came.clone());
+        async move {
+            for n in [2, 3] {
+                let context = context.clone();
+                let adds = thread::spawn(move || context.add_item(item(n)));
+                added.lock().unwrap().push(adds);
+                receive("a thread in the host", &came.lock().unwrap());
+            }
+            Ok(())
+        }
+    });
+    let name = "test".parse().unwrap();
+    let handler = HandlerBuilder::new_async(name, source, per_item::on_thread).build();
+    let session = driven(1);
+    // Both threads wait inside the host.
+    let host = Host::new(&session, move |call| {
+        if call == Call::Other("add_item") {
+            come.lock().unwrap().send(()).unwrap();
+            let _ = left.lock().unwrap().recv();
+        }
+    });
+    synchronize(&handler, &session, host, 1);
+    until("the end of the only worker", || {
+        view(&session, 1).status == ItemStatus::Succeeded
+    });
+    leave.send(()).unwrap();
+    until("the end of one thread", || {
+        let mut threads = threads.lock().unwrap();
+        threads.iter_mut().any(|thread| thread.is_finished())
+    });
+    assert_eq!(session.phase(), Phase::Synchronizing);
+    leave.send(()).unwrap();
+    completed(&session);
+}

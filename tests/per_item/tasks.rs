@@ -1008,6 +1008,46 @@ fn a_host_that_takes_its_callback_away_can_be_kept_waiting_for_the_tasks() {
 }
 
 #[test]
+fn a_release_on_another_thread_waits_for_a_suspended_task() {
+    let (begun, has_begun) = mpsc::channel();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = ended.clone();
+    let work = move |item: Arc<ItemContext>| {
+        let (count, begun) = (count.clone(), begun.clone());
+        async move {
+            begun.send(()).unwrap();
+            let mut waking = false;
+            poll_fn(|context| {
+                if std::mem::replace(&mut waking, true) {
+                    return Poll::Ready(());
+                }
+                // Nothing wakes the task before the release has begun.
+                let (item, waker) = (item.clone(), context.waker().clone());
+                thread::spawn(move || {
+                    while item.check().is_ok() {
+                        thread::yield_now();
+                    }
+                    waker.wake();
+                });
+                Poll::Pending
+            })
+            .await;
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    };
+    let handler = handler(1, work).wait_for_work(true).build();
+    let session = at_work(&handler);
+    receive("the work", &has_begun);
+    handler.set_progress_callback(None).unwrap();
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
+    session.driver().release();
+    // Nothing is counted wrong afterwards.
+    handler.set_progress_callback(Some(session)).unwrap();
+    handler.set_progress_callback(None).unwrap();
+}
+
+#[test]
 fn who_takes_the_callback_away_on_a_task_does_not_wait_for_itself() {
     let own = Arc::new(Mutex::new(None::<Arc<dyn SyncHandler>>));
     let (left, has_left) = mpsc::channel();

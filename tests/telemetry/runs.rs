@@ -13,7 +13,7 @@ use support::{id, until};
 use syncmgr::per_item::{HandlerBuilder, from_items};
 use syncmgr::testing::{Script, Step};
 use syncmgr::{
-    HResult, HandlerId, ItemStatus, Participation, Registration, RunOptions, SyncHandler,
+    HResult, HandlerId, ItemStatus, Participation, Prepared, Registration, RunOptions, SyncHandler,
     SyncManager, run_handler,
 };
 
@@ -441,4 +441,60 @@ fn a_run_without_a_span_marks_its_handlers_alone() {
     assert_eq!(handler.field("otel.status_code"), Some("ERROR"));
     assert_eq!(handler.field("syncmgr.run.failed"), None);
     assert_eq!(recorder.open().0, 0);
+}
+
+#[test]
+fn a_handler_that_returned_no_name_does_not_get_that_of_the_run() {
+    let manager = SyncManager::new();
+    let make = || -> Arc<dyn SyncHandler> { panic!("there is no handler") };
+    manager
+        .register(handler_id(1), Registration::new(), make)
+        .unwrap();
+    let recorder = Recorder::new();
+    let run = manager.update_all();
+    let _ = finish(&run);
+    let handle = recorder.during(|| stepped().name("nightly").run(&run));
+    handle.finish();
+    let spans = recorder.spans();
+    let handler = spans.iter().find(|span| span.name == "syncmgr.handler");
+    let handler = handler.expect("it has a span");
+    assert_eq!(handler.field("syncmgr.handler.name"), None);
+}
+
+#[test]
+fn a_handler_that_needs_the_user_fails_only_by_its_unfinished_item() {
+    let manager = SyncManager::builder().dialogs(false).build();
+    let records = Records::default();
+    let script = of("Mail", &[1]).prepared(Ok(Prepared::NeedsUser));
+    records.register(&manager, 1, script);
+    let recorder = Recorder::new();
+    let run = manager.update_all();
+    let handle = recorder.during(|| stepped().run(&run));
+    let report = finish(&run);
+    assert_eq!(report.handlers[0].1.result, HResult::S_FALSE);
+    handle.finish();
+    let handler = recorder.span("handler Mail");
+    assert_eq!(
+        handler.field("otel.status_description"),
+        Some("1 item has no final status")
+    );
+    records.judge();
+}
+
+#[test]
+fn a_failed_run_without_a_span_does_not_mark_the_span_around_it() {
+    let manager = SyncManager::new();
+    let make = || -> Arc<dyn SyncHandler> { panic!("there is no handler") };
+    manager
+        .register(handler_id(1), Registration::new(), make)
+        .unwrap();
+    let recorder = Recorder::without(&["syncmgr::run"]);
+    let run = manager.update_all();
+    let _ = finish(&run);
+    let handle = recorder.during(|| {
+        let caller = tracing::info_span!("caller", otel.status_code = tracing::field::Empty);
+        caller.in_scope(|| stepped().run(&run))
+    });
+    handle.finish();
+    assert_eq!(recorder.span("caller").field("otel.status_code"), None);
 }

@@ -658,3 +658,66 @@ fn where_the_subscriber_wants_no_spans_events_are_told_all_the_same() {
         ]
     );
 }
+
+#[test]
+fn the_settings_are_printed_and_each_keeps_the_others() {
+    let telemetry = Telemetry::new()
+        .name("nightly")
+        .progress_every(Duration::from_secs(7))
+        .poll_interval(Duration::MAX);
+    let text = format!("{telemetry:?}");
+    for part in [
+        "nightly",
+        "7s",
+        "poll_interval",
+        &format!("{:?}", Duration::MAX),
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn a_worker_finds_the_span_of_a_session_that_was_followed_before_another() {
+    let recorder = Recorder::new();
+    let telemetry = without_progress();
+    let (first, second) = (open(1), open(2));
+    let followed = [&first, &second].map(|session| follow(&recorder, &telemetry, session));
+    report(&first, 1, &value(1));
+    second.driver().release();
+    recorder.during(|| assert!(!telemetry.span(id(1)).is_disabled()));
+    for handle in followed {
+        handle.finish();
+    }
+}
+
+#[test]
+fn a_skipped_item_that_has_made_progress_gets_a_span() {
+    let recorder = Recorder::new();
+    let session = open(2);
+    let handle = follow(&recorder, &without_progress(), &session);
+    report(&session, 1, &value(3));
+    report(&session, 1, &status(ItemStatus::Skipped));
+    report(&session, 2, &status(ItemStatus::Skipped));
+    handle.finish();
+    let span = recorder.span("item item 1");
+    assert_eq!(span.field("syncmgr.item.status"), Some("skipped"));
+    assert_eq!(span.field("syncmgr.item.max"), None, "it has none");
+    assert!(recorder.spans_of("item item 2").is_empty());
+}
+
+#[test]
+fn an_item_fails_by_its_last_error_and_not_by_a_later_warning() {
+    let recorder = Recorder::new();
+    let session = open(1);
+    let handle = follow(&recorder, &without_progress(), &session);
+    report(&session, 1, &value(1));
+    handle.flush();
+    for (level, text) in [(LogLevel::Error, "disk full"), (LogLevel::Warning, "slow")] {
+        let record = LogRecord::new(level, text).item(id(1));
+        assert_eq!(session.log_error(&record), Ok(()));
+    }
+    report(&session, 1, &status(ItemStatus::Failed).text("gave up"));
+    handle.finish();
+    let span = recorder.span("item item 1");
+    assert_eq!(span.field("otel.status_description"), Some("disk full"));
+}
