@@ -242,8 +242,8 @@ impl Drop for Scheduler {
 /// Why a job that was cancelled early did nothing.
 pub(super) const CANCELLED: &str = "it was cancelled before it was started";
 
-/// The connections of starts that are over. Dropping it closes them, if no session shares them: user code, which may take its
-/// time, and whose panic is nobody's here.
+/// The connections of starts that are over. Dropping it closes those that no session shares, which is
+/// user code that may take its time.
 #[derive(Default)]
 #[must_use = "dropping it closes connections; no lock may be held"]
 pub(super) struct Closing(Vec<Connections>);
@@ -256,14 +256,6 @@ impl Closing {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        for connections in self.0.drain(..) {
-            contained(|| drop(connections));
-        }
     }
 }
 

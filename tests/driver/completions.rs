@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use syncmgr::{
-    CallbackError, Completion, ErrorOutcome, HResult, HandlerReport, ItemStatus, Phase, Prepared,
-    ProtocolViolation, RunOptions,
+    CallbackError, Completion, ErrorOutcome, HResult, HandlerError, HandlerReport, ItemStatus,
+    Phase, Prepared, ProtocolViolation, RunOptions,
 };
 
 use support::handler::{Script, Scripted, Seen};
@@ -398,4 +398,20 @@ fn completions_that_nobody_waits_for_are_reported_sixteen_times_at_most() {
         vec![ProtocolViolation::UnexpectedCompletion { call }; 16]
     );
     assert_eq!((report.result, report.rounds), (HResult::S_OK, 1));
+}
+
+#[test]
+fn a_prepare_that_is_completed_and_then_fails_is_at_fault() {
+    let (_, report) = Script::new(1)
+        .prepare(|handler| {
+            handler.complete_prepare(HResult::S_OK);
+            Err(HandlerError::Code(HResult::E_FAIL))
+        })
+        .run(RunOptions::new());
+    let call = "prepare_for_sync_completed";
+    assert_eq!(
+        report.faults,
+        [ProtocolViolation::UnexpectedCompletion { call }]
+    );
+    assert_eq!(report.result, HResult::E_FAIL);
 }

@@ -191,3 +191,38 @@ fn an_abandoned_worker_ends_when_its_call_returns_and_takes_no_other_handler() {
     }
     records.judge();
 }
+
+#[test]
+fn a_handler_that_hangs_before_its_first_round_has_no_unfinished_items() {
+    let manager = SyncManager::builder().deadline(SILENCE).build();
+    let records = Records::default();
+    let hang = Gate::new();
+    let gate = hang.clone();
+    register_hooked(&records, &manager, 1, script(1), move |call| {
+        if call == "set callback" {
+            gate.pass();
+        }
+    });
+    let run = manager.update_all();
+    let report = finish(&run);
+    let one = of(&report, 1);
+    assert_eq!((one.rounds, one.abandoned_threads), (0, 1));
+    assert!(one.unfinished.is_empty(), "{:?}", one.unfinished);
+    hang.open();
+}
+
+#[test]
+fn a_handler_that_never_completes_is_silent_and_does_not_hang() {
+    let manager = SyncManager::builder().deadline(SILENCE).build();
+    let records = Records::default();
+    let script = script(1).without_completions();
+    records.register(&manager, 1, script);
+    let report = finish(&manager.update_all());
+    let one = of(&report, 1);
+    assert_eq!(one.abandoned_threads, 0, "{report:?}");
+    assert!(
+        matches!(one.faults[..], [ProtocolViolation::NotCompleted { .. }]),
+        "{:?}",
+        one.faults
+    );
+}

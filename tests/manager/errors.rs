@@ -12,8 +12,8 @@ use support::manager::{Records, handler_id, script, succeed};
 use syncmgr::testing::{Action, Answer, Script, Step, Trace};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemStatus, LogEntry, LogFilter,
-    LogLevel, LogRecord, LogSelector, RunOptions, Session, SyncCallback, SyncEvent, SyncManager,
-    run_handler,
+    LogLevel, LogRecord, LogSelector, Registration, RunOptions, Session, SyncCallback, SyncEvent,
+    SyncHandler, SyncManager, run_handler,
 };
 
 fn error(n: u128) -> ErrorId {
@@ -500,4 +500,22 @@ fn an_error_that_is_deleted_and_logged_again_before_it_is_shown_is_shown() {
     wait_for(&manager.update_all());
     assert_eq!(shown(&records.traces()[0]), [error(7), error(8)]);
     records.judge();
+}
+
+#[test]
+fn the_managers_own_log_entries_are_numbered() {
+    let manager = SyncManager::new();
+    for n in [1, 2] {
+        let make = || -> Arc<dyn SyncHandler> { panic!("there is no handler") };
+        let registered = manager.register(handler_id(n), Registration::new(), make);
+        assert_eq!(registered, Ok(()));
+        let _ = finish(
+            &manager
+                .signal_handler(handler_id(n), SyncEvent::Manual)
+                .unwrap(),
+        );
+    }
+    let log = manager.log(&LogFilter::new());
+    let numbers: Vec<u64> = log.iter().map(|entry| entry.sequence).collect();
+    assert_eq!(numbers, [1, 2], "{log:?}");
 }

@@ -286,3 +286,34 @@ fn more_pending_items_than_a_handler_is_offered_are_done_all_the_same() {
     let offered = offered.lock().unwrap();
     assert_eq!(offered[0], 5_000, "a start and its item count as two");
 }
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(std::sync::atomic::AtomicUsize);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn tasks_and_threads_that_wait_for_a_run_that_leaves_a_shared_start_are_woken() {
+    let records = Records::default();
+    let (manager, gate, first) = running(&records);
+    let (left, kept) = (start(&manager), start(&manager));
+    let mut observer = left.observe();
+    let _ = observer.refresh();
+    let woken = Arc::new(Woken::default());
+    let waker = std::task::Waker::from(woken.clone());
+    assert!(observer.wake_on_change(&waker));
+    let same = left.clone();
+    let waits = std::thread::spawn(move || drop(same.wait()));
+    left.cancel_all();
+    assert_eq!(woken.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+    join("the wait", waits); // though the start is still pending
+    gate.open();
+    goes_well(&first);
+    goes_well(&kept);
+    records.judge();
+}

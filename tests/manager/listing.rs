@@ -338,3 +338,35 @@ fn choices_are_told_in_the_order_of_the_ids_and_can_be_taken_back() {
     choices.forget(handler_id(2), id(1));
     assert_eq!(choices, Choices::default());
 }
+
+#[test]
+fn a_listing_shows_what_the_handler_returned_last_though_its_items_are_the_same() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    records.register_made(&manager, 1, |time| {
+        let name = ["Mail", "Letters", "Letters"][time - 1];
+        let script = script(1).name(name);
+        match time {
+            2 => script.incomplete(),
+            _ => script,
+        }
+    });
+    for (name, complete) in [("Mail", true), ("Letters", false), ("Letters", true)] {
+        goes_well(&manager.enumerate(handler_id(1)).unwrap());
+        let listing = listed(&manager);
+        assert_eq!(
+            (listing.info.name.as_str(), listing.complete),
+            (name, complete)
+        );
+    }
+    records.judge();
+}
+
+#[test]
+fn a_registration_keeps_its_flags_when_it_gets_a_description() {
+    let registration = Registration::new()
+        .flags(RegisterFlags::CONNECT)
+        .description("Mail");
+    assert_eq!(registration.flags, RegisterFlags::CONNECT);
+    assert_eq!(registration.description.as_deref(), Some("Mail"));
+}

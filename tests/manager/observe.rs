@@ -499,3 +499,27 @@ fn what_a_handler_told_about_itself_is_known_once_it_has() {
     assert_eq!(first.info(handler_id(2)), None);
     records.judge();
 }
+
+#[test]
+fn a_wait_that_ends_too_early_lists_the_handlers_that_have_not_ended() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let gate = Gate::new();
+    for n in [1, 2] {
+        let script = Script::new().sync_item(named(n));
+        records.register(&manager, n, script.synchronize(gated(id(n), &gate)));
+    }
+    let run = manager.update_all();
+    let error = run.wait_timeout(Duration::ZERO).unwrap_err();
+    let text = error.to_string();
+    let parts: Vec<_> = text.split("; ").collect();
+    assert_eq!(parts.len(), 3, "{text}");
+    assert!(
+        parts[0].starts_with("the run is not over: the handler"),
+        "{text}"
+    );
+    assert!(parts[1].starts_with("the handler"), "{text}");
+    gate.open();
+    goes_well(&run);
+    records.judge();
+}

@@ -522,3 +522,28 @@ fn a_handler_that_asks_until_nothing_is_left_ends_though_its_own_items_are_asked
     );
     records.judge();
 }
+
+#[test]
+fn a_cancelled_request_is_taken_back_before_the_handler_has_a_session() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let (made, told) = (Gate::new(), Told::default());
+    let at_make = made.clone();
+    let script = works_once(&opened(), vec![told.step()]);
+    records.register_made(&manager, 1, move |time| {
+        at_make.pass();
+        script(time)
+    });
+    let run = manager.update_all();
+    made.reached();
+    let (left, kept) = (ask(&manager, [2, 3]), ask(&manager, [3, 4]));
+    left.cancel_all();
+    made.open();
+    goes_well(&run);
+    let mut told = told.take();
+    told.sort();
+    assert_eq!(told, [id(3), id(4)], "item 2 was cancelled");
+    wait_for(&left);
+    wait_for(&kept);
+    records.judge();
+}
