@@ -40,7 +40,8 @@ use crate::{
 /// A wrapper should forward **every** method to the callback that it wraps, those with a default
 /// body too; otherwise it takes away what the inner one can do. The hidden `slot` and
 /// `for_reporter` are the exceptions: they must not be forwarded, because they would let reports
-/// bypass the wrapper.
+/// bypass the wrapper. For tests, `testing::mock::ForwardingCallback` forwards everything that a type
+/// does not override.
 ///
 /// # Examples
 ///

@@ -14,7 +14,6 @@ use crate::session::DialogArbiter;
 use crate::session::LogEntry;
 use crate::session::{Connections, Connector, Session};
 use crate::util::panic::Foreign;
-use crate::util::panic::contained;
 use crate::util::sync::{Mutex, Signal};
 use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, PropertiesOutcome};
 

@@ -7,7 +7,7 @@
 //! # use std::sync::Arc;
 //! # use syncmgr::{HandlerId, Registration, SyncHandler, SyncManager};
 //! # #[cfg(feature = "testing")]
-//! # fn mail() -> Arc<dyn SyncHandler> { syncmgr::testing::Script::new().handler() }
+//! # fn mail() -> Arc<dyn SyncHandler> { syncmgr::testing::mock::Script::new().handler() }
 //! # #[cfg(feature = "testing")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let manager = SyncManager::new();

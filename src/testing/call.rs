@@ -11,7 +11,8 @@ use crate::{ErrorId, HResult, ItemId, ItemStatus, LogSelector, Phase, SyncFlags,
 /// that goes through the whole trace. One call is *before* another where it had ended when the other began.
 ///
 /// ```
-/// use syncmgr::testing::{Action, Answer, Harness, Script, Step};
+/// use syncmgr::testing::mock::{Script, Step};
+/// use syncmgr::testing::{Action, Answer, Harness};
 /// use syncmgr::{ItemId, ItemStatus, Verdict};
 ///
 /// let photos = ItemId::from_u128(1);

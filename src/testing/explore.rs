@@ -39,7 +39,8 @@ const RETRIES: usize = 2;
 /// # Examples
 ///
 /// ```
-/// use syncmgr::testing::{Script, Step, explore_cancellations};
+/// use syncmgr::testing::mock::{Script, Step};
+/// use syncmgr::testing::explore_cancellations;
 /// use syncmgr::{ItemId, ItemStatus};
 ///
 /// let photos = ItemId::from_u128(1);
@@ -60,7 +61,8 @@ const RETRIES: usize = 2;
 ///
 /// ```
 /// use std::time::Duration;
-/// use syncmgr::testing::{Harness, Script, Step, explore_cancellations};
+/// use syncmgr::testing::mock::{Script, Step};
+/// use syncmgr::testing::{Harness, explore_cancellations};
 /// use syncmgr::{ItemId, ItemStatus, SyncEvent, SyncFlags};
 ///
 /// # let photos = ItemId::from_u128(1);
@@ -88,7 +90,8 @@ pub fn explore_cancellations<H: Into<Harness>>(mut make: impl FnMut() -> H) -> E
 /// # Examples
 ///
 /// ```
-/// use syncmgr::testing::{Script, Step, explore_faults};
+/// use syncmgr::testing::mock::{Script, Step};
+/// use syncmgr::testing::explore_faults;
 /// use syncmgr::{ItemId, ItemStatus, LogLevel, LogRecord};
 ///
 /// let photos = ItemId::from_u128(1);
@@ -118,7 +121,8 @@ impl Harness {
     ///
     /// ```
     /// use std::sync::{Arc, Mutex};
-    /// use syncmgr::testing::{Harness, Script, Step};
+    /// use syncmgr::testing::mock::{Script, Step};
+    /// use syncmgr::testing::Harness;
     /// use syncmgr::{ItemId, ItemStatus};
     ///
     /// let photos = ItemId::from_u128(1);

@@ -28,7 +28,8 @@ use crate::{ItemId, SyncFlags, SyncHandler, Uuid};
 /// thread at a time works on the item.
 ///
 /// ```
-/// use syncmgr::testing::{Harness, Rule, Script, Step};
+/// use syncmgr::testing::mock::{Script, Step};
+/// use syncmgr::testing::{Harness, Rule};
 /// use syncmgr::{ItemId, ItemStatus};
 ///
 /// let photos = ItemId::from_u128(1);
@@ -223,7 +224,8 @@ impl Harness {
     /// # Examples
     ///
     /// ```
-    /// use syncmgr::testing::{Harness, Script};
+    /// use syncmgr::testing::mock::Script;
+    /// use syncmgr::testing::Harness;
     /// use syncmgr::ItemId;
     ///
     /// let script = Script::new().item(ItemId::from_u128(1), "photos");
@@ -257,7 +259,8 @@ impl Harness {
     /// # Examples
     ///
     /// ```
-    /// use syncmgr::testing::{Harness, Script, Step};
+    /// use syncmgr::testing::mock::{Script, Step};
+    /// use syncmgr::testing::Harness;
     /// use syncmgr::{ItemId, ItemStatus};
     ///
     /// # let photos = ItemId::from_u128(1);

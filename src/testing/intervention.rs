@@ -13,7 +13,8 @@ use super::item_ref::ItemRef;
 /// # Examples
 ///
 /// ```
-/// use syncmgr::testing::{Harness, Intervention, Script, Step};
+/// use syncmgr::testing::mock::{Script, Step};
+/// use syncmgr::testing::{Harness, Intervention};
 /// use syncmgr::{ItemId, ItemStatus};
 ///
 /// let photos = ItemId::from_u128(1);

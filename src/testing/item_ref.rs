@@ -10,7 +10,8 @@ use crate::ItemId;
 /// # Examples
 ///
 /// ```
-/// use syncmgr::testing::{Harness, Script, Step, ItemRef};
+/// use syncmgr::testing::mock::{Script, Step};
+/// use syncmgr::testing::{Harness, ItemRef};
 /// use syncmgr::{ItemId, ItemStatus};
 ///
 /// // Neither the id nor the name is the same in the next run.

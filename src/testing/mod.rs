@@ -7,7 +7,7 @@
 //! ```
 //! use syncmgr::testing::{Harness, explore_cancellations};
 //! # use std::sync::Arc;
-//! # use syncmgr::testing::{Script, Step};
+//! # use syncmgr::testing::mock::{Script, Step};
 //! # use syncmgr::{ItemId, ItemStatus, SyncHandler};
 //! # fn my_handler() -> Arc<dyn SyncHandler> {
 //! #     let id = ItemId::from_u128(1);
@@ -31,8 +31,8 @@
 //! | [`Trace`] | the calls, as a timeline, with every [`Violation`] |
 //! | [`Rule`] | H01 to H22 and M01 to M10: the text, and exactly what counts as a breach |
 //! | [`Recorder`] | the same between a host and a handler of one's own |
-//! | [`Script`], [`Step`] | a handler made of a list of steps, for tests of hosts |
-//! | [`ScriptedHost`], [`Expect`] | a host that answers from a list, for tests of what reports |
+//! | [`mock::Script`], [`mock::Step`] | a handler made of a list of steps, for tests of hosts |
+//! | [`mock::ScriptedHost`], [`mock::Expect`] | a host that answers from a list, for tests of what reports |
 //!
 //! The [guide](crate::guide::testing) shows how a handler is tested with it.
 //!
@@ -73,7 +73,7 @@ mod item_ref;
 #[cfg(feature = "serde")]
 mod json;
 mod labels;
-mod mock;
+pub mod mock;
 mod owned;
 mod reach;
 mod recorder;
@@ -98,9 +98,6 @@ pub use intervention::Intervention;
 pub use item_ref::ItemRef;
 #[cfg(feature = "serde")]
 pub use json::TraceError;
-pub use mock::script::Script;
-pub use mock::scripted_host::{Expect, ScriptedHost};
-pub use mock::step::Step;
 pub use owned::{Listed, Record, Update};
 pub use recorder::Recorder;
 pub use rule::{Rule, Severity, UnknownRule};

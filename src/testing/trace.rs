@@ -21,7 +21,8 @@ use crate::{ItemId, ItemStatus};
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use syncmgr::testing::{Harness, Script, Step};
+/// # use syncmgr::testing::mock::{Script, Step};
+/// # use syncmgr::testing::Harness;
 /// # use syncmgr::{ItemId, ItemStatus};
 /// # let photos = ItemId::from_u128(1);
 /// # let script = Script::new().item(photos, "photos").synchronize([

@@ -8,7 +8,8 @@ use crate::ItemId;
 /// A breach of a rule, or an advisory finding.
 ///
 /// ```
-/// use syncmgr::testing::{Harness, Script, Step};
+/// use syncmgr::testing::mock::{Script, Step};
+/// use syncmgr::testing::Harness;
 /// use syncmgr::{ItemId, ItemStatus};
 ///
 /// let photos = ItemId::from_u128(1);

@@ -77,6 +77,7 @@ fn of_per_item() -> Vec<String> {
 }
 
 fn of_testing() -> Vec<String> {
+    use syncmgr::testing::mock::*;
     use syncmgr::testing::*;
     let mut names = Vec::new();
     names.extend(are!(Number: Rule, Severity, Side));

@@ -7,7 +7,8 @@ use support::gate::{Gate, names, rounds};
 use support::manager::succeed;
 use support::properties::{Changing, owns, shows, targets};
 use support::{id, join, until, within};
-use syncmgr::testing::{Recorder, Script, Step, Trace};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Recorder, Trace};
 use syncmgr::{
     HResult, HandlerReport, ItemId, ItemStatus, Phase, PropertiesOutcome, ProtocolViolation,
     RunOptions, SyncFlags, run_handler,

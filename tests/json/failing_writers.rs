@@ -7,9 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use support::lines::*;
 use syncmgr::json::{self, Document, StreamSummary, StreamWriter};
-use syncmgr::testing::{
-    Harness, Incident, Rule, Script, Step, Trace, explore_cancellations, explore_faults,
-};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Harness, Incident, Rule, Trace, explore_cancellations, explore_faults};
 use syncmgr::{
     Choices, Cursor, HResult, HandlerFlags, HandlerId, ItemFlags, ItemId, ItemStatus, Listing,
     LogLevel, LogRecord, ProgressUpdate, RunOptions, Session, SyncCallback, SyncEvent, SyncFlags,

@@ -9,7 +9,7 @@ use support::gate::prepared;
 use support::hooked::{Gate, Hooked, closing, connects, held, register_hooked};
 use support::manager::{REMOVED, Records, handler_id, remove, script};
 use support::{id, item, until, within};
-use syncmgr::testing::Step;
+use syncmgr::testing::mock::Step;
 use syncmgr::{
     HResult, InvokeFlags, ItemId, ItemStatus, Registration, SyncEvent, SyncHandler, SyncManager,
 };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use support::hooked::{Gate, Hooked, OnDrop, OnWrite, closing, connects, held, register_hooked};
 use support::manager::{Records, handler_id, remove, script, succeed};
 use support::{id, item, within};
-use syncmgr::testing::Step;
+use syncmgr::testing::mock::Step;
 use syncmgr::{
     ErrorId, ItemStatus, LogLevel, LogRecord, ProtocolViolation, Registration, SyncHandler,
     SyncManager,

@@ -6,7 +6,7 @@ use support::gate;
 use support::gate::{Gate, finish, gated, goes_well, named, of, rounds, status_of, update};
 use support::id;
 use support::manager::{Records, handler_id, script, succeed};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     BuildError, CallbackError, ErrorId, ErrorOutcome, HResult, HandlerId, InvokeFlags, ItemId,
     ItemStatus, LogFilter, LogLevel, LogRecord, ManagerError, ProtocolViolation, Registration,

@@ -12,7 +12,7 @@ use support::gate::{
 };
 use support::manager::{REMOVED, Records, handler_id, remove, script};
 use support::{id, join, until};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     CallbackError, ErrorId, HResult, HandlerFlags, ItemStatus, LogLevel, LogRecord,
     ProtocolViolation, SyncManager, SyncManagerBuilder,

@@ -9,7 +9,8 @@ use support::gate::{
 };
 use support::manager::{Records, handler_id, script, succeed};
 use support::{id, join, until, within};
-use syncmgr::testing::{Action, Script, Step};
+use syncmgr::testing::Action;
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     CallbackError, HResult, HandlerFlags, InvokeFlags, ItemStatus, Phase, Registration, Run,
     SyncEvent, SyncFlags, SyncManager, SyncManagerBuilder, Verdict,

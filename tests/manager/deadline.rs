@@ -9,7 +9,7 @@ use support::gate::{Gate, fails, finish, gated, goes_well, of, shows_errors, sta
 use support::hooked::register_hooked;
 use support::manager::{Records, handler_id, remove, script};
 use support::{LIMIT, id};
-use syncmgr::testing::Step;
+use syncmgr::testing::mock::Step;
 use syncmgr::{
     HResult, HandlerFlags, ItemStatus, ProtocolViolation, Registration, SyncEvent, SyncManager,
 };

@@ -8,7 +8,7 @@ use std::task::{Wake, Waker};
 use support::gate::{Gate, gated, goes_well, named};
 use support::manager::{Records, handler_id, script};
 use support::{id, until};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{CallbackError, Registration, SyncHandler, SyncManager};
 
 /// Counts its drop, and panics in it.

@@ -9,7 +9,8 @@ use support::gate::{
 };
 use support::id;
 use support::manager::{Records, handler_id, script, succeed};
-use syncmgr::testing::{Action, Answer, Script, Step, Trace};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Answer, Trace};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemStatus, LogEntry, LogFilter,
     LogLevel, LogRecord, LogSelector, Registration, RunOptions, Session, SyncCallback, SyncEvent,

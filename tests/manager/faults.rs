@@ -8,7 +8,8 @@ use std::time::Duration;
 use support::gate::{Gate, answers, finish, gated, goes_well, named, of, status_of, update};
 use support::manager::{Records, handler_id, script};
 use support::{id, join};
-use syncmgr::testing::{Answer, Script, Step};
+use syncmgr::testing::Answer;
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     CallbackError, ErrorId, HResult, HandlerError, HandlerFlags, HandlerInfo, ItemId, ItemList,
     ItemStatus, LogFilter, LogLevel, LogRecord, Participation, Phase, Prepared, Registration,

@@ -8,7 +8,7 @@ use support::gate::{
 };
 use support::manager::{Records, handler_id, succeed};
 use support::{id, join};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     CallbackError, HResult, ItemId, ItemStatus, ProgressUpdate, Run, SyncEvent, SyncManager,
 };

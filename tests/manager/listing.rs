@@ -7,7 +7,7 @@ use support::gate::{
 };
 use support::id;
 use support::manager::{Records, handler_id, script, succeed};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     Choices, HResult, HandlerFlags, ItemFlags, ItemId, ItemStatus, Listing, RegisterFlags,
     Registration, SyncFlags, SyncItem, SyncManager, Verdict,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use support::gate::{Gate, finish, gated, goes_well, named, of, succeed_in, wait_for};
 use support::manager::{Records, handler_id, script, succeed};
 use support::{Deadline, id, join};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     HResult, HandlerId, ItemId, ItemStatus, ItemView, Participation, Phase, Registration, Run,
     RunChanges, RunObserver, RunProgress, SyncManager, Totals,

@@ -11,7 +11,7 @@ use support::gate::{
 };
 use support::manager::{REMOVED, Records, handler_id, remove, script, succeed};
 use support::{LIMIT, id, join, receive, until};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     CallbackError, Dialog, HResult, InvokeFlags, ItemStatus, LogFilter, ManagerError, Phase,
     RegisterFlags, Registration, Run, SyncCallback, SyncEvent, SyncManager, SyncManagerBuilder,

@@ -9,7 +9,8 @@ use support::gate::{
 };
 use support::manager::{REMOVED, Records, handler_id, remove};
 use support::{id, join, until};
-use syncmgr::testing::{Action, Answer, Script, Step};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Answer};
 use syncmgr::{ErrorOutcome, HResult, ItemId, ItemStatus, Phase, Run, Verdict};
 
 const AGAIN: HResult = HResult::S_SYNCMGR_RETRYSYNC;

@@ -8,7 +8,7 @@ use support::gate::{
 };
 use support::id;
 use support::manager::{Records, handler_id, succeed};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     CallbackError, HResult, ItemId, ItemStatus, ProgressUpdate, Run, SyncManager, Verdict,
 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use support::gate::{Gate, finish, gated, goes_well, named, of, succeed_in};
 use support::manager::{Records, handler_id, script, succeed};
 use support::{id, within};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     DialogArbiter, HResult, HandlerId, ItemFlags, PropertiesOutcome, Registration, RunOptions,
     SyncEvent, SyncFlags, SyncManager, run_handler,

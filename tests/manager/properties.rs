@@ -6,7 +6,8 @@ use support::gate::{Gate, finish, gated, goes_well, initialized, of, rounds, suc
 use support::id;
 use support::manager::{Records, handler_id};
 use support::properties::{Changing, owns, shows, targets};
-use syncmgr::testing::{Recorder, Script, Step};
+use syncmgr::testing::Recorder;
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{HResult, HandlerFlags, ItemId, PropertiesOutcome, SyncFlags, SyncManager};
 
 #[test]

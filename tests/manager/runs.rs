@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use support::manager::{REMOVED, Records, handler_id, remove, script};
 use support::{id, receive, until, within};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     HResult, ItemStatus, Phase, Registration, SyncEvent, SyncHandler, SyncManager, Verdict,
 };

@@ -6,7 +6,8 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use support::manager::{Records, handler_id, script, succeed};
 use support::{id, within};
-use syncmgr::testing::{Action, Answer, Script, Step};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Answer};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, HResult, HandlerFlags, LogFilter, LogLevel, LogRecord,
     SyncManager,

@@ -3,7 +3,7 @@
 use support::gate::{initialized, prepared};
 use support::manager::{Records, handler_id, script, succeed};
 use support::{id, within};
-use syncmgr::testing::Script;
+use syncmgr::testing::mock::Script;
 use syncmgr::{
     Choices, HandlerId, InvokeFlags, ItemFlags, ItemId, ItemName, ManagerError, RegisterFlags,
     Registration, SyncEvent, SyncFlags, SyncItem, SyncManager,

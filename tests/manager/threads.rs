@@ -8,7 +8,7 @@ use std::thread;
 use support::gate::{finish, named};
 use support::manager::{Records, handler_id, remove, succeed};
 use support::{Deadline, id, join, within};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     ErrorId, ErrorOutcome, HResult, HandlerFlags, HandlerId, InvokeFlags, ItemId, ItemView,
     LogFilter, LogLevel, LogRecord, Run, SyncEvent, SyncManager, Totals,

@@ -8,7 +8,7 @@ use support::gate::{
 use support::hooked::Hooked;
 use support::manager::{REMOVED, Records, handler_id, remove, script, succeed};
 use support::{id, join, receive, within};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{HResult, HandlerFlags, ItemStatus, ManagerError, Registration, SyncManager};
 
 type Answer = Result<Registration, ManagerError>;

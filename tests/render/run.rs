@@ -7,7 +7,7 @@ use super::plain::Text;
 use super::*;
 use support::LIMIT;
 use syncmgr::ItemStatus;
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{HResult, HandlerId, HandlerName, Registration, SyncHandler, SyncManager};
 
 const MAIL: HandlerId = HandlerId::from_u128(1);

@@ -565,7 +565,7 @@ mod runs {
     use support::hooked::Hooked;
     use support::join;
     use support::manager::{Records, handler_id, script};
-    use syncmgr::testing::Script;
+    use syncmgr::testing::mock::Script;
     use syncmgr::{Registration, Run, RunChanges, RunObserver, SyncManager};
 
     struct Unpark(Thread);

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use syncmgr::testing::{Action, Answer, Script, Step, Trace};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Answer, Trace};
 use syncmgr::{
     ErrorId, HandlerFlags, HandlerReport, ItemId, ItemName, ItemStatus, LogLevel, LogRecord, Run,
     RunReport, SyncCallback, SyncFlags, SyncItem, SyncManager, SyncManagerBuilder, Verdict,

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::{fmt, io};
 
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     ErrorId, HandlerError, HandlerFlags, HandlerInfo, ItemId, ItemList, ItemStatus, Participation,
     Prepared, Registration, SyncCallback, SyncFlags, SyncHandler, SyncManager, SyncManagerBuilder,

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use syncmgr::testing::{Recorder, Script, Step};
+use syncmgr::testing::Recorder;
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     HandlerId, ItemId, ItemStatus, ManagerError, Registration, SyncHandler, SyncManager,
 };

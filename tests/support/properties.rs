@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use syncmgr::testing::{Action, Script, Step, Trace};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Trace};
 use syncmgr::{
     HResult, HandlerError, HandlerFlags, HandlerInfo, ItemFlags, ItemId, ItemList, ItemStatus,
     Participation, Prepared, ProgressUpdate, PropertiesOutcome, SyncCallback, SyncFlags,

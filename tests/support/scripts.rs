@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use syncmgr::testing::{Call, Harness, Recorder, Script, Side, Trace};
+use syncmgr::testing::mock::Script;
+use syncmgr::testing::{Call, Harness, Recorder, Side, Trace};
 use syncmgr::{ItemId, ItemName, Session, SyncHandler, SyncItem};
 
 pub const ONE: ItemId = ItemId::from_u128(1);

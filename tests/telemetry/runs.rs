@@ -11,7 +11,7 @@ use support::subscriber::Recorder;
 use support::telemetry::{stepped, without_progress};
 use support::{id, until};
 use syncmgr::per_item::{HandlerBuilder, from_items};
-use syncmgr::testing::{Script, Step};
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     HResult, HandlerId, ItemStatus, Participation, Prepared, Registration, RunOptions, SyncHandler,
     SyncManager, run_handler,

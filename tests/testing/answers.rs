@@ -1,9 +1,8 @@
 //! What is written down of a call, as data: the code of each answer, the members of updates and entries.
 
 use syncmgr::raw::{LogInfoMask, ProgressMask};
-use syncmgr::testing::{
-    Action, Answer, Call, Harness, Listed, Record, Recorder, Script, Step, Trace, Update,
-};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Answer, Call, Harness, Listed, Record, Recorder, Trace, Update};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, HResult, HandlerFlags, ItemId, ItemName, ItemStatus, LogLevel,
     LogRecord, Participation, Prepared, ProgressUpdate, SyncItem, Verdict,

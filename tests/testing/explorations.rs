@@ -4,9 +4,8 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use syncmgr::testing::{
-    Exploration, Harness, Incident, Script, Step, explore_cancellations, explore_faults,
-};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Exploration, Harness, Incident, explore_cancellations, explore_faults};
 use syncmgr::{
     HResult, HandlerFlags, ItemId, ItemStatus, LogLevel, LogRecord, SyncEvent, SyncFlags, Verdict,
 };

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use support::rules;
 
+use syncmgr::testing::mock::{Script as Steps, Step};
 use syncmgr::testing::{
-    Action, Exploration, Harness, Incident, Rule, Script as Steps, Step, Trace,
-    explore_cancellations, explore_faults,
+    Action, Exploration, Harness, Incident, Rule, Trace, explore_cancellations, explore_faults,
 };
 use syncmgr::{
     CallbackError, Dialog, HResult, HandlerFlags, ItemId, ItemStatus, LogLevel, LogRecord,

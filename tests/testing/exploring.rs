@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use support::rules::{copy, obedient};
 use support::{id, item};
-use syncmgr::testing::{
-    Harness, Incident, Rule, Script, Step, explore_cancellations, explore_faults,
-};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Harness, Incident, Rule, explore_cancellations, explore_faults};
 use syncmgr::{HResult, ItemId, ItemStatus, SyncHandler};
 
 use ItemStatus::{Stopped, Succeeded, Updating};

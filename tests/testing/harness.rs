@@ -7,10 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 use support::rules;
 
-use syncmgr::testing::{
-    Action, Answer, Expect, Harness, Incident, Rule, Script as Steps, ScriptedHost, Side, Step,
-    Trace,
-};
+use syncmgr::testing::mock::{Expect, Script as Steps, ScriptedHost, Step};
+use syncmgr::testing::{Action, Answer, Harness, Incident, Rule, Side, Trace};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo,
     HandlerName, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel, LogRecord, Participation,

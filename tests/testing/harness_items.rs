@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use support::{id, item};
-use syncmgr::testing::{Action, Answer, Harness, Script, Step};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Answer, Harness};
 use syncmgr::{CallbackError, ItemId, ItemStatus, LogLevel, LogRecord, ProgressUpdate, SyncItem};
 
 #[test]

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use syncmgr::testing::{Action, Call, Harness, Incident, Recorder, Script, Step, Trace};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Call, Harness, Incident, Recorder, Trace};
 use syncmgr::{
     HResult, ItemId, ItemName, ItemStatus, Phase, ProgressUpdate, SyncCallback, SyncItem, Verdict,
 };

@@ -2,7 +2,8 @@
 //! line.
 
 use support::hostile::{ESCAPED, HOSTILE, is_harmless};
-use syncmgr::testing::{Harness, Script, Step, Trace};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Harness, Trace};
 use syncmgr::{ItemId, LogLevel, LogRecord};
 
 const ITEM: ItemId = ItemId::from_u128(1);

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use support::id;
 use support::rules::{copy, obedient};
 
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::testing::{
-    Action, Harness, Incident, Intervention, ItemRef, Rule, Script, Step, explore_cancellations,
-    explore_faults,
+    Action, Harness, Incident, Intervention, ItemRef, Rule, explore_cancellations, explore_faults,
 };
 use syncmgr::{
     ErrorId, HResult, ItemId, ItemName, ItemStatus, LogLevel, LogRecord, Phase, SyncCallback,

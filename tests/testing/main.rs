@@ -4,6 +4,7 @@ mod answers;
 mod explorations;
 mod explorer;
 mod exploring;
+mod forwarding;
 mod harness;
 mod harness_items;
 mod harness_times;

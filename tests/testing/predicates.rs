@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Barrier, Mutex};
 
-use syncmgr::testing::{Action, Call, Harness, Script, Step, Trace};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Call, Harness, Trace};
 use syncmgr::{ItemId, ItemStatus, SyncCallback, Verdict};
 
 use ItemStatus::{Succeeded, Updating};

@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::testing::{
-    Exploration, Harness, Intervention, ItemRef, Script, Step, explore_cancellations,
-    explore_faults,
+    Exploration, Harness, Intervention, ItemRef, explore_cancellations, explore_faults,
 };
 use syncmgr::{ItemId, ItemStatus, LogLevel, LogRecord, SyncHandler};
 

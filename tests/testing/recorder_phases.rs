@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use support::between::*;
 
-use syncmgr::testing::{Action, Answer, Harness, Recorder, Script, Step};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Answer, Harness, Recorder};
 use syncmgr::{ErrorId, HResult, HandlerError, Phase, Prepared};
 
 #[test]

@@ -3,7 +3,8 @@
 
 use std::time::SystemTime;
 
-use syncmgr::testing::{Answer, Harness, Recorder, Rule, Script as Steps, Severity, Step, Trace};
+use syncmgr::testing::mock::{Script as Steps, Step};
+use syncmgr::testing::{Answer, Harness, Recorder, Rule, Severity, Trace};
 use syncmgr::{
     Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo, HandlerName,
     ItemFlags, ItemId, ItemList, ItemName, ItemStatus, LogLevel, LogRecord, LogSelector, Prepared,

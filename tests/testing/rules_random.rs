@@ -14,7 +14,8 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
-use syncmgr::testing::{Harness, Rule, Script, Severity, Step, Trace};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Harness, Rule, Severity, Trace};
 use syncmgr::{
     ErrorId, HResult, HandlerFlags, ItemFlags, ItemId, ItemStatus, LogLevel, LogRecord,
     LogSelector, Prepared, ProgressUpdate, SyncEvent, SyncFlags, Uuid,

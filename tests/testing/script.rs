@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::scripts::*;
 
-use syncmgr::testing::{Harness, Script, Step};
+use syncmgr::testing::Harness;
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
     ErrorId, HResult, HandlerError, HandlerFlags, ItemName, ItemStatus, LogLevel, LogRecord,
     Participation, Prepared, SyncEvent, SyncFlags, SyncItem,

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::scripts::*;
 
-use syncmgr::testing::{Harness, Recorder, Script, Step};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Harness, Recorder};
 use syncmgr::{
     CallbackError, HResult, ItemId, ItemName, ItemStatus, LogRecord, LogSelector, Session,
     SyncHandler, SyncItem,

@@ -2,7 +2,8 @@
 
 use support::scripts::*;
 
-use syncmgr::testing::{Action, Answer, Harness, Script, Step};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Answer, Harness};
 use syncmgr::{
     ErrorId, HandlerFlags, ItemStatus, LogLevel, LogRecord, LogSelector, Session, SyncEvent,
     SyncFlags,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use support::hooked::OnWrite;
-use syncmgr::testing::{Expect, ScriptedHost};
+use syncmgr::testing::mock::{Expect, ScriptedHost};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemId, ItemStatus, LogLevel, LogRecord,
     LogSelector, ProgressUpdate, PropertiesOutcome, SyncCallback, Verdict,

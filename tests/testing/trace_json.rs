@@ -3,7 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use syncmgr::testing::{Action, Answer, Harness, Rule, Script, Step, Trace, TraceError};
+use syncmgr::testing::mock::{Script, Step};
+use syncmgr::testing::{Action, Answer, Harness, Rule, Trace, TraceError};
 use syncmgr::{
     ErrorId, HResult, HandlerFlags, ItemFlags, ItemId, ItemName, ItemStatus, LogLevel, LogRecord,
     LogSelector, SyncEvent, SyncFlags, SyncItem, Uuid,

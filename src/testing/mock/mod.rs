@@ -1,6 +1,15 @@
-//! Scripts that stand in for a handler or a host.
+//! Handlers and hosts that follow a script.
+//!
+//! [`Script`] is a handler without a type of its own: for tests of hosts and of the kit. [`ScriptedHost`]
+//! is a callback that returns what a test expects.
 
-pub(crate) mod script;
+mod forwarding;
+mod script;
 mod script_handler;
-pub(crate) mod scripted_host;
-pub(crate) mod step;
+mod scripted_host;
+mod step;
+
+pub use forwarding::ForwardingCallback;
+pub use script::Script;
+pub use scripted_host::{Expect, ScriptedHost};
+pub use step::Step;

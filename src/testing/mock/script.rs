@@ -15,7 +15,8 @@ use crate::{
 /// thread; the synchronization on a thread of its own, unless the script is [`inline`](Self::inline).
 ///
 /// ```
-/// use syncmgr::testing::{Harness, Script, Step};
+/// use syncmgr::testing::mock::{Script, Step};
+/// use syncmgr::testing::Harness;
 /// use syncmgr::{ItemId, ItemStatus};
 ///
 /// let photos = ItemId::from_u128(1);

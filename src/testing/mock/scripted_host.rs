@@ -128,7 +128,7 @@ impl Expect {
 /// [`finish`](Self::finish) then fails, as it does when calls are missing. A host that is dropped without `finish` fails too.
 ///
 /// ```
-/// use syncmgr::testing::{Expect, ScriptedHost};
+/// use syncmgr::testing::mock::{Expect, ScriptedHost};
 /// use syncmgr::{ItemId, ItemReporter, Verdict};
 ///
 /// let photos = ItemId::from_u128(1);

@@ -11,7 +11,7 @@ use crate::{
 
 type StepCall = Arc<dyn Fn(&Arc<dyn SyncCallback>) + Send + Sync>;
 
-/// One thing that a scripted handler does: mostly a call on its callback. See [`Script`](crate::testing::Script).
+/// One thing that a scripted handler does: mostly a call on its callback. See [`Script`](crate::testing::mock::Script).
 #[derive(Clone)]
 pub struct Step(pub(crate) Kind);
 
@@ -97,7 +97,7 @@ impl Step {
     }
 
     /// Works on an item: does something that is no call, unless the item was cancelled, skipped or has ended. A
-    /// script that [ignores verdicts](crate::testing::Script::ignore_verdicts) does it all the same.
+    /// script that [ignores verdicts](crate::testing::mock::Script::ignore_verdicts) does it all the same.
     #[must_use]
     pub fn work(item: ItemId, work: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Kind::Work {
