@@ -7,8 +7,8 @@ use foldhash::fast::RandomState;
 use crate::session::RefusedCompletion;
 use crate::{HResult, ItemId};
 
-/// The phase machine. The phase itself stands on the journal, where observers read it together with the journal; it is
-/// changed only with the lifecycle locked.
+/// The state of the phase machine. The phase itself is in the journal, where observers read it together
+/// with the entries. It changes only while this is locked.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     /// The first prepare has begun.
