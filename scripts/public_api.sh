@@ -11,8 +11,10 @@ cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR=target/public-api
 RUSTC_BOOTSTRAP=1 cargo rustdoc --quiet -p syncmgr --lib --all-features --locked -- -Z unstable-options --output-format json
 list() {
-  # Without what every type implements by itself or by derive; `guide` is there in the documentation only.
-  cargo public-api --rustdoc-json target/public-api/doc/syncmgr.json -sss | grep --invert-match '^pub mod syncmgr::guide'
+  # Without what every type implements by itself or by derive, and without what bitflags generates; `guide`
+  # is in the documentation only.
+  cargo public-api --rustdoc-json target/public-api/doc/syncmgr.json -sss \
+    | grep --invert-match '^pub mod syncmgr::guide' | scripts/own_api.py
 }
 if [ "${1:-}" = --write ]; then
   list > docs/public-api.txt
