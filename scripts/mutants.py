@@ -26,9 +26,9 @@ import sys
 # The modules: how many parts, and which programs of `tests` are about them.
 MODULES = {
     "contract": (2, ["contract", "docs", "json"]),
-    "driver": (3, ["driver", "manager"]),
+    "driver": (3, ["driver", "json", "manager"]),
     "json": (4, ["json"]),
-    "manager": (8, ["driver", "manager"]),
+    "manager": (8, ["driver", "json", "manager", "session"]),
     "per_item": (4, ["per_item"]),
     "session": (8, ["driver", "session"]),
     "telemetry": (3, ["telemetry"]),

@@ -6,7 +6,7 @@ use std::thread;
 
 use syncmgr::{
     CallbackError, Completion, ErrorOutcome, HResult, HandlerError, HandlerReport, ItemStatus,
-    Phase, Prepared, ProtocolViolation, RunOptions,
+    Phase, Prepared, PropertiesOutcome, ProtocolViolation, RunOptions,
 };
 
 use support::handler::{Script, Scripted, Seen};
@@ -414,4 +414,17 @@ fn a_prepare_that_is_completed_and_then_fails_is_at_fault() {
         [ProtocolViolation::UnexpectedCompletion { call }]
     );
     assert_eq!(report.result, HResult::E_FAIL);
+}
+
+#[test]
+fn a_show_properties_that_returns_another_success_code_is_waited_for() {
+    let (_, report) = Script::new(1)
+        .show_properties(|handler, _| {
+            let outcome = PropertiesOutcome::Done;
+            handler.callback().show_properties_completed(outcome)?;
+            Err(HandlerError::Code(HResult::S_FALSE))
+        })
+        .run(RunOptions::new().show_properties(None));
+    assert_eq!(report.properties, [(None, PropertiesOutcome::Done)]);
+    assert!(report.faults.is_empty(), "{:?}", report.faults);
 }

@@ -547,3 +547,39 @@ fn a_cancelled_request_is_taken_back_before_the_handler_has_a_session() {
     wait_for(&kept);
     records.judge();
 }
+
+#[test]
+fn the_first_pending_start_is_offered_however_many_items_it_has() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let (gate, told) = (Gate::new(), Told::default());
+    records.register_made(&manager, 1, works_once(&gate, vec![told.step()]));
+    let run = manager.update_all();
+    gate.reached();
+    let waiting = ask(&manager, 1_000..11_001);
+    gate.open();
+    goes_well(&run);
+    assert_eq!(told.take().len(), 10_001);
+    wait_for(&waiting);
+}
+
+#[test]
+fn cancelled_starts_leave_room_for_the_items_of_later_ones() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let (gate, told) = (Gate::new(), Told::default());
+    records.register_made(&manager, 1, works_once(&gate, vec![told.step()]));
+    let run = manager.update_all();
+    gate.reached();
+    let first = ask(&manager, [2]);
+    for _ in 0..10_050 {
+        ask(&manager, [3]).cancel_all();
+    }
+    let last = ask(&manager, [4]);
+    gate.open();
+    goes_well(&run);
+    assert_eq!(told.take(), [id(2), id(4)]);
+    for run in [first, last] {
+        wait_for(&run);
+    }
+}

@@ -169,3 +169,9 @@ fn an_item_that_is_deleted_by_a_handler_that_was_unregistered_meanwhile_is_forgo
     assert_eq!(manager.listing(), []);
     assert_eq!(manager.choices().get(handler_id(1), id(1)), None);
 }
+
+#[test]
+fn a_builder_prints_its_settings() {
+    let text = format!("{:?}", SyncManager::builder().concurrency(3));
+    assert!(text.contains("concurrency: 3"), "{text}");
+}
