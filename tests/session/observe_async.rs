@@ -819,6 +819,7 @@ mod runs {
         assert_eq!(wakes.count(), 0);
         gate.open();
         let _ = finish(&run);
+        support::until("the wake", || wakes.count() == 1); // it may come after the run is over
         assert!(ready(&mut stream, &wakes.waker()).is_over());
         assert_eq!(wakes.count(), 1);
         has_ended(&mut stream, &wakes.waker(), "over");
