@@ -6,7 +6,7 @@ use std::task::Waker;
 use super::state::event_queue::HostEvent;
 use super::state::flags;
 use super::state::flags::Change;
-use super::state::item_wakers::WHOLE;
+use super::state::item_wakers::{Kept, WHOLE};
 use super::state::slot::{Slot, SlotEditor};
 use super::state::table::Table;
 use super::{Completion, Lifecycle, Phase, Session};
@@ -297,13 +297,13 @@ impl SyncCallback for Session {
                 wake_at_once(waker);
                 return Ok(());
             }
-            let replaced = self.wakers.keep(WHOLE, waker);
+            let kept = self.wakers.keep(WHOLE, waker);
             drop(lifecycle);
-            drop(replaced);
+            kept.wake();
             return Ok(());
         };
         let mut waker = Some(waker);
-        let mut replaced = None;
+        let mut kept = Kept::default();
         self.on_slot(item, |slot| {
             let edit = |_: &mut SlotEditor<'_>, flags| {
                 const OVER: u32 = flags::CANCEL_ITEM | flags::CANCEL_ALL | flags::FROZEN;
@@ -315,14 +315,15 @@ impl SyncCallback for Session {
                     Ok(flags)
                 } else {
                     // With the slot locked, so that a cancel finds both the bit and the waker, or comes before both.
-                    let new = waker.take();
-                    replaced = new.and_then(|waker| self.wakers.keep(slot.number(), waker));
+                    if let Some(waker) = waker.take() {
+                        kept = self.wakers.keep(slot.number(), waker);
+                    }
                     Ok(flags | flags::WAITED)
                 }
             };
             slot.change(edit, |_| {})
         })?;
-        drop(replaced);
+        kept.wake();
         if let Some(waker) = waker {
             wake_at_once(waker);
         }

@@ -34,6 +34,15 @@ impl WakerSet {
         self.kept.remove(&Self::key(waker)).map(|(_, waker)| waker)
     }
 
+    /// Returns `true` if a waker of the same task is there.
+    pub(crate) fn contains(&self, waker: &Waker) -> bool {
+        self.kept.contains_key(&Self::key(waker))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }

@@ -958,3 +958,36 @@ mod judged {
         Harness::explore(make, |_, ()| {}).assert_conformant();
     }
 }
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct WakeCount(AtomicUsize);
+
+impl std::task::Wake for WakeCount {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn wakers_that_are_never_taken_back_are_bounded_and_each_is_woken() {
+    const WAKERS: usize = 10_000;
+    for item in [Some(id(1)), None] {
+        let session = open(1);
+        let counts: Vec<_> = (0..WAKERS)
+            .map(|_| Arc::new(WakeCount::default()))
+            .collect();
+        for count in &counts {
+            let waker = std::task::Waker::from(Arc::clone(count));
+            assert_eq!(session.wake_on_cancel(item, &waker), Ok(()));
+        }
+        let kept = counts.iter().filter(|count| Arc::strong_count(count) > 1);
+        assert!(kept.count() <= 4_096);
+        let woken = |count: &&Arc<WakeCount>| count.0.load(Ordering::SeqCst) > 0;
+        assert!(counts.iter().filter(woken).count() < WAKERS);
+        session.cancel_all();
+        for count in &counts {
+            assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        }
+    }
+}

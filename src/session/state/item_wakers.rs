@@ -9,10 +9,33 @@ use std::task::Waker;
 
 use crate::util::panic::Foreign;
 use crate::util::sync::Mutex;
+use crate::util::wake::wake;
 use crate::util::waker_set::WakerSet;
 
 /// The key of those who wait for the whole handler.
 pub(crate) const WHOLE: u32 = u32::MAX;
+
+/// How many wakers are kept for one item, and for the whole handler. Wrappers of a callback cannot take
+/// one back, so wakers of dropped reporters would pile up.
+const WAKERS_MOST: usize = 4_096;
+
+/// What a waker that is kept has displaced. Foreign code, to be woken and dropped with no lock held.
+#[derive(Default)]
+#[must_use = "the others must be woken"]
+pub(crate) struct Kept {
+    /// Wakers that must be woken.
+    others: Vec<Waker>,
+    /// An earlier waker of the same task, which is dropped.
+    replaced: Option<Foreign<Waker>>,
+}
+
+impl Kept {
+    /// Wakes the displaced wakers. No lock may be held.
+    pub(crate) fn wake(self) {
+        wake(self.others);
+        drop(self.replaced);
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct ItemWakers(Mutex<HashMap<u32, WakerSet>>);
@@ -22,9 +45,17 @@ impl ItemWakers {
         Self(Mutex::new(HashMap::new()))
     }
 
-    /// Keeps a waker: see [`WakerSet::keep`].
-    pub(crate) fn keep(&self, key: u32, waker: Waker) -> Option<Foreign<Waker>> {
-        self.0.lock().entry(key).or_default().keep(waker)
+    /// Keeps a waker. If there are too many, the others are returned, and must be woken: a task that
+    /// still waits registers again.
+    pub(crate) fn keep(&self, key: u32, waker: Waker) -> Kept {
+        let mut all = self.0.lock();
+        let set = all.entry(key).or_default();
+        let others = match set.len() >= WAKERS_MOST && !set.contains(&waker) {
+            true => std::mem::take(set).into_wakers(),
+            false => Vec::new(),
+        };
+        let replaced = set.keep(waker);
+        Kept { others, replaced }
     }
 
     /// Takes out a waker that is not to be woken any more, to be dropped with no lock held.
