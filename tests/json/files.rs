@@ -382,13 +382,13 @@ fn a_text_that_is_no_object_is_refused_with_the_field_that_is_wanted() {
 fn an_error_message_is_cut_only_where_something_is_left_out() {
     let mut cut = 0;
     for length in 0..700 {
-        let phase = "x".repeat(length);
+        let phase = "Z".repeat(length);
         let text = format!("{{\"syncmgr_snapshot\":1,\"phase\":\"{phase}\"}}");
         let error = json::from_str::<SessionSnapshot>(&text).unwrap_err();
         let said = error.to_string();
         if said.contains(" … ") {
             cut += 1;
-            assert!(!said.contains(&phase), "{length}: {said}");
+            assert!(said.matches('Z').count() < length, "{length}: {said}");
         } else {
             assert!(said.contains(&phase), "{length}: {said}");
         }

@@ -503,12 +503,13 @@ fn an_iterator_asks_before_the_first_element_and_reports_no_value() {
 
 #[test]
 fn an_item_that_waits_for_a_cancellation_that_does_not_come_succeeds() {
-    goes_well(|item, _| {
+    let session = goes_well(|item, _| {
         item.wait_cancelled(Duration::ZERO)?;
         let guard = item.on_cancel(|| panic!("nothing is cancelled"))?;
         assert!(!guard.was_called());
         Ok(())
     });
+    assert_eq!(view(&session, 1).status, ItemStatus::Succeeded);
 }
 
 #[test]
