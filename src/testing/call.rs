@@ -146,7 +146,7 @@ pub enum Action {
     },
     /// `SyncCallback::delete_log_error`.
     DeleteLogError {
-        /// ItemRef entries: one error id, or none for all of them.
+        /// The entries: one error id, or none for all of them.
         error: Option<ErrorId>,
     },
     /// `SyncCallback::prepare_for_sync_completed`.

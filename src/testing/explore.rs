@@ -32,7 +32,7 @@ const RETRIES: usize = 2;
 /// before it begins.
 ///
 /// `make` returns a fresh handler for each run, or a [`Harness`] of one with settings: flags, a deadline, a selection, the
-/// size of a sample. Ids may differ from run to run. Labels of items may not, unless
+/// size of a sample. Ids may differ from run to run. Names of items may not, unless
 /// [`items_by_position`](Harness::items_by_position) is set: an exploration that reached fewer than nine in ten points of an item
 /// [fails](Exploration::assert_conformant).
 ///

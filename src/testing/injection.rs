@@ -18,7 +18,7 @@ pub(super) enum FaultPoint {
     Dialog,
 }
 
-/// ItemRef points are visited.
+/// The points that an exploration visits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kinds {
     Cancellations,

@@ -1,4 +1,4 @@
-//! ItemRef points of an exploration were reached, counted for each item and each kind of fault.
+//! Counts of the injection points that an exploration reached.
 //!
 //! A point that was not reached tests nothing. So an exploration is worth something only if it reached at least nine in ten
 //! points of each item. `skip_next_at_report` is not counted there: if all items have started, there is none to skip.

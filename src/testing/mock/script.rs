@@ -97,7 +97,7 @@ impl Script {
         }
     }
 
-    /// Labels the handler; a name that is too long is [shortened](HandlerName::truncate_start).
+    /// Sets the name of the handler; a name that is too long is [shortened](HandlerName::truncate_start).
     pub fn name(mut self, name: &str) -> Self {
         self.name = HandlerName::truncate_start(name);
         self

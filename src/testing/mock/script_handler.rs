@@ -21,7 +21,7 @@ enum ItemState {
     Waiting,
     /// The first report is being made: a skip has to wait until it is, since what is started is judged by it (rule H14).
     Beginning,
-    StartedCall,
+    Started,
     /// The host said that it is to be skipped before it began.
     Skipped,
     /// It has a final status.
@@ -95,7 +95,7 @@ impl ScriptHandler {
                 }
                 Kind::Work { item, call } => {
                     let progress = self.state.lock().items.get(item).copied();
-                    if self.script.ignores_verdicts || progress == Some(ItemState::StartedCall) {
+                    if self.script.ignores_verdicts || progress == Some(ItemState::Started) {
                         call(callback);
                     }
                 }
@@ -137,7 +137,7 @@ impl ScriptHandler {
         let now = if ended {
             ItemState::Ended
         } else {
-            ItemState::StartedCall
+            ItemState::Started
         };
         self.state.lock().items.insert(item, now);
         self.reported.notify_all();
@@ -167,7 +167,7 @@ impl ScriptHandler {
                 ItemState::Waiting | ItemState::Skipped => {
                     self.end(callback, item, ItemStatus::Skipped);
                 }
-                ItemState::Beginning | ItemState::StartedCall => {
+                ItemState::Beginning | ItemState::Started => {
                     self.end(callback, item, ItemStatus::Stopped);
                 }
                 ItemState::Ended => {}
