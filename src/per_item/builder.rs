@@ -102,7 +102,7 @@ impl HandlerBuilder {
     }
 
     /// The size of the workers' stacks, for work that calls itself deep down, such as in nested directories. Without this call it
-    /// is that of the [platform](std::thread::Builder::stack_size). TaskWorkers run on the stacks of their runtime.
+    /// is that of the [platform](std::thread::Builder::stack_size). Tasks run on the stacks of their runtime.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack = Some(bytes);
         self

@@ -51,7 +51,7 @@
 //!
 //! If the host panics in a call of a worker, the item of that call ends `Failed`, and the worker goes on with the next one.
 //!
-//! ItemContext that never reports and never asks cannot be stopped: it is done to its end, and its item is what it answers. The adapter
+//! Work that never reports and never asks cannot be stopped: it is done to its end, and its item is what it answers. The adapter
 //! waits for it.
 
 mod adapter;

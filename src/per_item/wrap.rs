@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use super::context::ItemContext;
 
-/// The adapters. ProgressIter asks before every step, so that nothing is begun after a cancel, and reports the step when it is done.
+/// The adapters. Each asks before every step, so that nothing is begun after a cancel, and reports the step when it is done.
 impl ItemContext {
     /// Advances the item by what is read. A cancel ends it with an error that wraps
     /// [`Cancelled`](super::Cancelled).

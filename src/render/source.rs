@@ -28,7 +28,7 @@ pub(super) struct Standing {
     pub(super) totals: Totals,
     /// How many handlers have been let go, and how many there are; none for a session.
     pub(super) handlers: Option<(usize, usize)>,
-    /// HandlerNames that have not told their items yet may be among them.
+    /// Handlers that have not told their items yet may be among them.
     pub(super) more_to_come: bool,
     pub(super) over: bool,
     /// The sum of the fractions of the items in work: so much of an item each.

@@ -1,4 +1,4 @@
-//! CancelWait at a reporter for the cancel of its item: callbacks, blocked threads and tasks, all behind one waker.
+//! Waiting at a reporter for the cancel of its item: callbacks, blocked threads and tasks, all behind one waker.
 //!
 //! # Invariants
 //!

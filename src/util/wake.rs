@@ -68,7 +68,7 @@ impl Identity {
     }
 }
 
-/// NestedWakes them all. To be called with no lock held.
+/// Wakes them all. To be called with no lock held.
 ///
 /// One that panics does not keep the others from being woken, nor the cancel from returning: the panic hook has shown
 /// it, and it is nobody's here.
@@ -81,7 +81,7 @@ pub(crate) fn wake(wakers: Vec<Waker>) {
     }
 }
 
-/// NestedWakes a waker that was registered too late to wait. One that does so each time it is woken is not woken without end.
+/// Wakes a waker that was registered too late to wait. One that does so each time it is woken is not woken without end.
 pub(crate) fn wake_at_once(waker: Waker) {
     let identity = Identity::of(&waker);
     let again = NEST.try_with(|nest| {

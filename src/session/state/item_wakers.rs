@@ -2,7 +2,7 @@
 //!
 //! A waker is kept until its item ends, or until the reporter that registered it is dropped. The
 //! slot's `WAITED` bit says that there is one, so that ending an item nobody
-//! waits for does not come here. ItemWakers are user code: they are handed out and woken with no lock held.
+//! waits for does not come here. Wakers are user code: they are handed out and woken with no lock held.
 
 use std::collections::HashMap;
 use std::task::Waker;
