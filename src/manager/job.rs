@@ -391,10 +391,19 @@ impl Job {
     }
 
     /// The report of a job that nothing was done for.
-    pub(super) fn never_begun(&self, why: &str) -> HandlerReport {
+    pub(super) fn never_begun(why: &str) -> HandlerReport {
         HandlerReport {
+            result: HResult::E_ABORT,
+            phase: Phase::Idle,
+            session: None,
+            unfinished: Vec::new(),
+            rounds: 0,
+            abandoned_threads: 0,
+            info: None,
+            error: Some(why.to_owned()),
+            faults: Vec::new(),
+            properties: Vec::new(),
             never_begun: true,
-            ..self.failed(HResult::E_ABORT, why.to_owned(), Vec::new())
         }
     }
 

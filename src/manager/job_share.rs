@@ -33,7 +33,7 @@ impl JobShare {
 
     /// Cancels the share of a run whose events this is.
     pub(super) fn leave(&self, events: &Arc<RunEvents>, why: &str) -> Leave {
-        let report = self.job.never_begun(why);
+        let report = Job::never_begun(why);
         self.job.leave(events, &self.left, report)
     }
 

@@ -18,7 +18,7 @@ const OFFERED_MOST: usize = 10_000;
 /// manager's state locked.
 #[derive(Default)]
 pub(super) struct Pending {
-    /// Parts that ended while they were pending stay until they are half of all, so that removing one is
+    /// Jobs that ended while they were pending stay until they are half of all, so that removing one is
     /// O(1) amortized.
     queue: VecDeque<Arc<Job>>,
     live: usize,

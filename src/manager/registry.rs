@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::job::Job;
 use super::scheduler::Entry;
 use super::{ManagerError, Registration, SyncManager};
 use crate::util::panic::Foreign;
@@ -133,7 +134,7 @@ impl SyncManager {
     pub fn stop_handler(&self, id: HandlerId) -> bool {
         let (current, waiting) = self.scheduler.state.lock().take_waiting(id);
         for job in waiting {
-            let report = job.never_begun("its handler was stopped before it was started");
+            let report = Job::never_begun("its handler was stopped before it was started");
             drop(self.scheduler.end(&job, report));
         }
         let Some(job) = current else {

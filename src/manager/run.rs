@@ -124,10 +124,7 @@ impl Run {
         match share.leave(&self.events, CANCELLED) {
             Leave::Begun => share.job.cancel_all(),
             Leave::Shared => self.scheduler.left_by_one(&share.job),
-            Leave::Unwanted => drop(
-                self.scheduler
-                    .end(&share.job, share.job.never_begun(CANCELLED)),
-            ),
+            Leave::Unwanted => drop(self.scheduler.end(&share.job, Job::never_begun(CANCELLED))),
         }
     }
 

@@ -364,7 +364,7 @@ impl Drop for SyncManager {
             job.cancel_all();
         }
         for job in waiting {
-            let report = job.never_begun("the manager was dropped before it was started");
+            let report = Job::never_begun("the manager was dropped before it was started");
             drop(self.scheduler.end(&job, report));
         }
     }

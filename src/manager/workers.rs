@@ -166,7 +166,7 @@ impl Drop for Worker<'_> {
 /// Drives one handler through its life.
 fn drive(scheduler: &Arc<Scheduler>, job: &Arc<Job>) -> HandlerReport {
     let Some(items) = job.to_do() else {
-        return job.never_begun(CANCELLED);
+        return Job::never_begun(CANCELLED);
     };
     let handler = {
         let _inside = job.monitor.enter("the factory");
