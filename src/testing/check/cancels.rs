@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
+use super::checker::{Check, number};
 use super::values::Values;
-use super::{Check, number};
 use crate::testing::call::Call;
 use crate::testing::rule::{Rule, Severity};
 use crate::{ItemId, ItemStatus, Verdict};

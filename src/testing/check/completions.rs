@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::{Check, number};
+use super::checker::{Check, number};
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call, Side};
 use crate::testing::rule::Rule;

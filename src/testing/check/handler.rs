@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Check, completions, number};
+use super::checker::{Check, number};
+use super::completions;
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call};
 use crate::testing::owned::Listed;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Check, number};
+use super::checker::{Check, number};
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call};
 use crate::testing::rule::Rule;

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::cancels::{self, CancelNotice, Cancels};
+use super::checker::{Check, number};
 use super::values::{Values, Writers};
-use super::{Check, number};
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call};
 use crate::testing::format;

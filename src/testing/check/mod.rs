@@ -1,41 +1,23 @@
-//! The conformance checker: from the calls of a trace to the breaches in it.
+//! The conformance checker.
 //!
-//! It looks at nothing but the calls, so a trace from elsewhere is judged as one of our own. It makes a breach only of
-//! what is certain: of two calls that overlap neither came first. What it cannot know it says, as
-//! [`Inconclusive`].
-//!
-//! | file | rules |
-//! |---|---|
-//! | `items` | those of reports: H01, H04, H14–H16 |
-//! | `cancels` | those of work after a cancellation: H02, H03 |
-//! | `values` | that of values and maxima: H17 |
-//! | `completions` | those of the two-step calls: H05–H10 |
-//! | `handler` | the other rules of the handler: H11–H13, H18–H22 |
-//! | `host` | the host's: M01–M10 |
+//! The checker turns the calls of a trace into findings. It uses nothing but the calls, so it also
+//! judges traces from elsewhere. A finding is certain: of two calls that overlap, neither came
+//! first. The checker reports what it cannot decide as
+//! [`Inconclusive`](super::violation::Inconclusive).
 
 mod cancels;
+mod checker;
 mod completions;
 mod handler;
 mod host;
 mod items;
 mod values;
 
-use std::collections::HashMap;
+use super::call::Call;
+use super::labels::Labels;
+use checker::Check;
 
-use super::answer::Answer;
-use super::call::{Action, Call, Side};
-use super::rule::{Rule, Severity};
-use super::violation::{Incident, Inconclusive, Violation};
-use crate::testing::labels::Labels;
-use crate::{ItemId, SyncFlags};
-
-/// What the checker says of a trace.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Judgement {
-    pub(super) violations: Vec<Violation>,
-    pub(super) undecided: Vec<Inconclusive>,
-    pub(super) incidents: Vec<Incident>,
-}
+pub(super) use checker::Judgement;
 
 /// Judges calls, which are in the order in which they began.
 pub(super) fn judge(calls: &[Call], names: &Labels) -> Judgement {
@@ -46,151 +28,4 @@ pub(super) fn judge(calls: &[Call], names: &Labels) -> Judgement {
     handler::check(&mut check);
     host::check(&mut check);
     check.finish()
-}
-
-/// The calls, what is known of them as a whole, and what was found.
-struct Check<'a> {
-    calls: &'a [Call],
-    names: &'a Labels,
-    /// Calls on a callback that was taken away: no other rule judges them.
-    late: Vec<bool>,
-    /// Where `initialize` is in the trace, and its flags.
-    flags: Option<(usize, SyncFlags)>,
-    /// The host makes calls in this trace: a handler was watched, and not just a callback.
-    has_host: bool,
-    /// The callback was taken away, or the handler let go.
-    is_over: bool,
-    /// Where the host gave up waiting.
-    gave_up: Option<usize>,
-    /// Where the callback began to answer `Released`: nothing is due from there on.
-    released: Option<u64>,
-    judgement: Judgement,
-    /// Where the findings are in the judgement. The severity is part of the key: an advisory
-    /// finding must not swallow a later breach.
-    seen: HashMap<(Rule, Severity, Option<ItemId>, Option<u32>), usize>,
-}
-
-impl<'a> Check<'a> {
-    fn new(calls: &'a [Call], names: &'a Labels) -> Self {
-        let find = |wanted: fn(&Action) -> bool| calls.iter().position(|call| wanted(&call.action));
-        Self {
-            calls,
-            names,
-            late: vec![false; calls.len()],
-            flags: calls
-                .iter()
-                .enumerate()
-                .find_map(|(at, call)| match call.action {
-                    Action::Initialize { flags, .. } => Some((at, flags)),
-                    _ => None,
-                }),
-            has_host: calls.iter().any(|call| call.action.side() == Side::Host),
-            is_over: calls.iter().any(|call| {
-                matches!(
-                    call.action,
-                    Action::SetProgressCallback { set: None } | Action::HandlerDropped
-                ) && call.has_returned()
-            }),
-            gave_up: find(|action| matches!(action, Action::GaveUp)),
-            released: find(|action| matches!(action, Action::CallbackReleased))
-                .and_then(|at| calls.get(at))
-                .map(|call| call.begun),
-            judgement: Judgement::default(),
-            seen: HashMap::new(),
-        }
-    }
-
-    /// The calls that are judged, with their places.
-    fn judged(&self) -> impl Iterator<Item = (usize, &'a Call)> + use<'a> {
-        let late = self.late.clone();
-        self.calls
-            .iter()
-            .enumerate()
-            .filter(move |(at, _)| !late.get(*at).copied().unwrap_or(false))
-    }
-
-    fn is_released_before(&self, call: &Call) -> bool {
-        self.released.is_some_and(|begun| begun < call.begun)
-    }
-
-    fn breach(
-        &mut self,
-        rule: Rule,
-        at: usize,
-        related_calls: Vec<usize>,
-        item: Option<ItemId>,
-        message: String,
-    ) {
-        self.weighed(rule, Severity::Must, at, related_calls, item, message);
-    }
-
-    /// Adds a finding, or counts it if there is one of the same rule and severity, for the same
-    /// item and on the same callback.
-    fn weighed(
-        &mut self,
-        rule: Rule,
-        severity: Severity,
-        at: usize,
-        related_calls: Vec<usize>,
-        item: Option<ItemId>,
-        message: String,
-    ) {
-        let callback = self.calls.get(at).and_then(|call| call.callback);
-        let key = (rule, severity, item, callback);
-        let violations = &mut self.judgement.violations;
-        if let Some(known) = self
-            .seen
-            .get(&key)
-            .and_then(|place| violations.get_mut(*place))
-        {
-            known.repeats += 1;
-            return;
-        }
-        self.seen.insert(key, violations.len());
-        violations.push(Violation {
-            rule,
-            severity,
-            at,
-            related_calls,
-            item,
-            repeats: 0,
-            message,
-        });
-    }
-
-    fn undecided(&mut self, rule: Rule, why: impl Into<String>) {
-        let undecided = &mut self.judgement.undecided;
-        if !undecided.iter().any(|known| known.rule == rule) {
-            undecided.push(Inconclusive {
-                rule,
-                why: why.into(),
-            });
-        }
-    }
-
-    fn finish(mut self) -> Judgement {
-        for (at, call) in self.calls.iter().enumerate() {
-            if let Answer::Panicked(text) = &call.answer {
-                self.judgement.incidents.push(Incident::Panicked {
-                    at,
-                    text: text.clone(),
-                });
-            }
-            if self.gave_up.is_some() && call.action.side() == Side::Host && !call.has_returned() {
-                self.judgement.incidents.push(Incident::DidNotReturn { at });
-            }
-        }
-        self.judgement
-            .violations
-            .sort_by_key(|violation| (violation.at, violation.rule));
-        self.judgement
-            .undecided
-            .sort_by_key(|undecided| undecided.rule);
-        self.judgement
-    }
-}
-
-/// How a call is referred to in messages: by its number in the timeline.
-fn number(at: usize) -> String {
-    format!("call {}", at + 1)
 }

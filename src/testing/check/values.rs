@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Check, number};
+use super::checker::{Check, number};
 use crate::testing::call::{Action, Call};
 use crate::testing::rule::{Rule, Severity};
 use crate::{ItemId, ItemStatus};
