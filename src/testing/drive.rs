@@ -21,7 +21,7 @@ const RELEASED_SILENCE: Duration = Duration::from_millis(200);
 pub(super) struct Driven {
     pub(super) trace: Trace,
     /// Whether the last setting of the harness came about.
-    pub(super) last_came: bool,
+    pub(super) last_occurred: bool,
     /// The items that settings name and that were never listed.
     pub(super) unlisted: Vec<ItemRef>,
 }
@@ -105,14 +105,14 @@ impl Harness {
         let (mut about, mut unreached) = (Vec::new(), Vec::new());
         let named = self.about.iter().filter_map(|about| about.unlisted(&trace));
         let mut unlisted: Vec<ItemRef> = named.cloned().collect();
-        let mut last_came = true;
-        for (mut words, came) in self
+        let mut last_occurred = true;
+        for (mut words, occurred) in self
             .about
             .iter()
             .map(|about| about.words(&trace, &interventions))
         {
-            last_came = came;
-            if !came {
+            last_occurred = occurred;
+            if !occurred {
                 unreached.push(words.clone());
                 words.push_str(" (which did not come about)");
             }
@@ -127,7 +127,7 @@ impl Harness {
             unreached.push(words);
             unlisted.extend(
                 trace
-                    .names()
+                    .labels()
                     .plain(item)
                     .is_none()
                     .then_some(ItemRef::Id(item)),
@@ -144,7 +144,7 @@ impl Harness {
             trace: trace
                 .about(about)
                 .set_unreached(unreached, unlisted.clone()),
-            last_came,
+            last_occurred,
             unlisted,
         }
     }

@@ -156,27 +156,28 @@ impl Harness {
 }
 
 /// A run that failed.
-struct Failed {
+struct FailedRun {
     point: Option<Intervention>,
     diverged: bool,
     trace: Trace,
 }
 
-/// What was found so far.
+/// The findings of the runs so far.
 #[derive(Default)]
 struct Findings {
     runs: usize,
     diverged: usize,
     silent: usize,
     failed: usize,
-    causes: BTreeMap<&'static str, PointCounts>,
+    causes: BTreeMap<&'static str, CauseCounts>,
     /// The smallest first.
-    failures: Vec<Failed>,
+    failures: Vec<FailedRun>,
 }
 
-/// What runs fail by: how many, and the smallest that can be made again, with the number of its calls.
+/// The failing runs of one cause: their number, and the smallest that can be reproduced, with the
+/// number of its calls.
 #[derive(Default)]
-struct PointCounts {
+struct CauseCounts {
     rule: Option<Rule>,
     runs: usize,
     smallest: Option<(usize, Intervention)>,
@@ -192,7 +193,7 @@ impl Findings {
         }
         self.failed += 1;
         self.count(&trace, point.filter(|_| !is_diverged));
-        self.failures.push(Failed {
+        self.failures.push(FailedRun {
             point: point.cloned(),
             diverged: is_diverged,
             trace,
@@ -282,7 +283,7 @@ fn explore<T>(
         for tries_left in (0..=RETRIES).rev() {
             let (harness, world) = make();
             let driven = run(Some(&point), harness, world);
-            is_reached = driven.last_came;
+            is_reached = driven.last_occurred;
             is_listed = point
                 .item()
                 .is_none_or(|item| !driven.unlisted.contains(item));

@@ -15,15 +15,15 @@ const TEXT_MOST: usize = 60;
 const ITEMS_MOST: usize = 8;
 
 /// The answer, after an arrow; nothing where there is none and none is due.
-pub(super) fn arrow(call: &Call, names: &Labels) -> String {
+pub(super) fn arrow(call: &Call, labels: &Labels) -> String {
     match (&call.answer, call.action.side()) {
         (Answer::None, Side::Note) => String::new(),
         (Answer::None, _) => " -> (has not returned)".to_owned(),
-        (answer, _) => format!(" -> {}", super::format::answer(answer, names)),
+        (answer, _) => format!(" -> {}", super::format::answer(answer, labels)),
     }
 }
 
-fn answer(answer: &Answer, names: &Labels) -> String {
+fn answer(answer: &Answer, labels: &Labels) -> String {
     match answer {
         Answer::None => "nothing".to_owned(),
         Answer::Panicked(text) => format!("panicked: {}", quoted(text)),
@@ -43,14 +43,14 @@ fn answer(answer: &Answer, names: &Labels) -> String {
             let mut text = if *complete { "complete" } else { "incomplete" }.to_owned();
             for (place, item) in items.iter().take(ITEMS_MOST).enumerate() {
                 text.push_str(if place == 0 { ": " } else { ", " });
-                text.push_str(&listed(item, names));
+                text.push_str(&listed(item, labels));
             }
             if items.len() > ITEMS_MOST {
                 let _ = write!(text, ", and {} more", items.len() - ITEMS_MOST);
             }
             text
         }
-        Answer::Items(items) => format!("[{}]", names.list(items, ITEMS_MOST)),
+        Answer::Items(items) => format!("[{}]", labels.list(items, ITEMS_MOST)),
         Answer::Object => "an object".to_owned(),
         Answer::Refused(error) => format!("refused: {error:?}"),
         Answer::Failed { code, text } => {
@@ -60,8 +60,8 @@ fn answer(answer: &Answer, names: &Labels) -> String {
     }
 }
 
-fn listed(item: &Listed, names: &Labels) -> String {
-    let mut text = names.item(item.id);
+fn listed(item: &Listed, labels: &Labels) -> String {
+    let mut text = labels.item(item.id);
     if item.flags != ItemFlags::empty() {
         let _ = write!(text, " ({})", bits(&item.flags));
     }
@@ -72,7 +72,7 @@ fn listed(item: &Listed, names: &Labels) -> String {
 }
 
 /// What was called, with its arguments.
-pub(super) fn action(action: &Action, names: &Labels) -> String {
+pub(super) fn action(action: &Action, labels: &Labels) -> String {
     let name = action.name();
     let arguments = match action {
         Action::Initialize { flags, cookie } => {
@@ -90,26 +90,26 @@ pub(super) fn action(action: &Action, names: &Labels) -> String {
             Some(number) => format!("callback {number}"),
             None => "none".to_owned(),
         },
-        Action::PrepareForSync { items } => names.list(items, ITEMS_MOST),
-        Action::SetItemStatus { item, status } => format!("{}, {status}", names.item(*item)),
-        Action::ItemObject { item, .. } => names.item(*item),
+        Action::PrepareForSync { items } => labels.list(items, ITEMS_MOST),
+        Action::SetItemStatus { item, status } => format!("{}, {status}", labels.item(*item)),
+        Action::ItemObject { item, .. } => labels.item(*item),
         Action::ShowProperties { target } => match target {
-            Some(item) => names.item(*item),
+            Some(item) => labels.item(*item),
             None => "the handler's own".to_owned(),
         },
-        Action::ShowError { error } => names.error_name(*error),
+        Action::ShowError { error } => labels.error_name(*error),
         Action::Progress { item, update } => {
-            let mut text = names.item(*item);
+            let mut text = labels.item(*item);
             text.push_str(&super::format::update(update));
             text
         }
         Action::LogError { record } => {
             let mut text = format!("{}, {}", record.level, quoted(&record.text));
             if let Some(item) = record.item {
-                let _ = write!(text, ", {}", names.item(item));
+                let _ = write!(text, ", {}", labels.item(item));
             }
             if let Some(error) = record.error_id {
-                let _ = write!(text, ", {}", names.error_name(error));
+                let _ = write!(text, ", {}", labels.error_name(error));
             }
             if record.can_be_shown() {
                 text.push_str(", jump text");
@@ -127,7 +127,7 @@ pub(super) fn action(action: &Action, names: &Labels) -> String {
             text
         }
         Action::DeleteLogError { error } => match error {
-            Some(error) => names.error_name(*error),
+            Some(error) => labels.error_name(*error),
             None => "all".to_owned(),
         },
         Action::PrepareForSyncCompleted { result }
@@ -136,7 +136,7 @@ pub(super) fn action(action: &Action, names: &Labels) -> String {
         Action::ShowErrorCompleted { result, items } => {
             let mut text = code(*result);
             if !items.is_empty() {
-                let _ = write!(text, ", {}", names.list(items, ITEMS_MOST));
+                let _ = write!(text, ", {}", labels.list(items, ITEMS_MOST));
             }
             text
         }
@@ -146,18 +146,18 @@ pub(super) fn action(action: &Action, names: &Labels) -> String {
             None => "the default one".to_owned(),
         },
         Action::CanContinue { item } | Action::WakeOnCancel { item } => match item {
-            Some(item) => names.item(*item),
+            Some(item) => labels.item(*item),
             None => "the handler as a whole".to_owned(),
         },
-        Action::AddItem { item } | Action::ProposeItem { item } => listed(item, names),
-        Action::CommitItem { item } => names.item(*item),
+        Action::AddItem { item } | Action::ProposeItem { item } => listed(item, labels),
+        Action::CommitItem { item } => labels.item(*item),
         Action::HandlerText { text } => quoted(text),
         Action::Info | Action::Items | Action::Synchronize | Action::AdditionalItems => {
             String::new()
         }
         // No calls: in words.
         Action::CancelItem { item } | Action::SkipItem { item } => {
-            return format!("* {name} {}", names.item(*item));
+            return format!("* {name} {}", labels.item(*item));
         }
         Action::ConnectionOpened { name: which } | Action::ConnectionClosed { name: which } => {
             return match which {

@@ -122,25 +122,25 @@ impl Harness {
         self
     }
 
-    fn when(mut self, when: Trigger, act: Effect, about: impl Into<About>) -> Self {
+    fn on(mut self, trigger: Trigger, effect: Effect, about: impl Into<About>) -> Self {
         self.about.push(About {
             setting: Setting::Trigger(self.interventions.triggers.len()),
             ..about.into()
         });
-        self.interventions.triggers.push((when, act));
+        self.interventions.triggers.push((trigger, effect));
         self
     }
 
     /// Cancels the item of the n-th report, counted from 1, which itself answers the cancel.
     pub fn cancel_item_at(self, report: usize) -> Self {
         let about = format!("the item of report {report} cancelled");
-        self.when(Trigger::Report(report), Effect::CancelItem, about)
+        self.on(Trigger::Report(report), Effect::CancelItem, about)
     }
 
     /// Cancels everything at the n-th report, counted from 1, which itself answers the cancel.
     pub fn cancel_all_at(self, report: usize) -> Self {
         let about = format!("everything cancelled at report {report}");
-        self.when(Trigger::Report(report), Effect::CancelAll, about)
+        self.on(Trigger::Report(report), Effect::CancelAll, about)
     }
 
     /// Cancels an item at its k-th report, counted from 1, which itself answers the cancel.
@@ -175,8 +175,8 @@ impl Harness {
         self.at_report(item.into(), report, Effect::Release)
     }
 
-    fn at_report(self, item: ItemRef, report: usize, act: Effect) -> Self {
-        let words = match act {
+    fn at_report(self, item: ItemRef, report: usize, effect: Effect) -> Self {
+        let words = match effect {
             Effect::CancelItem => format!("{{}} cancelled at its report {report}"),
             Effect::CancelAll => format!("everything cancelled at report {report} of {{}}"),
             Effect::Skip | Effect::SkipThis(_) => format!("{{}} skipped at its report {report}"),
@@ -184,7 +184,7 @@ impl Harness {
             Effect::Release => format!("the callback released at report {report} of {{}}"),
         };
         let about = About::of(item.clone(), words);
-        self.when(Trigger::OfItem(item, report), act, about)
+        self.on(Trigger::OfItem(item, report), effect, about)
     }
 
     /// Cancels the item of the first report for which a predicate holds.
@@ -194,16 +194,20 @@ impl Harness {
     /// held meanwhile, so the predicate may call the session or the callback. It is not called for its own calls.
     /// The time that it takes counts as silence of the handler ([`deadline`](Self::deadline)).
     pub fn cancel_item_when(self, holds: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
-        let when = Trigger::Holds(Box::new(holds));
-        self.when(when, Effect::CancelItem, "an item cancelled by a predicate")
+        let trigger = Trigger::Holds(Box::new(holds));
+        self.on(
+            trigger,
+            Effect::CancelItem,
+            "an item cancelled by a predicate",
+        )
     }
 
     /// Cancels everything at the first call of the handler for which a predicate holds. The predicate is called as by
     /// [`cancel_item_when`](Self::cancel_item_when).
     pub fn cancel_all_when(self, holds: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
-        let when = Trigger::Holds(Box::new(holds));
-        self.when(
-            when,
+        let trigger = Trigger::Holds(Box::new(holds));
+        self.on(
+            trigger,
             Effect::CancelAll,
             "everything cancelled by a predicate",
         )
@@ -214,7 +218,7 @@ impl Harness {
     /// `synchronize`. Workers are held at their first report, or at the completion of the prepare, until it was told, as by
     /// [`skip_next_at_report`](Self::skip_next_at_report).
     pub fn skip(self, item: impl Into<ItemRef>) -> Self {
-        self.skip_when(Trigger::Start, item.into(), "{} skipped before the prepare")
+        self.skip_on(Trigger::Start, item.into(), "{} skipped before the prepare")
     }
 
     /// Skips an item when `prepare_for_sync` is called for the n-th time, counted from 1: the first retry is prepare 2
@@ -235,22 +239,22 @@ impl Harness {
     /// ```
     pub fn skip_in_prepare(self, item: impl Into<ItemRef>, prepare: usize) -> Self {
         let how = format!("{{}} skipped in prepare {prepare}");
-        self.skip_when(Trigger::Prepare(prepare), item.into(), &how)
+        self.skip_on(Trigger::Prepare(prepare), item.into(), &how)
     }
 
     /// Skips an item when `synchronize` is called: the handler is told once it has returned, and its workers are held until
     /// then.
     pub fn skip_in_synchronize(self, item: impl Into<ItemRef>) -> Self {
-        self.skip_when(
+        self.skip_on(
             Trigger::Synchronize,
             item.into(),
             "{} skipped in synchronize",
         )
     }
 
-    fn skip_when(self, when: Trigger, item: ItemRef, how: &str) -> Self {
+    fn skip_on(self, trigger: Trigger, item: ItemRef, how: &str) -> Self {
         let about = About::of(item.clone(), how);
-        self.when(when, Effect::SkipThis(item), about)
+        self.on(trigger, Effect::SkipThis(item), about)
     }
 
     /// Sets a callback that is replaced by another one before anything is prepared. A call on the first one is a violation of

@@ -10,7 +10,7 @@ use super::owned::Update;
 use super::trace::Trace;
 use crate::ItemId;
 
-/// A call of the host's that is refused.
+/// A kind of call that the host refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FaultPoint {
     Log,
@@ -26,18 +26,19 @@ pub(super) enum Kinds {
     Both,
 }
 
-/// What a report said, as far as another run should say the same: the text may tell of the time or of a temporary name.
-type Said = (Option<crate::ItemStatus>, Option<u64>, Option<u64>);
+/// The values of a report that are the same in each run. The text may contain a time or a temporary
+/// name, so it is left out.
+type ReportedValues = (Option<crate::ItemStatus>, Option<u64>, Option<u64>);
 
-fn said(update: &Update) -> Said {
+fn reported_values(update: &Update) -> ReportedValues {
     (update.status, update.value, update.max)
 }
 
-/// What the first run told: the reports of each item, in the order of the items' first reports.
+/// The calls of the first run: the reports of each item, in the order of the items' first reports.
 pub(super) struct Baseline {
     by_position: bool,
     order: Vec<ItemRef>,
-    reports: HashMap<ItemRef, Vec<Said>>,
+    reports: HashMap<ItemRef, Vec<ReportedValues>>,
     /// The items at whose first report another item of the round had none.
     have_next: HashSet<ItemRef>,
     /// The items of the prepares that were listed before the first one: those that can be skipped before they are begun.
@@ -46,9 +47,9 @@ pub(super) struct Baseline {
     added: Vec<ItemRef>,
     /// The items of the retries, with the number of the prepare.
     retried: Vec<(ItemRef, usize)>,
-    logged: usize,
-    connected: usize,
-    asked: usize,
+    log_entries: usize,
+    connections: usize,
+    dialogs: usize,
 }
 
 impl Baseline {
@@ -61,20 +62,20 @@ impl Baseline {
             prepared: Vec::new(),
             added: Vec::new(),
             retried: Vec::new(),
-            logged: 0,
-            connected: 0,
-            asked: 0,
+            log_entries: 0,
+            connections: 0,
+            dialogs: 0,
         };
-        let names = trace.names();
+        let labels = trace.labels();
         // An item without a name cannot be found again.
         let found: HashMap<ItemId, ItemRef> = match by_position {
             true => (1..)
-                .zip(names.in_order())
+                .zip(labels.in_order())
                 .map(|(position, id)| (id, ItemRef::Position(position)))
                 .collect(),
-            false => names
+            false => labels
                 .in_order()
-                .filter_map(|id| Some((id, names.plain(id)?.into())))
+                .filter_map(|id| Some((id, labels.plain(id)?.into())))
                 .collect(),
         };
         let mut listed: Option<HashSet<ItemId>> = None;
@@ -110,9 +111,9 @@ impl Baseline {
                         list.push(item.clone());
                     }
                 }
-                Action::LogError { .. } => baseline.logged += 1,
-                Action::EstablishConnection { .. } => baseline.connected += 1,
-                Action::EnableModeless { enable: true } => baseline.asked += 1,
+                Action::LogError { .. } => baseline.log_entries += 1,
+                Action::EstablishConnection { .. } => baseline.connections += 1,
+                Action::EnableModeless { enable: true } => baseline.dialogs += 1,
                 _ => {}
             }
             let Some(id) = call.action.reported() else {
@@ -130,12 +131,12 @@ impl Baseline {
                     baseline.have_next.insert(item.clone());
                 }
             }
-            reports.push(said(&call.action.update()));
+            reports.push(reported_values(&call.action.update()));
         }
         baseline
     }
 
-    /// Every point that the first run tells of.
+    /// Returns every point of the first run.
     pub(super) fn points(&self, kinds: Kinds) -> Vec<Intervention> {
         let mut points = Vec::new();
         let cancels = kinds != Kinds::Faults;
@@ -186,12 +187,12 @@ impl Baseline {
             }
         }
         if faults {
-            points.extend((1..=self.logged).map(|entry| Intervention::FillLog { entry }));
-            let connections = 1..=self.connected;
+            points.extend((1..=self.log_entries).map(|entry| Intervention::FillLog { entry }));
+            let connections = 1..=self.connections;
             points.extend(
                 connections.map(|connection| Intervention::RefuseConnection { connection }),
             );
-            points.extend((1..=self.asked).map(|dialog| Intervention::DenyDialog { dialog }));
+            points.extend((1..=self.dialogs).map(|dialog| Intervention::DenyDialog { dialog }));
         }
         points
     }
@@ -204,7 +205,7 @@ impl Baseline {
         let other = Self::of(trace, self.by_position);
         let upto = |baseline: &Self| {
             let reports = baseline.reports.get(item)?;
-            reports.get(..report).map(<[Said]>::to_vec)
+            reports.get(..report).map(<[ReportedValues]>::to_vec)
         };
         upto(&other) != upto(self)
     }

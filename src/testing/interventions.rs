@@ -14,16 +14,16 @@ use super::recorder::{CallWatcher, Intercept, Recorder, RecorderState, StartedCa
 use crate::util::panic::panicked;
 use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
 
-/// How long a worker is held at a report until the host comes to tell the handler of a skip.
+/// How long a worker is held at a report until the host notifies the handler of a skip.
 const GRACE: Duration = Duration::from_millis(250);
 
-/// How long a worker is held once the host is inside `set_item_status`. Only a handler that keeps its lock during the report
-/// lets this time pass: `set_item_status` then waits for that lock.
-const TELLING: Duration = Duration::from_millis(50);
+/// How long a worker is held once the host is inside `set_item_status`. The time passes only if
+/// the handler holds its lock during the report: `set_item_status` then waits for that lock.
+const NOTIFY_GRACE: Duration = Duration::from_millis(50);
 
 type Predicate = Box<dyn Fn(&Call) -> bool + Send + Sync>;
 
-/// When something is done.
+/// The event at which the harness intervenes.
 pub(super) enum Trigger {
     /// At the n-th report of all.
     Report(usize),
@@ -39,7 +39,7 @@ pub(super) enum Trigger {
     Synchronize,
 }
 
-/// What is done, to the item of the report unless it names one.
+/// The effect of a trigger. It applies to the item of the report, unless it names an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
     CancelItem,
@@ -52,7 +52,7 @@ pub(super) enum Effect {
     Release,
 }
 
-/// What the harness was told to do.
+/// The interventions that the settings of a harness request.
 #[derive(Default)]
 pub(super) struct Interventions {
     pub(super) triggers: Vec<(Trigger, Effect)>,
@@ -61,23 +61,23 @@ pub(super) struct Interventions {
     pub(super) connections: Option<usize>,
     pub(super) dialogs: Option<usize>,
     session: OnceLock<Arc<Session>>,
-    progress: Mutex<ItemProgress>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct ItemProgress {
-    /// The triggers that were due, by their place: none acts a second time at a call of the handler.
+struct State {
+    /// The indices of the predicate triggers that have fired. Each fires at most once.
     fired: Vec<usize>,
-    /// The triggers whose act came about, by their place.
-    came: Vec<usize>,
+    /// The indices of the triggers whose effect occurred.
+    occurred: Vec<usize>,
     /// The threads that are inside a predicate of the test.
-    asking: Vec<ThreadId>,
+    in_predicate: Vec<ThreadId>,
     prepares: usize,
-    /// Items that are skipped, and the handler was not told yet.
+    /// The skipped items of which the handler has not been notified yet.
     waiting: Vec<ItemId>,
-    logged: usize,
-    connected: usize,
-    asked: usize,
+    log_entries: usize,
+    connections: usize,
+    dialogs: usize,
     released: bool,
     panic: Option<String>,
 }
@@ -87,81 +87,81 @@ impl Interventions {
         self.session.get()
     }
 
-    /// Whether the k-th entry, connection or dialog that was to be refused came.
-    pub(super) fn refused_came(&self) -> [bool; 3] {
-        let progress = self.progress.lock();
-        let came = |wanted: Option<usize>, count| wanted.is_none_or(|wanted| wanted <= count);
+    /// Returns whether each call to refuse has occurred: log entry, connection, dialog.
+    pub(super) fn refused_occurred(&self) -> [bool; 3] {
+        let state = self.state.lock();
+        let occurred = |wanted: Option<usize>, count| wanted.is_none_or(|wanted| wanted <= count);
         [
-            came(self.log, progress.logged),
-            came(self.connections, progress.connected),
-            came(self.dialogs, progress.asked),
+            occurred(self.log, state.log_entries),
+            occurred(self.connections, state.connections),
+            occurred(self.dialogs, state.dialogs),
         ]
     }
 
-    /// Whether the act of the trigger at this place came about.
-    pub(super) fn came(&self, place: usize) -> bool {
-        self.progress.lock().came.contains(&place)
+    /// Returns whether the effect of the trigger at this index occurred.
+    pub(super) fn occurred(&self, place: usize) -> bool {
+        self.state.lock().occurred.contains(&place)
     }
 
     pub(super) fn is_released(&self) -> bool {
-        self.progress.lock().released
+        self.state.lock().released
     }
 
     /// What a predicate of the test said when it panicked.
     pub(super) fn take_panic(&self) -> Option<String> {
-        self.progress.lock().panic.take()
+        self.state.lock().panic.take()
     }
 
     /// The session is there, and nothing is prepared.
     pub(super) fn start(&self, recorder: &Recorder, session: Arc<Session>) {
         // The driver hands it out once.
         let _ = self.session.set(session);
-        self.at_host(recorder, |when| matches!(when, Trigger::Start));
+        self.at_host(recorder, |trigger| matches!(trigger, Trigger::Start));
     }
 
     /// The number of this prepare, counted from 1.
     fn next_prepare(&self) -> usize {
-        let prepares = &mut self.progress.lock().prepares;
+        let prepares = &mut self.state.lock().prepares;
         *prepares = prepares.saturating_add(1);
         *prepares
     }
 
-    /// What is due at a step of the host.
+    /// Applies the effects that are due at a step of the host.
     fn at_host(&self, recorder: &Recorder, due: impl Fn(&Trigger) -> bool) {
-        for (place, (when, act)) in self.triggers.iter().enumerate() {
+        for (place, (trigger, effect)) in self.triggers.iter().enumerate() {
             // An item that the session does not know was not skipped.
-            if due(when) && self.act(recorder, act, None, true) {
-                self.progress.lock().came.push(place);
+            if due(trigger) && self.apply(recorder, effect, None, true) {
+                self.state.lock().occurred.push(place);
             }
         }
     }
 
-    /// Does it, and answers whether it was taken. A refusal is written down, as the answer.
-    fn act(
+    /// Applies an effect. Returns whether the session accepted it; the recorder records a refusal.
+    fn apply(
         &self,
         recorder: &Recorder,
-        act: &Effect,
+        effect: &Effect,
         item: Option<ItemId>,
         on_host_thread: bool,
     ) -> bool {
         let Some(session) = self.session.get() else {
             return false;
         };
-        match (act, item) {
+        match (effect, item) {
             (Effect::CancelItem, Some(item)) => recorder.cancel_item(session, item).is_ok(),
             (Effect::Skip, Some(item)) => recorder.skip_item(session, item).is_ok(),
             (Effect::SkipThis(which), _) => {
-                let item = which.find(&recorder.state().names);
+                let item = which.find(&recorder.state().labels);
                 let skipped = item.filter(|item| recorder.skip_item(session, *item).is_ok());
-                self.progress.lock().waiting.extend(skipped);
+                self.state.lock().waiting.extend(skipped);
                 skipped.is_some()
             }
             (Effect::SkipNext, _) => {
                 let next = recorder.state().next_unreported();
                 let skipped = next.filter(|next| recorder.skip_item(session, *next).is_ok());
-                // On the host's thread it is told only after the call that lasts now.
+                // On the host's thread, the host notifies only after the current call.
                 if let Some(next) = skipped.filter(|_| !on_host_thread) {
-                    wait_told(recorder, &[next]);
+                    wait_notified(recorder, &[next]);
                 }
                 skipped.is_some()
             }
@@ -170,7 +170,7 @@ impl Interventions {
                 true
             }
             (Effect::Release, _) => {
-                let first = !std::mem::replace(&mut self.progress.lock().released, true);
+                let first = !std::mem::replace(&mut self.state.lock().released, true);
                 if first {
                     recorder.note(Action::CallbackReleased);
                 }
@@ -180,30 +180,30 @@ impl Interventions {
         }
     }
 
-    /// Holds a worker until the handler was told of the skips.
+    /// Holds a worker until the handler has been notified of the skips.
     fn hold(&self, recorder: &Recorder) {
         let Some(session) = self.session.get() else {
             return;
         };
-        let mut waiting = self.progress.lock().waiting.clone();
+        let mut waiting = self.state.lock().waiting.clone();
         waiting.retain(|item| session.driver().is_skipped(*item));
         if !waiting.is_empty() {
-            wait_told(recorder, &waiting);
+            wait_notified(recorder, &waiting);
             // Notified, or not to be notified in time: no worker is held for them again.
-            let mut progress = self.progress.lock();
-            progress.waiting.retain(|item| !waiting.contains(item));
+            let mut state = self.state.lock();
+            state.waiting.retain(|item| !waiting.contains(item));
         }
     }
 
     /// The triggers that are due at a report, by their place.
-    fn due(&self, begun: &StartedCall, item: Option<ItemId>, names: &Labels) -> Vec<usize> {
+    fn due(&self, begun: &StartedCall, item: Option<ItemId>, labels: &Labels) -> Vec<usize> {
         let Some(item) = item else {
             return Vec::new();
         };
         let triggers = self.triggers.iter().enumerate();
-        let due = triggers.filter(|(_, (when, _))| match when {
+        let due = triggers.filter(|(_, (trigger, _))| match trigger {
             Trigger::Report(number) => begun.report == *number,
-            Trigger::OfItem(which, number) => begun.of_item == *number && which.is(item, names),
+            Trigger::OfItem(which, number) => begun.of_item == *number && which.is(item, labels),
             Trigger::Holds(_) | Trigger::Start | Trigger::Prepare(_) | Trigger::Synchronize => {
                 false
             }
@@ -213,53 +213,55 @@ impl Interventions {
 
     /// Whether the test's predicate holds for this call and for no earlier one. It is foreign code: no lock is held, several
     /// threads may be inside it at the same time, and a panic must not reach the handler.
-    fn holds(&self, place: usize, act: &Effect, predicate: &Predicate, call: &Call) -> bool {
+    fn holds(&self, place: usize, effect: &Effect, predicate: &Predicate, call: &Call) -> bool {
         let thread = thread::current().id();
         {
-            let mut progress = self.progress.lock();
+            let mut state = self.state.lock();
             // A call that a predicate makes itself is none of the handler's.
-            if progress.fired.contains(&place) || progress.asking.contains(&thread) {
+            if state.fired.contains(&place) || state.in_predicate.contains(&thread) {
                 return false;
             }
-            progress.asking.push(thread);
+            state.in_predicate.push(thread);
         }
         let answer = catch_unwind(AssertUnwindSafe(|| predicate(call))).map_err(panicked);
-        let mut progress = self.progress.lock();
-        progress.asking.retain(|asking| *asking != thread);
+        let mut state = self.state.lock();
+        state
+            .in_predicate
+            .retain(|in_predicate| *in_predicate != thread);
         let holds = match answer {
             Ok(holds) => holds,
             Err(text) => {
-                progress.panic.get_or_insert(text);
+                state.panic.get_or_insert(text);
                 false
             }
         };
         // Only a report has an item to cancel. Of several threads, the first one acts.
-        let can_act = *act != Effect::CancelItem || call.action.reported().is_some();
-        let is_first = holds && can_act && !progress.fired.contains(&place);
+        let can_apply = *effect != Effect::CancelItem || call.action.reported().is_some();
+        let is_first = holds && can_apply && !state.fired.contains(&place);
         if is_first {
-            progress.fired.push(place);
+            state.fired.push(place);
         }
         is_first
     }
 
     fn refuse(&self, action: &Action) -> Intercept {
-        let mut progress = self.progress.lock();
-        let mut next = |count: fn(&mut ItemProgress) -> &mut usize| {
-            let count = count(&mut progress);
+        let mut state = self.state.lock();
+        let mut next = |count: fn(&mut State) -> &mut usize| {
+            let count = count(&mut state);
             *count = count.saturating_add(1);
             *count
         };
         match action {
-            Action::LogError { .. } if self.log == Some(next(|p| &mut p.logged)) => {
+            Action::LogError { .. } if self.log == Some(next(|state| &mut state.log_entries)) => {
                 Intercept::Refuse(CallbackError::LogFull)
             }
             Action::EstablishConnection { .. }
-                if self.connections == Some(next(|p| &mut p.connected)) =>
+                if self.connections == Some(next(|state| &mut state.connections)) =>
             {
                 Intercept::Refuse(CallbackError::NotConnected)
             }
             Action::EnableModeless { enable: true }
-                if self.dialogs == Some(next(|p| &mut p.asked)) =>
+                if self.dialogs == Some(next(|state| &mut state.dialogs)) =>
             {
                 Intercept::Deny
             }
@@ -292,7 +294,7 @@ impl CallWatcher for Interventions {
             let Some(call) = state.calls.get(begun.at) else {
                 return Intercept::Pass; // the trace was taken
             };
-            let at_report = self.due(begun, call.action.reported(), &state.names);
+            let at_report = self.due(begun, call.action.reported(), &state.labels);
             (call.clone(), at_report)
         };
         if call.callback.is_none() {
@@ -301,11 +303,11 @@ impl CallWatcher for Interventions {
                     let prepare = self.next_prepare();
                     self.at_host(
                         recorder,
-                        |when| matches!(when, Trigger::Prepare(number) if *number == prepare),
+                        |trigger| matches!(trigger, Trigger::Prepare(number) if *number == prepare),
                     );
                 }
                 Action::Synchronize => {
-                    self.at_host(recorder, |when| matches!(when, Trigger::Synchronize));
+                    self.at_host(recorder, |trigger| matches!(trigger, Trigger::Synchronize));
                 }
                 _ => {}
             }
@@ -318,20 +320,20 @@ impl CallWatcher for Interventions {
             self.hold(recorder);
         }
         let mut due = Vec::new();
-        for (place, (when, act)) in self.triggers.iter().enumerate() {
-            let is_due = match when {
-                Trigger::Holds(predicate) => self.holds(place, act, predicate, &call),
+        for (place, (trigger, effect)) in self.triggers.iter().enumerate() {
+            let is_due = match trigger {
+                Trigger::Holds(predicate) => self.holds(place, effect, predicate, &call),
                 _ => at_report.contains(&place),
             };
             if is_due {
-                due.push((place, act));
+                due.push((place, effect));
             }
         }
-        for (place, act) in due {
-            let is_done = self.act(recorder, act, item, begun.on_host_thread);
+        for (place, effect) in due {
+            let is_done = self.apply(recorder, effect, item, begun.on_host_thread);
             // That the report was made is what the setting asked for; but there may be no next item.
-            if is_done || *act != Effect::SkipNext {
-                self.progress.lock().came.push(place);
+            if is_done || *effect != Effect::SkipNext {
+                self.state.lock().occurred.push(place);
             }
         }
         if self.is_released() {
@@ -341,21 +343,22 @@ impl CallWatcher for Interventions {
     }
 }
 
-/// Holds a worker until the handler was told to skip these items, the grace has passed, or the host lets the handler go.
-fn wait_told(recorder: &Recorder, items: &[ItemId]) {
-    let is_told = |state: &RecorderState| {
-        state.finished || state.gave_up || items.iter().all(|item| state.told.contains(item))
+/// Holds a worker until the handler has been notified of these skips, the grace period has passed,
+/// or the host has finished or given up.
+fn wait_notified(recorder: &Recorder, items: &[ItemId]) {
+    let is_notified = |state: &RecorderState| {
+        state.finished || state.gave_up || items.iter().all(|item| state.notified.contains(item))
     };
     // What the harness itself delays must not pass for silence of the handler.
     recorder.change(|state| state.held += 1);
     let until = Instant::now() + GRACE;
-    let mut telling = None;
+    let mut notifying = None;
     recorder.wait_until(until, |state| {
-        telling = state.telling;
-        is_told(state) || telling.is_some()
+        notifying = state.notifying;
+        is_notified(state) || notifying.is_some()
     });
-    if let Some(since) = telling {
-        recorder.wait_until(until.min(since + TELLING), is_told);
+    if let Some(since) = notifying {
+        recorder.wait_until(until.min(since + NOTIFY_GRACE), is_notified);
     }
     recorder.change(|state| {
         state.held -= 1;

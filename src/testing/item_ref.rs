@@ -55,27 +55,27 @@ impl From<String> for ItemRef {
 
 impl ItemRef {
     /// The item of a trace.
-    pub(super) fn find(&self, names: &Labels) -> Option<ItemId> {
+    pub(super) fn find(&self, labels: &Labels) -> Option<ItemId> {
         match self {
             Self::Id(id) => Some(*id),
-            Self::Name(name) => names.find(name),
-            Self::Position(position) => names.at(*position),
+            Self::Name(name) => labels.find(name),
+            Self::Position(position) => labels.at(*position),
         }
     }
 
-    pub(super) fn is(&self, id: ItemId, names: &Labels) -> bool {
+    pub(super) fn is(&self, id: ItemId, labels: &Labels) -> bool {
         match self {
             Self::Id(wanted) => *wanted == id,
-            Self::Name(wanted) => names.plain(id) == Some(wanted),
-            Self::Position(position) => names.at(*position) == Some(id),
+            Self::Name(wanted) => labels.plain(id) == Some(wanted),
+            Self::Position(position) => labels.at(*position) == Some(id),
         }
     }
 
     /// The item in words: by its name in the trace, if it has one.
-    pub(super) fn words(&self, names: &Labels) -> String {
-        match (self, self.find(names)) {
+    pub(super) fn words(&self, labels: &Labels) -> String {
+        match (self, self.find(labels)) {
             (Self::Name(name), _) => format!("{name:?}"),
-            (_, Some(id)) => names.item(id),
+            (_, Some(id)) => labels.item(id),
             (_, None) => self.to_string(),
         }
     }

@@ -21,15 +21,15 @@ pub(super) struct Labels {
 impl Labels {
     /// The names of all that these calls mention.
     pub(super) fn of(calls: &[Call]) -> Self {
-        let mut names = Self::default();
+        let mut labels = Self::default();
         for call in calls {
-            names.learn_action(&call.action);
-            names.learn_answer(&call.answer);
+            labels.learn_action(&call.action);
+            labels.learn_answer(&call.answer);
         }
         for call in calls {
-            names.learn_unknown(call);
+            labels.learn_unknown(call);
         }
-        names
+        labels
     }
 
     fn name(&mut self, id: ItemId, name: &str) {

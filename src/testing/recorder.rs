@@ -50,7 +50,7 @@ struct Shared {
     watch: OnceLock<Arc<dyn CallWatcher>>,
 }
 
-/// Who is asked about each call before it is passed on: the harness.
+/// A hook that decides about each call before the recorder forwards it; the harness implements it.
 pub(super) trait CallWatcher: Send + Sync {
     /// Called with no lock held, on the thread of the call, which is written down already.
     fn before(&self, recorder: &Recorder, call: &StartedCall) -> Intercept;
@@ -84,12 +84,12 @@ pub(super) struct RecorderState {
     pub(super) calls: Vec<Call>,
     /// The last place in time that was given out.
     pub(super) clock: u64,
-    pub(super) names: Labels,
+    pub(super) labels: Labels,
     pub(super) phase: Phase,
     /// The items whose `set_item_status` has returned in this round.
-    pub(super) told: HashSet<ItemId>,
-    /// Since when the host is inside `set_item_status`.
-    pub(super) telling: Option<Instant>,
+    pub(super) notified: HashSet<ItemId>,
+    /// When the host entered `set_item_status`, while it is inside.
+    pub(super) notifying: Option<Instant>,
     /// When the host's last step began: a completion from before it says nothing of what came since.
     step: u64,
     /// How many reports each item had.
@@ -126,11 +126,11 @@ impl Recorder {
                 state: Mutex::new(RecorderState {
                     calls: Vec::new(),
                     clock: 0,
-                    names: Labels::default(),
+                    labels: Labels::default(),
                     // Until a handler is heard of, the callback stands alone, as that of an open session.
                     phase: Phase::Open,
-                    told: HashSet::new(),
-                    telling: None,
+                    notified: HashSet::new(),
+                    notifying: None,
                     step: 0,
                     reports: HashMap::new(),
                     round: Vec::new(),
@@ -319,13 +319,13 @@ impl RecorderState {
         match &action {
             Action::PrepareForSync { items } => {
                 self.phase = Phase::Preparing;
-                self.told.clear();
+                self.notified.clear();
                 self.round.clone_from(items);
             }
             Action::Synchronize => self.phase = Phase::Synchronizing,
             // The host would not be here if the work had not ended, whether or not the completion has returned.
             Action::ShowError { .. } => self.phase = Phase::Completed,
-            Action::SetItemStatus { .. } => self.telling = Some(Instant::now()),
+            Action::SetItemStatus { .. } => self.notifying = Some(Instant::now()),
             _ => {}
         }
         if matches!(
@@ -334,7 +334,7 @@ impl RecorderState {
         ) {
             self.step = begun;
         }
-        self.names.learn_action(&action);
+        self.labels.learn_action(&action);
         let next = self.threads.len() as u32; // there are never 2^32 threads
         let thread = *self.threads.entry(id).or_insert(next);
         let is_full = self.calls.len() >= self.max_calls && action.side() == Side::Handler;
@@ -365,7 +365,7 @@ impl RecorderState {
 
     fn end(&mut self, at: usize, answer: Answer) {
         let ended = self.tick();
-        self.names.learn_answer(&answer);
+        self.labels.learn_answer(&answer);
         // Gone where the trace was taken meanwhile.
         let Some(call) = self.calls.get_mut(at) else {
             return;
@@ -373,8 +373,8 @@ impl RecorderState {
         let is_current = call.begun >= self.step;
         match (&call.action, &answer) {
             (Action::SetItemStatus { item, .. }, _) => {
-                self.told.insert(*item);
-                self.telling = None;
+                self.notified.insert(*item);
+                self.notifying = None;
             }
             (Action::PrepareForSyncCompleted { .. } | Action::SynchronizeCompleted { .. }, _)
                 if !is_current => {}

@@ -25,25 +25,25 @@ impl About {
     pub(super) fn words(&self, trace: &Trace, interventions: &Interventions) -> (String, bool) {
         let words = match &self.item {
             None => self.words.clone(),
-            Some(item) => self.words.replace("{}", &item.words(trace.names())),
+            Some(item) => self.words.replace("{}", &item.words(trace.labels())),
         };
-        let [log, connection, dialog] = interventions.refused_came();
-        let came = match self.setting {
+        let [log, connection, dialog] = interventions.refused_occurred();
+        let occurred = match self.setting {
             Setting::Always => true,
-            Setting::Trigger(trigger) => interventions.came(trigger),
+            Setting::Trigger(trigger) => interventions.occurred(trigger),
             Setting::Refused(FaultPoint::Log) => log,
             Setting::Refused(FaultPoint::Connection) => connection,
             Setting::Refused(FaultPoint::Dialog) => dialog,
         };
-        (words, came)
+        (words, occurred)
     }
 
     /// The item that it names, if no item of the trace is meant by it.
     pub(super) fn unlisted(&self, trace: &Trace) -> Option<&ItemRef> {
         let item = self.item.as_ref();
         item.filter(|item| match item {
-            ItemRef::Id(id) => trace.names().plain(*id).is_none(),
-            item => item.find(trace.names()).is_none(),
+            ItemRef::Id(id) => trace.labels().plain(*id).is_none(),
+            item => item.find(trace.labels()).is_none(),
         })
     }
 }

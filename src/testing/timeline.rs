@@ -65,8 +65,8 @@ fn lines(calls: &[Call]) -> Vec<TimelineLine> {
     lines
 }
 
-/// What the lines of a trace have in common.
-struct Page<'a> {
+/// The lines of a trace, and what their text depends on.
+struct Timeline<'a> {
     trace: &'a Trace,
     lines: Vec<TimelineLine>,
     /// Calls whose answer stands on their own line.
@@ -78,7 +78,7 @@ struct Page<'a> {
     marks: HashMap<usize, String>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> Timeline<'a> {
     fn new(trace: &'a Trace) -> Self {
         let calls = trace.calls();
         let lines = lines(calls);
@@ -136,14 +136,14 @@ impl<'a> Page<'a> {
         let mut text = "  ".repeat(self.depth.get(at).copied().unwrap_or(0));
         match line {
             TimelineLine::Begins(_) => {
-                text.push_str(&action(&call.action, self.trace.names()));
+                text.push_str(&action(&call.action, self.trace.labels()));
                 if self.short.get(at).copied().unwrap_or(true) {
-                    text.push_str(&arrow(call, self.trace.names()));
+                    text.push_str(&arrow(call, self.trace.labels()));
                 }
             }
             TimelineLine::Ends(_) => {
                 let _ = write!(text, "{} (call {})", call.action.name(), at + 1);
-                text.push_str(&arrow(call, self.trace.names()));
+                text.push_str(&arrow(call, self.trace.labels()));
             }
         }
         if let (TimelineLine::Begins(_), Some(mark)) = (line, self.marks.get(&at)) {
@@ -177,10 +177,10 @@ fn thread(number: u32, host: Option<u32>) -> String {
 /// The whole timeline, with the breaches under it.
 pub(super) fn whole(trace: &Trace, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     summary(trace, f)?;
-    let page = Page::new(trace);
-    Page::head(f)?;
-    for line in &page.lines {
-        page.line(line, f)?;
+    let timeline = Timeline::new(trace);
+    Timeline::head(f)?;
+    for line in &timeline.lines {
+        timeline.line(line, f)?;
     }
     for violation in trace.faults().chain(trace.advisories()) {
         writeln!(f)?;
@@ -231,8 +231,8 @@ fn breach(trace: &Trace, violation: &Violation, f: &mut fmt::Formatter<'_>) -> f
                 "  led by:    call {}, on {}: {}{}",
                 related_calls + 1,
                 thread(call.thread, host),
-                action(&call.action, trace.names()),
-                arrow(call, trace.names()),
+                action(&call.action, trace.labels()),
+                arrow(call, trace.labels()),
             )?;
         }
     }
@@ -325,21 +325,21 @@ impl fmt::Display for TraceReport<'_> {
         }
         incidents(trace, f)?;
 
-        let page = Page::new(trace);
-        let wanted = around(trace, &page.lines);
+        let timeline = Timeline::new(trace);
+        let wanted = around(trace, &timeline.lines);
         writeln!(f)?;
-        Page::head(f)?;
+        Timeline::head(f)?;
         let mut next = 0;
         for place in wanted {
             if place > next {
                 writeln!(f, "{:>5}", "...")?;
             }
-            if let Some(line) = page.lines.get(place) {
-                page.line(line, f)?;
+            if let Some(line) = timeline.lines.get(place) {
+                timeline.line(line, f)?;
             }
             next = place + 1;
         }
-        if next < page.lines.len() {
+        if next < timeline.lines.len() {
             writeln!(f, "{:>5}", "...")?;
         }
         Ok(())
@@ -386,12 +386,12 @@ fn around(trace: &Trace, lines: &[TimelineLine]) -> BTreeSet<usize> {
 }
 
 /// The timeline of one item.
-pub(super) struct OfItem<'a> {
+pub(super) struct ItemTimeline<'a> {
     pub(super) trace: &'a Trace,
     pub(super) item: Option<ItemId>,
 }
 
-impl fmt::Display for OfItem<'_> {
+impl fmt::Display for ItemTimeline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(wanted) = self.item else {
             return Ok(());
@@ -417,21 +417,21 @@ impl fmt::Display for OfItem<'_> {
 
 /// A call and its answer, without thread, phase and number.
 fn plain(trace: &Trace, call: &Call, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let names = trace.names();
+    let labels = trace.labels();
     let text = match &call.action {
         // A new round, of whichever items.
         Action::PrepareForSync { .. } => "prepare_for_sync".to_owned(),
-        called => action(called, names),
+        called => action(called, labels),
     };
-    writeln!(f, "{text}{}", arrow(call, names))
+    writeln!(f, "{text}{}", arrow(call, labels))
 }
 
 /// The host's calls, then each item's timeline.
-pub(super) struct ByItem<'a> {
+pub(super) struct TimelineByItem<'a> {
     pub(super) trace: &'a Trace,
 }
 
-impl fmt::Display for ByItem<'_> {
+impl fmt::Display for TimelineByItem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "the host")?;
         let calls = self.trace.calls().iter();
@@ -442,9 +442,9 @@ impl fmt::Display for ByItem<'_> {
                 plain(self.trace, call, f)?;
             }
         }
-        for item in self.trace.names().in_order() {
-            writeln!(f, "{}", self.trace.names().item(item))?;
-            let text = OfItem {
+        for item in self.trace.labels().in_order() {
+            writeln!(f, "{}", self.trace.labels().item(item))?;
+            let text = ItemTimeline {
                 trace: self.trace,
                 item: Some(item),
             };

@@ -37,7 +37,7 @@ use crate::{ItemId, ItemStatus};
 #[must_use = "a trace says nothing until it is asked"]
 pub struct Trace {
     calls: Vec<Call>,
-    names: Labels,
+    labels: Labels,
     judgement: Judgement,
     /// What was done to the handler on purpose, in words.
     about: Option<String>,
@@ -51,11 +51,11 @@ impl Trace {
     /// Judges calls, which are put into the order in which they began: a trace of one's own making.
     pub fn from_calls(mut calls: Vec<Call>) -> Self {
         calls.sort_by_key(|call| call.begun);
-        let names = Labels::of(&calls);
-        let judgement = judge(&calls, &names);
+        let labels = Labels::of(&calls);
+        let judgement = judge(&calls, &labels);
         Self {
             calls,
-            names,
+            labels,
             judgement,
             about: None,
             unreached: Vec::new(),
@@ -138,16 +138,16 @@ impl Trace {
     /// an earlier item has the same; `unknown item 1` for one that was never listed or added.
     #[must_use]
     pub fn name_of(&self, item: ItemId) -> String {
-        match self.names.plain(item) {
+        match self.labels.plain(item) {
             Some(name) => name.to_owned(),
-            None => self.names.item(item),
+            None => self.labels.item(item),
         }
     }
 
     /// The last status of an item that the host took. The item may be named by its id or by its name.
     #[must_use]
     pub fn status(&self, item: impl Into<ItemRef>) -> Option<ItemStatus> {
-        let item = item.into().find(&self.names)?;
+        let item = item.into().find(&self.labels)?;
         self.calls.iter().rev().find_map(|call| match &call.action {
             Action::Progress { item: id, update } if *id == item && call.answer.is_taken() => {
                 update.status
@@ -178,8 +178,8 @@ impl Trace {
         &self.unreached
     }
 
-    pub(super) fn names(&self) -> &Labels {
-        &self.names
+    pub(super) fn labels(&self) -> &Labels {
+        &self.labels
     }
 
     pub(super) fn what_was_done(&self) -> Option<&str> {

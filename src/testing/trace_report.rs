@@ -11,14 +11,14 @@ impl Trace {
     /// It is the same from run to run also where several threads work, as long as one at a time works on the item. Empty
     /// for an item that is not in the trace.
     pub fn item<W: Into<ItemRef>>(&self, item: W) -> impl fmt::Display + use<'_, W> {
-        let item = item.into().find(self.names());
-        timeline::OfItem { trace: self, item }
+        let item = item.into().find(self.labels());
+        timeline::ItemTimeline { trace: self, item }
     }
 
     /// The host's calls, then the timeline of each item in the order of the list: what a handler with threads of its own does
     /// alike in each run, as long as one thread at a time works on an item. Good for snapshots of such a handler.
     pub fn by_item(&self) -> impl fmt::Display + '_ {
-        timeline::ByItem { trace: self }
+        timeline::TimelineByItem { trace: self }
     }
 
     /// Panics with the breaches and the calls around them, unless the trace

@@ -11,9 +11,9 @@ use crate::testing::call::Call;
 use crate::testing::rule::{Rule, Severity};
 use crate::{ItemId, ItemStatus, Verdict};
 
-/// The reports of work by threads without an answer of their own from which the work looks handed
-/// on.
-const UNTOLD_MOST: usize = 3;
+/// The number of reports of work, by threads without an answer of their own, at which the handler
+/// seems to have handed the work to new threads.
+const UNINFORMED_MOST: usize = 3;
 
 /// The answers `CancelAll` of a round, whatever the item.
 #[derive(Default)]
@@ -32,8 +32,8 @@ pub(super) struct CancelNotice {
     threads: HashMap<u32, AnsweredReport>,
     /// How many reports of work there were by threads that had not learned it, after another thread
     /// had; and the first of them.
-    untold: usize,
-    first_untold: Vec<usize>,
+    uninformed: usize,
+    first_uninformed: Vec<usize>,
     /// Work after the cancellation was found already.
     is_found: bool,
 }
@@ -52,13 +52,13 @@ impl Cancels {
     /// Keeps that a report was answered by a cancellation.
     pub(super) fn learn(
         &mut self,
-        told: &mut CancelNotice,
+        notice: &mut CancelNotice,
         at: usize,
         call: &Call,
         verdict: Verdict,
     ) {
         let known = self.of_work.get(&call.thread).copied();
-        let answered = told.threads.entry(call.thread).or_insert(AnsweredReport {
+        let answered = notice.threads.entry(call.thread).or_insert(AnsweredReport {
             at,
             verdict,
             known,
@@ -95,14 +95,14 @@ fn stop_rule(cancel: Verdict) -> (Rule, &'static str) {
 pub(super) fn work(
     check: &mut Check<'_>,
     cancels: &Cancels,
-    told: &mut CancelNotice,
+    notice: &mut CancelNotice,
     is_first: bool,
     id: ItemId,
     at: usize,
     call: &Call,
 ) {
-    if let Some(answered) = told.threads.get_mut(&call.thread) {
-        told.is_found = true;
+    if let Some(answered) = notice.threads.get_mut(&call.thread) {
+        notice.is_found = true;
         further(check, answered, id, at);
     } else if let Some(known) = cancels.threads.get(&call.thread) {
         // How the thread learns it for this item too. Only the start of an item says what it is
@@ -113,34 +113,34 @@ pub(super) fn work(
             Some(ItemStatus::Updating | ItemStatus::UpdatingIndeterminate)
         );
         if is_first && !is_free {
-            told.is_found = true;
+            notice.is_found = true;
             let message = format!(
                 "{} starts {} by a report of work although the same thread was answered CancelAll by {}; \
                  a first report that only asks, or has the status updating, is free",
                 number(at),
-                check.names.item(id),
+                check.labels.item(id),
                 number(*known)
             );
             let rule = Rule::StopAllWhenCancelled;
             check.weighed(rule, Severity::Should, at, vec![*known], Some(id), message);
         }
     } else if let Some((first, _)) = cancels.first.filter(|(_, ended)| *ended < call.begun) {
-        told.untold += 1;
-        if told.untold < UNTOLD_MOST {
-            told.first_untold.push(at);
+        notice.uninformed += 1;
+        if notice.uninformed < UNINFORMED_MOST {
+            notice.first_uninformed.push(at);
             return;
         }
-        told.is_found = true;
+        notice.is_found = true;
         let message = format!(
             "{} is report {} of work on {} since {} was answered CancelAll, each by a thread without \
              such an answer: is the work handed to new threads?",
             number(at),
-            told.untold,
-            check.names.item(id),
+            notice.uninformed,
+            check.labels.item(id),
             number(first)
         );
         let mut related_calls = vec![first];
-        related_calls.extend(&told.first_untold);
+        related_calls.extend(&notice.first_uninformed);
         let rule = Rule::StopAllWhenCancelled;
         check.weighed(rule, Severity::Should, at, related_calls, Some(id), message);
     }
@@ -152,7 +152,7 @@ fn further(check: &mut Check<'_>, answered: &mut AnsweredReport, id: ItemId, at:
     let mut message = format!(
         "{} reports more work on {} although the same thread was answered {verdict} by {}",
         number(at),
-        check.names.item(id),
+        check.labels.item(id),
         number(answered.at)
     );
     let mut related_calls = vec![answered.at];
@@ -185,16 +185,16 @@ fn further(check: &mut Check<'_>, answered: &mut AnsweredReport, id: ItemId, at:
 /// Whether the rest was done all the same does not show in a trace.
 pub(super) fn succeeded(
     check: &mut Check<'_>,
-    told: &CancelNotice,
+    notice: &CancelNotice,
     values: &Values,
     id: ItemId,
     at: usize,
     call: &Call,
 ) {
-    let Some((value, max)) = values.short().filter(|_| !told.is_found) else {
+    let Some((value, max)) = values.short().filter(|_| !notice.is_found) else {
         return;
     };
-    let before = told.threads.values().filter(|answered| {
+    let before = notice.threads.values().filter(|answered| {
         let answered = check.calls.get(answered.at);
         answered.is_some_and(|answered| answered.is_before(call))
     });
@@ -207,7 +207,7 @@ pub(super) fn succeeded(
         "{} ends {} as succeeded, with {value} of {max} reported, although {} was answered {verdict}: was the rest done all \
          the same?",
         number(at),
-        check.names.item(id),
+        check.labels.item(id),
         number(answered.at)
     );
     check.weighed(

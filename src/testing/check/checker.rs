@@ -9,7 +9,7 @@ use crate::testing::rule::{Rule, Severity};
 use crate::testing::violation::{Incident, Inconclusive, Violation};
 use crate::{ItemId, SyncFlags};
 
-/// What the checker says of a trace.
+/// The findings of the checker for a trace.
 #[derive(Clone, Debug, Default)]
 pub(in crate::testing) struct Judgement {
     pub(in crate::testing) violations: Vec<Violation>,
@@ -20,7 +20,7 @@ pub(in crate::testing) struct Judgement {
 /// The calls, what is known of them as a whole, and what was found.
 pub(super) struct Check<'a> {
     pub(super) calls: &'a [Call],
-    pub(super) names: &'a Labels,
+    pub(super) labels: &'a Labels,
     /// Calls on a callback that was taken away: no other rule judges them.
     pub(super) late: Vec<bool>,
     /// Where `initialize` is in the trace, and its flags.
@@ -40,11 +40,11 @@ pub(super) struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    pub(super) fn new(calls: &'a [Call], names: &'a Labels) -> Self {
+    pub(super) fn new(calls: &'a [Call], labels: &'a Labels) -> Self {
         let find = |wanted: fn(&Action) -> bool| calls.iter().position(|call| wanted(&call.action));
         Self {
             calls,
-            names,
+            labels,
             late: vec![false; calls.len()],
             flags: calls
                 .iter()

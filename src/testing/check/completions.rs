@@ -228,7 +228,7 @@ impl Pair {
                     before.find(|(_, call)| wanted(call)).map(|(at, _)| at)
                 };
                 let did = last(|call| call.action.side() == Side::Handler);
-                let told = last(|call| {
+                let interrupted = last(|call| {
                     matches!(
                         call.action,
                         Action::CancelItem { .. } | Action::CancelAll | Action::SkipItem { .. }
@@ -244,14 +244,14 @@ impl Pair {
                     self.completion,
                     number(gave_up)
                 );
-                let mut related_calls: Vec<usize> = told.into_iter().chain(did).collect();
+                let mut related_calls: Vec<usize> = interrupted.into_iter().chain(did).collect();
                 let items = if self.ends_items {
                     in_work(check.calls, at, gave_up)
                 } else {
                     Vec::new()
                 };
                 for (item, last) in items {
-                    let item = check.names.item(item);
+                    let item = check.labels.item(item);
                     let _ = write!(
                         message,
                         "; {item} has no final status since {}",

@@ -295,7 +295,7 @@ fn retries(check: &mut Check<'_>) {
                     let mut message = format!(
                         "{} asks for a retry of {}, {what}",
                         number(at),
-                        check.names.item_with_id(item)
+                        check.labels.item_with_id(item)
                     );
                     if last_prepare.is_none_or(|prepare| prepare < at) {
                         message.push_str("; no retry follows");
@@ -333,7 +333,7 @@ fn objects(check: &mut Check<'_>) {
             let message = format!(
                 "item_object ({}) of {} answers {code}, where E_NOTIMPL is due",
                 number(at),
-                check.names.item(item)
+                check.labels.item(item)
             );
             check.weighed(
                 Rule::NoItemObject,
@@ -357,7 +357,7 @@ fn deletions(check: &mut Check<'_>) {
                 let message = format!(
                     "{} deletes {}, which this handler had not logged before",
                     number(at),
-                    check.names.error_with_id(*error)
+                    check.labels.error_with_id(*error)
                 );
                 check.breach(Rule::DeleteOnlyOwnErrors, at, Vec::new(), None, message);
             }

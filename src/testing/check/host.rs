@@ -114,7 +114,7 @@ fn skips(check: &mut Check<'_>) {
             Action::PrepareForSync { .. } | Action::Synchronize => step = Some(at),
             Action::SetItemStatus { item, status } => {
                 let opened = step.and_then(|step| check.calls.get(step).map(|call| (step, call)));
-                let name = check.names.item(*item);
+                let name = check.labels.item(*item);
                 let fault = match opened {
                     _ if *status != ItemStatus::Skipped => {
                         format!("sets the status {status}; only Skipped is used")
@@ -154,7 +154,7 @@ fn shown(check: &mut Check<'_>) {
                 let message = format!(
                     "{} shows {}, and no entry with jump text has that id",
                     number(at),
-                    check.names.error_name(*error)
+                    check.labels.error_name(*error)
                 );
                 check.breach(
                     Rule::ShowErrorOnlyForJumpText,
@@ -318,7 +318,7 @@ fn cancels(check: &mut Check<'_>) {
                             let message = format!(
                                 "{} of {} is answered Continue after the cancel of {}",
                                 number(at),
-                                check.names.item(item),
+                                check.labels.item(item),
                                 number(cancel)
                             );
                             check.breach(Rule::CancelIsSeen, at, vec![cancel], Some(item), message);

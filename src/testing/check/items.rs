@@ -20,7 +20,7 @@ struct Item {
     first: Option<(usize, u64)>,
     /// A report of it did more than ask.
     is_worked_on: bool,
-    told: CancelNotice,
+    cancel_notice: CancelNotice,
     /// The final status that was taken first, and when that report had returned.
     ended: Option<(usize, u64)>,
     /// A final status was begun, whether or not it has returned.
@@ -155,7 +155,7 @@ fn report(
     at: usize,
     call: &Call,
 ) {
-    let name = check.names.item(id);
+    let name = check.labels.item(id);
     let update = call.action.update();
     let takes_reports = round.is_member.contains(&id) || round.proposed.contains_key(&id);
     if !takes_reports && update.only_asks() {
@@ -178,7 +178,7 @@ fn report(
         let message = format!(
             "{} reports {}; {what}",
             number(at),
-            check.names.item_with_id(id)
+            check.labels.item_with_id(id)
         );
         check.breach(
             Rule::OnlyPreparedItems,
@@ -219,7 +219,7 @@ fn report(
             cancels::work(
                 check,
                 &round.cancels,
-                &mut item.told,
+                &mut item.cancel_notice,
                 is_first,
                 id,
                 at,
@@ -233,14 +233,16 @@ fn report(
     if call.answer.is_taken() {
         item.values.report(check, writers, id, at, call);
         if update.status == Some(ItemStatus::Succeeded) {
-            cancels::succeeded(check, &item.told, &item.values, id, at, call);
+            cancels::succeeded(check, &item.cancel_notice, &item.values, id, at, call);
         }
     }
 
     item.first.get_or_insert((at, call.begun));
     match call.answer.verdict() {
         Some(verdict) if !verdict.is_continue() => {
-            round.cancels.learn(&mut item.told, at, call, verdict);
+            round
+                .cancels
+                .learn(&mut item.cancel_notice, at, call, verdict);
         }
         _ => {}
     }
@@ -372,13 +374,13 @@ fn completion(check: &mut Check<'_>, round: &mut PreparedRound, at: usize, call:
         } else {
             "items have"
         },
-        check.names.list(&open, 5)
+        check.labels.list(&open, 5)
     );
     if let Some((later, item)) = still_at_work(check, &open, at, call) {
         let _ = write!(
             message,
             "; another thread is still at work on {}, by {}: the last worker is to complete",
-            check.names.item(item),
+            check.labels.item(item),
             number(later)
         );
     }

@@ -20,8 +20,8 @@ use checker::Check;
 pub(super) use checker::Judgement;
 
 /// Judges calls, which are in the order in which they began.
-pub(super) fn judge(calls: &[Call], names: &Labels) -> Judgement {
-    let mut check = Check::new(calls, names);
+pub(super) fn judge(calls: &[Call], labels: &Labels) -> Judgement {
+    let mut check = Check::new(calls, labels);
     handler::late_calls(&mut check);
     items::check(&mut check);
     completions::check(&mut check);

@@ -50,7 +50,7 @@ impl Values {
         if !sets && !ends {
             return;
         }
-        let (Some((set, value)), Some((told, max))) = (self.value, self.max) else {
+        let (Some((value_set, value)), Some((max_set, max))) = (self.value, self.max) else {
             return;
         };
         let marquee = self.status == Some(ItemStatus::UpdatingIndeterminate);
@@ -65,10 +65,10 @@ impl Values {
         let message = format!(
             "{} {does} {} {} {value} of {max}; the value may not exceed the maximum",
             number(at),
-            check.names.item(id),
+            check.labels.item(id),
             if sets { "to" } else { "at" },
         );
-        let mut related_calls: Vec<usize> = [set, told]
+        let mut related_calls: Vec<usize> = [value_set, max_set]
             .into_iter()
             .filter(|place| *place != at)
             .collect();

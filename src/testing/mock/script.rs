@@ -1,6 +1,6 @@
 //! A handler that follows a list of steps.
 
-use super::step::{Kind, Step};
+use super::step::{Step, StepKind};
 use crate::{
     HResult, HandlerFlags, HandlerName, ItemId, ItemName, Participation, Prepared, SyncItem,
 };
@@ -71,7 +71,7 @@ impl ScriptPart {
         }
     }
 
-    pub(crate) fn has(&self, wanted: fn(&Kind) -> bool) -> bool {
+    pub(crate) fn has(&self, wanted: fn(&StepKind) -> bool) -> bool {
         self.steps.iter().any(|step| step.has(wanted))
     }
 }

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use parking_lot::{Condvar, Mutex};
 
 use super::script::{Script, ScriptAnswer, ScriptPart};
-use super::step::{Kind, Step, report};
+use super::step::{Step, StepKind, report};
 use crate::testing::owned::Update;
 use crate::{
     ErrorId, HResult, HandlerError, HandlerInfo, ItemId, ItemList, ItemStatus, Participation,
@@ -74,18 +74,18 @@ impl ScriptHandler {
     ) {
         for step in steps {
             match &step.0 {
-                Kind::Report { item, update } if self.script.ignores_verdicts => {
+                StepKind::Report { item, update } if self.script.ignores_verdicts => {
                     // It does not listen.
                     let _ = report(&**callback, *item, update);
                 }
-                Kind::Report { item, update } => self.report(&**callback, *item, update),
-                Kind::CompletePrepare(result) => {
+                StepKind::Report { item, update } => self.report(&**callback, *item, update),
+                StepKind::CompletePrepare(result) => {
                     let _ = callback.prepare_for_sync_completed(*result);
                 }
-                Kind::CompleteSynchronize(result) => {
+                StepKind::CompleteSynchronize(result) => {
                     let _ = callback.synchronize_completed(*result);
                 }
-                Kind::AddItem(item) => {
+                StepKind::AddItem(item) => {
                     let id = item.id;
                     if callback.add_item(item.clone()).is_ok() {
                         let mut state = self.state.lock();
@@ -93,14 +93,14 @@ impl ScriptHandler {
                         state.round.push(id);
                     }
                 }
-                Kind::Work { item, call } => {
-                    let progress = self.state.lock().items.get(item).copied();
-                    if self.script.ignores_verdicts || progress == Some(ItemState::Started) {
+                StepKind::Work { item, call } => {
+                    let item_state = self.state.lock().items.get(item).copied();
+                    if self.script.ignores_verdicts || item_state == Some(ItemState::Started) {
                         call(callback);
                     }
                 }
-                Kind::Call { call, .. } => call(callback),
-                Kind::Spawn(steps) => {
+                StepKind::Call { call, .. } => call(callback),
+                StepKind::Spawn(steps) => {
                     let (this, steps) = (Arc::clone(self), steps.clone());
                     let callback = Arc::clone(callback);
                     let worker = thread::Builder::new().spawn(move || {
@@ -117,7 +117,7 @@ impl ScriptHandler {
 
     /// Makes a report as the contract asks: not of an item that is out, and with an end where it is cancelled.
     fn report(&self, callback: &dyn SyncCallback, item: ItemId, update: &Update) {
-        let progress = {
+        let item_state = {
             let mut state = self.state.lock();
             match state.items.get(&item).copied() {
                 Some(ItemState::Waiting) => {
@@ -126,10 +126,10 @@ impl ScriptHandler {
                 }
                 // In no round, and no step has added it.
                 None => ItemState::Ended,
-                Some(progress) => progress,
+                Some(item_state) => item_state,
             }
         };
-        if matches!(progress, ItemState::Skipped | ItemState::Ended) {
+        if matches!(item_state, ItemState::Skipped | ItemState::Ended) {
             return;
         }
         let answer = report(callback, item, update);
@@ -159,11 +159,12 @@ impl ScriptHandler {
     fn end_all(&self, callback: &dyn SyncCallback) {
         let open: Vec<(ItemId, ItemState)> = {
             let state = self.state.lock();
-            let progress = |item: &ItemId| state.items.get(item).map(|progress| (*item, *progress));
-            state.round.iter().filter_map(progress).collect()
+            let item_state =
+                |item: &ItemId| state.items.get(item).map(|item_state| (*item, *item_state));
+            state.round.iter().filter_map(item_state).collect()
         };
-        for (item, progress) in open {
-            match progress {
+        for (item, item_state) in open {
+            match item_state {
                 ItemState::Waiting | ItemState::Skipped => {
                     self.end(callback, item, ItemStatus::Skipped);
                 }
@@ -182,7 +183,7 @@ impl ScriptHandler {
         let by_step = self
             .script
             .prepare
-            .has(|kind| matches!(kind, Kind::CompletePrepare(_)));
+            .has(|kind| matches!(kind, StepKind::CompletePrepare(_)));
         let due = self.script.prepared == Ok(Prepared::Started);
         if self.script.completes && !by_step && due {
             let _ = callback.prepare_for_sync_completed(HResult::S_OK);
@@ -199,7 +200,7 @@ impl ScriptHandler {
         let by_step = self
             .script
             .synchronize
-            .has(|kind| matches!(kind, Kind::CompleteSynchronize(_)));
+            .has(|kind| matches!(kind, StepKind::CompleteSynchronize(_)));
         let due = self.script.synchronized == Ok(());
         if self.script.completes && !by_step && due {
             let _ = callback.synchronize_completed(HResult::S_OK);
@@ -263,7 +264,7 @@ impl SyncHandler for ScriptHandler {
         let old = std::mem::replace(&mut self.state.lock().callback, callback);
         if let Some(old) = old.filter(|_| is_release) {
             for step in &self.script.release {
-                if let Kind::Call { call, .. } = &step.0 {
+                if let StepKind::Call { call, .. } = &step.0 {
                     call(&old);
                 }
             }
@@ -277,8 +278,8 @@ impl SyncHandler for ScriptHandler {
             let mut state = self.state.lock();
             state.round = items.to_vec();
             // Items out of the round have ended, for the steps of all rounds are the same.
-            for progress in state.items.values_mut() {
-                *progress = ItemState::Ended;
+            for item_state in state.items.values_mut() {
+                *item_state = ItemState::Ended;
             }
             for item in &self.script.items {
                 state.items.insert(item.id, ItemState::Ended);

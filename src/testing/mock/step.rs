@@ -13,10 +13,10 @@ type StepCall = Arc<dyn Fn(&Arc<dyn SyncCallback>) + Send + Sync>;
 
 /// One thing that a scripted handler does: mostly a call on its callback. See [`Script`](crate::testing::mock::Script).
 #[derive(Clone)]
-pub struct Step(pub(crate) Kind);
+pub struct Step(pub(crate) StepKind);
 
 #[derive(Clone)]
-pub(crate) enum Kind {
+pub(crate) enum StepKind {
     Report { item: ItemId, update: Update },
     CompletePrepare(HResult),
     CompleteSynchronize(HResult),
@@ -31,7 +31,7 @@ impl Step {
     /// [`text`](Self::text); without them the report only asks.
     #[must_use]
     pub fn report(item: ItemId) -> Self {
-        Self(Kind::Report {
+        Self(StepKind::Report {
             item,
             update: Update::default(),
         })
@@ -44,7 +44,7 @@ impl Step {
     }
 
     fn with(mut self, set: impl FnOnce(&mut Update)) -> Self {
-        if let Kind::Report { update, .. } = &mut self.0 {
+        if let StepKind::Report { update, .. } = &mut self.0 {
             set(update);
         }
         self
@@ -84,7 +84,7 @@ impl Step {
         name: &'static str,
         call: impl Fn(&Arc<dyn SyncCallback>) + Send + Sync + 'static,
     ) -> Self {
-        Self(Kind::Call {
+        Self(StepKind::Call {
             name,
             call: Arc::new(call),
         })
@@ -100,7 +100,7 @@ impl Step {
     /// script that [ignores verdicts](crate::testing::mock::Script::ignore_verdicts) does it all the same.
     #[must_use]
     pub fn work(item: ItemId, work: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Kind::Work {
+        Self(StepKind::Work {
             item,
             call: Arc::new(move |_| work()),
         })
@@ -156,7 +156,7 @@ impl Step {
     /// Adds an item.
     #[must_use]
     pub fn add_item(item: SyncItem) -> Self {
-        Self(Kind::AddItem(item))
+        Self(StepKind::AddItem(item))
     }
 
     /// Asks for the verdict on the handler as a whole.
@@ -170,13 +170,13 @@ impl Step {
     /// Completes the prepare. A script with such a step completes the prepare by it alone.
     #[must_use]
     pub fn complete_prepare(result: HResult) -> Self {
-        Self(Kind::CompletePrepare(result))
+        Self(StepKind::CompletePrepare(result))
     }
 
     /// Completes the synchronization. A script with such a step completes the synchronization by it alone.
     #[must_use]
     pub fn complete_synchronize(result: HResult) -> Self {
-        Self(Kind::CompleteSynchronize(result))
+        Self(StepKind::CompleteSynchronize(result))
     }
 
     /// Completes a `show_error`; the items are those of a retry.
@@ -199,13 +199,13 @@ impl Step {
     /// Does these steps on a thread of their own, which is waited for before the synchronization is completed.
     #[must_use]
     pub fn spawn(steps: impl IntoIterator<Item = Step>) -> Self {
-        Self(Kind::Spawn(steps.into_iter().collect()))
+        Self(StepKind::Spawn(steps.into_iter().collect()))
     }
 
     /// Whether this step, or one that it spawns, is as wanted.
-    pub(crate) fn has(&self, wanted: fn(&Kind) -> bool) -> bool {
+    pub(crate) fn has(&self, wanted: fn(&StepKind) -> bool) -> bool {
         match &self.0 {
-            Kind::Spawn(steps) => steps.iter().any(|step| step.has(wanted)),
+            StepKind::Spawn(steps) => steps.iter().any(|step| step.has(wanted)),
             kind => wanted(kind),
         }
     }
@@ -223,21 +223,21 @@ pub(crate) fn report(
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Report { item, update } => f
+            StepKind::Report { item, update } => f
                 .debug_struct("Report")
                 .field("item", item)
                 .field("update", update)
                 .finish(),
-            Kind::CompletePrepare(result) => {
+            StepKind::CompletePrepare(result) => {
                 f.debug_tuple("CompletePrepare").field(result).finish()
             }
-            Kind::CompleteSynchronize(result) => {
+            StepKind::CompleteSynchronize(result) => {
                 f.debug_tuple("CompleteSynchronize").field(result).finish()
             }
-            Kind::AddItem(item) => f.debug_tuple("AddItem").field(item).finish(),
-            Kind::Work { item, .. } => f.debug_tuple("Work").field(item).finish(),
-            Kind::Call { name, .. } => f.write_str(name),
-            Kind::Spawn(steps) => f.debug_tuple("Spawn").field(steps).finish(),
+            StepKind::AddItem(item) => f.debug_tuple("AddItem").field(item).finish(),
+            StepKind::Work { item, .. } => f.debug_tuple("Work").field(item).finish(),
+            StepKind::Call { name, .. } => f.write_str(name),
+            StepKind::Spawn(steps) => f.debug_tuple("Spawn").field(steps).finish(),
         }
     }
 }
