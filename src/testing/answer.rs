@@ -1,4 +1,4 @@
-//! What a call answered, as owned data.
+//! The answer of a recorded call.
 
 use super::owned::Listed;
 use crate::{

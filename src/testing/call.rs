@@ -1,4 +1,4 @@
-//! One call as the trace keeps it: owned data, so that it outlives what was called.
+//! A recorded call, with its arguments and its answer.
 
 use super::answer::Answer;
 use super::owned::{Listed, Record, Update};

@@ -1,4 +1,4 @@
-//! How a harness drives its handler: on a thread of its own, as long as there is a sign of life.
+//! The run of a harness: the handler's thread and the deadline.
 
 use std::any::Any;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The explorer: a handler is run once to learn its calls, then once for each thing that can happen at each of them.
+//! The explorer, which runs a handler once for each injection point.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

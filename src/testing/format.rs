@@ -1,4 +1,4 @@
-//! A call in words, as the timeline shows it.
+//! Text forms of calls and their answers.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The harness: a host for tests, that drives one handler and records it.
+//! The harness, a test host that drives and records one handler.
 
 use std::fmt;
 use std::sync::Arc;

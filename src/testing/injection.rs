@@ -1,4 +1,4 @@
-//! The points that the explorer visits, as its first run tells of them.
+//! The injection points of an exploration.
 
 use std::collections::{HashMap, HashSet};
 
@@ -34,7 +34,7 @@ fn reported_values(update: &Update) -> ReportedValues {
     (update.status, update.value, update.max)
 }
 
-/// The calls of the first run: the reports of each item, in the order of the items' first reports.
+/// The calls of the first run. Items are in the order of their first reports.
 pub(super) struct Baseline {
     by_position: bool,
     order: Vec<ItemRef>,

@@ -1,4 +1,4 @@
-//! What an exploration does to a handler in one run.
+//! The intervention of an exploration in one run.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What the harness does to a handler while it works: cancels, skips and faults, each at its call.
+//! The interventions of a harness, each with its trigger and its effect.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};

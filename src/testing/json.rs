@@ -1,4 +1,6 @@
-//! Traces as JSON lines (feature `serde`): the first line says the version, each other one is a call.
+//! Traces as JSON lines (feature `serde`).
+//!
+//! The first line contains the version. Each other line is a call.
 //!
 //! ```text
 //! {"syncmgr_trace":1}

@@ -1,4 +1,4 @@
-//! What the items and errors of a trace are called: names that stay the same from run to run, also where ids do not.
+//! Labels for items and errors, which are the same in each run.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The kit that tests whether a handler obeys the contract (feature `testing`).
+//! A test kit that checks handlers against the contract (feature `testing`).
 //!
 //! A handler is right when it obeys whatever the host does, at whatever moment. That is hard to see from its results: a
 //! cancel that comes between two reports, a completion on an error path, a call after the release. So the kit drives the
@@ -46,25 +46,13 @@
 //! - An exploration knows the paths of one run: see *Bad weather* and *What it does not find* in the guide.
 //! - What a trace lacks is said, not guessed: [`Trace::undecided`].
 
-// | file | what lives there |
-// |---|---|
-// | `harness`, `drive`, `plan` | what a test asks for, how the handler is driven, what is done to it at which call |
-// | `explore`, `point`, `intervention`, `sample` | the explorer, the points that it visits, and some of them by a seed |
-// | `exploration`, `reach` | what it found, and whether it reached enough to prove something |
-// | `recorder`, `record` | who writes the calls down, and the wrappers that tell him |
-// | `call`, `answer`, `data` | a call as it is written down |
-// | `trace`, `check`, `rule`, `violation` | what passed, who judges it, by what, and what was found |
-// | `show`, `words`, `names` | a trace for people |
-// | `json` | a trace as JSON lines (feature `serde`) |
-// | `script`, `step`, `scripted` | a handler made of steps |
-// | `scripted_host` | a host made of answers |
-
 mod answer;
 mod call;
 mod check;
 mod drive;
 mod exploration;
 mod explore;
+mod format;
 mod harness;
 mod injection;
 mod intervention;
@@ -80,14 +68,11 @@ mod recorder;
 mod rule;
 mod sample;
 mod setting;
-mod wrappers;
-
 mod timeline;
-
-mod format;
 mod trace;
 mod trace_report;
 mod violation;
+mod wrappers;
 
 pub use answer::Answer;
 pub use call::{Action, Call, Side};

@@ -1,4 +1,4 @@
-//! What calls carry, as owned data: updates, log records and items.
+//! Owned forms of updates, log records and items.
 
 use std::time::SystemTime;
 

@@ -1,7 +1,8 @@
 //! Counts of the injection points that an exploration reached.
 //!
-//! A point that was not reached tests nothing. So an exploration is worth something only if it reached at least nine in ten
-//! points of each item. `skip_next_at_report` is not counted there: if all items have started, there is none to skip.
+//! A point that was not reached tests nothing, so an exploration has to reach at least nine in ten
+//! points of each item and of each kind of fault. Points of `skip_next_at_report` do not count: if
+//! all items have started, there is no item to skip.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The recorder: it stands between a host and a handler, passes every call on, and writes it down.
+//! The recorder of the calls between a host and a handler.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The rules of the contract, as what the checker reports.
+//! The rules of the contract.
 
 use std::fmt;
 use std::str::FromStr;

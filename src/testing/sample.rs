@@ -1,4 +1,4 @@
-//! A sample of many points, by a seed.
+//! A random sample that depends only on its seed.
 
 /// At most `most` of the points, in their order: which, the seed decides.
 pub(super) fn sample<T>(points: Vec<T>, most: usize, seed: u64) -> Vec<T> {

@@ -1,4 +1,4 @@
-//! A description of what a harness does to its handler.
+//! The description of a harness setting.
 
 use super::injection::FaultPoint;
 use super::interventions::Interventions;

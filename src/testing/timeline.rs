@@ -1,4 +1,4 @@
-//! How a trace is written for people.
+//! The timeline of a trace as text.
 //!
 //! ```text
 //!   #  thread    phase          call

@@ -1,4 +1,4 @@
-//! A trace: what passed between a host and a handler, and what the rules say of it.
+//! The recorded calls of a run, and their judgement.
 
 use std::fmt;
 

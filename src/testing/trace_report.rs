@@ -1,4 +1,4 @@
-//! Printing and asserting a trace.
+//! The reports and the assertion of a trace.
 
 use std::fmt;
 

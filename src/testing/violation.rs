@@ -1,4 +1,4 @@
-//! What the checker found.
+//! The findings of the conformance checker.
 
 use std::fmt;
 

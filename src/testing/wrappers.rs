@@ -1,4 +1,4 @@
-//! The three wrappers that a recorder puts around what it watches. Each forwards every method.
+//! The recording wrappers of callbacks, handlers and connectors.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

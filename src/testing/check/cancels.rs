@@ -1,7 +1,7 @@
-//! The rules of work that goes on after a cancellation: H02 and H03.
+//! The rules of work after a cancellation: H02 and H03.
 //!
 //! A thread learns of a cancellation by the answer to its own report. One further report of work
-//! may be on its way by then: it is a question, and the next one is a breach.
+//! may be on its way by then, so it is an advisory finding. The next report of work is a breach.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The state of a judgement: the calls, and the findings so far.
+//! The state of the checker: the calls, and the findings so far.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The rules of the calls that are completed by another call: H05 to H10.
+//! The rules of two-step calls and their completions: H05 to H10.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! The rules of the handler that are not about reports or completions: H11 to H13, and H18 to H22.
+//! The other rules of the handler: H11 to H13, and H18 to H22.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! A wrapper around a callback.
+//! A callback that forwards each call to another callback.
 
 use std::task::Waker;
 

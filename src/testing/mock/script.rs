@@ -1,4 +1,4 @@
-//! A handler that follows a list of steps.
+//! The script of a scripted handler.
 
 use super::step::{Step, StepKind};
 use crate::{

@@ -1,4 +1,4 @@
-//! The handler that follows a [`Script`].
+//! A handler that follows a [`Script`].
 
 use std::collections::HashMap;
 use std::sync::Arc;

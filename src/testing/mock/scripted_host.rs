@@ -1,4 +1,4 @@
-//! A host that answers from a list.
+//! A scripted host for tests of code that reports progress.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What a scripted handler does, step by step.
+//! The steps of a scripted handler.
 
 use std::fmt;
 use std::sync::Arc;
