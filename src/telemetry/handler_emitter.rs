@@ -38,6 +38,10 @@ pub(super) struct HandlerEmitter {
     /// Items that were cancelled before their work began.
     cancels: HashSet<ItemId, RandomState>,
     failed: u64,
+    /// The sequence number of the last log entry of the last look.
+    logged: u64,
+    /// Those of later entries that were emitted because their item ended, in order.
+    logged_early: Vec<u64>,
 }
 
 /// An item in work, as far as it was told.
@@ -117,6 +121,8 @@ impl HandlerEmitter {
             ended: HashMap::default(),
             cancels: HashSet::default(),
             failed: 0,
+            logged: 0,
+            logged_early: Vec::new(),
         }
     }
 
@@ -139,9 +145,8 @@ impl HandlerEmitter {
         }
         self.cancel_of_all();
         self.text(now);
-        for entry in changes.log() {
-            self.log(entry);
-        }
+        self.log_of_look(changes.log());
+        self.log_of_ended(changes.items().iter().chain(&asked));
         for view in changes.items() {
             self.item(view, now);
         }
@@ -257,6 +262,32 @@ impl HandlerEmitter {
             });
         }
         self.cancelled = cancelled;
+    }
+
+    fn log_of_look(&mut self, entries: &[LogEntry]) {
+        let early = std::mem::take(&mut self.logged_early);
+        for entry in entries {
+            if early.binary_search(&entry.sequence).is_err() {
+                self.log(entry);
+            }
+        }
+        self.logged = entries.last().map_or(self.logged, |last| last.sequence);
+    }
+
+    /// Emits what was logged for items that have ended, but after the look: the items were read after the log, so an item may
+    /// have logged and ended between the two.
+    fn log_of_ended<'a>(&mut self, views: impl Iterator<Item = &'a ItemView>) {
+        let ended = views.filter(|view| view.is_finished() && self.open.contains_key(&view.id));
+        let ended: HashSet<ItemId, RandomState> = ended.map(|view| view.id).collect();
+        let Some(session) = self.handler.session().filter(|_| !ended.is_empty()) else {
+            return;
+        };
+        for entry in session.log_after(self.logged) {
+            if entry.item.is_some_and(|item| ended.contains(&item)) {
+                self.logged_early.push(entry.sequence);
+                self.log(&entry);
+            }
+        }
     }
 
     fn log(&mut self, entry: &LogEntry) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use support::subscriber::Recorder;
 use support::telemetry::{blocked_at, complete, follow, report, without_progress};
 use support::{driven, id, items, join, open, start_round, status, until, value, view};
-use syncmgr::{ItemStatus, Session};
+use syncmgr::{ItemStatus, LogLevel, LogRecord, Session, SyncCallback};
 
 #[test]
 fn a_worker_logs_inside_the_span_of_its_item() {
@@ -261,6 +261,39 @@ fn who_asks_as_an_item_ends_opens_no_second_span() {
         assert_eq!(recorder.spans_of(&name).len(), 1, "{name}");
     }
     assert_eq!(recorder.events_of("syncmgr::status").len() as u128, ITEMS);
+}
+
+/// What an entry of the log says comes before the end that it explains, so a look that finds the end has to find the entry too.
+#[test]
+fn an_error_is_told_before_its_item_failed_and_in_its_span_whenever_a_look_comes() {
+    const ITEMS: u128 = 2_000;
+    let recorder = Recorder::new();
+    let session = open(ITEMS);
+    let telemetry = without_progress().poll_interval(Duration::ZERO);
+    let traced = follow(&recorder, &telemetry, &session);
+    for n in 1..=ITEMS {
+        report(&session, n, &value(1));
+        let text = format!("error {n}");
+        let record = LogRecord::new(LogLevel::Error, &text).item(id(n));
+        assert_eq!(session.log_error(&record), Ok(()));
+        report(&session, n, &status(ItemStatus::Failed));
+    }
+    complete(&session);
+    traced.finish();
+    let errors = recorder.events_of("syncmgr::log");
+    assert_eq!(errors.len() as u128, ITEMS, "each is told once");
+    for n in 1..=ITEMS {
+        let item = recorder.span(&format!("item item {n}"));
+        let description = item.field("otel.status_description");
+        assert_eq!(description, Some(&*format!("error {n}")));
+    }
+    for event in errors {
+        let number = event
+            .field("message")
+            .and_then(|text| text.split(' ').nth(1));
+        let number = number.expect("it was logged so");
+        assert_eq!(recorder.label(event.parent), format!("item item {number}"));
+    }
 }
 
 #[test]
