@@ -969,6 +969,12 @@ fn what_is_measured_and_finished_and_waited_for_is_conformant_too() {
 /// A driven session in whose round the handler is at work on item 1.
 fn at_work(handler: &Arc<dyn SyncHandler>) -> Arc<Session> {
     let session = Session::builder().items(items(1)).driven().build().unwrap();
+    begin(handler, session, 1)
+}
+
+/// Begins a round of items 1 to `n`.
+fn begin(handler: &Arc<dyn SyncHandler>, session: Arc<Session>, n: u128) -> Arc<Session> {
+    let ids: Vec<ItemId> = (1..=n).map(id).collect();
     handler
         .initialize(SyncFlags::new(SyncEvent::Manual), None)
         .unwrap();
@@ -976,8 +982,8 @@ fn at_work(handler: &Arc<dyn SyncHandler>) -> Arc<Session> {
     handler
         .set_progress_callback(Some(session.clone()))
         .unwrap();
-    session.driver().begin_prepare(&[id(1)]).unwrap();
-    handler.clone().prepare_for_sync(&[id(1)]).unwrap();
+    session.driver().begin_prepare(&ids).unwrap();
+    handler.clone().prepare_for_sync(&ids).unwrap();
     session.driver().begin_synchronize().unwrap();
     handler.clone().synchronize().unwrap();
     session
@@ -1069,6 +1075,114 @@ fn who_takes_the_callback_away_on_a_task_does_not_wait_for_itself() {
     assert_eq!(answer, Err(Cancelled::Refused(CallbackError::Released)));
     handler.set_progress_callback(Some(session)).unwrap();
     handler.set_progress_callback(None).unwrap(); // waits for nobody
+}
+
+/// A handler of items 1 to `n`, and its tasks, which the test polls.
+fn tasks<W, F>(n: u128, work: W) -> (Arc<dyn SyncHandler>, mpsc::Receiver<Task>)
+where
+    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let (give, given) = mpsc::channel();
+    let spawn = move |task| give.send(task).expect("the test waits");
+    let workers = usize::try_from(n).expect("it is small");
+    let handler = spawned(n, work, spawn).workers(workers);
+    (handler.wait_for_work(true).build(), given)
+}
+
+fn poll(task: &mut Task) -> Poll<()> {
+    task.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Gives a thread that does not wait as it should the time to show it.
+fn dawdle() {
+    for _ in 0..1_000 {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_release_waits_for_a_task_that_its_thread_has_polled_before() {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = ended.clone();
+    let (handler, tasks) = tasks(1, move |work| {
+        let count = count.clone();
+        async move {
+            while work.check().is_ok() {
+                pause().await;
+            }
+            dawdle();
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    });
+    let session = at_work(&handler);
+    let mut task = receive("the task", &tasks);
+    assert!(poll(&mut task).is_pending());
+    let other = thread::spawn(move || while poll(&mut task).is_pending() {});
+    handler.set_progress_callback(None).unwrap();
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
+    join("the task", other);
+    session.driver().release();
+}
+
+#[test]
+fn a_release_inside_a_task_waits_for_those_that_run_and_not_for_those_that_are_suspended_or_gone() {
+    let befores: [fn(Task) -> Option<Task>; 3] = [
+        Some,
+        |mut task| {
+            assert!(poll(&mut task).is_pending());
+            Some(task)
+        },
+        |task| {
+            drop(task);
+            None
+        },
+    ];
+    for before in befores {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let own = Arc::new(Mutex::new(None::<Arc<dyn SyncHandler>>));
+        let (runs, running) = mpsc::channel();
+        let (count, given) = (ended.clone(), own.clone());
+        let (handler, tasks) = tasks(3, move |work| {
+            let (count, given, runs) = (count.clone(), given.clone(), runs.clone());
+            async move {
+                if thread::current().name() == Some("runs") {
+                    runs.send(()).unwrap();
+                    while work.check().is_ok() {
+                        thread::yield_now();
+                    }
+                    dawdle();
+                    count.fetch_add(1, Ordering::SeqCst);
+                    return Ok(());
+                }
+                let handler = given.lock().unwrap().take();
+                let Some(handler) = handler else {
+                    pause().await;
+                    return Ok(());
+                };
+                handler.set_progress_callback(None).unwrap();
+                assert_eq!(count.load(Ordering::SeqCst), 1, "it has ended");
+                count.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            }
+        });
+        let session = Session::builder().items(items(3)).driven().build();
+        let session = begin(&handler, session.unwrap(), 3);
+        let kept = before(receive("the first task", &tasks));
+        let mut second = receive("the second task", &tasks);
+        let runs = thread::Builder::new().name("runs".to_owned());
+        let runs = runs.spawn(move || while poll(&mut second).is_pending() {});
+        receive("the second task runs", &running);
+        *own.lock().unwrap() = Some(handler.clone());
+        let mut third = receive("the third task", &tasks);
+        let third = thread::spawn(move || while poll(&mut third).is_pending() {});
+        join("the third task", third);
+        join("the second task", runs.unwrap());
+        assert_eq!(ended.load(Ordering::SeqCst), 2);
+        drop(kept);
+        session.driver().release();
+    }
 }
 
 /// Passes everything on to a session, and stands in `add_item` until it is let through.
