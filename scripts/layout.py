@@ -29,7 +29,8 @@ LAYERS = [
     ["session", "raw"],
     ["driver"],
     ["manager", "per_item"],
-    ["testing", "json"],
+    ["json"],
+    ["testing"],
     ["telemetry", "render"],
 ]
 # The crate root only re-exports, and the guide is documentation.

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Drops what `bitflags` generates from a list of the public API.
+"""Shortens a list of the public API to one line for each thing that a user can name.
 
     scripts/own_api.py < LIST
 
-The methods and trait implementations that every flags type gets are documented by bitflags. The types, their
-constants and their other methods stay.
+It drops:
+
+- the methods and trait implementations that `bitflags` generates for each flags type;
+- the methods of trait implementations, which are those of the trait, and the headers of other `impl` blocks;
+- lines that occur before, such as an implementation that is listed both for its trait and for its type.
 """
 
 import re
@@ -18,30 +21,32 @@ GENERATED = (
 ).split()
 # What is derived or written by hand for a flags type as well.
 OWN_TRAITS = ("serde_core::", "core::convert::")
+HEADER = re.compile(r"impl(?:<.*?>)? (?:(?P<trait>.+) for )?(?P<type>\S.*)$")
+# A function of a type, not of a module.
+METHOD = re.compile(r"pub (?:const |async )?fn (?:\S+::)?[A-Z]\w*(?:<.*?>)?::")
+DEFINITION = re.compile(r"(?:#\[\w+\] )?pub (?:mod|struct|enum|trait|union|macro|use|type) ")
 
 
 def main():
     lines = sys.stdin.read().splitlines()
-    flags = [match[1] for line in lines if (match := re.match(r"impl bitflags::traits::Flags for (\S+)$", line))]
-    paths = "|".join(map(re.escape, flags))
+    flags = {match[1] for line in lines if (match := re.match(r"impl bitflags::traits::Flags for (\S+)$", line))}
+    paths = "|".join(map(re.escape, sorted(flags)))
     member = re.compile(rf"pub (?:const |type )?(?:fn )?(?:{paths})::(?:{'|'.join(GENERATED)})\b")
-    header = re.compile(rf"impl(?:<.*?>)? (?:(?P<trait>\S+(?:<.*?>)?) for )?(?:{paths})$")
-    kept = []
+    kept, in_trait_impl = {}, False
     for line in lines:
-        match = header.match(line)
-        if match and match["trait"] and not match["trait"].startswith(OWN_TRAITS):
+        if line.startswith("impl"):
+            header = HEADER.match(line)
+            in_trait_impl = header["trait"] is not None
+            generated = header["type"] in flags and in_trait_impl and not header["trait"].startswith(OWN_TRAITS)
+            if in_trait_impl and not generated:
+                kept[line] = None
             continue
-        if member.match(line):
+        if DEFINITION.match(line):
+            in_trait_impl = in_trait_impl and line.startswith("pub type")
+        if member.match(line) or (in_trait_impl and METHOD.match(line)):
             continue
-        kept.append(line)
-    # An `impl` block of which nothing is left.
-    out = []
-    for line, following in zip(kept, kept[1:] + [""]):
-        match = header.match(line)
-        if match and not match["trait"] and not any(following.startswith(f"pub {kind}{path}::") for kind in ("fn ", "const fn ", "const ") for path in flags):
-            continue
-        out.append(line)
-    print("\n".join(out))
+        kept[line] = None
+    print("\n".join(kept))
 
 
 if __name__ == "__main__":

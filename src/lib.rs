@@ -135,10 +135,10 @@ mod util;
 
 pub use contract::{
     CallbackError, Dialog, ErrorFlags, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags,
-    HandlerId, HandlerInfo, HandlerName, IdError, InvokeFlags, ItemFlags, ItemId, ItemList,
-    ItemName, ItemStatus, LogLevel, LogRecord, LogSelector, NameError, Participation, Prepared,
-    ProgressUpdate, PropertiesOutcome, RegisterFlags, SyncCallback, SyncEvent, SyncFlags,
-    SyncHandler, SyncItem, UnknownValue, Verdict,
+    HandlerId, HandlerInfo, HandlerName, InvokeFlags, ItemFlags, ItemId, ItemList, ItemName,
+    ItemStatus, LogLevel, LogRecord, LogSelector, Participation, Prepared, ProgressUpdate,
+    PropertiesOutcome, RegisterFlags, SyncCallback, SyncEvent, SyncFlags, SyncHandler, SyncItem,
+    ValueError, Verdict,
 };
 pub use driver::{HandlerReport, ProtocolViolation, RunOptions, run_handler};
 #[cfg(feature = "manager")]

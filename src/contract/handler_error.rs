@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::io;
 
-use crate::{CallbackError, HResult, IdError, NameError, UnknownValue};
+use crate::{CallbackError, HResult, ValueError};
 
 /// Why a call on a [`SyncHandler`](crate::SyncHandler) did not answer `S_OK`.
 ///
-/// The `?` operator makes one of an [`io::Error`], a [`CallbackError`], a [`NameError`], an
-/// [`IdError`], an [`UnknownValue`] and an [`HResult`]; [`failed`](Self::failed) makes one of everything else. Of an `io::Error` that wraps
+/// The `?` operator makes one of an [`io::Error`], a [`CallbackError`], a
+/// [`ValueError`] and an [`HResult`]; [`failed`](Self::failed) makes one of everything else. Of an `io::Error` that wraps
 /// a `CallbackError` the latter is taken out again.
 ///
 /// In a `Result<(), HandlerError>` only `S_OK` is `Ok`; every other code is an `Err`, a success code
@@ -44,15 +44,9 @@ pub enum HandlerError {
     /// The host refused a call (the code of that refusal).
     #[error(transparent)]
     Callback(CallbackError),
-    /// A name does not fit (`E_INVALIDARG`).
+    /// A text or number is not a value of the contract (`E_INVALIDARG`).
     #[error(transparent)]
-    Name(NameError),
-    /// A text is no id (`E_INVALIDARG`).
-    #[error(transparent)]
-    Id(IdError),
-    /// A raw value has no meaning (`E_INVALIDARG`).
-    #[error(transparent)]
-    Value(UnknownValue),
+    Value(ValueError),
 }
 
 impl HandlerError {
@@ -73,8 +67,6 @@ impl HandlerError {
             Self::Failed(_) => HResult::E_FAIL,
             Self::Code(code) => *code,
             Self::Callback(error) => error.hresult(),
-            Self::Name(error) => error.hresult(),
-            Self::Id(error) => error.hresult(),
             Self::Value(error) => error.hresult(),
         }
     }
@@ -113,20 +105,8 @@ impl From<CallbackError> for HandlerError {
     }
 }
 
-impl From<NameError> for HandlerError {
-    fn from(error: NameError) -> Self {
-        Self::Name(error)
-    }
-}
-
-impl From<IdError> for HandlerError {
-    fn from(error: IdError) -> Self {
-        Self::Id(error)
-    }
-}
-
-impl From<UnknownValue> for HandlerError {
-    fn from(error: UnknownValue) -> Self {
+impl From<ValueError> for HandlerError {
+    fn from(error: ValueError) -> Self {
         Self::Value(error)
     }
 }

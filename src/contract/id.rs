@@ -6,39 +6,9 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use super::ValueError;
 use super::name::excerpt;
-use crate::HResult;
-
-/// The error for a text that is no id.
-///
-/// ```
-/// use syncmgr::{HResult, ItemId};
-///
-/// let error = "item 1".parse::<ItemId>().unwrap_err();
-/// assert_eq!(error.text(), "item 1");
-/// assert_eq!(error.hresult(), HResult::E_INVALIDARG);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error(
-    "{text:?} is not an id; a UUID is wanted, of 32 hexadecimal digits, in groups of 8-4-4-4-12 or not, the groups in braces or not"
-)]
-pub struct IdError {
-    text: Box<str>,
-}
-
-impl IdError {
-    /// Returns the text that was refused; of a very long one only the end, after `…`.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns [`HResult::E_INVALIDARG`].
-    #[must_use]
-    pub const fn hresult(&self) -> HResult {
-        HResult::E_INVALIDARG
-    }
-}
+use super::value_error::InvalidValue;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -116,13 +86,14 @@ macro_rules! id {
         }
 
         impl FromStr for $name {
-            type Err = IdError;
+            type Err = ValueError;
 
-            /// Takes a UUID with or without hyphens; one with hyphens also in braces or after
-            /// `urn:uuid:`. Fails with an [`IdError`] on any other text.
-            fn from_str(text: &str) -> Result<Self, IdError> {
-                Uuid::try_parse(text).map(Self).map_err(|_| IdError {
-                    text: excerpt(text),
+            /// Parses a UUID with or without hyphens; one with hyphens also in braces or after `urn:uuid:`.
+            fn from_str(text: &str) -> Result<Self, ValueError> {
+                Uuid::try_parse(text).map(Self).map_err(|_| {
+                    ValueError(InvalidValue::Id {
+                        text: excerpt(text),
+                    })
                 })
             }
         }

@@ -17,7 +17,7 @@ use crate::{HResult, HandlerFlags, HandlerName, ItemFlags, ItemId, ItemName};
 ///     .last_update(SystemTime::UNIX_EPOCH)
 ///     .checked(false);
 /// assert_eq!(item.flags, ItemFlags::LAST_UPDATE_TIME);
-/// # Ok::<(), syncmgr::NameError>(())
+/// # Ok::<(), syncmgr::ValueError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -105,7 +105,7 @@ impl SyncItem {
 /// let info = HandlerInfo::new(HandlerName::try_from("Mirror")?)
 ///     .flags(HandlerFlags::MAY_ESTABLISH_CONNECTION);
 /// assert_eq!(info.name.as_str(), "Mirror");
-/// # Ok::<(), syncmgr::NameError>(())
+/// # Ok::<(), syncmgr::ValueError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -27,6 +27,7 @@ pub(crate) mod serde_time;
 mod slot;
 mod status;
 mod update;
+mod value_error;
 
 pub use callback::SyncCallback;
 pub use callback_error::CallbackError;
@@ -39,12 +40,11 @@ pub use flags::{
 pub use handler::SyncHandler;
 pub use handler_error::HandlerError;
 pub use hresult::HResult;
-pub use id::{ErrorId, HandlerId, IdError, ItemId};
+pub use id::{ErrorId, HandlerId, ItemId};
 pub use item::{HandlerInfo, ItemList, SyncItem};
 pub use log::{LogLevel, LogRecord, LogSelector};
-pub use name::{HandlerName, ItemName, NameError};
+pub use name::{HandlerName, ItemName};
 pub use outcome::{ErrorOutcome, PropertiesOutcome};
-pub use raw_enum::UnknownValue;
 pub use response::{Dialog, Participation, Prepared, Verdict};
 pub use scale::scale_to_i32;
 #[cfg(all(feature = "serde", feature = "testing"))]
@@ -52,3 +52,4 @@ pub(crate) use serde_forms::filetime_ticks;
 pub(crate) use slot::SlotHandle;
 pub use status::ItemStatus;
 pub use update::ProgressUpdate;
+pub use value_error::ValueError;

@@ -7,80 +7,14 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::HResult;
+use super::ValueError;
+use super::value_error::InvalidValue;
 
 /// Stands for what was left out in front of a shortened name: one UTF-16 unit, three bytes.
 const ELLIPSIS: char = '…';
 
 /// How much of a refused text an error message repeats, in UTF-16 units.
 const EXCERPT_UNITS: usize = 256;
-
-/// The error for a text that cannot be a name.
-///
-/// It holds the text (of a very long one only the end, after `…`), so that the message can tell
-/// which of many was refused. `shortened` and `truncated` of [`ItemName`] and [`HandlerName`] never
-/// fail.
-///
-/// ```
-/// use syncmgr::{HandlerName, NameError};
-///
-/// let error = HandlerName::try_from("a name of far more than thirty-one units").unwrap_err();
-/// assert!(matches!(error, NameError::TooLong { units: 40, limit: 31, .. }));
-/// assert_eq!(
-///     error.to_string(),
-///     "the name \"a name of far more than thirty-one units\" has 40 UTF-16 units; at most 31 are allowed",
-/// );
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum NameError {
-    /// The text has more UTF-16 units than the name may have.
-    #[error("the name {text:?} has {units} UTF-16 units; at most {limit} are allowed")]
-    #[non_exhaustive]
-    TooLong {
-        /// The text, or its end.
-        text: Box<str>,
-        /// How many UTF-16 units the whole text has.
-        units: usize,
-        /// How many the name may have.
-        limit: usize,
-    },
-    /// The text holds a NUL character, which ends a name in the header's buffers.
-    #[error(
-        "the name {text:?} holds a NUL character; up to {limit} UTF-16 units without NUL are allowed"
-    )]
-    #[non_exhaustive]
-    Nul {
-        /// The text, or its end.
-        text: Box<str>,
-        /// How many UTF-16 units the name may have.
-        limit: usize,
-    },
-}
-
-impl NameError {
-    /// Returns the text that was refused; of a very long one only the end, after `…`.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        match self {
-            Self::TooLong { text, .. } | Self::Nul { text, .. } => text,
-        }
-    }
-
-    /// Returns how many UTF-16 units the name may have.
-    #[must_use]
-    pub const fn limit(&self) -> usize {
-        match self {
-            Self::TooLong { limit, .. } | Self::Nul { limit, .. } => *limit,
-        }
-    }
-
-    /// Returns [`HResult::E_INVALIDARG`].
-    #[must_use]
-    pub const fn hresult(&self) -> HResult {
-        HResult::E_INVALIDARG
-    }
-}
 
 /// Returns `text` for an error message: whole, or its end after `…`.
 pub(super) fn excerpt(text: &str) -> Box<str> {
@@ -120,21 +54,22 @@ fn with_ellipsis(end: &str) -> String {
     text
 }
 
-fn check(text: &str, limit: usize) -> Result<(), NameError> {
-    if text.contains('\0') {
-        return Err(NameError::Nul {
+fn check(text: &str, limit: usize) -> Result<(), ValueError> {
+    let invalid = if text.contains('\0') {
+        InvalidValue::NameWithNul {
             text: excerpt(text),
             limit,
-        });
-    }
-    if cut(text, limit).is_some() {
-        return Err(NameError::TooLong {
+        }
+    } else if cut(text, limit).is_some() {
+        InvalidValue::NameTooLong {
             text: excerpt(text),
             units: text.encode_utf16().count(),
             limit,
-        });
-    }
-    Ok(())
+        }
+    } else {
+        return Ok(());
+    };
+    Err(ValueError(invalid))
 }
 
 fn shorten(text: &str, limit: usize) -> Box<str> {
@@ -200,30 +135,30 @@ macro_rules! name {
         }
 
         impl TryFrom<&str> for $name {
-            type Error = NameError;
+            type Error = ValueError;
 
-            /// Fails with a [`NameError`] if the text is too long or holds a NUL.
-            fn try_from(text: &str) -> Result<Self, NameError> {
+            /// Fails if the text is too long or contains a NUL.
+            fn try_from(text: &str) -> Result<Self, ValueError> {
                 check(text, Self::MAX_UTF16_LEN)?;
                 Ok(Self(text.into()))
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = NameError;
+            type Error = ValueError;
 
-            /// Fails with a [`NameError`] if the text is too long or holds a NUL.
-            fn try_from(text: String) -> Result<Self, NameError> {
+            /// Fails if the text is too long or contains a NUL.
+            fn try_from(text: String) -> Result<Self, ValueError> {
                 check(&text, Self::MAX_UTF16_LEN)?;
                 Ok(Self(text.into_boxed_str()))
             }
         }
 
         impl FromStr for $name {
-            type Err = NameError;
+            type Err = ValueError;
 
-            /// Fails with a [`NameError`] if the text is too long or holds a NUL.
-            fn from_str(text: &str) -> Result<Self, NameError> {
+            /// Fails if the text is too long or contains a NUL.
+            fn from_str(text: &str) -> Result<Self, ValueError> {
                 Self::try_from(text)
             }
         }
@@ -287,7 +222,7 @@ name! {
     /// assert!(ItemName::truncate_start(&path).as_str().starts_with('…'));
     /// assert!(ItemName::truncate_start(&path).as_str().ends_with("/a/report.txt"));
     /// assert_eq!(ItemName::truncate_end(&path).as_str(), &path[..127]);
-    /// # Ok::<(), syncmgr::NameError>(())
+    /// # Ok::<(), syncmgr::ValueError>(())
     /// ```
     ItemName, 127, "MAX_SYNCMGRITEMNAME"
 }
@@ -306,7 +241,7 @@ name! {
     ///      at most 31 are allowed",
     /// );
     /// assert_eq!(HandlerName::truncate_end("a name that is far too long for it"), "a name that is far too long for");
-    /// # Ok::<(), syncmgr::NameError>(())
+    /// # Ok::<(), syncmgr::ValueError>(())
     /// ```
     HandlerName, 31, "MAX_SYNCMGRHANDLERNAME"
 }

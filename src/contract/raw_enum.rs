@@ -1,57 +1,4 @@
-//! The enums that mirror a header's numbers, and the error for a number that none of them has.
-
-use crate::HResult;
-
-/// The error for a number that a header's enumeration does not have.
-///
-/// Its message names the enumeration, the number and the numbers that are allowed.
-///
-/// ```
-/// use syncmgr::{HResult, ItemStatus};
-///
-/// let error = ItemStatus::try_from(9).unwrap_err();
-/// assert_eq!(error.value(), 9);
-/// assert_eq!(error.hresult(), HResult::E_INVALIDARG);
-/// assert_eq!(
-///     error.to_string(),
-///     "9 is not a value of SYNCMGRSTATUS; allowed are 0 to 8 and 0x100 (256)",
-/// );
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("{value} is not a value of {type_name}; allowed are {allowed}")]
-pub struct UnknownValue {
-    type_name: &'static str,
-    allowed: &'static str,
-    value: u32,
-}
-
-impl UnknownValue {
-    pub(crate) const fn new(type_name: &'static str, allowed: &'static str, value: u32) -> Self {
-        Self {
-            type_name,
-            allowed,
-            value,
-        }
-    }
-
-    /// Returns the number that was refused.
-    #[must_use]
-    pub const fn value(&self) -> u32 {
-        self.value
-    }
-
-    /// Returns the header's name of the enumeration, such as `SYNCMGRSTATUS`.
-    #[must_use]
-    pub const fn type_name(&self) -> &'static str {
-        self.type_name
-    }
-
-    /// Returns [`HResult::E_INVALIDARG`].
-    #[must_use]
-    pub const fn hresult(&self) -> HResult {
-        HResult::E_INVALIDARG
-    }
-}
+//! The enums with the numbers of the header.
 
 /// Gives an enum with the header's discriminants its `raw`, `name`, `as_str`, `Display` and conversions.
 macro_rules! raw_values {
@@ -91,14 +38,14 @@ macro_rules! raw_values {
         }
 
         impl TryFrom<u32> for $type {
-            type Error = $crate::UnknownValue;
+            type Error = $crate::ValueError;
 
-            /// Fails with an [`UnknownValue`](crate::UnknownValue) on a number that the header does not have.
-            fn try_from(value: u32) -> Result<Self, $crate::UnknownValue> {
+            /// Fails on a number that the header does not have.
+            fn try_from(value: u32) -> Result<Self, $crate::ValueError> {
                 $(if value == Self::$variant.raw() {
                     return Ok(Self::$variant);
                 })+
-                Err($crate::UnknownValue::new($header, $allowed, value))
+                Err($crate::ValueError::number($header, $allowed, value))
             }
         }
 

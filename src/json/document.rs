@@ -10,7 +10,6 @@ use super::envelope::Envelope;
 use super::error::JsonError;
 use super::reports::{HandlerReportData, RunReportData};
 use crate::manager::choices_form;
-use crate::util::escape::printable;
 use crate::{
     Changes, Choices, HandlerReport, Listing, RunChanges, RunReport, SessionSnapshot, WaitTimeout,
 };
@@ -151,7 +150,7 @@ pub fn to_writer<T: Document>(writer: impl Write, document: &T) -> io::Result<()
 ///
 /// # Errors
 ///
-/// [`JsonError`] says whether it is another document, has a version that is not known, or is not of the form.
+/// The [kind](JsonError::kind) says whether it is another document, has a version that is not known, or is not of the form.
 pub fn from_str<T: Document + DeserializeOwned>(text: &str) -> Result<T, JsonError> {
     let wanted = Envelope {
         head: T::HEAD,
@@ -159,8 +158,5 @@ pub fn from_str<T: Document + DeserializeOwned>(text: &str) -> Result<T, JsonErr
         version: T::VERSION,
     };
     wanted.check(text.as_bytes())?;
-    serde_json::from_str(text).map_err(|source| JsonError::Form {
-        head: T::HEAD,
-        source: printable(source),
-    })
+    serde_json::from_str(text).map_err(|source| wanted.invalid(source))
 }

@@ -7,49 +7,63 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
-use super::error::JsonError;
-use crate::util::escape::printable;
+use super::error::{JsonError, JsonErrorKind};
+use crate::util::escape::Escaped;
 
 /// What every such field begins with.
 const PREFIX: &str = "syncmgr_";
 
 /// Which head is wanted.
 #[derive(Clone, Copy)]
-pub(super) struct Envelope {
+pub(crate) struct Envelope {
     /// The field.
-    pub(super) head: &'static str,
+    pub(crate) head: &'static str,
     /// How files had it before.
-    pub(super) old_head: Option<&'static str>,
+    pub(crate) old_head: Option<&'static str>,
     /// The version that is written. Every one up to it is read.
-    pub(super) version: u64,
+    pub(crate) version: u64,
 }
 
 impl Envelope {
     /// Whether the text is a document of this kind that can be read.
-    pub(super) fn check(self, text: &[u8]) -> Result<(), JsonError> {
-        let form = |source| JsonError::Form {
-            head: self.head,
-            source: printable(source),
-        };
+    pub(crate) fn check(self, text: &[u8]) -> Result<(), JsonError> {
+        let form = |source| self.invalid(source);
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let found = self.deserialize(&mut deserializer).map_err(form)?;
         deserializer.end().map_err(form)?;
         match found {
             FoundHead::Version(version) if (1..=self.version).contains(&version) => Ok(()),
-            FoundHead::Version(version) => Err(JsonError::Version {
-                head: self.head,
-                version,
-                known: self.version,
-            }),
-            FoundHead::Other(found) => Err(JsonError::NoHead {
-                head: self.head,
-                found,
-            }),
+            FoundHead::Version(version) => Err(JsonError::new(
+                JsonErrorKind::UnsupportedVersion,
+                format!(
+                    "the {} has the version {version}; versions 1 to {} can be read",
+                    self.head, self.version
+                ),
+            )),
+            FoundHead::Other(found) => {
+                let found = match found {
+                    Some(found) => format!("a {}", Escaped(found)),
+                    None => "an object without a head".to_owned(),
+                };
+                Err(JsonError::new(
+                    JsonErrorKind::WrongDocument,
+                    format!(
+                        "the text is {found}; an object with the field {:?} is wanted",
+                        self.head
+                    ),
+                ))
+            }
         }
+    }
+
+    /// The error for a text that is not of the form.
+    pub(crate) fn invalid(self, source: serde_json::Error) -> JsonError {
+        let what = format!("the text is no {}", self.head);
+        JsonError::invalid(JsonErrorKind::InvalidData, &what, source)
     }
 }
 
-pub(super) enum FoundHead {
+pub(crate) enum FoundHead {
     Version(u64),
     /// Another head, or none.
     Other(Option<String>),

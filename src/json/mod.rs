@@ -41,7 +41,8 @@ mod reports;
 mod stream;
 
 pub use document::{Document, from_str, to_string, to_writer};
-pub use error::JsonError;
-pub use reader::{StreamError, StreamMessage, StreamReader};
+pub(crate) use envelope::Envelope;
+pub use error::{JsonError, JsonErrorKind};
+pub use reader::{StreamMessage, StreamReader};
 pub use reports::{HandlerReportData, RunReportData};
 pub use stream::{StreamSummary, StreamWriter};

@@ -1,16 +1,14 @@
 //! What reads the lines of a stream again.
 
 use std::fmt;
-use std::io::{self, BufRead, Read};
+use std::io::{BufRead, Read};
 
 use serde::Deserialize;
 
-use super::JsonError;
 use super::envelope::Envelope;
-use super::error::said;
+use super::error::{JsonError, JsonErrorKind};
 use super::stream::{self, StreamHead, StreamSummary};
 use crate::session::LogEntry;
-use crate::util::escape::{Escaped, printable};
 use crate::{Changes, HandlerId, SessionSnapshot, Totals};
 
 /// How long a line may be, in bytes, unless [`StreamReader::with_limit`] says otherwise: enough for a million items.
@@ -47,58 +45,6 @@ pub enum StreamMessage {
     End(StreamSummary),
 }
 
-/// Why a text is no stream, or not a whole one.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StreamError {
-    /// The first line does not say that this is a stream that can be read.
-    #[error("line 1 is no head of a stream, such as {{\"syncmgr_stream\":1}}: {0}")]
-    NoHead(JsonError),
-    /// A line is none of a stream. The ones after it can be read.
-    #[error("line {line} is none of a stream: {}", in_line(.source))]
-    NoLine {
-        /// The line's number, counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// A line is longer than is read. Nothing comes after it.
-    #[error("line {line} is longer than {most} bytes; lines up to that are read")]
-    TooLong {
-        /// The line's number, counted from 1.
-        line: u64,
-        /// How long a line may be.
-        most: u64,
-    },
-    /// The stream ended in the middle of a line.
-    #[error("line {line} is cut: the stream ends in the middle of it: {}", in_line(.source))]
-    CutLine {
-        /// The line's number, counted from 1.
-        line: u64,
-        /// What is missing.
-        source: serde_json::Error,
-    },
-    /// The stream ended before it said how the run did.
-    #[error("the stream ends after line {line}; its last line has to tell the end")]
-    Cut {
-        /// The last line's number, counted from 1.
-        line: u64,
-    },
-    /// It cannot be read.
-    #[error("line {line} cannot be read: {}", Escaped(.source))]
-    Read {
-        /// The line's number, counted from 1.
-        line: u64,
-        /// What the reader answered.
-        source: io::Error,
-    },
-}
-
-/// What is wrong, without the number that a line has by itself.
-fn in_line(error: &serde_json::Error) -> String {
-    said(error).replace(" at line 1 column ", " at column ")
-}
-
 /// Reads the lines that a [`StreamWriter`](super::StreamWriter) wrote: an iterator over each as a [`StreamMessage`], which waits for the next
 /// one as long as the reader does.
 ///
@@ -106,7 +52,7 @@ fn in_line(error: &serde_json::Error) -> String {
 /// come after, there is no more.
 ///
 /// ```
-/// use syncmgr::json::{StreamMessage, StreamError, StreamReader};
+/// use syncmgr::json::{JsonError, JsonErrorKind, StreamMessage, StreamReader};
 ///
 /// let text = r#"{"syncmgr_stream":1,"about":"copies photos"}
 /// {"end":{"result":"S_OK","success":true}}
@@ -116,9 +62,9 @@ fn in_line(error: &serde_json::Error) -> String {
 /// assert!(lines.next().is_none());
 ///
 /// let cut = &text[..text.len() - 20];
-/// let error = StreamReader::new(cut.as_bytes())?.last();
-/// assert!(matches!(error, Some(Err(StreamError::CutLine { line: 2, .. }))));
-/// # Ok::<(), StreamError>(())
+/// let error = StreamReader::new(cut.as_bytes())?.last().unwrap().unwrap_err();
+/// assert_eq!((error.kind(), error.line()), (JsonErrorKind::Truncated, Some(2)));
+/// # Ok::<(), JsonError>(())
 /// ```
 pub struct StreamReader<R> {
     reader: R,
@@ -136,8 +82,8 @@ impl<R: BufRead> StreamReader<R> {
     ///
     /// # Errors
     ///
-    /// [`NoHead`](StreamError::NoHead), [`TooLong`](StreamError::TooLong), [`Read`](StreamError::Read).
-    pub fn new(reader: R) -> Result<Self, StreamError> {
+    /// The first line is not the head of a stream, too long, or cannot be read.
+    pub fn new(reader: R) -> Result<Self, JsonError> {
         Self::with_limit(reader, LIMIT)
     }
 
@@ -147,7 +93,7 @@ impl<R: BufRead> StreamReader<R> {
     /// # Errors
     ///
     /// As for [`new`](Self::new).
-    pub fn with_limit(reader: R, most: u64) -> Result<Self, StreamError> {
+    pub fn with_limit(reader: R, most: u64) -> Result<Self, JsonError> {
         let mut this = Self {
             reader,
             bytes: Vec::new(),
@@ -163,11 +109,13 @@ impl<R: BufRead> StreamReader<R> {
             old_head: None,
             version: stream::VERSION,
         };
-        wanted.check(&this.bytes).map_err(StreamError::NoHead)?;
-        let head: StreamHead = serde_json::from_slice(&this.bytes).map_err(|source| {
-            let (head, source) = (wanted.head, printable(source));
-            StreamError::NoHead(JsonError::Form { head, source })
-        })?;
+        let no_head = |error: JsonError| {
+            let what = r#"line 1 is no head of a stream, such as {"syncmgr_stream":1}"#;
+            error.prefixed(what).at_line(1)
+        };
+        wanted.check(&this.bytes).map_err(no_head)?;
+        let head: StreamHead = serde_json::from_slice(&this.bytes)
+            .map_err(|source| no_head(wanted.invalid(source)))?;
         (this.handler, this.about) = (head.handler, head.about);
         Ok(this)
     }
@@ -191,7 +139,7 @@ impl<R: BufRead> StreamReader<R> {
     }
 
     /// Answers whether there was one.
-    fn read_line(&mut self) -> Result<bool, StreamError> {
+    fn read_line(&mut self) -> Result<bool, JsonError> {
         // A snapshot may be long; what comes after it is short.
         self.bytes.clear();
         self.bytes.shrink_to(KEPT);
@@ -201,10 +149,12 @@ impl<R: BufRead> StreamReader<R> {
         let mut limited = (&mut self.reader).take(self.most.saturating_add(1));
         let read = limited
             .read_until(b'\n', &mut self.bytes)
-            .map_err(|source| StreamError::Read { line, source })?;
+            .map_err(|source| JsonError::io(line, source))?;
         if read as u64 > self.most && !self.is_whole() {
             let most = self.most;
-            return Err(StreamError::TooLong { line, most });
+            let message =
+                format!("line {line} is longer than {most} bytes; lines up to that are read");
+            return Err(JsonError::new(JsonErrorKind::LineTooLong, message).at_line(line));
         }
         Ok(read > 0)
     }
@@ -214,13 +164,15 @@ impl<R: BufRead> StreamReader<R> {
         self.bytes.last() == Some(&b'\n')
     }
 
-    fn next_line(&mut self) -> Result<StreamMessage, StreamError> {
+    fn next_line(&mut self) -> Result<StreamMessage, JsonError> {
         loop {
             let last = self.line;
             if !self.read_line().inspect_err(|_| self.over = true)? {
                 self.over = true;
                 self.line = last;
-                return Err(StreamError::Cut { line: last });
+                let message =
+                    format!("the stream ends after line {last}; its last line has to tell the end");
+                return Err(JsonError::new(JsonErrorKind::Truncated, message).at_line(last));
             }
             let text = self.bytes.trim_ascii();
             if text.is_empty() {
@@ -231,12 +183,16 @@ impl<R: BufRead> StreamReader<R> {
                 Ok(read) => read,
                 Err(source) if !self.is_whole() && source.is_eof() => {
                     self.over = true;
-                    let source = printable(source);
-                    return Err(StreamError::CutLine { line, source });
+                    let what = format!("line {line} is cut: the stream ends in the middle of it");
+                    return Err(
+                        JsonError::invalid(JsonErrorKind::Truncated, &what, source).in_line(line)
+                    );
                 }
                 Err(source) => {
-                    let source = printable(source);
-                    return Err(StreamError::NoLine { line, source });
+                    let what = format!("line {line} is none of a stream");
+                    return Err(
+                        JsonError::invalid(JsonErrorKind::InvalidData, &what, source).in_line(line),
+                    );
                 }
             };
             if let Some(line) = read.line() {
@@ -285,7 +241,7 @@ impl Any {
 }
 
 impl<R: BufRead> Iterator for StreamReader<R> {
-    type Item = Result<StreamMessage, StreamError>;
+    type Item = Result<StreamMessage, JsonError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         (!self.over).then(|| self.next_line())

@@ -147,7 +147,7 @@ impl HandlerBuilder {
     /// let handler = HandlerBuilder::new("Copies".parse()?, copies)
     ///     .measure(|item| Ok(fs::metadata(item.item().name.as_str())?.len().max(1))); // of an empty file, too
     /// # let _ = handler.build();
-    /// # Ok::<(), syncmgr::NameError>(())
+    /// # Ok::<(), syncmgr::ValueError>(())
     /// ```
     pub fn measure(
         mut self,

@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use tracing::field::display;
 use tracing::{Level, event};
 
+use super::item_emitter::{EmittedItem, tell_cancel, tell_status};
 use super::lazy_span::SpanContext;
 use super::span_tree::{HandlerSpan, SpanTree};
 use super::targets;
@@ -42,19 +43,6 @@ pub(super) struct HandlerEmitter {
     logged: u64,
     /// Those of later entries that were emitted because their item ended, in order.
     logged_early: Vec<u64>,
-}
-
-/// An item in work, as far as it was told.
-struct EmittedItem {
-    context: SpanContext,
-    status: ItemStatus,
-    value: u64,
-    max: u64,
-    text: String,
-    cancelled: bool,
-    /// The last error that was logged for it.
-    error: Option<String>,
-    throttle: Throttle,
 }
 
 /// What a handler came to.
@@ -199,16 +187,8 @@ impl HandlerEmitter {
     }
 
     fn open(&mut self, view: &ItemView, now: Instant) {
-        let told = EmittedItem {
-            context: self.tree.item(&self.handler, view),
-            status: ItemStatus::Pending,
-            value: 0,
-            max: 0,
-            text: String::new(),
-            cancelled: false,
-            error: None,
-            throttle: Throttle::new(self.progress_every, now),
-        };
+        let context = self.tree.item(&self.handler, view);
+        let told = EmittedItem::new(context, self.progress_every, now);
         self.open.insert(view.id, told);
     }
 
@@ -456,65 +436,6 @@ impl HandlerEmitter {
         self.handler.close();
         why.is_some()
     }
-}
-
-impl EmittedItem {
-    fn progress(&mut self, view: &ItemView, now: Instant) {
-        let same = self.value == view.value && self.max == view.max && self.text == view.text;
-        if same || !self.throttle.is_due(now) {
-            return;
-        }
-        (self.value, self.max) = (view.value, view.max);
-        self.text.clone_from(&view.text);
-        let text = Some(view.text.as_str()).filter(|text| !text.is_empty());
-        contained(|| {
-            event!(
-                target: targets::PROGRESS,
-                parent: self.context.span(),
-                Level::TRACE,
-                syncmgr.item.id = %view.id,
-                syncmgr.item.value = number(view.value),
-                syncmgr.item.max = (view.max > 0).then(|| number(view.max)),
-                syncmgr.item.text = text,
-                "progress"
-            );
-        });
-    }
-}
-
-/// The item's status is another one.
-fn tell_status(context: &SpanContext, view: &ItemView) {
-    let status = view.status;
-    macro_rules! tell {
-        ($level:expr) => {
-            event!(
-                target: targets::STATUS,
-                parent: context.span(),
-                $level,
-                syncmgr.item.id = %view.id,
-                syncmgr.item.status = %status,
-                "{}: {status}", Escaped(&view.name)
-            )
-        };
-    }
-    contained(|| match status {
-        ItemStatus::Failed => tell!(Level::ERROR),
-        _ => tell!(Level::DEBUG),
-    });
-}
-
-/// The item is to stop.
-fn tell_cancel(context: &SpanContext, view: &ItemView) {
-    contained(|| {
-        event!(
-            target: targets::CANCEL,
-            parent: context.span(),
-            Level::INFO,
-            syncmgr.item.id = %view.id,
-            syncmgr.verdict = ?view.verdict,
-            "{}: cancelled", Escaped(&view.name)
-        );
-    });
 }
 
 /// What the span is about has failed. The code comes first: it would wipe out the description.

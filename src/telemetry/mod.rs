@@ -159,6 +159,7 @@ mod builder;
 mod emitter;
 mod handle;
 mod handler_emitter;
+mod item_emitter;
 mod span_tree;
 mod targets;
 

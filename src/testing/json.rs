@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::Call;
 use super::trace::Trace;
-use crate::util::escape::printable;
+use crate::json::{Envelope, JsonError, JsonErrorKind};
 
 /// The version of the form that is written. Every version up to it is read.
 const VERSION: u64 = 1;
@@ -22,49 +22,6 @@ struct TraceHead {
     /// What was done to the handler on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     about: Option<String>,
-}
-
-/// Why a text is no trace.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TraceError {
-    /// The first line does not say that this is a trace.
-    #[error("line 1 is not the head of a trace, such as {{\"syncmgr_trace\":1}}: {source}")]
-    NoHead {
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// The version is not known.
-    #[error("the trace has the version {version}; versions 1 to {VERSION} can be read")]
-    Version {
-        /// The version.
-        version: u64,
-    },
-    /// A line is no call.
-    #[error("line {line} is not a call: {source}")]
-    NoCall {
-        /// The line's number, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
-    /// The calls are not in the order in which they began.
-    #[error(
-        "the call in line {line} begins at {begun} and {}; it has to begin after the calls before it, and to end after it began",
-        ends(*.ended)
-    )]
-    Order {
-        /// The line's number, counted from 1.
-        line: usize,
-        /// Where the call says that it begins.
-        begun: u64,
-        /// Where it says that it ends.
-        ended: Option<u64>,
-    },
-}
-
-fn ends(ended: Option<u64>) -> String {
-    ended.map_or_else(|| "does not end".into(), |at| format!("ends at {at}"))
 }
 
 impl Trace {
@@ -98,38 +55,46 @@ impl Trace {
     ///         .replace("},\n", "},").as_str(),
     /// )?;
     /// assert!(trace.breaks(Rule::WellFormedItems)); // the nil id
-    /// # Ok::<(), syncmgr::testing::TraceError>(())
+    /// # Ok::<(), syncmgr::json::JsonError>(())
     /// ```
     ///
     /// # Errors
     ///
-    /// [`TraceError`] names the line. Empty lines are passed over.
-    pub fn from_json_lines(text: &str) -> Result<Self, TraceError> {
+    /// A line is not a call, or the calls are not in the order in which they began. Empty lines are passed over.
+    pub fn from_json_lines(text: &str) -> Result<Self, JsonError> {
         let mut lines = text.lines().enumerate();
         let (_, head) = lines.next().unwrap_or_default();
-        let head: TraceHead = serde_json::from_str(head).map_err(|error| TraceError::NoHead {
-            source: printable(error),
-        })?;
-        if !(1..=VERSION).contains(&head.syncmgr_trace) {
-            return Err(TraceError::Version {
-                version: head.syncmgr_trace,
-            });
-        }
+        let wanted = Envelope {
+            head: "syncmgr_trace",
+            old_head: None,
+            version: VERSION,
+        };
+        let no_head = |error: JsonError| {
+            let what = r#"line 1 is not the head of a trace, such as {"syncmgr_trace":1}"#;
+            error.prefixed(what).at_line(1)
+        };
+        wanted.check(head.as_bytes()).map_err(no_head)?;
+        let head: TraceHead =
+            serde_json::from_str(head).map_err(|source| no_head(wanted.invalid(source)))?;
         let mut calls = Vec::new();
         let mut last = None;
         for (place, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-            let line_number = place + 1;
-            let call: Call = serde_json::from_str(line).map_err(|error| TraceError::NoCall {
-                line: line_number,
-                source: printable(error),
+            let number = place as u64 + 1;
+            let call: Call = serde_json::from_str(line).map_err(|source| {
+                let what = format!("line {number} is not a call");
+                JsonError::invalid(JsonErrorKind::InvalidData, &what, source).in_line(number)
             })?;
             let after = last.is_none_or(|last| call.begun > last);
             if !after || call.ended.is_some_and(|ended| ended <= call.begun) {
-                return Err(TraceError::Order {
-                    line: line_number,
-                    begun: call.begun,
-                    ended: call.ended,
-                });
+                let ends = match call.ended {
+                    Some(at) => format!("ends at {at}"),
+                    None => "does not end".to_owned(),
+                };
+                let message = format!(
+                    "the call in line {number} begins at {} and {ends}; it has to begin after the calls before it, and to end after it began",
+                    call.begun
+                );
+                return Err(JsonError::new(JsonErrorKind::InvalidData, message).at_line(number));
             }
             last = Some(call.begun);
             calls.push(call);

@@ -82,9 +82,8 @@ pub use harness::Harness;
 pub use intervention::Intervention;
 pub use item_ref::ItemRef;
 #[cfg(feature = "serde")]
-pub use json::TraceError;
 pub use owned::{Listed, Record, Update};
 pub use recorder::Recorder;
-pub use rule::{Rule, Severity, UnknownRule};
+pub use rule::{Rule, Severity};
 pub use trace::Trace;
 pub use violation::{Incident, Inconclusive, Violation};

@@ -1,7 +1,6 @@
 //! The rules of the contract.
 
 use std::fmt;
-use std::str::FromStr;
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,13 +19,6 @@ impl fmt::Display for Severity {
             Self::Must => "must",
         })
     }
-}
-
-/// The error for a text that is no rule's id.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("{text:?} is no rule; the rules are H01 to H22 and M01 to M10")]
-pub struct UnknownRule {
-    text: String,
 }
 
 macro_rules! rules {
@@ -323,15 +315,5 @@ impl fmt::Display for Rule {
     /// The id: `H01`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.id())
-    }
-}
-
-impl FromStr for Rule {
-    type Err = UnknownRule;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRule> {
-        Self::from_id(text).ok_or_else(|| UnknownRule {
-            text: text.to_owned(),
-        })
     }
 }

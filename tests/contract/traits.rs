@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo, ItemId,
-    ItemList, ItemName, ItemStatus, LogRecord, LogSelector, NameError, Participation, Prepared,
+    ItemList, ItemName, ItemStatus, LogRecord, LogSelector, ValueError, Participation, Prepared,
     ProgressUpdate, PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler, SyncItem, Uuid,
     Verdict,
 };
@@ -155,10 +155,10 @@ fn a_handler_that_implements_the_seven_answers_not_implemented_to_the_rest() {
 #[test]
 fn question_marks_make_handler_errors() {
     let handler: Arc<dyn SyncHandler> = Arc::new(Handler);
-    assert!(matches!(
-        handler.info(),
-        Err(HandlerError::Name(NameError::TooLong { .. }))
-    ));
+    let name = "a name of more than thirty-one units";
+    let too_long: Result<syncmgr::HandlerName, ValueError> = name.parse();
+    let info = handler.info();
+    assert!(matches!(info, Err(HandlerError::Value(error)) if Err(&error) == too_long.as_ref()));
     assert!(matches!(handler.items(), Err(HandlerError::Failed(_))));
     let no_callback = handler.set_progress_callback(None).unwrap_err();
     assert_eq!(no_callback.hresult(), HResult::E_ABORT);

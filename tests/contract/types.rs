@@ -52,8 +52,8 @@ fn at_the_root() -> Vec<String> {
         Changes, Choices, HandlerInfo, HandlerName, HostEvent, ItemList, ItemName, ItemView, Listing, LogEntry, LogFilter,
         Registration, RunChanges, SessionSnapshot, SyncItem,
     ));
-    names.extend(are!(Refusal: BuildError, CallbackError, ProtocolViolation, IdError, ManagerError, NameError, WaitTimeout, UnknownValue));
-    are!(Data: BuildError, CallbackError, ProtocolViolation, IdError, ManagerError, NameError, WaitTimeout, UnknownValue);
+    names.extend(are!(Refusal: BuildError, CallbackError, ProtocolViolation, ManagerError, ValueError, WaitTimeout));
+    are!(Data: BuildError, CallbackError, ProtocolViolation, ManagerError, ValueError, WaitTimeout);
     // It carries any error, and so cannot be compared.
     names.extend(are!(Refusal: HandlerError));
     names.extend(are!(Shared:
@@ -82,18 +82,16 @@ fn of_testing() -> Vec<String> {
     let mut names = Vec::new();
     names.extend(are!(Number: Rule, Severity, Side));
     names.extend(are!(Data: Action, Answer, Call, Incident, Intervention, Listed, Record, Inconclusive, Update, Violation, ItemRef));
-    names.extend(are!(Refusal: UnknownRule));
-    are!(Data: UnknownRule);
     names.extend(are!(Shared: Expect, Exploration, Recorder, Script, ScriptedHost, Step, Trace));
     names.extend(are!(Sent: Harness));
-    names.extend(are!(Refusal: TraceError));
     names
 }
 
 fn of_json() -> Vec<String> {
     use syncmgr::json::*;
     let mut names = Vec::new();
-    names.extend(are!(Refusal: JsonError, StreamError));
+    names.extend(are!(Refusal: JsonError));
+    names.extend(are!(Number: JsonErrorKind));
     names.extend(are!(Shared:
         HandlerReportData, StreamMessage, RunReportData, StreamSummary, StreamReader<std::io::Empty>, StreamWriter<Vec<u8>>,
     ));

@@ -142,8 +142,6 @@ macro_rules! check_values {
                 continue;
             }
             let error = $type::try_from(raw).unwrap_err();
-            assert_eq!(error.value(), raw);
-            assert_eq!(error.type_name(), $header);
             assert_eq!(error.hresult(), HResult::E_INVALIDARG);
             let text = format!(concat!("{} is not a value of ", $header, "; allowed are ", $allowed), raw);
             assert_eq!(error.to_string(), text);

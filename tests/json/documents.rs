@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use syncmgr::json::{self, HandlerReportData, JsonError, RunReportData};
+use syncmgr::json::{self, HandlerReportData, JsonError, JsonErrorKind, RunReportData};
 use syncmgr::per_item::{HandlerBuilder, from_items};
 use syncmgr::{
     Changes, Choices, Cursor, ErrorId, HResult, HandlerId, HandlerInfo, Listing, LogLevel,
@@ -250,10 +250,7 @@ fn a_version_that_is_not_known_is_refused_as_such() {
             let last = format!(r#"{{"items":7,"handlers":null,"phase":{{}},"{head}":{version}}}"#);
             for text in [other, alone, last] {
                 let error = read(&text).unwrap_err();
-                assert!(
-                    matches!(error, JsonError::Version { version: found, known: 1, .. } if found.to_string() == version),
-                    "{error:?}"
-                );
+                assert_eq!(error.kind(), JsonErrorKind::UnsupportedVersion);
                 assert_eq!(
                     error.to_string(),
                     format!("the {head} has the version {version}; versions 1 to 1 can be read")
@@ -271,10 +268,7 @@ fn a_version_that_is_not_known_is_refused_as_such() {
         ] {
             let other = text.replacen(&now, &format!("\"{head}\":{version}"), 1);
             let error = read(&other).unwrap_err();
-            assert!(
-                matches!(error, JsonError::Form { .. }),
-                "{version}: {error:?}"
-            );
+            assert_eq!(error.kind(), JsonErrorKind::InvalidData, "{version}");
         }
     }
 }
@@ -292,7 +286,7 @@ fn another_document_is_refused_by_its_name() {
             }
         }
         let error = read("{}").unwrap_err();
-        assert!(matches!(error, JsonError::NoHead { found: None, .. }));
+        assert_eq!(error.kind(), JsonErrorKind::WrongDocument);
         assert_eq!(
             error.to_string(),
             format!(
@@ -308,7 +302,7 @@ fn what_is_cut_anywhere_is_refused() {
         let ends = text.char_indices().map(|(end, _)| end);
         for end in ends {
             let error = read(&text[..end]).unwrap_err();
-            assert!(matches!(error, JsonError::Form { .. }), "{end}: {error:?}");
+            assert_eq!(error.kind(), JsonErrorKind::InvalidData, "{end}");
         }
         for after in ["}", ",", "x", "{}", "\0"] {
             assert!(read(&format!("{text}{after}")).is_err(), "{after}");
@@ -347,7 +341,7 @@ fn what_is_no_object_is_refused() {
     for (_, _, read) in forms() {
         for text in texts {
             let error = read(text).unwrap_err();
-            assert!(matches!(error, JsonError::Form { .. }), "{error:?}");
+            assert_eq!(error.kind(), JsonErrorKind::InvalidData, "{error:?}");
         }
     }
 }
@@ -425,7 +419,7 @@ fn values_out_of_their_range_are_refused_with_what_is_allowed() {
     );
     assert!(error.contains("at most 127 are allowed"), "{error}");
     let error = with("\"name\":\"item 1\"", "\"name\":\"\\u0000\"");
-    assert!(error.contains("holds a NUL character"), "{error}");
+    assert!(error.contains("contains a NUL character"), "{error}");
     let error = with("\"stopped\"", "\"halted\"");
     assert!(
         error.contains("unknown variant `halted`, expected one of `stopped`"),

@@ -394,7 +394,6 @@ fn every_rule_has_its_words() {
     for (rule, number) in Rule::ALL.iter().zip((1..=22).chain(1..=10)) {
         assert_eq!(rule.id()[1..], format!("{number:02}"));
         assert_eq!(Rule::from_id(rule.id()), Some(*rule));
-        assert_eq!(rule.id().parse(), Ok(*rule));
         assert_eq!(rule.to_string(), rule.id());
         assert_eq!(rule.binds_handler(), rule.id().starts_with('H'));
         assert!(!rule.text().is_empty() && !rule.advice().is_empty() && !rule.source().is_empty());
@@ -407,13 +406,7 @@ fn every_rule_has_its_words() {
         assert_eq!(rule.severity(), severity, "{rule}");
     }
     assert_eq!(Rule::from_id("H23"), None);
-    assert!(
-        "h01"
-            .parse::<Rule>()
-            .unwrap_err()
-            .to_string()
-            .contains("h01")
-    );
+    assert_eq!(Rule::from_id("h01"), None);
     assert!(Severity::Should < Severity::Must);
 }
 
