@@ -1,5 +1,7 @@
 //! Log entries: `SYNCMGRLOGLEVEL`, `SYNCMGRLOGERRORINFO`, and which of them to delete.
 
+use std::borrow::Cow;
+
 use super::flags::LogInfoMask;
 use super::raw_enum::raw_values;
 use crate::{ErrorFlags, ErrorId, ItemId};
@@ -72,9 +74,10 @@ raw_values! {
 ///     .name("Conflict")
 ///     .link("file:///home/me/report.conflict.txt")
 ///     .link_text("open the other one");
-/// assert_eq!(record.name, Some("Conflict"));
+/// assert_eq!(record.name.as_deref(), Some("Conflict"));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[doc(alias = "SYNCMGRLOGERRORINFO")]
 pub struct LogRecord<'a> {
@@ -84,38 +87,63 @@ pub struct LogRecord<'a> {
     /// What is to be said.
     #[doc(alias = "pszErrorText")]
     #[doc(alias = "pszDescription")]
-    pub text: &'a str,
+    pub text: Cow<'a, str>,
     /// The item that it is about, if it is about one.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     #[doc(alias = "ItemID")]
     pub item: Option<ItemId>,
     /// The handler's own id for the error, by which it can be deleted or shown.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     #[doc(alias = "ErrorID")]
     #[doc(alias = "pguidEventID")]
     pub error_id: Option<ErrorId>,
     /// Whether the entry can be followed.
+    #[cfg_attr(feature = "serde", serde(default))]
     #[doc(alias = "dwSyncMgrErrorFlags")]
     pub flags: ErrorFlags,
     /// What happened in a word or two, where `text` says the rest.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     #[doc(alias = "pszName")]
-    pub name: Option<&'a str>,
+    pub name: Option<Cow<'a, str>>,
     /// Where the user can read or do more: an address that the host can open.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     #[doc(alias = "pszLinkReference")]
-    pub link: Option<&'a str>,
+    pub link: Option<Cow<'a, str>>,
     /// What stands on the link.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     #[doc(alias = "pszLinkText")]
-    pub link_text: Option<&'a str>,
+    pub link_text: Option<Cow<'a, str>>,
     /// Whatever the handler wants to find in the entry again; it is not for the user.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Option::is_none")
+    )]
     #[doc(alias = "pszContext")]
-    pub context: Option<&'a str>,
+    pub context: Option<Cow<'a, str>>,
 }
 
 impl<'a> LogRecord<'a> {
     /// Makes an entry of a level and a text alone.
     #[must_use]
-    pub const fn new(level: LogLevel, text: &'a str) -> Self {
+    pub fn new(level: LogLevel, text: impl Into<Cow<'a, str>>) -> Self {
         Self {
             level,
-            text,
+            text: text.into(),
             item: None,
             error_id: None,
             flags: ErrorFlags::empty(),
@@ -164,30 +192,53 @@ impl<'a> LogRecord<'a> {
 
     /// Says what happened in a word or two.
     #[must_use]
-    pub const fn name(mut self, name: &'a str) -> Self {
-        self.name = Some(name);
+    pub fn name(mut self, name: impl Into<Cow<'a, str>>) -> Self {
+        self.name = Some(name.into());
         self
     }
 
     /// Says where the user can read or do more.
     #[must_use]
-    pub const fn link(mut self, address: &'a str) -> Self {
-        self.link = Some(address);
+    pub fn link(mut self, address: impl Into<Cow<'a, str>>) -> Self {
+        self.link = Some(address.into());
         self
     }
 
     /// Says what stands on the link.
     #[must_use]
-    pub const fn link_text(mut self, text: &'a str) -> Self {
-        self.link_text = Some(text);
+    pub fn link_text(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+        self.link_text = Some(text.into());
         self
     }
 
     /// Keeps something of the handler's own with the entry.
     #[must_use]
-    pub const fn context(mut self, context: &'a str) -> Self {
-        self.context = Some(context);
+    pub fn context(mut self, context: impl Into<Cow<'a, str>>) -> Self {
+        self.context = Some(context.into());
         self
+    }
+
+    /// Returns the entry with texts of its own.
+    #[must_use]
+    pub fn into_owned(self) -> LogRecord<'static> {
+        let owned = |text: Cow<'_, str>| text.into_owned().into();
+        LogRecord {
+            level: self.level,
+            text: owned(self.text),
+            item: self.item,
+            error_id: self.error_id,
+            flags: self.flags,
+            name: self.name.map(owned),
+            link: self.link.map(owned),
+            link_text: self.link_text.map(owned),
+            context: self.context.map(owned),
+        }
+    }
+
+    /// Returns `true` if the host may call `show_error` for the entry (rule M05).
+    #[must_use]
+    pub fn can_be_shown(&self) -> bool {
+        self.error_id.is_some() && self.flags.contains(ErrorFlags::ENABLE_JUMP_TEXT)
     }
 
     /// Returns which members of `SYNCMGRLOGERRORINFO` are set, as its mask tells.

@@ -1,5 +1,7 @@
 //! One progress report: `SYNCMGRPROGRESSITEM`.
 
+use std::borrow::Cow;
+
 use super::flags::ProgressMask;
 use crate::ItemStatus;
 
@@ -20,20 +22,29 @@ use crate::ItemStatus;
 /// );
 /// assert!(ProgressUpdate::CHECK.mask().is_empty());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
 #[non_exhaustive]
 #[doc(alias = "SYNCMGRPROGRESSITEM")]
 pub struct ProgressUpdate<'a> {
     /// A line of text about what goes on (`lpcStatusText`).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     #[doc(alias = "lpcStatusText")]
-    pub text: Option<&'a str>,
+    pub text: Option<Cow<'a, str>>,
     /// The item's new status (`dwStatusType`).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     #[doc(alias = "dwStatusType")]
     pub status: Option<ItemStatus>,
     /// How much is done (`iProgValue`), in the unit of `max`.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     #[doc(alias = "iProgValue")]
     pub value: Option<u64>,
     /// How much there is to do (`iMaxValue`); 0 takes back an earlier one.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     #[doc(alias = "iMaxValue")]
     pub max: Option<u64>,
 }
@@ -55,8 +66,8 @@ impl<'a> ProgressUpdate<'a> {
 
     /// Sets the status text.
     #[must_use]
-    pub const fn text(mut self, text: &'a str) -> Self {
-        self.text = Some(text);
+    pub fn text(mut self, text: impl Into<Cow<'a, str>>) -> Self {
+        self.text = Some(text.into());
         self
     }
 
@@ -79,6 +90,29 @@ impl<'a> ProgressUpdate<'a> {
     pub const fn max(mut self, max: u64) -> Self {
         self.max = Some(max);
         self
+    }
+
+    /// Returns the update with a text of its own.
+    #[must_use]
+    pub fn into_owned(self) -> ProgressUpdate<'static> {
+        ProgressUpdate {
+            text: self.text.map(|text| text.into_owned().into()),
+            status: self.status,
+            value: self.value,
+            max: self.max,
+        }
+    }
+
+    /// Returns `true` if the update only asks for the verdict: its mask is empty.
+    #[must_use]
+    pub const fn only_asks(&self) -> bool {
+        self.mask().is_empty()
+    }
+
+    /// Returns `true` if the update sets a final status.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.status.is_some_and(ItemStatus::is_final)
     }
 
     /// Returns which members are set, as the header's mask tells.

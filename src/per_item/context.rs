@@ -170,7 +170,7 @@ impl ItemContext {
     /// [`Cancelled`]: pass it on.
     pub fn report(&self, update: &ProgressUpdate<'_>) -> Result<(), Cancelled> {
         self.open()?;
-        let mut update = *update;
+        let mut update = update.clone();
         update.status = update.status.filter(|status| !status.is_final());
         let is_direct = update.value.is_none_or(|value| self.maximum.set(value));
         if is_direct && update.max.is_none() {
@@ -339,7 +339,9 @@ impl ItemContext {
     ///
     /// As for [`log_error`](SyncCallback::log_error).
     pub fn log_record(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        self.lease.callback()?.log_error(&record.item(self.item.id))
+        self.lease
+            .callback()?
+            .log_error(&record.clone().item(self.item.id))
     }
 
     /// Adds an item that the work has found: it is done by one of the workers, as the listed ones are.
@@ -421,7 +423,7 @@ impl ItemContext {
             let rest = ProgressUpdate {
                 value: None,
                 max: None,
-                ..report.update
+                ..report.update.clone()
             };
             return self.tell(&rest, 0);
         };

@@ -49,9 +49,9 @@ impl<'a> MaxReport<'a> {
     #[cold]
     pub(super) fn of(update: ProgressUpdate<'a>) -> Self {
         Self {
+            least: update.value.unwrap_or(0),
             update,
             more: 0,
-            least: update.value.unwrap_or(0),
         }
     }
 
@@ -167,7 +167,7 @@ impl ReportTurn<'_> {
         let wanted = report.update.max.unwrap_or(state.max);
         let done = self.maximum.done.load(Ordering::Relaxed);
         let max = at_least(wanted, done.max(report.least));
-        let mut update = report.update;
+        let mut update = report.update.clone();
         update.max = (report.update.max.is_some() || max != state.max).then_some(max);
         state.max = max;
         update

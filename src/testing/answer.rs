@@ -1,6 +1,6 @@
 //! The answer of a recorded call.
 
-use super::owned::Listed;
+use super::listed::Listed;
 use crate::{
     CallbackError, Dialog, HResult, HandlerError, HandlerFlags, HandlerInfo, ItemId, ItemList,
     Participation, Prepared, Verdict,

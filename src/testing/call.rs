@@ -1,8 +1,11 @@
 //! A recorded call, with its arguments and its answer.
 
 use super::answer::Answer;
-use super::owned::{Listed, Record, Update};
-use crate::{ErrorId, HResult, ItemId, ItemStatus, LogSelector, Phase, SyncFlags, Uuid};
+use super::listed::Listed;
+use crate::{
+    ErrorId, HResult, ItemId, ItemStatus, LogRecord, LogSelector, Phase, ProgressUpdate, SyncFlags,
+    Uuid,
+};
 
 /// One call, of either side, as the [`Recorder`](super::Recorder) saw it.
 ///
@@ -137,12 +140,12 @@ pub enum Action {
         /// The item.
         item: ItemId,
         /// The members of the update that are set.
-        update: Update,
+        update: ProgressUpdate<'static>,
     },
     /// `SyncCallback::log_error`.
     LogError {
         /// The entry.
-        record: Record,
+        record: LogRecord<'static>,
     },
     /// `SyncCallback::delete_log_error`.
     DeleteLogError {
@@ -283,10 +286,10 @@ impl Action {
 
     /// What a report changes: nothing where it only asks, and nothing for a call that is no report.
     #[must_use]
-    pub fn update(&self) -> Update {
+    pub fn update(&self) -> ProgressUpdate<'static> {
         match self {
             Self::Progress { update, .. } => update.clone(),
-            _ => Update::default(),
+            _ => ProgressUpdate::new(),
         }
     }
 

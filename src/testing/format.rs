@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::answer::Answer;
 use super::call::{Action, Call, Side};
 use super::labels::Labels;
-use super::owned::{Listed, Update};
-use crate::{HResult, HandlerFlags, ItemFlags, SyncFlags};
+use super::listed::Listed;
+use crate::{HResult, HandlerFlags, ItemFlags, ProgressUpdate, SyncFlags};
 
 /// The longest text of a call that is shown, in characters.
 const TEXT_MOST: usize = 60;
@@ -172,7 +172,7 @@ pub(super) fn action(action: &Action, labels: &Labels) -> String {
     format!("{name}({arguments})")
 }
 
-pub(super) fn update(update: &Update) -> String {
+pub(super) fn update(update: &ProgressUpdate<'_>) -> String {
     let mut text = String::new();
     if update.only_asks() {
         text.push_str(", only asks");

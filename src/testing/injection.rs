@@ -6,9 +6,8 @@ use super::answer::Answer;
 use super::call::Action;
 use super::intervention::Intervention;
 use super::item_ref::ItemRef;
-use super::owned::Update;
 use super::trace::Trace;
-use crate::ItemId;
+use crate::{ItemId, ProgressUpdate};
 
 /// A kind of call that the host refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +29,7 @@ pub(super) enum Kinds {
 /// name, so it is left out.
 type ReportedValues = (Option<crate::ItemStatus>, Option<u64>, Option<u64>);
 
-fn reported_values(update: &Update) -> ReportedValues {
+fn reported_values(update: &ProgressUpdate<'_>) -> ReportedValues {
     (update.status, update.value, update.max)
 }
 

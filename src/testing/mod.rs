@@ -61,8 +61,8 @@ mod item_ref;
 #[cfg(feature = "serde")]
 mod json;
 mod labels;
+mod listed;
 pub mod mock;
-mod owned;
 mod reach;
 mod recorder;
 mod rule;
@@ -82,7 +82,7 @@ pub use harness::Harness;
 pub use intervention::Intervention;
 pub use item_ref::ItemRef;
 #[cfg(feature = "serde")]
-pub use owned::{Listed, Record, Update};
+pub use listed::Listed;
 pub use recorder::Recorder;
 pub use rule::{Rule, Severity};
 pub use trace::Trace;

@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use super::answer::Answer;
 use super::call::Action;
-use super::owned::Listed;
+use super::listed::Listed;
 use super::recorder::{Intercept, Recorder};
 use crate::util::panic::panic_text;
 use crate::{
@@ -138,7 +138,7 @@ impl SyncCallback for RecordedCallback {
     ) -> Result<Verdict, CallbackError> {
         let action = Action::Progress {
             item,
-            update: update.into(),
+            update: update.clone().into_owned(),
         };
         let own = self.reporter.as_ref().filter(|own| own.item() == item);
         self.verdict(action, |inner| match own {
@@ -156,7 +156,7 @@ impl SyncCallback for RecordedCallback {
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
         let action = Action::LogError {
-            record: record.into(),
+            record: record.clone().into_owned(),
         };
         self.done(action, |inner| inner.log_error(record))
     }

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use syncmgr::raw::{ProgressMask, from_filetime, scale_to_i32, to_filetime};
 use syncmgr::{
     ErrorFlags, ErrorId, HResult, HandlerFlags, HandlerId, HandlerInfo, HandlerName, ItemFlags,
-    ItemId, ItemList, ItemName, ItemStatus, LogLevel, LogRecord, LogSelector,
-    ProgressUpdate, SyncItem, Uuid,
+    ItemId, ItemList, ItemName, ItemStatus, LogLevel, LogRecord, LogSelector, ProgressUpdate,
+    SyncItem, Uuid,
 };
 
 #[test]
@@ -356,8 +356,8 @@ fn a_log_record_names_what_it_sets() {
     let plain = LogRecord::new(LogLevel::Warning, "text");
     let error = ErrorId::from_u128(9);
     assert_eq!(plain.mask().bits(), 0);
-    assert_eq!(plain.error_id(error).mask().bits(), 2);
-    assert_eq!(plain.item(ItemId::from_u128(1)).mask().bits(), 4);
+    assert_eq!(plain.clone().error_id(error).mask().bits(), 2);
+    assert_eq!(plain.clone().item(ItemId::from_u128(1)).mask().bits(), 4);
     let jump = plain
         .flags(ErrorFlags::from_bits_retain(0x40))
         .jump_text(error);
@@ -367,7 +367,7 @@ fn a_log_record_names_what_it_sets() {
     );
     assert_eq!(
         (jump.level, jump.text, jump.item),
-        (LogLevel::Warning, "text", None)
+        (LogLevel::Warning, "text".into(), None)
     );
 }
 

@@ -5,9 +5,9 @@ use std::task::Waker;
 
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerInfo, ItemId,
-    ItemList, ItemName, ItemStatus, LogRecord, LogSelector, ValueError, Participation, Prepared,
+    ItemList, ItemName, ItemStatus, LogRecord, LogSelector, Participation, Prepared,
     ProgressUpdate, PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler, SyncItem, Uuid,
-    Verdict,
+    ValueError, Verdict,
 };
 
 /// A host with the required methods alone; it keeps the items that it was asked about.

@@ -44,12 +44,12 @@ fn at_the_root() -> Vec<String> {
     let mut names = Vec::new();
     names.extend(are!(Number:
         Completion, Cursor, Dialog, ErrorFlags, ErrorId, ErrorOutcome<'static>, HResult, HandlerFlags, HandlerId, InvokeFlags,
-        ItemFlags, ItemId, ItemStatus, LogInfoMask, LogLevel, LogRecord<'static>, LogSelector, Participation, Phase, Prepared,
-        ProgressMask, ProgressUpdate<'static>, PropertiesOutcome, RefusedCompletion, RegisterFlags, RunProgress, SyncEvent,
+        ItemFlags, ItemId, ItemStatus, LogInfoMask, LogLevel, LogSelector, Participation, Phase, Prepared,
+        ProgressMask, PropertiesOutcome, RefusedCompletion, RegisterFlags, RunProgress, SyncEvent,
         SyncFlags, Totals, Verdict,
     ));
     names.extend(are!(Data:
-        Changes, Choices, HandlerInfo, HandlerName, HostEvent, ItemList, ItemName, ItemView, Listing, LogEntry, LogFilter,
+        Changes, Choices, HandlerInfo, HandlerName, HostEvent, ItemList, ItemName, ItemView, Listing, LogEntry, LogFilter, LogRecord<'static>, ProgressUpdate<'static>,
         Registration, RunChanges, SessionSnapshot, SyncItem,
     ));
     names.extend(are!(Refusal: BuildError, CallbackError, ProtocolViolation, ManagerError, ValueError, WaitTimeout));
@@ -81,7 +81,7 @@ fn of_testing() -> Vec<String> {
     use syncmgr::testing::*;
     let mut names = Vec::new();
     names.extend(are!(Number: Rule, Severity, Side));
-    names.extend(are!(Data: Action, Answer, Call, Incident, Intervention, Listed, Record, Inconclusive, Update, Violation, ItemRef));
+    names.extend(are!(Data: Action, Answer, Call, Incident, Intervention, Listed, Inconclusive, Violation, ItemRef));
     names.extend(are!(Shared: Expect, Exploration, Recorder, Script, ScriptedHost, Step, Trace));
     names.extend(are!(Sent: Harness));
     names

@@ -206,7 +206,7 @@ fn make(session: &Session, op: &Op) {
     match op {
         Op::Report(n, status, value, max, text) => {
             let mut update = ProgressUpdate::new();
-            update.text = text.as_deref();
+            update.text = text.as_deref().map(Into::into);
             update.status = *status;
             update.value = *value;
             update.max = *max;
@@ -231,8 +231,9 @@ fn make(session: &Session, op: &Op) {
         Op::Log(n, text, more) => {
             let mut record =
                 LogRecord::new(LogLevel::Error, text).jump_text(ErrorId::from_u128(*n));
-            (record.name, record.link) = (more.as_deref(), more.as_deref());
-            (record.link_text, record.context) = (more.as_deref(), more.as_deref());
+            if let Some(more) = more.as_deref() {
+                record = record.name(more).link(more).link_text(more).context(more);
+            }
             let _ = callback.log_error(&record.item(id(*n)));
         }
         Op::Text(text) => {

@@ -389,7 +389,7 @@ fn the_last_report_of_a_cancelled_item_acknowledges_the_cancel() {
         Step::call(move |callback| {
             at.pass();
             let update = syncmgr::ProgressUpdate::new();
-            let stopped = callback.progress(id(1), &update.status(ItemStatus::Stopped));
+            let stopped = callback.progress(id(1), &update.clone().status(ItemStatus::Stopped));
             assert_eq!(
                 stopped,
                 Ok(Verdict::CancelItem),

@@ -34,7 +34,7 @@ fn steps(work: &ItemContext) -> Result<(), Error> {
 fn logged(trace: &Trace) -> Vec<(Option<ItemId>, String)> {
     let calls = trace.calls().iter();
     let texts = calls.filter_map(|call| match &call.action {
-        Action::LogError { record } => Some((record.item, record.text.clone())),
+        Action::LogError { record } => Some((record.item, record.text.to_string())),
         _ => None,
     });
     texts.collect()

@@ -34,7 +34,7 @@ fn three(work: &ItemContext) -> Result<u64, Error> {
 fn logged(trace: &Trace) -> Vec<(LogLevel, String)> {
     let calls = trace.calls().iter();
     let records = calls.filter_map(|call| match &call.action {
-        Action::LogError { record } => Some((record.level, record.text.clone())),
+        Action::LogError { record } => Some((record.level, record.text.to_string())),
         _ => None,
     });
     records.collect()
@@ -271,7 +271,7 @@ fn the_last_words_go_with_the_final_status_whatever_it_is() {
             });
         update.unwrap()
     };
-    let said = |status| (Some(status), Some("one of two".to_owned()));
+    let said = |status| (Some(status), Some("one of two".into()));
     assert_eq!(words(|_| Ok(()), false), said(ItemStatus::Succeeded));
     assert_eq!(words(|_| Ok(()), true), said(ItemStatus::Stopped));
     assert_eq!(words(|_| Err("x".into()), false), said(ItemStatus::Failed));

@@ -131,7 +131,7 @@ fn a_reason_that_comes_late_is_told_once() {
     log(1, "no such mailbox");
     let failed = ProgressUpdate::new().status(ItemStatus::Failed);
     for (n, text) in [(1, ""), (2, "no space"), (3, "no sound")] {
-        assert!(session.progress(id(n), &failed.text(text)).is_ok());
+        assert!(session.progress(id(n), &failed.clone().text(text)).is_ok());
     }
     assert!(!frames.look());
     log(2, "no space");

@@ -182,7 +182,11 @@ fn a_failure_without_words_is_kept_without_words() {
     stage.look();
     let failed = status(ItemStatus::Failed);
     assert!(session.progress(id(1), &failed).is_ok());
-    assert!(session.progress(id(2), &failed.text("no space")).is_ok());
+    assert!(
+        session
+            .progress(id(2), &failed.clone().text("no space"))
+            .is_ok()
+    );
     let screen = stage.look();
     assert_eq!(
         lines(&screen)[..2],
@@ -202,7 +206,11 @@ fn one_that_failed_twice_between_two_looks_keeps_its_reason() {
     let mut stage = Stage::wide(&session);
     let failed = status(ItemStatus::Failed);
     start_round(&session, &[id(1)]);
-    assert!(session.progress(id(1), &failed.text("no space")).is_ok());
+    assert!(
+        session
+            .progress(id(1), &failed.clone().text("no space"))
+            .is_ok()
+    );
     let screen = stage.look();
     assert!(lines(&screen)[0].ends_with("failed: no space"), "{screen}");
     session.synchronize_completed(HResult::S_OK).unwrap();

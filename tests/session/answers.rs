@@ -87,7 +87,7 @@ fn check_every_entrance(build: impl Fn() -> Arc<Session>) {
         status(ItemStatus::Paused),
     ];
     for facts in Facts::all() {
-        for ask in asks {
+        for ask in asks.clone() {
             let session = build();
             facts.bring_about(&session);
             assert_eq!(

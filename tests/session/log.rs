@@ -365,10 +365,10 @@ fn each_of_the_details_stands_for_itself() {
     let session = open(1);
     let plain = LogRecord::new(LogLevel::Error, "text");
     for record in [
-        plain.name("a"),
-        plain.link("b"),
-        plain.link_text("c"),
-        plain.context("d"),
+        plain.clone().name("a"),
+        plain.clone().link("b"),
+        plain.clone().link_text("c"),
+        plain.clone().context("d"),
     ] {
         assert_eq!(session.log_error(&record), Ok(()));
     }
@@ -402,6 +402,7 @@ fn details_past_their_limit_are_cut_and_a_link_is_left_out() {
     let fits = "y".repeat(Session::LOG_TEXT_LIMIT);
     let record = LogRecord::new(LogLevel::Error, "text");
     let too_long = record
+        .clone()
         .name(&long)
         .link(&long)
         .link_text(&long)
@@ -427,11 +428,11 @@ fn details_go_with_their_entry() {
     let session = open(1);
     let record = LogRecord::new(LogLevel::Error, "text");
     assert_eq!(
-        session.log_error(&record.error_id(error(1)).name("first")),
+        session.log_error(&record.clone().error_id(error(1)).name("first")),
         Ok(())
     );
     assert_eq!(
-        session.log_error(&record.error_id(error(2)).name("second")),
+        session.log_error(&record.clone().error_id(error(2)).name("second")),
         Ok(())
     );
     assert_eq!(

@@ -95,7 +95,7 @@ fn a_value_counts_at_most_its_maximum_and_a_maximum_can_be_taken_back() {
         (ProgressUpdate::new().max(0), (7, 0)),
         (value(0).max(10), (0, 10)),
     ] {
-        report(&session, 1, update);
+        report(&session, 1, update.clone());
         look(&mut observer);
         let totals = observer.totals();
         assert_eq!((totals.value, totals.max), expected, "{update:?}");

@@ -120,7 +120,7 @@ fn make(session: &Arc<Session>, op: &Op) {
     match op {
         Op::Report(n, status, value, max, text) => {
             let mut update = ProgressUpdate::new();
-            update.text = text.then_some("a text");
+            update.text = text.then(|| "a text".into());
             update.status = *status;
             update.value = *value;
             update.max = *max;

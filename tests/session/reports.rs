@@ -333,7 +333,7 @@ fn an_unknown_item_is_refused_and_nothing_changes() {
         .value(1)
         .max(2);
     for unknown in [id(3), id(u128::MAX), ItemId::NIL] {
-        for update in [ProgressUpdate::CHECK, value(1), all] {
+        for update in [ProgressUpdate::CHECK, value(1), all.clone()] {
             assert_eq!(
                 session.progress(unknown, &update),
                 Err(CallbackError::UnknownItem),

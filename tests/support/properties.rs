@@ -99,7 +99,7 @@ impl SyncHandler for Changing {
         let round = self.round.lock().unwrap_or_else(PoisonError::into_inner);
         for item in round.iter() {
             let update = ProgressUpdate::new();
-            let begun = callback.progress(*item, &update.status(ItemStatus::Updating))?;
+            let begun = callback.progress(*item, &update.clone().status(ItemStatus::Updating))?;
             let end = match begun {
                 Verdict::Continue => ItemStatus::Succeeded,
                 _ => ItemStatus::Stopped,

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use syncmgr::testing::mock::{Script, Step};
 use syncmgr::json::JsonErrorKind;
+use syncmgr::testing::mock::{Script, Step};
 use syncmgr::testing::{Action, Answer, Harness, Rule, Trace};
 use syncmgr::{
     ErrorId, HResult, HandlerFlags, ItemFlags, ItemId, ItemName, ItemStatus, LogLevel, LogRecord,

@@ -75,7 +75,7 @@ fn most_done(trace: &Trace, wanted: ItemId) -> u64 {
 fn logged(trace: &Trace) -> Vec<String> {
     let calls = trace.calls().iter();
     let texts = calls.filter_map(|call| match &call.action {
-        Action::LogError { record } => Some(record.text.clone()),
+        Action::LogError { record } => Some(record.text.to_string()),
         _ => None,
     });
     texts.collect()

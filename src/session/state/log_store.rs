@@ -3,6 +3,7 @@
 //! A log may hold many long texts, and is read while work reports and users cancel. So it consists of chunks that readers share: what
 //! a reader does with the journal's lock held is to take the chunks, and the texts are copied afterwards.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -30,13 +31,14 @@ impl Details {
             || record.link_text.is_some()
             || record.context.is_some();
         has_any.then(|| {
-            let kept = |text: Option<&str>, limit| text.map(|text| cut(text, limit));
-            let link = record.link.map(str::to_owned);
+            let kept =
+                |text: &Option<Cow<'_, str>>, limit| text.as_deref().map(|text| cut(text, limit));
+            let link = record.link.as_deref().map(str::to_owned);
             Arc::new(Self {
-                name: kept(record.name, TEXT_LIMIT),
+                name: kept(&record.name, TEXT_LIMIT),
                 link: link.filter(|link| link.len() <= LOG_TEXT_LIMIT),
-                link_text: kept(record.link_text, TEXT_LIMIT),
-                context: kept(record.context, LOG_TEXT_LIMIT),
+                link_text: kept(&record.link_text, TEXT_LIMIT),
+                context: kept(&record.context, LOG_TEXT_LIMIT),
             })
         })
     }
@@ -62,8 +64,8 @@ impl StoredEntry {
     /// An entry that has no number yet.
     pub(crate) fn new(record: &LogRecord<'_>) -> Self {
         let text = match record.text.len() <= LOG_TEXT_LIMIT {
-            true => Arc::from(record.text), // one allocation
-            false => Arc::from(cut(record.text, LOG_TEXT_LIMIT)),
+            true => Arc::from(&*record.text), // one allocation
+            false => Arc::from(cut(&record.text, LOG_TEXT_LIMIT)),
         };
         Self {
             time: SystemTime::now(),

@@ -191,7 +191,7 @@ impl Slot {
         // Under the lock nothing ends the item, and `LIVE` says that the report is taken and answered `Continue`.
         let quiet = is_quiet();
         if quiet {
-            if let Some(text) = update.text {
+            if let Some(text) = &update.text {
                 cold.set_text(text);
             }
             if let Some(max) = update.max {
@@ -255,7 +255,7 @@ impl Slot {
                 {
                     flags |= WORKING;
                 }
-                if let Some(text) = update.text {
+                if let Some(text) = &update.text {
                     editor.cold.set_text(text);
                 }
                 if let Some(max) = update.max {
@@ -363,7 +363,8 @@ mod tests {
         assert!(slot.try_update(&update));
         let look = slot.snapshot();
         assert_eq!((look.text.as_str(), look.max, look.value), ("t", 3, 2));
-        assert!(!slot.try_update(&update.status(ItemStatus::Updating)));
+        let with_status = update.clone().status(ItemStatus::Updating);
+        assert!(!slot.try_update(&with_status));
         let untouched = slot.change::<()>(|_, flags| Ok(flags & !TOUCHED), |_| {});
         assert!(untouched.is_ok());
         assert!(!slot.try_update(&update), "the mark is to be made first");

@@ -6,7 +6,7 @@ use super::checker::{Check, number};
 use super::completions;
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call};
-use crate::testing::owned::Listed;
+use crate::testing::listed::Listed;
 use crate::testing::rule::{Rule, Severity};
 use crate::{
     Dialog, ErrorId, HResult, HandlerFlags, HandlerName, ItemFlags, ItemId, ItemName, Phase,

@@ -9,9 +9,8 @@ use super::values::{Values, Writers};
 use crate::testing::answer::Answer;
 use crate::testing::call::{Action, Call};
 use crate::testing::format;
-use crate::testing::owned::Update;
 use crate::testing::rule::{Rule, Severity};
-use crate::{CallbackError, HResult, ItemId, ItemStatus};
+use crate::{CallbackError, HResult, ItemId, ItemStatus, ProgressUpdate};
 
 /// What is known of an item in the current round.
 #[derive(Default)]
@@ -258,7 +257,7 @@ fn report(
 }
 
 /// H01: the first report of an item.
-fn first(check: &mut Check<'_>, name: &str, id: ItemId, at: usize, update: &Update) {
+fn first(check: &mut Check<'_>, name: &str, id: ItemId, at: usize, update: &ProgressUpdate<'_>) {
     let rule = Rule::VerdictBeforeItem;
     if update.status == Some(ItemStatus::Succeeded) {
         let message = format!(
@@ -284,7 +283,7 @@ fn finished(
     id: ItemId,
     at: usize,
     call: &Call,
-    update: &Update,
+    update: &ProgressUpdate<'_>,
 ) -> bool {
     if update.only_asks() || update.status == Some(ItemStatus::Failed) {
         return false;

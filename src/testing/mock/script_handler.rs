@@ -8,10 +8,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::script::{Script, ScriptAnswer, ScriptPart};
 use super::step::{Step, StepKind, report};
-use crate::testing::owned::Update;
 use crate::{
     ErrorId, HResult, HandlerError, HandlerInfo, ItemId, ItemList, ItemStatus, Participation,
-    Prepared, SyncCallback, SyncFlags, SyncHandler,
+    Prepared, ProgressUpdate, SyncCallback, SyncFlags, SyncHandler,
 };
 
 /// How far an item is in the current round.
@@ -116,7 +115,7 @@ impl ScriptHandler {
     }
 
     /// Makes a report as the contract asks: not of an item that is out, and with an end where it is cancelled.
-    fn report(&self, callback: &dyn SyncCallback, item: ItemId, update: &Update) {
+    fn report(&self, callback: &dyn SyncCallback, item: ItemId, update: &ProgressUpdate<'_>) {
         let item_state = {
             let mut state = self.state.lock();
             match state.items.get(&item).copied() {
@@ -148,10 +147,7 @@ impl ScriptHandler {
 
     fn end(&self, callback: &dyn SyncCallback, item: ItemId, status: ItemStatus) {
         self.state.lock().items.insert(item, ItemState::Ended);
-        let update = Update {
-            status: Some(status),
-            ..Update::default()
-        };
+        let update = ProgressUpdate::new().status(status);
         let _ = report(callback, item, &update);
     }
 

@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 
 use crate::testing::call::Action;
 use crate::testing::format;
-use crate::testing::owned::Update;
 use crate::testing::recorder::Recorder;
 use crate::testing::trace::Trace;
 use crate::{
@@ -22,7 +21,7 @@ use crate::{
 pub struct Expect {
     method: &'static str,
     item: Option<ItemId>,
-    update: Option<Update>,
+    update: Option<ProgressUpdate<'static>>,
     answer: Reply,
 }
 
@@ -54,7 +53,7 @@ impl Expect {
 
     /// The same, and it has to say just this.
     pub fn saying(mut self, update: &ProgressUpdate<'_>) -> Self {
-        self.update = Some(Update::from(update));
+        self.update = Some(update.clone().into_owned());
         self
     }
 
@@ -104,7 +103,7 @@ impl Expect {
         self
     }
 
-    fn is(&self, method: &str, item: Option<ItemId>, update: Option<&Update>) -> bool {
+    fn is(&self, method: &str, item: Option<ItemId>, update: Option<&ProgressUpdate<'_>>) -> bool {
         self.method == method
             && (self.item.is_none() || self.item == item)
             && (self.update.is_none() || self.update.as_ref() == update)
@@ -260,7 +259,7 @@ impl Inner {
         &self,
         method: &str,
         item: Option<ItemId>,
-        update: Option<&Update>,
+        update: Option<&ProgressUpdate<'_>>,
     ) -> Result<Reply, CallbackError> {
         let mut state = self.state.lock();
         match state.expected.front() {
@@ -286,7 +285,7 @@ impl Inner {
         }
     }
 
-    fn verdict(&self, item: ItemId, update: &Update) -> Result<Verdict, CallbackError> {
+    fn verdict(&self, item: ItemId, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
         match self.take("progress", Some(item), Some(update))? {
             Reply::Verdict(verdict) => Ok(verdict),
             _ => Err(CallbackError::WrongPhase),
@@ -304,12 +303,12 @@ impl SyncCallback for Inner {
         item: ItemId,
         update: &ProgressUpdate<'_>,
     ) -> Result<Verdict, CallbackError> {
-        self.verdict(item, &Update::from(update))
+        self.verdict(item, update)
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
         self.done(&Action::LogError {
-            record: record.into(),
+            record: record.clone().into_owned(),
         })
     }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::testing::owned::{Record, Update};
 use crate::{
     CallbackError, ErrorOutcome, HResult, ItemId, ItemStatus, LogRecord, LogSelector,
     ProgressUpdate, PropertiesOutcome, SyncCallback, SyncItem, Verdict,
@@ -17,12 +16,21 @@ pub struct Step(pub(crate) StepKind);
 
 #[derive(Clone)]
 pub(crate) enum StepKind {
-    Report { item: ItemId, update: Update },
+    Report {
+        item: ItemId,
+        update: ProgressUpdate<'static>,
+    },
     CompletePrepare(HResult),
     CompleteSynchronize(HResult),
     AddItem(SyncItem),
-    Work { item: ItemId, call: StepCall },
-    Call { name: &'static str, call: StepCall },
+    Work {
+        item: ItemId,
+        call: StepCall,
+    },
+    Call {
+        name: &'static str,
+        call: StepCall,
+    },
     Spawn(Vec<Step>),
 }
 
@@ -33,7 +41,7 @@ impl Step {
     pub fn report(item: ItemId) -> Self {
         Self(StepKind::Report {
             item,
-            update: Update::default(),
+            update: ProgressUpdate::new(),
         })
     }
 
@@ -43,7 +51,7 @@ impl Step {
         Self::report(item)
     }
 
-    fn with(mut self, set: impl FnOnce(&mut Update)) -> Self {
+    fn with(mut self, set: impl FnOnce(&mut ProgressUpdate<'static>)) -> Self {
         if let StepKind::Report { update, .. } = &mut self.0 {
             set(update);
         }
@@ -71,7 +79,7 @@ impl Step {
     /// Sets the text of a report. On any other step this changes nothing.
     #[must_use]
     pub fn text(self, text: &str) -> Self {
-        self.with(|update| update.text = Some(text.to_owned()))
+        self.with(|update| update.text = Some(text.to_owned().into()))
     }
 
     /// Any call on the callback, or several. What they answer is the step's own matter.
@@ -109,9 +117,9 @@ impl Step {
     /// Logs an entry.
     #[must_use]
     pub fn log(record: &LogRecord<'_>) -> Self {
-        let record = Record::from(record);
+        let record = record.clone().into_owned();
         Self::named("log_error", move |callback| {
-            let _ = callback.log_error(&LogRecord::from(&record));
+            let _ = callback.log_error(&record);
         })
     }
 
@@ -215,9 +223,9 @@ impl Step {
 pub(crate) fn report(
     callback: &dyn SyncCallback,
     item: ItemId,
-    update: &Update,
+    update: &ProgressUpdate<'_>,
 ) -> Result<Verdict, CallbackError> {
-    callback.progress(item, &ProgressUpdate::from(update))
+    callback.progress(item, update)
 }
 
 impl fmt::Debug for Step {

@@ -288,7 +288,7 @@ impl Session {
         }
 
         let (status, in_work) = (item.status, item.in_work);
-        if let Some(text) = update.text {
+        if let Some(text) = &update.text {
             item.text = cut(text, syncmgr::Session::TEXT_LIMIT);
         }
         if let Some(max) = update.max {
@@ -333,7 +333,7 @@ impl Session {
         self.log.push(Entry {
             sequence: self.journal.len(),
             level: record.level,
-            text: cut(record.text, syncmgr::Session::LOG_TEXT_LIMIT),
+            text: cut(&record.text, syncmgr::Session::LOG_TEXT_LIMIT),
             item: record.item,
             error_id: record.error_id,
             flags: record.flags,
