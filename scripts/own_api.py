@@ -7,6 +7,7 @@ It drops:
 
 - the methods and trait implementations that `bitflags` generates for each flags type;
 - the methods of trait implementations, which are those of the trait, and the headers of other `impl` blocks;
+- implementations of traits that other types derive, and of `Drop`, which nobody can call;
 - lines that occur before, such as an implementation that is listed both for its trait and for its type.
 """
 
@@ -21,6 +22,8 @@ GENERATED = (
 ).split()
 # What is derived or written by hand for a flags type as well.
 OWN_TRAITS = ("serde_core::", "core::convert::")
+# Not listed where they are derived, so not where they are written by hand either.
+USUAL_TRAITS = re.compile(r"core::(?:fmt::Debug|hash::Hash|default::Default|ops::drop::Drop)$")
 HEADER = re.compile(r"impl(?:<.*?>)? (?:(?P<trait>.+) for )?(?P<type>\S.*)$")
 # A function of a type, not of a module.
 METHOD = re.compile(r"pub (?:const |async )?fn (?:\S+::)?[A-Z]\w*(?:<.*?>)?::")
@@ -38,7 +41,8 @@ def main():
             header = HEADER.match(line)
             in_trait_impl = header["trait"] is not None
             generated = header["type"] in flags and in_trait_impl and not header["trait"].startswith(OWN_TRAITS)
-            if in_trait_impl and not generated:
+            usual = in_trait_impl and USUAL_TRAITS.match(header["trait"])
+            if in_trait_impl and not generated and not usual:
                 kept[line] = None
             continue
         if DEFINITION.match(line):

@@ -44,8 +44,7 @@ macro_rules! id {
             }
 
             /// Returns whether this is [`NIL`](Self::NIL).
-            #[must_use]
-            pub const fn is_nil(&self) -> bool {
+            pub(crate) const fn is_nil(&self) -> bool {
                 self.0.is_nil()
             }
 
@@ -76,12 +75,6 @@ macro_rules! id {
         impl From<Uuid> for $name {
             fn from(uuid: Uuid) -> Self {
                 Self(uuid)
-            }
-        }
-
-        impl From<$name> for Uuid {
-            fn from(id: $name) -> Self {
-                id.0
             }
         }
 
@@ -142,7 +135,7 @@ id! {
     /// use syncmgr::ErrorId;
     ///
     /// let error = ErrorId::new_random();
-    /// assert!(!error.is_nil());
+    /// assert_ne!(error, ErrorId::NIL);
     /// assert_eq!(error.to_string().parse(), Ok(error));
     /// ```
     #[doc(alias = "SYNCMGRERRORID")]

@@ -236,8 +236,8 @@ impl<'a> LogRecord<'a> {
     }
 
     /// Returns `true` if the host may call `show_error` for the entry (rule M05).
-    #[must_use]
-    pub fn can_be_shown(&self) -> bool {
+    #[cfg(feature = "testing")]
+    pub(crate) fn can_be_shown(&self) -> bool {
         self.error_id.is_some() && self.flags.contains(ErrorFlags::ENABLE_JUMP_TEXT)
     }
 

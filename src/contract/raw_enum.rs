@@ -28,9 +28,8 @@ macro_rules! raw_values {
                 }
             }
 
-            /// Returns it in words, in lower case, as `Display` shows it.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
+            /// Returns the text that `Display` writes.
+            pub(crate) const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
                 }

@@ -15,7 +15,7 @@ use super::worker_group::start_threads;
 use crate::util::panic::contained;
 use crate::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel,
-    LogRecord, LogSelector, ProgressUpdate, SyncHandler, SyncItem, Uuid,
+    LogRecord, LogSelector, ProgressUpdate, SyncHandler, SyncItem,
 };
 
 /// What there is to do, and who does it: threads or tasks.
@@ -331,5 +331,5 @@ enum ItemEnd {
 
 /// An item has one error at a time, which goes by the item's id.
 fn error_of(item: ItemId) -> ErrorId {
-    ErrorId::from(Uuid::from(item))
+    ErrorId::from(item.as_uuid())
 }

@@ -241,7 +241,7 @@ fn explore<T>(
 ) -> Exploration {
     let mut run = |point: Option<&Intervention>, harness: Harness, world: T| {
         let harness = match point {
-            Some(point) => harness.with(point),
+            Some(point) => harness.intervene(point.clone()),
             None => harness,
         };
         let mut driven = harness.drive();
@@ -385,23 +385,4 @@ fn broken(trace: &Trace) -> (Vec<Rule>, usize) {
     rules.sort_unstable();
     rules.dedup();
     (rules, trace.incidents().len())
-}
-
-impl Harness {
-    /// Adds an intervention as the last setting.
-    fn with(self, intervention: &Intervention) -> Self {
-        match intervention.clone() {
-            Intervention::CancelItem { item, report } => self.cancel_item_at_report(item, report),
-            Intervention::CancelAll { item, report } => self.cancel_all_at_report(item, report),
-            Intervention::Skip { item, report } => self.skip_at_report(item, report),
-            Intervention::SkipNext { item, report } => self.skip_next_at_report(item, report),
-            Intervention::Release { item, report } => self.release_at_report(item, report),
-            Intervention::SkipBeforePrepare { item } => self.skip(item),
-            Intervention::SkipInPrepare { item, prepare } => self.skip_in_prepare(item, prepare),
-            Intervention::SkipInSynchronize { item } => self.skip_in_synchronize(item),
-            Intervention::FillLog { entry } => self.full_log_at(entry),
-            Intervention::RefuseConnection { connection } => self.refuse_connection_at(connection),
-            Intervention::DenyDialog { dialog } => self.deny_dialog_at(dialog),
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::call::Call;
 use super::injection::FaultPoint;
+use super::intervention::Intervention;
 use super::interventions::{Effect, Interventions, Trigger};
 use super::item_ref::ItemRef;
 use super::setting::{About, Setting};
@@ -131,6 +132,68 @@ impl Harness {
         self
     }
 
+    /// Makes an intervention at a call that is found again in each run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use syncmgr::testing::mock::Script;
+    /// use syncmgr::testing::{Harness, Intervention};
+    /// use syncmgr::ItemId;
+    ///
+    /// let script = Script::new().item(ItemId::from_u128(1), "photos");
+    /// let skip = Intervention::SkipInPrepare { item: "photos".into(), prepare: 2 };
+    /// let trace = Harness::new(script.handler()).intervene(skip).run();
+    /// // There was no retry.
+    /// assert_eq!(trace.unmet_conditions(), ["\"photos\" skipped in prepare 2"]);
+    /// ```
+    pub fn intervene(mut self, intervention: Intervention) -> Self {
+        match intervention {
+            Intervention::CancelItem { item, report } => {
+                self.at_report(item, report, Effect::CancelItem)
+            }
+            Intervention::CancelAll { item, report } => {
+                self.at_report(item, report, Effect::CancelAll)
+            }
+            Intervention::Skip { item, report } => self.at_report(item, report, Effect::Skip),
+            Intervention::SkipNext { item, report } => {
+                self.at_report(item, report, Effect::SkipNext)
+            }
+            Intervention::Release { item, report } => self.at_report(item, report, Effect::Release),
+            Intervention::SkipBeforePrepare(item) => {
+                self.skip_on(Trigger::Start, item, "{} skipped before the prepare")
+            }
+            Intervention::SkipInPrepare { item, prepare } => {
+                let how = format!("{{}} skipped in prepare {prepare}");
+                self.skip_on(Trigger::Prepare(prepare), item, &how)
+            }
+            Intervention::SkipInSynchronize(item) => {
+                self.skip_on(Trigger::Synchronize, item, "{} skipped in synchronize")
+            }
+            Intervention::FillLog(entry) => {
+                self.interventions.log = Some(entry);
+                self.refuse(FaultPoint::Log, format!("log entry {entry} refused"))
+            }
+            Intervention::RefuseConnection(connection) => {
+                self.interventions.connections = Some(connection);
+                let words = format!("connection {connection} refused");
+                self.refuse(FaultPoint::Connection, words)
+            }
+            Intervention::DenyDialog(dialog) => {
+                self.interventions.dialogs = Some(dialog);
+                self.refuse(FaultPoint::Dialog, format!("dialog {dialog} denied"))
+            }
+        }
+    }
+
+    fn refuse(mut self, point: FaultPoint, words: String) -> Self {
+        self.about.push(About {
+            setting: Setting::Refused(point),
+            ..About::from(words)
+        });
+        self
+    }
+
     /// Cancels the item of the n-th report, counted from 1, which itself answers the cancel.
     pub fn cancel_item_at(self, report: usize) -> Self {
         let about = format!("the item of report {report} cancelled");
@@ -145,34 +208,10 @@ impl Harness {
 
     /// Cancels an item at its k-th report, counted from 1, which itself answers the cancel.
     pub fn cancel_item_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Effect::CancelItem)
-    }
-
-    /// Cancels everything at the k-th report of an item, counted from 1, which itself answers the cancel.
-    pub fn cancel_all_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Effect::CancelAll)
-    }
-
-    /// Skips an item at its k-th report, counted from 1: the report answers the cancel, and the handler is told by
-    /// `set_item_status`, unless it ends the item before the host gets there.
-    pub fn skip_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Effect::Skip)
-    }
-
-    /// At the k-th report of an item, skips the first item of the round that had no report yet, and holds the report until
-    /// the handler was told (rule H14).
-    ///
-    /// A handler that keeps a lock during its report, which `set_item_status` takes too, cannot be told while it is held; it
-    /// is let go 50 ms after the host has come to tell it. With a handler that makes its first reports under that lock, name
-    /// report 2 or later; at report 1 the next item may begin.
-    pub fn skip_next_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Effect::SkipNext)
-    }
-
-    /// The callback answers `Released` from the k-th report of an item on, that report included. Nothing more is due of the
-    /// handler then, but to stop.
-    pub fn release_at_report(self, item: impl Into<ItemRef>, report: usize) -> Self {
-        self.at_report(item.into(), report, Effect::Release)
+        self.intervene(Intervention::CancelItem {
+            item: item.into(),
+            report,
+        })
     }
 
     fn at_report(self, item: ItemRef, report: usize, effect: Effect) -> Self {
@@ -213,43 +252,9 @@ impl Harness {
         )
     }
 
-    /// Skips an item before anything is prepared. The handler is told in the first window that opens: between the return
-    /// of `prepare_for_sync` and its completion, if the completion comes later from another thread, and else between those of
-    /// `synchronize`. Workers are held at their first report, or at the completion of the prepare, until it was told, as by
-    /// [`skip_next_at_report`](Self::skip_next_at_report).
+    /// Skips an item before anything is prepared: [`Intervention::SkipBeforePrepare`].
     pub fn skip(self, item: impl Into<ItemRef>) -> Self {
-        self.skip_on(Trigger::Start, item.into(), "{} skipped before the prepare")
-    }
-
-    /// Skips an item when `prepare_for_sync` is called for the n-th time, counted from 1: the first retry is prepare 2
-    /// ([`show_errors`](Self::show_errors) makes retries possible). The handler is notified, and its workers are held, as by
-    /// [`skip`](Self::skip).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use syncmgr::testing::mock::Script;
-    /// use syncmgr::testing::Harness;
-    /// use syncmgr::ItemId;
-    ///
-    /// let script = Script::new().item(ItemId::from_u128(1), "photos");
-    /// let trace = Harness::new(script.handler()).skip_in_prepare("photos", 2).run();
-    /// // There was no retry.
-    /// assert_eq!(trace.unmet_conditions(), ["\"photos\" skipped in prepare 2"]);
-    /// ```
-    pub fn skip_in_prepare(self, item: impl Into<ItemRef>, prepare: usize) -> Self {
-        let how = format!("{{}} skipped in prepare {prepare}");
-        self.skip_on(Trigger::Prepare(prepare), item.into(), &how)
-    }
-
-    /// Skips an item when `synchronize` is called: the handler is told once it has returned, and its workers are held until
-    /// then.
-    pub fn skip_in_synchronize(self, item: impl Into<ItemRef>) -> Self {
-        self.skip_on(
-            Trigger::Synchronize,
-            item.into(),
-            "{} skipped in synchronize",
-        )
+        self.intervene(Intervention::SkipBeforePrepare(item.into()))
     }
 
     fn skip_on(self, trigger: Trigger, item: ItemRef, how: &str) -> Self {
@@ -288,16 +293,6 @@ impl Harness {
         self
     }
 
-    /// Denies the k-th dialog that is asked for, counted from 1.
-    pub fn deny_dialog_at(mut self, call: usize) -> Self {
-        self.interventions.dialogs = Some(call);
-        self.about.push(About {
-            setting: Setting::Refused(FaultPoint::Dialog),
-            ..About::from(format!("dialog {call} denied"))
-        });
-        self
-    }
-
     /// Refuses every connection.
     pub fn refuse_connections(mut self) -> Self {
         self.no_connections = true;
@@ -305,30 +300,10 @@ impl Harness {
         self
     }
 
-    /// Refuses the k-th connection that is asked for, counted from 1.
-    pub fn refuse_connection_at(mut self, call: usize) -> Self {
-        self.interventions.connections = Some(call);
-        self.about.push(About {
-            setting: Setting::Refused(FaultPoint::Connection),
-            ..About::from(format!("connection {call} refused"))
-        });
-        self
-    }
-
     /// The log is full from the start.
     pub fn full_log(mut self) -> Self {
         self.full_log = true;
         self.about.push("the log full".into());
-        self
-    }
-
-    /// The log refuses the k-th entry, counted from 1.
-    pub fn full_log_at(mut self, call: usize) -> Self {
-        self.interventions.log = Some(call);
-        self.about.push(About {
-            setting: Setting::Refused(FaultPoint::Log),
-            ..About::from(format!("log entry {call} refused"))
-        });
         self
     }
 

@@ -142,11 +142,11 @@ impl Baseline {
         let faults = kinds != Kinds::Cancellations;
         if cancels {
             for item in &self.prepared {
-                points.push(Intervention::SkipBeforePrepare { item: item.clone() });
-                points.push(Intervention::SkipInSynchronize { item: item.clone() });
+                points.push(Intervention::SkipBeforePrepare(item.clone()));
+                points.push(Intervention::SkipInSynchronize(item.clone()));
             }
             for item in &self.added {
-                points.push(Intervention::SkipInSynchronize { item: item.clone() });
+                points.push(Intervention::SkipInSynchronize(item.clone()));
             }
             for (item, prepare) in &self.retried {
                 let (item, prepare) = (item.clone(), *prepare);
@@ -186,12 +186,10 @@ impl Baseline {
             }
         }
         if faults {
-            points.extend((1..=self.log_entries).map(|entry| Intervention::FillLog { entry }));
+            points.extend((1..=self.log_entries).map(Intervention::FillLog));
             let connections = 1..=self.connections;
-            points.extend(
-                connections.map(|connection| Intervention::RefuseConnection { connection }),
-            );
-            points.extend((1..=self.dialogs).map(|dialog| Intervention::DenyDialog { dialog }));
+            points.extend(connections.map(Intervention::RefuseConnection));
+            points.extend((1..=self.dialogs).map(Intervention::DenyDialog));
         }
         points
     }

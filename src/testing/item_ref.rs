@@ -88,6 +88,14 @@ impl ItemRef {
             Self::Position(position) => format!("ItemRef::Position({position})"),
         }
     }
+
+    /// The item as an expression of this type.
+    pub(super) fn expression(&self) -> String {
+        match self {
+            Self::Id(_) | Self::Name(_) => self.argument() + ".into()",
+            Self::Position(_) => self.argument(),
+        }
+    }
 }
 
 impl fmt::Display for ItemRef {

@@ -1,7 +1,7 @@
 //! Counts of the injection points that an exploration reached.
 //!
 //! A point that was not reached tests nothing, so an exploration has to reach at least nine in ten
-//! points of each item and of each kind of fault. Points of `skip_next_at_report` do not count: if
+//! points of each item and of each kind of fault. Points of `Intervention::SkipNext` do not count: if
 //! all items have started, there is no item to skip.
 
 use std::fmt;
@@ -26,9 +26,9 @@ impl Subject {
     fn of(point: &Intervention) -> Option<Self> {
         match point {
             Intervention::SkipNext { .. } => None,
-            Intervention::FillLog { .. } => Some(Self::Log),
-            Intervention::RefuseConnection { .. } => Some(Self::Connections),
-            Intervention::DenyDialog { .. } => Some(Self::Dialogs),
+            Intervention::FillLog(_) => Some(Self::Log),
+            Intervention::RefuseConnection(_) => Some(Self::Connections),
+            Intervention::DenyDialog(_) => Some(Self::Dialogs),
             point => point.item().cloned().map(Self::Item),
         }
     }

@@ -58,12 +58,6 @@ macro_rules! rules {
                 match self { $(Self::$name => $id,)+ }
             }
 
-            /// The rule of an id.
-            #[must_use]
-            pub fn from_id(id: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|rule| rule.id() == id)
-            }
-
             /// What the rule asks, in one sentence.
             #[must_use]
             pub const fn text(self) -> &'static str {

@@ -156,7 +156,7 @@ impl Trace {
         })
     }
 
-    /// Whether the callback was made to answer `Released`, by [`release_at_report`](super::Harness::release_at_report) or by
+    /// Whether the callback was made to answer `Released`, by [`Intervention::Release`](super::Intervention::Release) or by
     /// the explorer. Nothing more is due of the handler then, and final statuses that it reports are refused.
     #[must_use]
     pub fn was_released(&self) -> bool {

@@ -143,5 +143,5 @@ fn plain_data_has_its_fields() {
     let item = SyncItem::new(ItemId::NIL, ItemName::truncate_start("a"));
     assert!(item.checked && item.last_update.is_none());
     assert_eq!(item.flags, ItemFlags::empty());
-    let _: Uuid = item.id.into();
+    let _: Uuid = item.id.as_uuid();
 }

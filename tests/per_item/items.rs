@@ -11,7 +11,7 @@ use syncmgr::per_item::{self, Cancelled, Error, HandlerBuilder, ItemContext};
 use syncmgr::testing::{Action, Harness, Trace, explore_cancellations, explore_faults};
 use syncmgr::{
     CallbackError, ErrorId, HResult, ItemId, ItemList, ItemStatus, LogLevel, ProgressUpdate,
-    SyncItem, Uuid,
+    SyncItem,
 };
 
 fn run(handler: HandlerBuilder) -> Trace {
@@ -307,7 +307,7 @@ fn an_item_that_failed_is_done_again_and_its_error_is_taken_back() {
     assert_eq!(tries.load(Ordering::SeqCst), 3);
     assert_eq!(trace.status(id(1)), Some(ItemStatus::Succeeded));
     let deleted = trace.calls().iter().filter(|call| match &call.action {
-        Action::DeleteLogError { error } => *error == Some(ErrorId::from(Uuid::from(id(1)))),
+        Action::DeleteLogError { error } => *error == Some(ErrorId::from(id(1).as_uuid())),
         _ => false,
     });
     assert_eq!(

@@ -62,7 +62,6 @@ fn connections_say_how_many_are_open() {
         .build()
         .expect("a session without items builds");
     for open in 0..4 {
-        assert_eq!(connections.open_count(), open);
         let text = format!("{connections:?}");
         assert!(text.contains(&format!("open: {open}")), "{text}");
         assert_eq!(session.establish_connection(None), Ok(()));

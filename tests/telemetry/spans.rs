@@ -219,7 +219,7 @@ fn each_item_has_one_span_however_workers_and_follower_meet() {
     for n in 1..=EACH * WORKERS {
         let item = recorder.span(&format!("item item {n}"));
         let ended = view(&session, n).status.to_string();
-        assert_eq!(item.field("syncmgr.item.status"), Some(ended.as_str()));
+        assert_eq!(item.field("syncmgr.item.status"), Some(&*ended.to_string()));
         assert_eq!(recorder.label(item.parent), "handler");
     }
     for event in recorder.events_of("work") {

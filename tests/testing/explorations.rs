@@ -105,7 +105,7 @@ fn the_smallest_failure_is_shown_with_its_line() {
         "14 of 14 points explored in 16 runs: 5 failed (H02 in 4, H03 in 1)\n\
          the smallest, made again by\n\n    Harness::new(handler).skip(\"photos\").run().assert_conformant();\n\n\
          H02, the smallest: Harness::new(handler).skip(\"photos\").run()\n\
-         H03, the smallest: Harness::new(handler).cancel_all_at_report(\"photos\", 1).run()\n\n"
+         H03, the smallest: Harness::new(handler).intervene(Intervention::CancelAll { item: \"photos\".into(), report: 1 }).run()\n\n"
     );
     assert_eq!(exploration.runs(), 16);
 }
@@ -365,7 +365,7 @@ fn a_fault_whose_call_does_not_come_again_has_diverged() {
     assert_eq!(
         told(&exploration),
         "4 of 4 points explored in 5 runs, 3 reached, 1 diverged from the first: none failed, but not enough was reached\n\
-         not reached: full_log_at(2)\n\
+         not reached: intervene(Intervention::FillLog(2))\n\
          the log: 1 of 2 points reached\n\
          a point that is not reached tests nothing: at least nine in ten of each item must be\n\
          let the handler make the same calls in each run: a report for each part of the work and not by the clock, and a \
@@ -455,7 +455,7 @@ fn the_line_of_each_point_makes_it_again() {
         ("\"mail\" skipped before the prepare", r#"skip("mail")"#),
         (
             "\"photos\" skipped in synchronize",
-            r#"skip_in_synchronize("photos")"#,
+            r#"intervene(Intervention::SkipInSynchronize("photos".into()))"#,
         ),
         (
             "\"photos\" cancelled at its report 2",
@@ -463,23 +463,26 @@ fn the_line_of_each_point_makes_it_again() {
         ),
         (
             "everything cancelled at report 1 of \"mail\"",
-            r#"cancel_all_at_report("mail", 1)"#,
+            r#"intervene(Intervention::CancelAll { item: "mail".into(), report: 1 })"#,
         ),
         (
             "\"mail\" skipped at its report 2",
-            r#"skip_at_report("mail", 2)"#,
+            r#"intervene(Intervention::Skip { item: "mail".into(), report: 2 })"#,
         ),
         (
             "the next item skipped at report 1 of \"photos\"",
-            r#"skip_next_at_report("photos", 1)"#,
+            r#"intervene(Intervention::SkipNext { item: "photos".into(), report: 1 })"#,
         ),
         (
             "the callback released at report 2 of \"mail\"",
-            r#"release_at_report("mail", 2)"#,
+            r#"intervene(Intervention::Release { item: "mail".into(), report: 2 })"#,
         ),
-        ("log entry 2 refused", "full_log_at(2)"),
-        ("connection 1 refused", "refuse_connection_at(1)"),
-        ("dialog 1 denied", "deny_dialog_at(1)"),
+        ("log entry 2 refused", "intervene(Intervention::FillLog(2))"),
+        (
+            "connection 1 refused",
+            "intervene(Intervention::RefuseConnection(1))",
+        ),
+        ("dialog 1 denied", "intervene(Intervention::DenyDialog(1))"),
     ] {
         let expected = format!("let trace = harness.{line}.run(); // then look at the world");
         assert_eq!(line_of(what, make), expected, "{what}");

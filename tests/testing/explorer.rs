@@ -9,7 +9,8 @@ use support::rules;
 
 use syncmgr::testing::mock::{Script as Steps, Step};
 use syncmgr::testing::{
-    Action, Exploration, Harness, Incident, Rule, Trace, explore_cancellations, explore_faults,
+    Action, Exploration, Harness, Incident, Intervention, Rule, Trace, explore_cancellations,
+    explore_faults,
 };
 use syncmgr::{
     CallbackError, Dialog, HResult, HandlerFlags, ItemId, ItemStatus, LogLevel, LogRecord,
@@ -276,7 +277,7 @@ fn a_panic_is_a_failure() {
     assert_eq!(
         exploration.reproduction(),
         Some(
-            r#"Harness::new(handler).cancel_all_at_report("item 1", 1).run().assert_conformant();"#
+            r#"Harness::new(handler).intervene(Intervention::CancelAll { item: "item 1".into(), report: 1 }).run().assert_conformant();"#
         )
     );
 }
@@ -496,10 +497,13 @@ fn harness_explore_makes_cancels_and_faults_with_its_settings() {
     assert_eq!(broken(&exploration.failures()[0]), [Rule::DialogTurns]);
     let line = exploration.reproduction().expect("it does the same again");
     // The settings of its own harness belong to it.
-    assert!(line.contains(".deny_dialog_at(1)"), "{line}");
+    assert!(
+        line.contains(".intervene(Intervention::DenyDialog(1))"),
+        "{line}"
+    );
     let trace = Harness::new(demanding(false))
         .flags(bothering())
-        .deny_dialog_at(1)
+        .intervene(Intervention::DenyDialog(1))
         .run();
     assert_eq!(broken(&trace), [Rule::DialogTurns]);
 }
@@ -511,11 +515,13 @@ fn a_line_of_harness_explore_keeps_its_settings() {
         |_, ()| {},
     );
     let line = exploration.reproduction().expect("it does the same again");
-    let as_it_stands = Harness::new(demanding(false)).deny_dialog_at(1).run();
+    let as_it_stands = Harness::new(demanding(false))
+        .intervene(Intervention::DenyDialog(1))
+        .run();
     assert_ne!(broken(&as_it_stands), broken(&exploration.failures()[0]));
     assert_ne!(
         line,
-        "Harness::new(handler).deny_dialog_at(1).run().assert_conformant();"
+        "Harness::new(handler).intervene(Intervention::DenyDialog(1)).run().assert_conformant();"
     );
 }
 
@@ -539,7 +545,9 @@ fn a_release_that_is_taken_for_an_error_of_the_item_is_found() {
     assert_eq!(exploration.failed(), 1, "{exploration}");
     assert_eq!(
         exploration.reproduction(),
-        Some(r#"Harness::new(handler).release_at_report("item 1", 1).run().assert_conformant();"#)
+        Some(
+            r#"Harness::new(handler).intervene(Intervention::Release { item: "item 1".into(), report: 1 }).run().assert_conformant();"#
+        )
     );
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use support::rules::{copy, obedient};
 use support::{id, item};
 use syncmgr::testing::mock::{Script, Step};
-use syncmgr::testing::{Harness, Incident, Rule, explore_cancellations, explore_faults};
+use syncmgr::testing::{
+    Harness, Incident, Intervention, Rule, explore_cancellations, explore_faults,
+};
 use syncmgr::{HResult, ItemId, ItemStatus, SyncHandler};
 
 use ItemStatus::{Stopped, Succeeded, Updating};
@@ -199,9 +201,9 @@ fn what_did_not_come_about_is_told() {
     let trace = Harness::new(script().handler())
         .cancel_item_at_report("photos", 99)
         .skip("photo")
-        .deny_dialog_at(1)
-        .full_log_at(1)
-        .refuse_connection_at(1)
+        .intervene(Intervention::DenyDialog(1))
+        .intervene(Intervention::FillLog(1))
+        .intervene(Intervention::RefuseConnection(1))
         .cancel_item_at(2)
         .run();
     let unreached = [

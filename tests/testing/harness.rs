@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use support::rules;
 
 use syncmgr::testing::mock::{Expect, Script as Steps, ScriptedHost, Step};
-use syncmgr::testing::{Action, Answer, Harness, Incident, Rule, Side, Trace};
+use syncmgr::testing::{Action, Answer, Harness, Incident, Intervention, Rule, Side, Trace};
 use syncmgr::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags, HandlerInfo,
     HandlerName, ItemId, ItemList, ItemReporter, ItemStatus, LogLevel, LogRecord, Participation,
@@ -217,7 +217,12 @@ fn the_kth_report_of_an_item_by_its_id_and_by_its_name() {
         clean(&trace);
         assert_eq!(verdicts(&trace, id(1)), [GO; 4]);
         assert_eq!(verdicts(&trace, id(2)), [GO, ITEM, ITEM]);
-        let trace = run(Harness::new(obedient(3).build()).cancel_all_at_report("item 2", 4));
+        let trace = run(
+            Harness::new(obedient(3).build()).intervene(Intervention::CancelAll {
+                item: "item 2".into(),
+                report: 4,
+            }),
+        );
         clean(&trace);
         assert_eq!(verdicts(&trace, id(2)), [GO, GO, GO, ALL]);
         assert_eq!(verdicts(&trace, id(3)), [ALL, ALL]);
@@ -366,7 +371,7 @@ fn a_skip_reaches_the_handler_in_the_window_of_the_synchronization() {
         let harness = Harness::new(threaded(2, false).build());
         let trace = run(match by_name {
             false => harness.skip(id(1)),
-            true => harness.skip_in_synchronize("item 1"),
+            true => harness.intervene(Intervention::SkipInSynchronize("item 1".into())),
         });
         clean(&trace);
         told_between(&trace, "synchronize", "synchronize_completed");
@@ -378,7 +383,12 @@ fn a_skip_reaches_the_handler_in_the_window_of_the_synchronization() {
 
 #[test]
 fn an_item_in_work_is_skipped_by_its_report() {
-    let trace = run(Harness::new(threaded(2, false).build()).skip_at_report(id(1), 3));
+    let trace = run(
+        Harness::new(threaded(2, false).build()).intervene(Intervention::Skip {
+            item: id(1).into(),
+            report: 3,
+        }),
+    );
     clean(&trace);
     assert_eq!(verdicts(&trace, id(1)), [GO, GO, ITEM, ITEM]);
     // It may have ended before the host's thread came to tell it.
@@ -389,7 +399,12 @@ fn an_item_in_work_is_skipped_by_its_report() {
 
 #[test]
 fn the_next_item_is_skipped_while_one_begins() {
-    let trace = run(Harness::new(threaded(3, false).build()).skip_next_at_report("item 1", 1));
+    let trace = run(
+        Harness::new(threaded(3, false).build()).intervene(Intervention::SkipNext {
+            item: "item 1".into(),
+            report: 1,
+        }),
+    );
     clean(&trace);
     let told = named(&trace, "set_item_status")[0];
     assert!(
@@ -398,7 +413,12 @@ fn the_next_item_is_skipped_while_one_begins() {
     assert_eq!(trace.status(id(2)), Some(ItemStatus::Skipped));
     assert_eq!(trace.status(id(3)), Some(ItemStatus::Succeeded));
     // After the last item there is none.
-    let trace = run(Harness::new(threaded(1, false).build()).skip_next_at_report("item 1", 2));
+    let trace = run(
+        Harness::new(threaded(1, false).build()).intervene(Intervention::SkipNext {
+            item: "item 1".into(),
+            report: 2,
+        }),
+    );
     clean(&trace);
     assert!(named(&trace, "set_item_status").is_empty(), "{trace}");
 }
@@ -409,7 +429,12 @@ fn a_handler_that_works_inside_synchronize_has_no_window() {
     let trace = run(Harness::new(obedient(2).build()).skip(id(2)));
     clean(&trace);
     assert_eq!(verdicts(&trace, id(2)), [ITEM, ITEM]);
-    let trace = run(Harness::new(obedient(2).build()).skip_next_at_report(id(1), 1));
+    let trace = run(
+        Harness::new(obedient(2).build()).intervene(Intervention::SkipNext {
+            item: id(1).into(),
+            report: 1,
+        }),
+    );
     clean(&trace);
 }
 
@@ -433,7 +458,8 @@ fn a_handler_that_holds_its_lock_is_let_go() {
             Ok(())
         });
     let begun = Instant::now();
-    let trace = run(Harness::new(script.build()).skip_in_synchronize(id(1)));
+    let trace =
+        run(Harness::new(script.build()).intervene(Intervention::SkipInSynchronize(id(1).into())));
     assert!(trace.incidents().is_empty(), "{trace}");
     assert!(begun.elapsed() < LIMIT / 2);
 }
@@ -472,10 +498,13 @@ fn dialogs_are_granted_denied_or_denied_once() {
         (|harness| harness, [Granted; 3]),
         (Harness::deny_dialogs, [Denied; 3]),
         (
-            |harness| harness.deny_dialog_at(2),
+            |harness| harness.intervene(Intervention::DenyDialog(2)),
             [Granted, Denied, Granted],
         ),
-        (|harness| harness.deny_dialog_at(9), [Granted; 3]),
+        (
+            |harness| harness.intervene(Intervention::DenyDialog(9)),
+            [Granted; 3],
+        ),
     ];
     for (setting, expected) in cases {
         let (script, answers) = asks(|callback| {
@@ -498,7 +527,7 @@ fn connections_are_made_refused_or_refused_once() {
         (|harness| harness, [Ok(()); 3]),
         (Harness::refuse_connections, [NO; 3]),
         (
-            |harness| harness.refuse_connection_at(3),
+            |harness| harness.intervene(Intervention::RefuseConnection(3)),
             [Ok(()), Ok(()), NO],
         ),
     ];
@@ -524,7 +553,10 @@ fn the_log_takes_entries_is_full_or_full_once() {
     let cases: [(Setting, [Result<(), CallbackError>; 3]); 3] = [
         (|harness| harness, [Ok(()); 3]),
         (Harness::full_log, [FULL; 3]),
-        (|harness| harness.full_log_at(1), [FULL, Ok(()), Ok(())]),
+        (
+            |harness| harness.intervene(Intervention::FillLog(1)),
+            [FULL, Ok(()), Ok(())],
+        ),
     ];
     for (setting, expected) in cases {
         let (script, answers) =
@@ -553,7 +585,12 @@ fn the_callback_answers_released_from_a_report_on() {
             Ok(())
         })
     };
-    let trace = run(Harness::new(script().build()).release_at_report(id(2), 2));
+    let trace = run(
+        Harness::new(script().build()).intervene(Intervention::Release {
+            item: id(2).into(),
+            report: 2,
+        }),
+    );
     let of_item = reports(&trace, id(2));
     assert_eq!(
         trace.calls()[of_item[0]].answer,
@@ -584,7 +621,10 @@ fn no_error_is_shown_by_a_callback_that_is_released() {
     });
     let trace = run(Harness::new(script.build())
         .show_errors()
-        .release_at_report(id(1), 2));
+        .intervene(Intervention::Release {
+            item: id(1).into(),
+            report: 2,
+        }));
     clean(&trace);
     assert!(trace.was_released());
     assert_eq!(named(&trace, "show_error"), [0; 0]);
@@ -922,7 +962,7 @@ fn a_panic_in_each_method_is_an_incident_with_its_text() {
 fn a_panic_in_set_item_status_is_an_incident() {
     let script = threaded(1, false).set_item_status(|_, _| panic!("boom"));
     let trace = run(Harness::new(script.build())
-        .skip_in_synchronize(id(1))
+        .intervene(Intervention::SkipInSynchronize(id(1).into()))
         .deadline(SOON * 4));
     let panicked = trace
         .incidents()
@@ -1169,12 +1209,15 @@ fn a_script_drops_what_is_cancelled_skipped_or_not_chosen() {
             "{trace}"
         );
         clean(&run(
-            Harness::new(script.handler()).skip_in_synchronize(item)
+            Harness::new(script.handler()).intervene(Intervention::SkipInSynchronize(item.into()))
         ));
         clean(&run(Harness::new(script.handler()).select([item])));
-        clean(&run(
-            Harness::new(script.handler()).skip_next_at_report(item, 1)
-        ));
+        clean(&run(Harness::new(script.handler()).intervene(
+            Intervention::SkipNext {
+                item: item.into(),
+                report: 1,
+            },
+        )));
     }
 }
 

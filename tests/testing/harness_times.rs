@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use syncmgr::testing::mock::{Script, Step};
-use syncmgr::testing::{Action, Call, Harness, Incident, Recorder, Trace};
+use syncmgr::testing::{Action, Call, Harness, Incident, Intervention, Recorder, Trace};
 use syncmgr::{
     HResult, ItemId, ItemName, ItemStatus, Phase, ProgressUpdate, SyncCallback, SyncItem, Verdict,
 };
@@ -77,7 +77,7 @@ fn the_longest_deadline_and_the_longest_time_to_listen_are_no_fault() {
 #[test]
 fn what_is_due_in_synchronize_is_done_when_it_is_called() {
     let trace = Harness::new(script().handler())
-        .skip_in_synchronize(MAIL)
+        .intervene(Intervention::SkipInSynchronize(MAIL.into()))
         .run();
     trace.assert_conformant();
     let skip = one(&trace, |action| matches!(action, Action::SkipItem { .. }));
@@ -280,7 +280,10 @@ fn a_call_that_does_not_return_is_left_behind_after_a_second_wait() {
 #[test]
 fn a_trace_tells_whether_the_callback_was_released_on_purpose() {
     let trace = Harness::new(script().handler())
-        .release_at_report("photos", 1)
+        .intervene(Intervention::Release {
+            item: "photos".into(),
+            report: 1,
+        })
         .run();
     trace.assert_conformant();
     assert!(trace.was_released());

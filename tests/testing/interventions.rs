@@ -97,27 +97,24 @@ fn the_intervention_of_a_run_is_known_after_it() {
         [
             "nothing",
             "skip(\"photos\")",
-            "skip_in_synchronize(\"photos\")",
+            "intervene(Intervention::SkipInSynchronize(\"photos\".into()))",
             "cancel_item_at_report(\"photos\", 1)",
-            "cancel_all_at_report(\"photos\", 1)",
-            "skip_at_report(\"photos\", 1)",
-            "release_at_report(\"photos\", 1)",
+            "intervene(Intervention::CancelAll { item: \"photos\".into(), report: 1 })",
+            "intervene(Intervention::Skip { item: \"photos\".into(), report: 1 })",
+            "intervene(Intervention::Release { item: \"photos\".into(), report: 1 })",
             "cancel_item_at_report(\"photos\", 2)",
-            "cancel_all_at_report(\"photos\", 2)",
-            "skip_at_report(\"photos\", 2)",
-            "release_at_report(\"photos\", 2)",
+            "intervene(Intervention::CancelAll { item: \"photos\".into(), report: 2 })",
+            "intervene(Intervention::Skip { item: \"photos\".into(), report: 2 })",
+            "intervene(Intervention::Release { item: \"photos\".into(), report: 2 })",
         ]
     );
     let item = ItemRef::from("photos");
-    assert_eq!(
-        seen[1],
-        Some(Intervention::SkipBeforePrepare { item: item.clone() })
-    );
+    assert_eq!(seen[1], Some(Intervention::SkipBeforePrepare(item.clone())));
     let last = seen[10].as_ref().unwrap();
     assert_eq!((last.item(), last.report()), (Some(&item), Some(2)));
-    let fault = Intervention::FillLog { entry: 3 };
+    let fault = Intervention::FillLog(3);
     assert_eq!((fault.item(), fault.report()), (None, None));
-    assert_eq!(fault.to_string(), "full_log_at(3)");
+    assert_eq!(fault.to_string(), "intervene(Intervention::FillLog(3))");
     // A run that was not part of an exploration had none.
     assert_eq!(Harness::new(script().handler()).run().intervention(), None);
 }
@@ -129,7 +126,7 @@ fn the_intervention_of_a_failure_is_known() {
         script.handler()
     });
     let item = ItemRef::from("photos");
-    let smallest = Intervention::SkipBeforePrepare { item };
+    let smallest = Intervention::SkipBeforePrepare(item);
     assert_eq!(exploration.failures()[0].intervention(), Some(&smallest));
 }
 
@@ -205,7 +202,12 @@ fn an_item_can_be_skipped_in_the_prepare_of_a_retry() {
             .show_errors()
             .max_retries(1)
     };
-    let trace = harness().skip_in_prepare("mail", 2).run();
+    let trace = harness()
+        .intervene(Intervention::SkipInPrepare {
+            item: "mail".into(),
+            prepare: 2,
+        })
+        .run();
     trace.assert_conformant();
     assert_eq!(trace.unmet_conditions(), [] as [String; 0]);
     let mut skips = trace.calls().iter().enumerate();
@@ -222,14 +224,24 @@ fn an_item_can_be_skipped_in_the_prepare_of_a_retry() {
     assert_eq!(trace.status("mail"), Some(Stopped), "{trace}");
     // The retry is of "mail" alone, and there is no second one.
     for (item, prepare) in [("photos", 2), ("mail", 3)] {
-        let trace = harness().skip_in_prepare(item, prepare).run();
+        let trace = harness()
+            .intervene(Intervention::SkipInPrepare {
+                item: item.into(),
+                prepare,
+            })
+            .run();
         assert_eq!(
             trace.unmet_conditions(),
             [format!("{item:?} skipped in prepare {prepare}")],
             "{trace}"
         );
     }
-    let trace = harness().skip_in_prepare("photos", 1).run();
+    let trace = harness()
+        .intervene(Intervention::SkipInPrepare {
+            item: "photos".into(),
+            prepare: 1,
+        })
+        .run();
     trace.assert_conformant();
     assert_eq!(trace.status("photos"), Some(Stopped), "{trace}");
 }
@@ -240,7 +252,10 @@ fn a_handler_is_notified_of_a_skip_while_it_prepares_a_retry() {
     let trace = Harness::new(script.handler())
         .show_errors()
         .max_retries(1)
-        .skip_in_prepare("mail", 2)
+        .intervene(Intervention::SkipInPrepare {
+            item: "mail".into(),
+            prepare: 2,
+        })
         .run();
     trace.assert_conformant();
     let mut calls = trace.calls().iter();

@@ -129,10 +129,10 @@ fn what_was_not_reached_is_listed_and_explained() {
     assert_eq!(
         failure(&exploration),
         "26 of 26 points explored in 27 runs, 18 reached, 11 diverged from the first: none failed, but not enough was reached\n\
-         not reached: skip(\"/tmp/1/mail\"), skip_in_synchronize(\"/tmp/1/mail\"), \
-         cancel_item_at_report(\"photos\", 6), cancel_all_at_report(\"photos\", 6), skip_at_report(\"photos\", 6), \
-         cancel_item_at_report(\"/tmp/1/mail\", 1), cancel_all_at_report(\"/tmp/1/mail\", 1), \
-         skip_at_report(\"/tmp/1/mail\", 1)\n\
+         not reached: skip(\"/tmp/1/mail\"), intervene(Intervention::SkipInSynchronize(\"/tmp/1/mail\".into())), \
+         cancel_item_at_report(\"photos\", 6), intervene(Intervention::CancelAll { item: \"photos\".into(), report: 6 }), intervene(Intervention::Skip { item: \"photos\".into(), report: 6 }), \
+         cancel_item_at_report(\"/tmp/1/mail\", 1), intervene(Intervention::CancelAll { item: \"/tmp/1/mail\".into(), report: 1 }), \
+         intervene(Intervention::Skip { item: \"/tmp/1/mail\".into(), report: 1 })\n\
          \"photos\": 17 of 20 points reached\n\
          \"/tmp/1/mail\": 0 of 5 points reached, because no later run listed this item\n\
          a point that is not reached tests nothing: at least nine in ten of each item must be\n\
@@ -152,11 +152,15 @@ fn of_very_many_missed_points_ten_are_shown() {
     let handler = |run| named(&format!("{run}"), 20).handler();
     let text = explore_faults(counting(handler)).to_string();
     assert!(
-        text.contains("not reached: release_at_report(\"1\", 1), "),
+        text.contains(
+            "not reached: intervene(Intervention::Release { item: \"1\".into(), report: 1 }), "
+        ),
         "{text}"
     );
     assert!(
-        text.contains("release_at_report(\"1\", 10), and 10 more\n"),
+        text.contains(
+            "intervene(Intervention::Release { item: \"1\".into(), report: 10 }), and 10 more\n"
+        ),
         "{text}"
     );
 }
@@ -294,7 +298,7 @@ fn a_next_item_that_has_started_already_is_missed_and_not_held_against_the_handl
     assert!(
         exploration
             .to_string()
-            .ends_with("none failed\nnot reached: skip_next_at_report(\"photos\", 1)\n"),
+            .ends_with("none failed\nnot reached: intervene(Intervention::SkipNext { item: \"photos\".into(), report: 1 })\n"),
         "{exploration}"
     );
 }
@@ -302,7 +306,10 @@ fn a_next_item_that_has_started_already_is_missed_and_not_held_against_the_handl
 #[test]
 fn a_next_item_that_is_not_there_did_not_come_about() {
     let trace = Harness::new(named("photos", 2).handler())
-        .skip_next_at_report("photos", 1)
+        .intervene(Intervention::SkipNext {
+            item: "photos".into(),
+            report: 1,
+        })
         .run();
     let about = "the next item skipped at report 1 of \"photos\"";
     assert_eq!(trace.unmet_conditions(), [about]);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use support::handler;
 
-use syncmgr::testing::{Harness, Recorder, Rule, Severity};
+use syncmgr::testing::{Harness, Intervention, Recorder, Rule, Severity};
 use syncmgr::{HResult, ItemReporter, ItemStatus, ProgressUpdate, Session, Verdict};
 
 use support::handler::Script;
@@ -373,7 +373,7 @@ fn reads_the_skipped_once() -> Script {
 fn h14_the_skipped_items_are_read_only_once() {
     clean(&Harness::new(reads_the_skipped_once().build()).run());
     let trace = Harness::new(reads_the_skipped_once().build())
-        .skip_in_synchronize(id(2))
+        .intervene(Intervention::SkipInSynchronize(id(2).into()))
         .run();
     let told = named(&trace, "set_item_status")[0];
     let found = only(&trace, Rule::SkippedItemNotStarted);
@@ -385,7 +385,10 @@ fn h14_the_skipped_items_are_read_only_once() {
 #[test]
 fn h14_the_skip_comes_while_the_item_before_it_begins() {
     let trace = Harness::new(reads_the_skipped_once().build())
-        .skip_next_at_report(id(1), 1)
+        .intervene(Intervention::SkipNext {
+            item: id(1).into(),
+            report: 1,
+        })
         .run();
     let told = named(&trace, "set_item_status")[0];
     let found = only(&trace, Rule::SkippedItemNotStarted);
@@ -410,7 +413,9 @@ fn h14_and_the_answers_are_not_looked_at_either() {
             Ok(())
         })
         .build();
-    let trace = Harness::new(handler).skip_in_synchronize(id(2)).run();
+    let trace = Harness::new(handler)
+        .intervene(Intervention::SkipInSynchronize(id(2).into()))
+        .run();
     println!("{}", trace.report());
     assert!(trace.breaks(Rule::SkippedItemNotStarted), "{trace}");
     let other =

@@ -5,7 +5,7 @@ use std::thread;
 use support::handler;
 use support::rules;
 
-use syncmgr::testing::Harness;
+use syncmgr::testing::{Harness, Intervention};
 use syncmgr::{
     CallbackError, Dialog, ErrorFlags, ErrorId, ErrorOutcome, HResult, HandlerError, HandlerFlags,
     HandlerInfo, HandlerName, ItemFlags, ItemList, ItemName, ItemReporter, ItemStatus, LogLevel,
@@ -467,8 +467,8 @@ fn h11_each_granted_turn_is_given_back_once_and_a_denied_one_never() {
     let run = |harness: Harness| clean(&harness.flags(bothering()).run());
     run(Harness::new(script().build()));
     run(Harness::new(script().build()).deny_dialogs());
-    run(Harness::new(script().build()).deny_dialog_at(1));
-    run(Harness::new(script().build()).deny_dialog_at(2));
+    run(Harness::new(script().build()).intervene(Intervention::DenyDialog(1)));
+    run(Harness::new(script().build()).intervene(Intervention::DenyDialog(2)));
 }
 
 #[test]
@@ -483,7 +483,7 @@ fn h11_a_denied_question_may_be_asked_again() {
     clean(
         &Harness::new(script.build())
             .flags(bothering())
-            .deny_dialog_at(1)
+            .intervene(Intervention::DenyDialog(1))
             .run(),
     );
 }
@@ -609,7 +609,7 @@ fn h14_the_item_is_begun_under_the_lock_that_the_skip_takes() {
     };
     for item in ids(3) {
         let skips: [&dyn Fn(Harness) -> Harness; 2] = [&|harness| harness.skip(item), &|harness| {
-            harness.skip_in_synchronize(item)
+            harness.intervene(Intervention::SkipInSynchronize(item.into()))
         }];
         for skip in skips {
             let trace = skip(Harness::new(script().build())).run();
@@ -624,14 +624,20 @@ fn h14_the_item_is_begun_under_the_lock_that_the_skip_takes() {
         for report in 1..=4 {
             clean(
                 &Harness::new(script().build())
-                    .skip_at_report(item, report)
+                    .intervene(Intervention::Skip {
+                        item: item.into(),
+                        report,
+                    })
                     .run(),
             );
         }
     }
     clean(
         &Harness::new(script().build())
-            .skip_next_at_report(id(1), 1)
+            .intervene(Intervention::SkipNext {
+                item: id(1).into(),
+                report: 1,
+            })
             .run(),
     );
 }
@@ -655,7 +661,7 @@ fn h14_a_skipped_item_may_be_asked_about_and_has_to_end() {
         Ok(())
     });
     let trace = Harness::new(script.build())
-        .skip_in_synchronize(id(2))
+        .intervene(Intervention::SkipInSynchronize(id(2).into()))
         .run();
     clean(&trace);
     assert_eq!(trace.status(id(2)), Some(ItemStatus::Skipped));
@@ -687,7 +693,14 @@ fn h14_an_item_in_work_is_told_by_its_next_report() {
             told.insert(item);
             Ok(())
         });
-    clean(&Harness::new(script.build()).skip_at_report(id(1), 2).run());
+    clean(
+        &Harness::new(script.build())
+            .intervene(Intervention::Skip {
+                item: id(1).into(),
+                report: 2,
+            })
+            .run(),
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use syncmgr::testing::mock::{Script, Step};
-use syncmgr::testing::{Harness, Rule, Severity, Trace};
+use syncmgr::testing::{Harness, Intervention, Rule, Severity, Trace};
 use syncmgr::{
     ErrorId, HResult, HandlerFlags, ItemFlags, ItemId, ItemStatus, LogLevel, LogRecord,
     LogSelector, Prepared, ProgressUpdate, SyncEvent, SyncFlags, Uuid,
@@ -469,9 +469,10 @@ fn set(harness: Harness, setting: &Setting) -> Harness {
         Setting::CancelItemOf(item, report) => {
             harness.cancel_item_at_report(of(item), (*report).into())
         }
-        Setting::CancelAllOf(item, report) => {
-            harness.cancel_all_at_report(of(item), (*report).into())
-        }
+        Setting::CancelAllOf(item, report) => harness.intervene(Intervention::CancelAll {
+            item: of(item).into(),
+            report: (*report).into(),
+        }),
         Setting::CancelWhenValue(least) => {
             let least = *least;
             harness.cancel_item_when(move |call| {
@@ -482,18 +483,29 @@ fn set(harness: Harness, setting: &Setting) -> Harness {
             })
         }
         Setting::Skip(item) => harness.skip(of(item)),
-        Setting::SkipInSynchronize(item) => harness.skip_in_synchronize(of(item)),
-        Setting::SkipAt(item, report) => harness.skip_at_report(of(item), (*report).into()),
-        Setting::SkipNextAt(item, report) => {
-            harness.skip_next_at_report(of(item), (*report).into())
+        Setting::SkipInSynchronize(item) => {
+            harness.intervene(Intervention::SkipInSynchronize(of(item).into()))
         }
-        Setting::ReleaseAt(item, report) => harness.release_at_report(of(item), (*report).into()),
+        Setting::SkipAt(item, report) => harness.intervene(Intervention::Skip {
+            item: of(item).into(),
+            report: (*report).into(),
+        }),
+        Setting::SkipNextAt(item, report) => harness.intervene(Intervention::SkipNext {
+            item: of(item).into(),
+            report: (*report).into(),
+        }),
+        Setting::ReleaseAt(item, report) => harness.intervene(Intervention::Release {
+            item: of(item).into(),
+            report: (*report).into(),
+        }),
         Setting::DenyDialogs => harness.deny_dialogs(),
-        Setting::DenyDialog(call) => harness.deny_dialog_at((*call).into()),
+        Setting::DenyDialog(call) => harness.intervene(Intervention::DenyDialog((*call).into())),
         Setting::RefuseConnections => harness.refuse_connections(),
-        Setting::RefuseConnection(call) => harness.refuse_connection_at((*call).into()),
+        Setting::RefuseConnection(call) => {
+            harness.intervene(Intervention::RefuseConnection((*call).into()))
+        }
         Setting::FullLog => harness.full_log(),
-        Setting::FullLogAt(call) => harness.full_log_at((*call).into()),
+        Setting::FullLogAt(call) => harness.intervene(Intervention::FillLog((*call).into())),
         Setting::ShowErrors(retries) => harness.show_errors().max_retries((*retries).into()),
         Setting::Properties(item) => harness.show_properties(item.as_ref().map(of)),
         Setting::Object(item) => harness.item_object(of(item), Uuid::from_u128(7)),
@@ -881,10 +893,15 @@ fn broken(mut plan: Plan, breach: Breach, first: bool, settings: &[Setting]) -> 
         Breach::WorksOnOnceAfterItsCancel | Breach::WorksOnAfterItsCancel => {
             harness.cancel_item_at_report(VICTIM, 1)
         }
-        _ if breach.cancels_all() => harness.cancel_all_at_report(VICTIM, 1),
+        _ if breach.cancels_all() => harness.intervene(Intervention::CancelAll {
+            item: VICTIM.into(),
+            report: 1,
+        }),
         _ if shown => harness.show_errors(),
         Breach::CompletesPropertiesTwice => harness.show_properties(None),
-        Breach::StartsASkippedItem => harness.skip_in_synchronize(VICTIM),
+        Breach::StartsASkippedItem => {
+            harness.intervene(Intervention::SkipInSynchronize(VICTIM.into()))
+        }
         Breach::CallsLate => harness.linger(LIMIT),
         _ => harness,
     }

@@ -3,7 +3,7 @@
 use support::scripts::*;
 
 use syncmgr::testing::mock::{Script, Step};
-use syncmgr::testing::{Action, Answer, Harness};
+use syncmgr::testing::{Action, Answer, Harness, Intervention};
 use syncmgr::{
     ErrorId, HandlerFlags, ItemStatus, LogLevel, LogRecord, LogSelector, Session, SyncEvent,
     SyncFlags,
@@ -56,7 +56,7 @@ fn each_step_makes_its_call() {
         ]
     );
     // A turn that is not granted is not given back.
-    let denied = run(Harness::new(script.handler()).deny_dialog_at(1));
+    let denied = run(Harness::new(script.handler()).intervene(Intervention::DenyDialog(1)));
     assert_eq!(denied[5], "enable_modeless(true) -> Denied");
     assert_eq!(denied[6], "enable_modeless(true) -> Granted");
 }

@@ -119,7 +119,7 @@ impl Session {
 
     pub fn request_items(&mut self, ids: &[ItemId]) -> Result<(), CallbackError> {
         self.released()?;
-        if ids.iter().any(|id| id.is_nil()) {
+        if ids.contains(&ItemId::NIL) {
             return Err(InvalidArgument);
         }
         for id in ids {

@@ -484,7 +484,7 @@ impl Session {
             return Err(WrongPhase);
         }
         let known = self.find(id).is_some();
-        if id.is_nil() || (known && self.takes_part(id)) {
+        if id == ItemId::NIL || (known && self.takes_part(id)) {
             return Err(InvalidArgument);
         }
         let all = self.cancelled;
@@ -519,7 +519,7 @@ impl Session {
 
     pub fn propose_item(&mut self, id: ItemId) -> Result<(), CallbackError> {
         self.released()?;
-        if id.is_nil() || self.reported(id).is_some() {
+        if id == ItemId::NIL || self.reported(id).is_some() {
             return Err(InvalidArgument);
         }
         let mut item = Item::new(id, 0);

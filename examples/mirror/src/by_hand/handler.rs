@@ -210,7 +210,7 @@ fn count(dir: &Dir, name: &OsStr, task: &Task<'_>) -> u64 {
 
 /// An item has one error at a time, which goes by the item's id.
 fn error_of(item: ItemId) -> ErrorId {
-    ErrorId::from(Uuid::from(item))
+    ErrorId::from(item.as_uuid())
 }
 
 /// One item on one thread: the only place where a verdict is judged.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use syncmgr::testing::{Action, Call, Harness, Recorder, Trace};
+use syncmgr::testing::{Action, Call, Harness, Intervention, Recorder, Trace};
 use syncmgr::{
     HResult, HandlerError, HostEvent, ItemId, ItemStatus, Prepared, Session, SyncItem, Uuid,
 };
@@ -108,7 +108,7 @@ fn an_item_that_is_skipped_while_it_waits_is_never_begun() {
     let last = items(&mirror)[3];
     // The only thread is held inside the first report of the synchronization until the handler was told.
     let trace = Harness::new(mirror.handler())
-        .skip_in_synchronize(last)
+        .intervene(Intervention::SkipInSynchronize(last.into()))
         .run();
     trace.assert_conformant();
     assert_eq!(trace.status(last), Some(ItemStatus::Skipped));
