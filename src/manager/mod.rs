@@ -23,6 +23,8 @@ mod run;
 mod run_events;
 mod run_observer;
 mod scheduler;
+#[cfg(any(feature = "indicatif", feature = "tracing"))]
+pub(crate) mod source;
 mod start_request;
 mod workers;
 

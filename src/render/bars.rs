@@ -15,8 +15,9 @@ use super::plain::Plain;
 use super::row::RowStyle;
 use super::seats::RowSeats;
 use super::shown::Shown;
-use super::source::{HandlerNames, RenderSource};
+use super::source::HandlerNames;
 use super::text::clean;
+use crate::manager::source::{Source, SourceObserver};
 use crate::{HandlerId, Run, Session};
 
 /// How a session or a run is shown: see [the module](super).
@@ -130,30 +131,30 @@ impl Bars {
     ///
     /// Where no thread is to be had, nothing is shown.
     pub fn session(self, session: &Arc<Session>) -> Shown {
-        self.show(RenderSource::session(session))
+        self.show(Source::Session(Arc::clone(session)).observe())
     }
 
     /// Shows a run until it is over, on a thread of its own.
     pub fn run(self, run: &Run) -> Shown {
-        self.show(RenderSource::run(run))
+        self.show(Source::Run(run.clone()).observe())
     }
 
     /// Shows a session frame by frame, on the thread that asks for them.
     pub fn session_frames(self, session: &Arc<Session>) -> Frames {
-        self.frames(RenderSource::session(session))
+        self.frames(Source::Session(Arc::clone(session)).observe())
     }
 
     /// Shows a run frame by frame, on the thread that asks for them.
     pub fn run_frames(self, run: &Run) -> Frames {
-        self.frames(RenderSource::run(run))
+        self.frames(Source::Run(run.clone()).observe())
     }
 
-    fn show(self, source: RenderSource) -> Shown {
+    fn show(self, source: SourceObserver) -> Shown {
         let interval = Duration::from_secs(1) / self.frames_per_second;
         Shown::new(self.frames(source), interval)
     }
 
-    fn frames(self, source: RenderSource) -> Frames {
+    fn frames(self, source: SourceObserver) -> Frames {
         let since = Instant::now();
         let is_stderr = matches!(self.output, Output::Auto);
         let colours = || match is_stderr {

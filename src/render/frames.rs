@@ -9,9 +9,10 @@ use super::plain::Plain;
 use super::rate::Rate;
 use super::row::{RowStyle, Widest};
 use super::seats::{RowSeats, is_in_work};
-use super::source::{HandlerNames, Key, RenderEvent, RenderSource, Standing};
+use super::source::{HandlerNames, Key, RenderEvent, Standing, look};
 use super::tally::{ItemTally, SeenItem};
 use super::text::clean;
+use crate::manager::source::SourceObserver;
 use crate::{HandlerId, ItemStatus, ItemView};
 
 /// Draws one frame each time it is asked to, on the thread that asks.
@@ -42,7 +43,7 @@ use crate::{HandlerId, ItemStatus, ItemView};
 #[derive(Debug)]
 #[must_use = "nothing is shown before `look` is called"]
 pub struct Frames {
-    source: RenderSource,
+    source: SourceObserver,
     handlers: HandlerNames,
     tally: ItemTally,
     screen: Screen,
@@ -74,7 +75,7 @@ const RESERVED: usize = 3;
 
 impl Frames {
     pub(super) fn new(
-        source: RenderSource,
+        source: SourceObserver,
         mut handlers: HandlerNames,
         screen: Screen,
         look: RowStyle,
@@ -179,7 +180,7 @@ impl Frames {
             ..
         } = self;
         let mut begun = 0.0;
-        self.standing = source.look(|news| match news {
+        self.standing = look(source, |news| match news {
             RenderEvent::Error(handler, entry) => {
                 let Some(item) = entry.item else {
                     let text = clean(&entry.text);

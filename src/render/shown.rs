@@ -2,19 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
-
 use super::frames::Frames;
-
-const GO_ON: u8 = 0;
-/// Draw the last frame.
-const FINISH: u8 = 1;
-/// Draw nothing more.
-const STOP: u8 = 2;
+use crate::util::follower::{Follower, FollowerEnd, FollowerThread};
+use crate::util::sync::Mutex;
 
 /// Lines that wait for a terminal that takes none: as many are kept.
 const MOST_LINES: usize = 10_000;
@@ -66,57 +58,27 @@ const SHARE: u32 = 10;
 /// ```
 #[must_use = "dropping it ends the show at once"]
 pub struct Shown {
-    control: Arc<RenderControl>,
-    thread: Option<Thread>,
-}
-
-#[derive(Default)]
-struct RenderControl {
-    /// What the thread is asked to do. Stored with `Release` and loaded with `Acquire`: the last look sees whatever was
-    /// reported before it was asked for.
-    asked: AtomicU8,
+    follower: Follower,
     /// Lines to be put above the bars.
-    lines: Mutex<Vec<String>>,
-    /// Whether the thread is done. Locked with nothing else.
-    done: Mutex<bool>,
-    is_done: Condvar,
-}
-
-/// Says so when the thread ends, by a panic of the terminal's code too.
-struct Done(Arc<RenderControl>);
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        *self.0.done.lock() = true;
-        self.0.is_done.notify_all();
-    }
+    lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Shown {
     pub(super) fn new(frames: Frames, interval: Duration) -> Self {
-        let control = Arc::new(RenderControl::default());
-        let done = Done(Arc::clone(&control));
-        let draw = move || draw(frames, &done, interval);
-        let thread = thread::Builder::new().name("syncmgr-render".to_owned());
-        let thread = thread.spawn(draw).ok();
-        Self {
-            control,
-            thread: thread.map(|thread| thread.thread().clone()),
-        }
-    }
-
-    fn ask(&self, what: u8) {
-        self.control.asked.store(what, Ordering::Release);
-        if let Some(thread) = &self.thread {
-            thread.unpark();
-        }
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let drawn = Arc::clone(&lines);
+        // Without a thread nothing is drawn, and it is over.
+        let (follower, _) = Follower::spawn("syncmgr-render", move |thread| {
+            draw(frames, thread, &drawn, interval);
+        });
+        Self { follower, lines }
     }
 
     /// Puts a line above the bars, where it stays: what a program writes to the terminal itself would be drawn over. It
     /// waits for nothing; the line appears with the next frame, and not at all once the session is over or the terminal gone.
     pub fn line(&self, text: impl Into<String>) {
         let text = text.into(); // user code
-        let mut lines = self.control.lines.lock();
+        let mut lines = self.lines.lock();
         if lines.len() < MOST_LINES {
             lines.push(text);
         }
@@ -125,7 +87,7 @@ impl Shown {
     /// Whether nothing is drawn any more: the session or run is over and its last frame drawn, or the terminal is gone.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        *self.control.done.lock()
+        self.follower.is_over()
     }
 
     /// Draws the last frame, of what there is now, and waits until it is drawn.
@@ -140,26 +102,13 @@ impl Shown {
     /// As [`finish`](Self::finish), at most so long. Answers whether the last frame was drawn in that time, or could not be; if
     /// not, it is drawn as soon as the terminal lets it, and a further call waits for it again.
     pub fn finish_within(&self, timeout: Duration) -> bool {
-        let until = Instant::now().checked_add(timeout); // none is for ever
-        self.ask(FINISH);
-        let is_inside = |thread: &Thread| thread.id() == thread::current().id();
-        let is_inside = self.thread.as_ref().is_some_and(is_inside); // it would wait for itself
-        let is_done = &self.control.is_done;
-        let mut done = self.control.done.lock();
-        while !*done && !is_inside {
-            match until {
-                None => is_done.wait(&mut done),
-                Some(until) if is_done.wait_until(&mut done, until).timed_out() => break,
-                Some(_) => {}
-            }
-        }
-        *done
+        self.follower.finish_within(timeout)
     }
 }
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        self.ask(STOP);
+        self.follower.end(FollowerEnd::Immediately);
     }
 }
 
@@ -171,29 +120,28 @@ impl fmt::Debug for Shown {
     }
 }
 
-fn draw(mut frames: Frames, Done(control): &Done, interval: Duration) {
+fn draw(
+    mut frames: Frames,
+    thread: &FollowerThread,
+    lines: &Mutex<Vec<String>>,
+    interval: Duration,
+) {
+    let mut next = Instant::now();
     loop {
+        // Before the look, so that what was reported before a request to end is in the last frame.
+        let end = thread.next(Some(next));
         let begun = Instant::now();
-        // Asked before the look, so that what was asked for is in it.
-        let asked = control.asked.load(Ordering::Acquire);
-        let lines = std::mem::take(&mut *control.lines.lock());
+        let lines = std::mem::take(&mut *lines.lock());
         lines.iter().for_each(|line| frames.line(line));
-        match asked {
-            STOP => return frames.stop(),
-            FINISH => return frames.end(),
-            _ => {}
+        match end {
+            Some(FollowerEnd::Immediately) => return frames.stop(),
+            Some(FollowerEnd::AfterLastRead) => return frames.end(),
+            None => {}
         }
         let (goes_on, took) = frames.look_timed(begun);
         if !goes_on {
             return;
         }
-        let next = begun + interval.max(took * SHARE);
-        while control.asked.load(Ordering::Acquire) == GO_ON {
-            let rest = next.saturating_duration_since(Instant::now());
-            if rest.is_zero() {
-                break;
-            }
-            thread::park_timeout(rest);
-        }
+        next = begun + interval.max(took * SHARE);
     }
 }

@@ -1,12 +1,12 @@
 //! What is followed: a session, or the run of a manager.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::text::clean;
+use crate::manager::source::SourceObserver;
 use crate::{
     Changes, HResult, HandlerId, HandlerReport, ItemId, ItemStatus, ItemView, LogEntry, LogLevel,
-    Observer, Run, RunObserver, Session, Totals,
+    Run, Totals,
 };
 
 /// An item: its handler, nil in a session that is followed by itself, and its id.
@@ -35,60 +35,43 @@ pub(super) struct Standing {
     pub(super) begun: f64,
 }
 
-/// Reads only, by an observer.
-#[derive(Debug)]
-pub(super) enum RenderSource {
-    Session(Observer),
-    Run(Run, RunObserver),
-}
-
-impl RenderSource {
-    pub(super) fn session(session: &Arc<Session>) -> Self {
-        Self::Session(Observer::new(Arc::clone(session)))
-    }
-
-    pub(super) fn run(run: &Run) -> Self {
-        Self::Run(run.clone(), run.observe())
-    }
-
-    /// Looks once, and tells what is new.
-    pub(super) fn look(&mut self, mut tell: impl FnMut(RenderEvent<'_>)) -> Standing {
-        match self {
-            Self::Session(observer) => {
+/// Looks once, and tells what is new.
+pub(super) fn look(source: &mut SourceObserver, mut tell: impl FnMut(RenderEvent<'_>)) -> Standing {
+    match source {
+        SourceObserver::Session(observer) => {
+            let (changes, before) = observer.refresh_with_previous();
+            told(HandlerId::NIL, &changes, &before, &mut tell);
+            let over = changes.is_over();
+            if over {
+                // What came between the gathering of that look and its end.
                 let (changes, before) = observer.refresh_with_previous();
                 told(HandlerId::NIL, &changes, &before, &mut tell);
-                let over = changes.is_over();
-                if over {
-                    // What came between the gathering of that look and its end.
-                    let (changes, before) = observer.refresh_with_previous();
-                    told(HandlerId::NIL, &changes, &before, &mut tell);
-                }
-                Standing {
-                    totals: observer.totals(),
-                    over,
-                    ..Standing::default()
-                }
             }
-            Self::Run(run, observer) => {
-                let (changes, before) = observer.refresh_with_previous();
-                for ((handler, changes), before) in changes.sessions.iter().zip(&before) {
-                    told(*handler, changes, before, &mut tell);
-                }
-                for handler in &changes.ended {
-                    let report = run.handler_report(*handler);
-                    tell(RenderEvent::Ended(
-                        *handler,
-                        report.as_ref().and_then(wrong),
-                    ));
-                }
-                let progress = changes.progress;
-                Standing {
-                    totals: progress.totals,
-                    handlers: Some((progress.finished, progress.handlers)),
-                    more_to_come: progress.waiting > 0,
-                    begun: 0.0,
-                    over: changes.is_over(),
-                }
+            Standing {
+                totals: observer.totals(),
+                over,
+                ..Standing::default()
+            }
+        }
+        SourceObserver::Run(run, observer) => {
+            let (changes, before) = observer.refresh_with_previous();
+            for ((handler, changes), before) in changes.sessions.iter().zip(&before) {
+                told(*handler, changes, before, &mut tell);
+            }
+            for handler in &changes.ended {
+                let report = run.handler_report(*handler);
+                tell(RenderEvent::Ended(
+                    *handler,
+                    report.as_ref().and_then(wrong),
+                ));
+            }
+            let progress = changes.progress;
+            Standing {
+                totals: progress.totals,
+                handlers: Some((progress.finished, progress.handlers)),
+                more_to_come: progress.waiting > 0,
+                begun: 0.0,
+                over: changes.is_over(),
             }
         }
     }
@@ -134,8 +117,8 @@ impl HandlerNames {
         self.given.insert(handler, name);
     }
 
-    pub(super) fn of(&mut self, source: &RenderSource) {
-        if let RenderSource::Run(run, _) = source {
+    pub(super) fn of(&mut self, source: &SourceObserver) {
+        if let SourceObserver::Run(run, _) = source {
             self.run = Some(run.clone());
         }
     }

@@ -9,7 +9,8 @@ use tracing::Span;
 
 use super::emitter::Emitter;
 use super::handle::TelemetryHandle;
-use super::span_tree::{SpanTree, TraceSource};
+use super::span_tree::SpanTree;
+use crate::manager::source::Source;
 use crate::{HandlerId, ItemId, Run, Session};
 
 /// How sessions and runs are told, and where workers ask for the spans of their items.
@@ -75,17 +76,17 @@ impl Telemetry {
     ///
     /// What has happened already is told first. The subscriber and the current span are those of this thread.
     pub fn session(&self, session: &Arc<Session>) -> TelemetryHandle {
-        self.follow(TraceSource::Session(Arc::clone(session)))
+        self.follow(Source::Session(Arc::clone(session)))
     }
 
     /// Tells a run of a [`SyncManager`](crate::SyncManager), with all its handlers.
     ///
     /// What has happened already is told first. The subscriber and the current span are those of this thread.
     pub fn run(&self, run: &Run) -> TelemetryHandle {
-        self.follow(TraceSource::Run(run.clone()))
+        self.follow(Source::Run(run.clone()))
     }
 
-    fn follow(&self, source: TraceSource) -> TelemetryHandle {
+    fn follow(&self, source: Source) -> TelemetryHandle {
         let tree = SpanTree::of_this_thread(source, self.name.clone());
         {
             let mut trees = self.trees.lock();

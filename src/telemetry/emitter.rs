@@ -9,12 +9,13 @@ use tracing::{Level, event};
 
 use super::handler_emitter::{HandlerEmitter, Outcome, fails};
 use super::lazy_span::SpanContext;
-use super::span_tree::{SpanTree, TraceSource};
+use super::span_tree::SpanTree;
 use super::targets;
 use super::targets::number;
+use crate::manager::source::SourceObserver;
 use crate::util::panic::contained;
 use crate::util::throttle::Throttle;
-use crate::{HandlerId, Observer, Run, RunObserver, Session, Totals};
+use crate::{HandlerId, Session, Totals};
 
 pub(super) struct Emitter {
     tree: Arc<SpanTree>,
@@ -28,19 +29,9 @@ pub(super) struct Emitter {
     failed: u64,
 }
 
-enum SourceObserver {
-    Session(Observer),
-    Run(RunObserver, Run),
-}
-
 impl Emitter {
     pub(super) fn new(tree: Arc<SpanTree>, progress_every: Duration) -> Self {
-        let feed = match tree.source() {
-            TraceSource::Session(session) => {
-                SourceObserver::Session(Observer::new(Arc::clone(session)))
-            }
-            TraceSource::Run(run) => SourceObserver::Run(run.observe(), run.clone()),
-        };
+        let feed = tree.source().observe();
         Self {
             tree,
             feed,
@@ -69,7 +60,7 @@ impl Emitter {
                 self.progress(totals, now);
                 changes.is_over()
             }
-            SourceObserver::Run(observer, run) => {
+            SourceObserver::Run(run, observer) => {
                 let changes = observer.refresh();
                 let run = run.clone();
                 for (id, changes) in &changes.sessions {

@@ -20,8 +20,9 @@ use tracing::{Dispatch, Level, Span, dispatcher, span};
 
 use super::lazy_span::{LazySpan, SpanContext};
 use super::targets;
+use crate::manager::source::Source;
 use crate::util::panic::contained;
-use crate::{HandlerId, ItemId, ItemView, Run, Session};
+use crate::{HandlerId, ItemId, ItemView, Session};
 
 pub(super) struct SpanTree {
     /// The caller's subscriber; none where that is the program's.
@@ -29,19 +30,13 @@ pub(super) struct SpanTree {
     above: LazySpan,
     run: LazySpan,
     name: Option<String>,
-    source: TraceSource,
+    source: Source,
     /// Never locked while anything of a session or a subscriber is called. Those that are over stay, so that a late worker does
     /// not open them again; none once all is closed.
     handlers: Mutex<Option<HandlerSpans>>,
 }
 
 type HandlerSpans = HashMap<HandlerId, Arc<HandlerSpan>, RandomState>;
-
-/// What is followed.
-pub(super) enum TraceSource {
-    Session(Arc<Session>),
-    Run(Run),
-}
 
 /// The spans of a handler.
 pub(super) struct HandlerSpan {
@@ -57,7 +52,7 @@ type Items = HashMap<ItemId, Arc<LazySpan>, RandomState>;
 
 impl SpanTree {
     /// For what this thread follows: its subscriber and its span.
-    pub(super) fn of_this_thread(source: TraceSource, name: Option<String>) -> Arc<Self> {
+    pub(super) fn of_this_thread(source: Source, name: Option<String>) -> Arc<Self> {
         let dispatch = dispatcher::get_default(Dispatch::clone);
         let above = contained(Span::current).unwrap_or_else(Span::none);
         Arc::new(Self {
@@ -79,14 +74,14 @@ impl SpanTree {
         }
     }
 
-    pub(super) fn source(&self) -> &TraceSource {
+    pub(super) fn source(&self) -> &Source {
         &self.source
     }
 
     /// The run's context.
     pub(super) fn run(&self) -> SpanContext {
         let above = self.above();
-        let TraceSource::Run(run) = &self.source else {
+        let Source::Run(run) = &self.source else {
             return above;
         };
         self.run.get(|| {
@@ -115,8 +110,8 @@ impl SpanTree {
             return Some(Arc::clone(known));
         }
         let session = match &self.source {
-            TraceSource::Session(session) => Some(Arc::clone(session)),
-            TraceSource::Run(run) => run.session(id),
+            Source::Session(session) => Some(Arc::clone(session)),
+            Source::Run(run) => run.session(id),
         };
         let new = Arc::new(HandlerSpan {
             id,
@@ -136,12 +131,12 @@ impl SpanTree {
         let outer = self.run();
         handler.span.get(|| {
             let told = match &self.source {
-                TraceSource::Session(_) => None,
-                TraceSource::Run(run) => run.info(handler.id),
+                Source::Session(_) => None,
+                Source::Run(run) => run.info(handler.id),
             };
             let name = match &told {
                 Some(info) => Some(info.name.as_str()),
-                None if matches!(self.source, TraceSource::Session(_)) => self.name.as_deref(),
+                None if matches!(self.source, Source::Session(_)) => self.name.as_deref(),
                 None => None,
             };
             let id = Some(handler.id).filter(|id| !id.is_nil());
@@ -196,7 +191,7 @@ impl SpanTree {
     /// item here.
     pub(super) fn span(&self, handler: Option<HandlerId>, item: ItemId) -> Option<Span> {
         let sessions = match (&self.source, handler) {
-            (TraceSource::Session(session), _) => {
+            (Source::Session(session), _) => {
                 let id = session.handler().unwrap_or_default();
                 let wanted = handler.is_none_or(|handler| handler == id);
                 wanted
@@ -204,11 +199,11 @@ impl SpanTree {
                     .into_iter()
                     .collect()
             }
-            (TraceSource::Run(run), Some(id)) => {
+            (Source::Run(run), Some(id)) => {
                 let session = run.session(id).map(|session| (id, session));
                 session.into_iter().collect()
             }
-            (TraceSource::Run(run), None) => run.sessions(),
+            (Source::Run(run), None) => run.sessions(),
         };
         sessions.into_iter().find_map(|(id, session)| {
             if !session.phase().takes_reports() {

@@ -1,6 +1,8 @@
 //! Helpers of several modules.
 
 pub(crate) mod escape;
+#[cfg(any(feature = "indicatif", feature = "tracing"))]
+pub(crate) mod follower;
 pub(crate) mod panic;
 pub(crate) mod sync;
 pub(crate) mod text;
