@@ -22,7 +22,7 @@ pub(super) type Make = dyn Fn() -> Arc<dyn SyncHandler> + Send + Sync;
 pub(super) struct Job {
     pub(super) id: HandlerId,
     /// What was requested.
-    pub(super) order: Arc<StartRequest>,
+    pub(super) request: Arc<StartRequest>,
     pub(super) make: Arc<Make>,
     pub(super) group: Arc<JobGroup>,
     pub(super) monitor: CallMonitor,
@@ -31,7 +31,7 @@ pub(super) struct Job {
 }
 
 struct State {
-    /// The items of the order that are left to do.
+    /// The items of the request that are left to do.
     left: Option<Vec<ItemId>>,
     /// How many runs share the job, without those that cancelled it before it began.
     runs: usize,
@@ -98,12 +98,12 @@ impl Job {
         id: HandlerId,
         make: Arc<Make>,
         group: Arc<JobGroup>,
-        order: Arc<StartRequest>,
+        request: Arc<StartRequest>,
     ) -> Arc<Self> {
-        let left = order.items.clone();
+        let left = request.items.clone();
         Arc::new(Self {
             id,
-            order,
+            request,
             make,
             group,
             monitor: CallMonitor::default(),
@@ -147,7 +147,8 @@ impl Job {
     /// because this one has begun, or something of it is cancelled, skipped or done.
     pub(super) fn share(&self) -> bool {
         let mut state = self.state.lock();
-        let is_whole = state.left.as_ref().map(Vec::len) == self.order.items.as_ref().map(Vec::len);
+        let is_whole =
+            state.left.as_ref().map(Vec::len) == self.request.items.as_ref().map(Vec::len);
         let shares = !state.begun && is_whole && state.is_untouched();
         state.runs += usize::from(shares);
         shares

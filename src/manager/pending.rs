@@ -22,7 +22,7 @@ pub(super) struct Pending {
     /// O(1) amortized.
     queue: VecDeque<Arc<Job>>,
     live: usize,
-    /// The latest job of each order that has not begun, the current one included: an identical start
+    /// The latest job of each request that has not begun, the current one included: an identical start
     /// shares it.
     shareable: HashMap<Arc<StartRequest>, Arc<Job>, RandomState>,
     offered: Offered,
@@ -89,12 +89,12 @@ impl Pending {
 
     fn let_share(&mut self, job: &Arc<Job>) {
         self.shareable
-            .insert(Arc::clone(&job.order), Arc::clone(job));
+            .insert(Arc::clone(&job.request), Arc::clone(job));
     }
 
     /// Returns the job of an identical start that has not begun, if this one can share it.
     pub(super) fn share(&mut self, job: &Job, current: &Job) -> Option<Arc<Job>> {
-        let earlier = self.shareable.get(&job.order)?;
+        let earlier = self.shareable.get(&job.request)?;
         if !earlier.share() {
             return None;
         }
@@ -109,8 +109,8 @@ impl Pending {
     /// No later start shares a job any more.
     pub(super) fn unshare(&mut self, job: &Arc<Job>) {
         let is_it = |other: &Arc<Job>| Arc::ptr_eq(other, job);
-        if self.shareable.get(&job.order).is_some_and(is_it) {
-            self.shareable.remove(&job.order);
+        if self.shareable.get(&job.request).is_some_and(is_it) {
+            self.shareable.remove(&job.request);
         }
     }
 

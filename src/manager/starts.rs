@@ -56,12 +56,12 @@ impl SyncManager {
         flags: InvokeFlags,
         cookie: &[u8],
     ) -> Result<Run, ManagerError> {
-        let order = StartRequest {
+        let request = StartRequest {
             invoke: flags,
             cookie: Some(cookie.to_vec()),
-            ..self.order(SyncEvent::Invoke)
+            ..self.request(SyncEvent::Invoke)
         };
-        self.start_one(id, order)
+        self.start_one(id, request)
     }
 
     /// Synchronizes these items of a handler, whatever was chosen: `ISyncMgrControl::StartItemSync` of `syncmgr.h`.
@@ -82,11 +82,11 @@ impl SyncManager {
         id: HandlerId,
         items: impl IntoIterator<Item = ItemId>,
     ) -> Result<Run, ManagerError> {
-        let order = StartRequest {
+        let request = StartRequest {
             items: Some(distinct(items.into_iter().collect())),
-            ..self.order(SyncEvent::Manual)
+            ..self.request(SyncEvent::Manual)
         };
-        self.start_one(id, order)
+        self.start_one(id, request)
     }
 
     /// Asks a handler for its items anew, without synchronizing anything: for [`listing`](Self::listing). It is started with
@@ -140,7 +140,7 @@ impl SyncManager {
             SyncEvent::Manual | SyncEvent::Scheduled => true,
             SyncEvent::Invoke => false,
         };
-        self.start(|state| registered(state, wanted), self.order(event))
+        self.start(|state| registered(state, wanted), self.request(event))
     }
 
     /// As [`signal`](Self::signal), for one handler, whatever it is registered for: how a schedule of one handler starts it, and how
@@ -171,13 +171,13 @@ impl SyncManager {
     /// ```
     #[doc(alias = "StartHandlerSync")]
     pub fn signal_handler(&self, id: HandlerId, event: SyncEvent) -> Result<Run, ManagerError> {
-        self.start_one(id, self.order(event))
+        self.start_one(id, self.request(event))
     }
 
-    /// The order of a start for configuration only, which shows the properties of this target, if
+    /// The request of a start for configuration only, which shows the properties of this target, if
     /// any.
     fn settings_order(&self, target: Option<Option<ItemId>>) -> StartRequest {
-        let manual = self.order(SyncEvent::Manual);
+        let manual = self.request(SyncEvent::Manual);
         StartRequest {
             flags: manual.flags | SyncFlags::SETTINGS,
             properties: target,
@@ -185,8 +185,8 @@ impl SyncManager {
         }
     }
 
-    /// The order of a start for an event, for what was chosen.
-    fn order(&self, event: SyncEvent) -> StartRequest {
+    /// The request of a start for an event, for what was chosen.
+    fn request(&self, event: SyncEvent) -> StartRequest {
         let mut flags = SyncFlags::new(event);
         let nobody = matches!(event, SyncEvent::Idle | SyncEvent::Scheduled);
         if self.scheduler.settings.dialogs && !nobody {
@@ -201,9 +201,9 @@ impl SyncManager {
         }
     }
 
-    fn start_one(&self, id: HandlerId, order: StartRequest) -> Result<Run, ManagerError> {
+    fn start_one(&self, id: HandlerId, request: StartRequest) -> Result<Run, ManagerError> {
         let one = |state: &State| Some((id, state.handlers.get(&id)?.clone()));
-        let run = self.start(|state| one(state).into_iter().collect(), order);
+        let run = self.start(|state| one(state).into_iter().collect(), request);
         match run.handlers().is_empty() {
             true => Err(ManagerError::UnknownHandler { id }),
             false => Ok(run),
@@ -214,12 +214,12 @@ impl SyncManager {
     fn start(
         &self,
         wanted: impl FnOnce(&State) -> Vec<(HandlerId, Entry)>,
-        order: StartRequest,
+        request: StartRequest,
     ) -> Run {
         let connector = self.scheduler.settings.connector.clone();
         let connections = connector
             .map(|connector| Connections::new(move |name: Option<&str>| connector.open(name)));
-        let order = Arc::new(order);
+        let request = Arc::new(request);
         let mut shares = Vec::new();
         let mut unused = Vec::new();
         {
@@ -228,7 +228,7 @@ impl SyncManager {
             let handlers = wanted(&state);
             let group = JobGroup::new(connections, handlers.len());
             for (id, entry) in handlers {
-                let job = Job::new(id, entry.make, Arc::clone(&group), Arc::clone(&order));
+                let job = Job::new(id, entry.make, Arc::clone(&group), Arc::clone(&request));
                 match state.ask(&job) {
                     None => shares.push(JobShare::new(job)),
                     Some(shared) => {

@@ -217,9 +217,9 @@ fn drive_with(job: &Job, handler: Arc<dyn SyncHandler>, options: RunOptions) -> 
 }
 
 fn options(scheduler: &Arc<Scheduler>, job: &Arc<Job>, items: Option<Vec<ItemId>>) -> RunOptions {
-    let (settings, order) = (&scheduler.settings, &job.order);
+    let (settings, request) = (&scheduler.settings, &job.request);
     let mut options = RunOptions::new()
-        .flags(order.flags)
+        .flags(request.flags)
         .handler(job.id)
         .dialogs(settings.dialogs)
         .dialog_arbiter(scheduler.arbiter.clone())
@@ -234,12 +234,12 @@ fn options(scheduler: &Arc<Scheduler>, job: &Arc<Job>, items: Option<Vec<ItemId>
     if let Some(wanted) = settings.show_error_if.clone() {
         options = options.show_error_if(move |entry| wanted(entry));
     }
-    if order.flags.event() == SyncEvent::Invoke {
-        if let Some(cookie) = &order.cookie {
+    if request.flags.event() == SyncEvent::Invoke {
+        if let Some(cookie) = &request.cookie {
             options = options.cookie(cookie.clone());
         }
     }
-    if let Some(target) = order.properties {
+    if let Some(target) = request.properties {
         options = options.show_properties(target);
     }
     let (on_session, selecting) = (Arc::clone(job), Arc::clone(job));
@@ -258,8 +258,8 @@ fn select(
     list: &ItemList,
     items: Option<&[ItemId]>,
 ) -> Vec<ItemId> {
-    let order = &job.order;
-    let settings = order.flags.contains(SyncFlags::SETTINGS);
+    let request = &job.request;
+    let settings = request.flags.contains(SyncFlags::SETTINGS);
     // A look at the list is no run of a temporary item.
     let temporary = if settings {
         Vec::new()
@@ -279,7 +279,7 @@ fn select(
         return items.to_vec();
     }
     match &scheduler.settings.chooser {
-        Some(chooser) if !order.invoke.contains(InvokeFlags::START_SYNC) => {
+        Some(chooser) if !request.invoke.contains(InvokeFlags::START_SYNC) => {
             match catch_unwind(AssertUnwindSafe(|| chooser(job.id, list, &chosen))) {
                 Ok(chosen) => chosen,
                 Err(payload) => {
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn a_worker_that_dies_gives_its_place_back_and_ends_its_part() {
         let scheduler = Arc::clone(&SyncManager::new().scheduler);
-        let order = StartRequest {
+        let request = StartRequest {
             flags: SyncFlags::default(),
             cookie: None,
             invoke: InvokeFlags::empty(),
@@ -370,7 +370,12 @@ mod tests {
         };
         let make = || -> Arc<dyn SyncHandler> { unreachable!("it is not driven") };
         let id = HandlerId::from_u128(1);
-        let job = Job::new(id, Arc::new(make), JobGroup::new(None, 1), Arc::new(order));
+        let job = Job::new(
+            id,
+            Arc::new(make),
+            JobGroup::new(None, 1),
+            Arc::new(request),
+        );
         {
             let mut state = scheduler.state.lock();
             assert!(state.ask(&job).is_none());

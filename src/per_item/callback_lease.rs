@@ -47,7 +47,7 @@ impl CallbackLease {
 /// Asks no callback that was taken away (rule H13), and tells the work what it is told.
 pub(super) struct LeasedSource<H> {
     pub(super) lease: Arc<CallbackLease>,
-    pub(super) told: Arc<AtomicBool>,
+    pub(super) stop_requested: Arc<AtomicBool>,
     pub(super) host: H,
 }
 
@@ -61,7 +61,7 @@ impl<H: CancelSource> CancelSource for LeasedSource<H> {
         self.lease.callback()?;
         let answer = self.host.ask();
         if answer != Ok(Verdict::Continue) {
-            self.told.store(true, Ordering::Relaxed);
+            self.stop_requested.store(true, Ordering::Relaxed);
         }
         answer
     }

@@ -48,7 +48,7 @@ pub struct ItemContext {
     /// they are told on the thread of the work tells that thread (rule H02).
     /// `Relaxed`: read by the thread that wrote it, or after the work has returned; another may report once more, and is told by
     /// that, or refused by the host.
-    told: Arc<AtomicBool>,
+    stop_requested: Arc<AtomicBool>,
     /// The work has returned. `Relaxed`, as above.
     ended: AtomicBool,
     last: Mutex<LastReport>,
@@ -79,7 +79,7 @@ impl ItemContext {
             reporter: reporter.without_end(),
             lease,
             queue,
-            told: Arc::new(AtomicBool::new(false)),
+            stop_requested: Arc::new(AtomicBool::new(false)),
             ended: AtomicBool::new(false),
             last: Mutex::new(LastReport {
                 status: ItemStatus::Succeeded,
@@ -255,13 +255,13 @@ impl ItemContext {
     #[inline]
     pub(super) fn observe_verdict(&self, answer: Result<(), Cancelled>) -> Result<(), Cancelled> {
         if answer.is_err() {
-            self.told.store(true, Ordering::Relaxed);
+            self.stop_requested.store(true, Ordering::Relaxed);
         }
         answer
     }
 
     pub(super) fn stop_requested(&self) -> bool {
-        self.told.load(Ordering::Relaxed)
+        self.stop_requested.load(Ordering::Relaxed)
     }
 
     /// Who waits for a cancel of the item.
@@ -269,7 +269,7 @@ impl ItemContext {
         let new = || {
             Box::new(CancelWait::new(LeasedSource {
                 lease: Arc::clone(&self.lease),
-                told: Arc::clone(&self.told),
+                stop_requested: Arc::clone(&self.stop_requested),
                 host: self.reporter.host(),
             }))
         };
@@ -391,7 +391,7 @@ impl ItemContext {
 
     /// Refuses all further reports and additions.
     pub(super) fn close(&self) {
-        self.told.store(true, Ordering::Relaxed);
+        self.stop_requested.store(true, Ordering::Relaxed);
         self.ended.store(true, Ordering::Relaxed);
     }
 

@@ -115,7 +115,7 @@ fn a_handler_without_calls_has_no_points() {
 
 #[test]
 fn each_point_is_hit_once() {
-    // ItemRef cancel hit which report, as the handler saw it.
+    // Which cancel hit which report, as the handler saw it.
     let seen = Arc::new(Mutex::new(Vec::new()));
     let exploration = explore_cancellations(|| {
         let seen = Arc::clone(&seen);

@@ -1,4 +1,4 @@
-//! ItemRef points of an exploration were reached, and what it says if too few were.
+//! Which points of an exploration were reached, and what it says if too few were.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -246,7 +246,7 @@ fn a_point_that_threads_missed_is_tried_twice_more() {
     exploration.assert_conformant();
     assert_eq!(exploration.reached(), exploration.points(), "{exploration}");
     assert_eq!(exploration.unreached(), []);
-    // ItemRef of the tries hits depends on how many were made before.
+    // Which of the tries hits depends on how many were made before.
     assert!(
         exploration.runs() > exploration.points() + 3,
         "{exploration}"

@@ -1,4 +1,4 @@
-//! ItemRef findings are breaches and which are advisory, and that neither hides the other.
+//! Which findings are breaches and which are advisory, and that neither hides the other.
 
 use std::sync::Arc;
 use std::thread;
