@@ -43,7 +43,8 @@ ITEM = re.compile(
     r"(?P<kind>fn|struct|enum|trait|type|const|static|union|macro_rules!)\s+(?P<name>\w+)"
 )
 TYPES = {"struct", "enum", "trait", "type", "union"}
-PATH = re.compile(r"\b(?:crate|super|self)(?:::\w+)+")
+# A path from the crate root or a parent module, or from a child module that the file declares.
+PATH = re.compile(r"(?<![:\w])[a-z_]\w*(?:::\w+)+")
 USE = re.compile(r"(?P<vis>pub(?:\s*\([^)]*\))?\s+)?\buse\s+(?P<tree>[^;]+);")
 
 
