@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use support::gate::{Gate, finish, gated, goes_well, jump, named, shows_errors, succeed_in};
@@ -13,8 +14,8 @@ use support::{id, until};
 use syncmgr::per_item::{HandlerBuilder, from_items};
 use syncmgr::testing::mock::{Script, Step};
 use syncmgr::{
-    HResult, HandlerId, ItemStatus, Participation, Prepared, Registration, RunOptions, SyncHandler,
-    SyncManager, run_handler,
+    HResult, HandlerId, ItemStatus, LogLevel, LogRecord, Participation, Prepared, ProgressUpdate,
+    Registration, RunOptions, SyncCallback, SyncHandler, SyncManager, run_handler,
 };
 
 /// A script of items that succeed.
@@ -286,6 +287,63 @@ fn the_work_of_a_handler_logs_inside_its_items() {
         let item = recorder.span(&format!("item {name}"));
         assert_eq!(item.field("syncmgr.item.status"), Some("succeeded"));
     }
+}
+
+/// A look reads the log first. What an item logs after that, and then ends by, belongs to the same look all the same.
+#[test]
+fn an_error_is_told_in_the_span_of_an_item_that_ends_during_the_look() {
+    let manager = SyncManager::new();
+    let records = Records::default();
+    let gates = [Gate::new(), Gate::new()];
+    for (n, gate) in (1..).zip(&gates) {
+        let script = Script::new().name("Files").sync_item(named(n));
+        records.register(&manager, n, script.synchronize(gated(id(n), gate)));
+    }
+    let run = manager.update_all();
+    gates.iter().for_each(Gate::reached);
+    let session = run.session(handler_id(2)).expect("it is driven");
+    let telemetry = without_progress();
+    let (worker, ended) = (telemetry.clone(), AtomicBool::new(false));
+    // While the first handler is told, a worker of the second one opens its span, logs and fails.
+    let recorder = Recorder::hooked(move |line| {
+        let is_first = line.starts_with("DEBUG status in item item 1");
+        if !is_first || ended.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let opens = || drop(worker.span_in(handler_id(2), id(2)));
+        thread::scope(|scope| scope.spawn(opens).join()).expect("it is opened");
+        for text in ["no space", "no time"] {
+            let record = LogRecord::new(LogLevel::Error, text).item(id(2));
+            assert_eq!(session.log_error(&record), Ok(()));
+        }
+        let record = LogRecord::new(LogLevel::Error, "of no item");
+        assert_eq!(session.log_error(&record), Ok(()));
+        let failed = ProgressUpdate::new().status(ItemStatus::Failed);
+        assert!(session.progress(id(2), &failed).is_ok());
+    });
+    let traced = recorder.during(|| telemetry.run(&run));
+    traced.flush();
+    let told = || {
+        let events = recorder.events_of("syncmgr::log").into_iter();
+        let told = events.map(|event| {
+            let text = event.field("message").expect("it has one").to_owned();
+            (recorder.label(event.parent), text)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let of_item = |text: &str| ("item item 2".to_owned(), text.to_owned());
+    // The next look tells what is left of the log, and nothing twice.
+    traced.flush();
+    let of_none = ("handler Files".to_owned(), "of no item".to_owned());
+    let expected = [of_item("no space"), of_item("no time"), of_none];
+    assert_eq!(told(), expected);
+    let item = recorder.span("item item 2");
+    assert_eq!(item.field("otel.status_description"), Some("no time"));
+    assert!(!item.open);
+    gates.iter().for_each(Gate::open);
+    run.wait();
+    traced.finish();
+    assert_eq!(told().len(), 3);
 }
 
 #[test]
