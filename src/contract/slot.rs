@@ -1,14 +1,13 @@
 //! The shortcut from a session to the slot of an item.
 
 use std::any::Any;
-use std::fmt;
 use std::sync::Arc;
 
 /// The place of an item within a session: its owner and an index into it.
 ///
 /// It is not public: a callback of another crate cannot name it, so only a session returns one.
 #[doc(hidden)]
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SlotHandle {
     owner: Arc<dyn Any + Send + Sync>,
     index: u32,
@@ -21,13 +20,5 @@ impl SlotHandle {
 
     pub(crate) fn into_parts(self) -> (Arc<dyn Any + Send + Sync>, u32) {
         (self.owner, self.index)
-    }
-}
-
-impl fmt::Debug for SlotHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SlotHandle")
-            .field("index", &self.index)
-            .finish_non_exhaustive()
     }
 }

@@ -41,7 +41,7 @@ use crate::util::panic::contained;
 ///
 /// Called inside a task it holds that worker of the runtime; on a current-thread runtime, which is that of `#[tokio::test]` too, it
 /// waits for ever where the items are done by the runtime, since nobody is left to run them. Or use a
-/// [`SyncManager`](crate::SyncManager), whose `Rounds::finished` (feature `async`) is awaited.
+/// [`SyncManager`](crate::SyncManager), whose `Run::finished` (feature `async`) is awaited.
 ///
 /// # Panics
 ///

@@ -93,3 +93,30 @@ pub(super) struct StartRequest {
     /// The properties to show: of an item, or the handler's own.
     pub(super) properties: Option<Option<ItemId>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Distinct;
+
+    fn distinct(values: impl IntoIterator<Item = u32>) -> Distinct<u32> {
+        let mut all = Distinct::default();
+        all.extend(values);
+        all
+    }
+
+    #[test]
+    fn what_others_contain_is_removed_however_many_there_are() {
+        for (own, others, left) in [
+            (0..2, 0..9, 0..0),
+            (0..9, 0..2, 2..9),
+            (0..3, 3..5, 0..3),
+            (0..3, 2..5, 0..2),
+            (0..0, 0..3, 0..0),
+        ] {
+            let mut values = distinct(own);
+            values.remove_all(&distinct(others.clone()));
+            assert_eq!(values.list(), left.collect::<Vec<_>>());
+            assert!(others.into_iter().all(|other| !values.contains(&other)));
+        }
+    }
+}

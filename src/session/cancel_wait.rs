@@ -170,9 +170,6 @@ impl Wake for Waiters {
 pub(crate) trait CancelSource: Send + Sync {
     fn register(&self, waker: &Waker) -> Result<(), CallbackError>;
     fn ask(&self) -> WaitAnswer;
-    /// The waker is not to be woken any more. A host that cannot do that keeps it until the item
-    /// ends.
-    fn forget(&self, _waker: &Waker) {}
 }
 
 /// The waiters of a reporter, and its host.
@@ -190,9 +187,9 @@ impl CancelWait {
         }
     }
 
-    /// Nobody waits here any more. To be called when nobody can register either.
-    pub(super) fn forget(&self) {
-        self.host.forget(&Waker::from(Arc::clone(&self.waiters)));
+    /// The waker that the host keeps.
+    pub(super) fn waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.waiters))
     }
 
     /// Sees to it that the listeners are woken, then asks. A host that does not wake answers an error.
@@ -200,7 +197,7 @@ impl CancelWait {
         let Some(rings) = self.waiters.must_register() else {
             return self.host.ask();
         };
-        let waker = Waker::from(Arc::clone(&self.waiters));
+        let waker = self.waker();
         self.host.register(&waker)?;
         let lasts = self.waiters.is_registered(rings);
         let answer = self.host.ask();

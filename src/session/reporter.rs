@@ -325,8 +325,10 @@ fn vacant() -> Arc<Slot> {
 
 impl Drop for ItemReporter {
     fn drop(&mut self) {
-        if let Some(waiting) = self.waiting.get() {
-            waiting.forget(); // whoever waited here borrowed the reporter, so nobody does
+        // Waiting borrows the reporter, so nothing waits any more. Another host than a session keeps the waker until the item
+        // ends: `SyncCallback` has no call for this.
+        if let (Some(waiting), Ok(session)) = (self.waiting.get(), self.session()) {
+            session.forget_waker(self.slot.number(), &waiting.waker());
         }
         if self.done || !std::thread::panicking() {
             return;

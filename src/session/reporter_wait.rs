@@ -155,11 +155,4 @@ impl CancelSource for ReporterSource {
     fn ask(&self) -> WaitAnswer {
         self.0.check()
     }
-
-    /// A wrapper's host keeps it until the item ends: [`SyncCallback`] has no call for this.
-    fn forget(&self, waker: &Waker) {
-        if let Ok(session) = self.0.session() {
-            session.forget_waker(self.0.slot.number(), waker);
-        }
-    }
 }

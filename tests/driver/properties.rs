@@ -244,3 +244,19 @@ fn a_list_that_changed_into_one_that_cannot_be_used_ends_the_run() {
     );
     assert_eq!(rounds(&recorder.trace()), Vec::<Vec<ItemId>>::new());
 }
+
+#[test]
+fn the_hosts_own_warnings_are_bounded_and_those_left_out_are_counted() {
+    const SHOWN: usize = 20;
+    let handler = Changing::new(vec![owns(1)], vec![owns(1)]);
+    // Each new list lacks the same selected item.
+    let mut options = RunOptions::new().select([id(1), id(9)]);
+    for _ in 0..SHOWN {
+        options = options.show_properties(None);
+    }
+    let report = within("the run", move || run_handler(handler, options));
+    assert!(report.is_success(), "{report:?}");
+    let session = report.session.expect("it has one");
+    assert_eq!(session.log().len(), 16);
+    assert_eq!(session.log_refused(), (SHOWN + 1 - 16) as u64);
+}

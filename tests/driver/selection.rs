@@ -1,6 +1,7 @@
 //! Which items a run takes: the checked ones or those that were selected, and what happens when there are none.
 
-use syncmgr::{HResult, LogLevel, Phase, RunOptions};
+use syncmgr::per_item::{HandlerBuilder, from_items};
+use syncmgr::{HResult, LogLevel, LogSelector, Phase, RunOptions, run_handler};
 
 use support::handler::{Script, Seen};
 use support::{id, item, items, view};
@@ -76,4 +77,20 @@ fn unknown_selected_items_are_left_out_with_a_warning() {
         log.iter().any(|entry| entry.level == LogLevel::Warning),
         "{log:?}"
     );
+}
+
+#[test]
+fn the_warning_stays_where_the_handler_deletes_all_that_it_has_logged() {
+    let source = from_items(items(1), |work| {
+        for _ in 0..600 {
+            work.log(LogLevel::Error, "broken")?;
+        }
+        Ok(work.callback()?.delete_log_error(LogSelector::All)?)
+    });
+    let handler = HandlerBuilder::new("test".parse().expect("it is short"), source).build();
+    let report = run_handler(handler, RunOptions::new().select([id(9), id(1)]));
+    assert!(report.is_success(), "{report:?}");
+    let log = report.session.expect("the run has a session").log();
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert_eq!(log[0].level, LogLevel::Warning);
 }

@@ -15,6 +15,14 @@ const AT_MOST: u64 = 500;
 
 /// Runs a handler of one task, after this was done to its session. Returns the session and how many items each poll has ended.
 fn polled(before: impl FnOnce(&Session) + Send + 'static) -> (Arc<Session>, Vec<u64>) {
+    polled_by(false, before)
+}
+
+/// As [`polled`], of a handler that lets its host wait for the work.
+fn polled_by(
+    waits: bool,
+    before: impl FnOnce(&Session) + Send + 'static,
+) -> (Arc<Session>, Vec<u64>) {
     let (spawn, spawned) = mpsc::channel::<Task>();
     let (give, given) = mpsc::channel();
     let source = from_async_items(items(ITEMS), |work| async move { Ok(work.set(1)?) });
@@ -26,7 +34,9 @@ fn polled(before: impl FnOnce(&Session) + Send + 'static) -> (Arc<Session>, Vec<
         before(&session);
         give.send(session).expect("the test waits");
     });
-    let run = thread::spawn(move || run_handler(handler.workers(1).build(), options));
+    let run = thread::spawn(move || {
+        run_handler(handler.workers(1).wait_for_work(waits).build(), options)
+    });
     let session = receive("the session", &given);
     let mut task = receive("the task", &spawned);
     let mut context = Context::from_waker(Waker::noop());
@@ -88,16 +98,18 @@ impl Wake for WokenOn {
 
 #[test]
 fn the_host_looks_at_the_items_of_a_large_round_outside_its_tasks() {
-    let completed = Arc::new(WokenOn::default());
-    let waker = Waker::from(Arc::clone(&completed));
-    let (_, ended) = polled(move |session| {
-        cancel_each(session);
-        // Woken by the completion, on its thread.
-        session.wake_on_cancel(None, &waker).expect("it is driven");
-    });
-    assert!(ended.len() > 1);
-    let on = completed.0.lock().expect("nobody panicked").take();
-    assert!(on.is_some_and(|on| on != thread::current().id()), "{on:?}");
+    for waits in [false, true] {
+        let completed = Arc::new(WokenOn::default());
+        let waker = Waker::from(Arc::clone(&completed));
+        let (_, ended) = polled_by(waits, move |session| {
+            cancel_each(session);
+            // Woken by the completion, on its thread.
+            session.wake_on_cancel(None, &waker).expect("it is driven");
+        });
+        assert!(ended.len() > 1);
+        let on = completed.0.lock().expect("nobody panicked").take();
+        assert!(on.is_some_and(|on| on != thread::current().id()), "{on:?}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use syncmgr::{
     SyncCallback, SyncItem, Verdict,
 };
 
-use support::{Stage, id, ids, item, open, synchronizing};
+use support::{Stage, Wakes, id, ids, item, open, synchronizing};
 
 const UPDATING: ProgressUpdate<'static> = ProgressUpdate::new().status(ItemStatus::Updating);
 
@@ -214,6 +214,24 @@ fn a_retry_may_name_a_committed_item() {
     assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
     assert_eq!(session.driver().begin_prepare(&[id(7)]), Ok(()));
     assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
+}
+
+#[test]
+fn a_commit_wakes_who_waits_for_an_item_that_then_waits_for_the_next_round() {
+    for (begun, wakes) in [(false, 1), (true, 0)] {
+        let session = synchronizing(1);
+        assert_eq!(session.propose_item(item(7)), Ok(()));
+        let woken = Wakes::new();
+        let registered = session.wake_on_cancel(Some(id(7)), &woken.waker());
+        assert_eq!(registered, Ok(()));
+        if begun {
+            assert_eq!(session.progress(id(7), &UPDATING), Ok(Verdict::Continue));
+        }
+        assert_eq!(session.commit_item(id(7)), Ok(()));
+        assert_eq!(woken.count(), wakes, "begun: {begun}");
+        session.cancel_all();
+        assert_eq!(woken.count(), 1);
+    }
 }
 
 #[test]

@@ -81,3 +81,10 @@ fn an_arbiter_says_whether_its_turn_is_taken() {
     assert!(session.enable_modeless(false).is_ok());
     assert!(!arbiter.is_taken());
 }
+
+#[test]
+fn a_driver_prints_its_session() {
+    let session = support::driven(1);
+    let text = format!("{:?}", session.driver());
+    assert_eq!(text, format!("SessionDriver({session:?})"));
+}

@@ -861,6 +861,19 @@ fn a_future_that_is_dropped_leaves_no_waker_behind() {
 }
 
 #[test]
+fn a_waker_that_is_taken_back_leaves_those_of_others() {
+    let session = synchronizing(1);
+    let (first, second) = (reporter(&session, 1), reporter(&session, 1));
+    let count = Count::default();
+    let guard = first.on_cancel(|| ()).expect("it wakes");
+    let other = second.on_cancel(count.callback()).expect("it wakes");
+    drop(guard);
+    session.cancel_item(id(1)).expect("it takes part");
+    assert_eq!(count.calls(), 1);
+    drop(other);
+}
+
+#[test]
 fn a_host_that_panics_when_it_is_asked_does_not_hang_the_guard() {
     let session = synchronizing(1);
     let calls = AtomicUsize::new(0);

@@ -341,7 +341,7 @@ fn an_error_is_told_in_the_span_of_an_item_that_ends_during_the_look() {
     assert_eq!(item.field("otel.status_description"), Some("no time"));
     assert!(!item.open);
     gates.iter().for_each(Gate::open);
-    run.wait();
+    assert!(!run.wait().is_success(), "an item failed");
     traced.finish();
     assert_eq!(told().len(), 3);
 }

@@ -356,3 +356,55 @@ fn a_handler_that_keeps_its_first_callback_violates_a_rule_once_it_is_replaced()
     let trace = Harness::new(handler()).replace_callback().run();
     assert!(trace.breaks(Rule::NoCallAfterRelease), "{trace}");
 }
+
+#[test]
+fn an_intervention_is_printed_as_the_call_that_makes_it() {
+    let item = || ItemRef::from("mail");
+    let id = ItemRef::from(ItemId::from_u128(0xab));
+    let text = [
+        Intervention::CancelItem {
+            item: item(),
+            report: 1,
+        },
+        Intervention::CancelAll {
+            item: ItemRef::Position(2),
+            report: 3,
+        },
+        Intervention::Skip {
+            item: id.clone(),
+            report: 1,
+        },
+        Intervention::SkipNext {
+            item: item(),
+            report: 2,
+        },
+        Intervention::Release {
+            item: item(),
+            report: 1,
+        },
+        Intervention::SkipBeforePrepare(id),
+        Intervention::SkipInPrepare {
+            item: item(),
+            prepare: 2,
+        },
+        Intervention::SkipInSynchronize(ItemRef::Position(1)),
+        Intervention::FillLog(1),
+        Intervention::RefuseConnection(2),
+        Intervention::DenyDialog(3),
+    ]
+    .map(|intervention| intervention.to_string());
+    let expected = [
+        r#"cancel_item_at_report("mail", 1)"#,
+        "intervene(Intervention::CancelAll { item: ItemRef::Position(2), report: 3 })",
+        "intervene(Intervention::Skip { item: ItemId::from_u128(0xab).into(), report: 1 })",
+        r#"intervene(Intervention::SkipNext { item: "mail".into(), report: 2 })"#,
+        r#"intervene(Intervention::Release { item: "mail".into(), report: 1 })"#,
+        "skip(ItemId::from_u128(0xab))",
+        r#"intervene(Intervention::SkipInPrepare { item: "mail".into(), prepare: 2 })"#,
+        "intervene(Intervention::SkipInSynchronize(ItemRef::Position(1)))",
+        "intervene(Intervention::FillLog(1))",
+        "intervene(Intervention::RefuseConnection(2))",
+        "intervene(Intervention::DenyDialog(3))",
+    ];
+    assert_eq!(text, expected);
+}

@@ -1,14 +1,16 @@
 //! Which points of an exploration were reached, and what it says if too few were.
 
 use std::cell::Cell;
+use std::fmt::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use syncmgr::testing::mock::{Script, Step};
 use syncmgr::testing::{
     Exploration, Harness, Intervention, ItemRef, explore_cancellations, explore_faults,
 };
-use syncmgr::{ItemId, ItemStatus, LogLevel, LogRecord, SyncHandler};
+use syncmgr::{HandlerFlags, ItemId, ItemStatus, LogLevel, LogRecord, SyncHandler};
 
 use ItemStatus::{Succeeded, Updating};
 
@@ -346,5 +348,75 @@ fn a_run_whose_harness_names_an_item_that_is_not_listed_fails_its_assertion() {
             text.contains("which the handler neither listed nor added"),
             "{text}"
         );
+    }
+}
+
+/// A place that takes so many bytes and no more.
+struct Limited(usize);
+
+impl fmt::Write for Limited {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.checked_sub(text.len()).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn calls_that_only_the_first_run_makes_are_not_reached_and_named() {
+    let exploration = explore_faults(counting(|run| {
+        let mut steps = vec![Step::report(PHOTOS).status(Updating)];
+        if run == 1 {
+            let information = LogRecord::new(LogLevel::Information, "begins");
+            steps.extend([Step::connect(None), Step::dialog(), Step::log(&information)]);
+        }
+        steps.push(Step::report(PHOTOS).status(Succeeded));
+        let flags = HandlerFlags::MAY_ESTABLISH_CONNECTION;
+        let script = Script::new().flags(flags).item(PHOTOS, "photos");
+        script.synchronize(steps).handler()
+    }));
+    let text = failure(&exploration);
+    for subject in ["the log", "connections", "dialogs"] {
+        let line = format!("{subject}: 0 of 1 point reached\n");
+        assert!(text.contains(&line), "{text}");
+    }
+}
+
+#[test]
+fn a_place_that_takes_no_more_is_told_so_wherever_it_is_full() {
+    // It fails by several rules and does not reach some points, of which one is of a missing item.
+    let exploration = Harness::explore(
+        || {
+            let script = named("photos", 2).item(MAIL, "mail").ignore_verdicts();
+            let script = script.synchronize([
+                Step::report(PHOTOS).status(Updating),
+                Step::report(PHOTOS).value(1),
+                Step::report(PHOTOS).value(2),
+                Step::report(MAIL).status(Updating),
+                Step::report(MAIL).value(1),
+                Step::report(MAIL).value(2),
+                Step::report(MAIL).status(Succeeded),
+                Step::report(PHOTOS).status(Succeeded),
+            ]);
+            let harness = Harness::new(script.handler()).max_runs(12).seed(3);
+            (harness.cancel_item_at_report("photo", 2), ())
+        },
+        |_, ()| {},
+    );
+    let runs = AtomicUsize::new(0);
+    let fewer = explore_faults(|| {
+        let more = runs.fetch_add(1, Ordering::SeqCst) == 0;
+        let reports = if more { 9 } else { 1 };
+        named("photos", reports).item(MAIL, "mail").handler()
+    });
+    for printed in [exploration.to_string(), fewer.to_string()] {
+        assert!(printed.lines().count() > 3, "{printed}");
+    }
+    for exploration in [exploration, fewer] {
+        let whole = exploration.to_string().len();
+        for room in 0..whole {
+            let written = write!(Limited(room), "{exploration}");
+            assert_eq!(written, Err(fmt::Error), "{room} of {whole}");
+        }
+        assert_eq!(write!(Limited(whole), "{exploration}"), Ok(()));
     }
 }

@@ -184,6 +184,8 @@ fn what_is_no_trace_is_refused_with_its_line() {
         error("{\"syncmgr_trace\":0}").to_string(),
         format!("{head}the syncmgr_trace has the version 0; versions 1 to 1 can be read")
     );
+    let about = "{\"syncmgr_trace\":1,\"about\":7}";
+    assert_eq!(told(about), (JsonErrorKind::InvalidData, Some(1)));
     let bad = SAMPLE.lines().next().unwrap().to_owned() + "\n\n{\"thread\":0}\n";
     let error_3 = error(&bad);
     let invalid = |line| (JsonErrorKind::InvalidData, Some(line));
