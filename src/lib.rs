@@ -140,7 +140,9 @@ pub use contract::{
     PropertiesOutcome, RegisterFlags, SyncCallback, SyncEvent, SyncFlags, SyncHandler, SyncItem,
     ValueError, Verdict,
 };
-pub use driver::{HandlerReport, ProtocolViolation, RunOptions, run_handler};
+pub use driver::{
+    HandlerReport, ProtocolViolation, RunOptions, Running, WaitError, run_handler, start,
+};
 #[cfg(feature = "manager")]
 #[cfg_attr(docsrs, doc(cfg(feature = "manager")))]
 pub use manager::{

@@ -43,11 +43,6 @@ macro_rules! id {
                 Self(Uuid::new_v5(&namespace, name))
             }
 
-            /// Returns whether this is [`NIL`](Self::NIL).
-            pub(crate) const fn is_nil(&self) -> bool {
-                self.0.is_nil()
-            }
-
             /// Returns the UUID.
             #[must_use]
             pub const fn as_uuid(&self) -> Uuid {

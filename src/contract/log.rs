@@ -282,7 +282,7 @@ pub enum LogSelector {
 
 impl From<ErrorId> for LogSelector {
     fn from(id: ErrorId) -> Self {
-        if id.is_nil() {
+        if id == ErrorId::NIL {
             Self::All
         } else {
             Self::ById(id)

@@ -1,4 +1,4 @@
-//! The driver of one handler: [`run_handler`].
+//! The driver of one handler: [`run_handler`] and [`start`].
 
 pub(crate) mod call_monitor;
 pub(crate) mod enumerate;
@@ -7,6 +7,7 @@ mod options;
 mod report;
 mod rounds;
 mod run_handler;
+mod running;
 #[cfg(feature = "serde")]
 mod violation_json;
 
@@ -15,3 +16,4 @@ pub use options::RunOptions;
 pub(crate) use report::went_well;
 pub use report::{HandlerReport, ProtocolViolation};
 pub use run_handler::run_handler;
+pub use running::{Running, WaitError, start};

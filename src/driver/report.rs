@@ -69,6 +69,23 @@ pub struct HandlerReport {
 }
 
 impl HandlerReport {
+    /// The report of a run in which nothing was called, or of which nothing is known.
+    pub(crate) fn without_run(result: HResult, error: String) -> Self {
+        Self {
+            result,
+            phase: Phase::Idle,
+            session: None,
+            unfinished: Vec::new(),
+            rounds: 0,
+            abandoned_threads: 0,
+            info: None,
+            error: Some(error),
+            faults: Vec::new(),
+            properties: Vec::new(),
+            never_begun: false,
+        }
+    }
+
     /// Whether all went well: the result is a success code, no item is open or failed, and the handler did nothing
     /// against the contract.
     ///

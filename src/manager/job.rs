@@ -56,7 +56,8 @@ struct State {
 /// Asks a session for items; answers those that it does not take.
 fn offer(session: &Session, items: Vec<ItemId>) -> Vec<ItemId> {
     // One that is nil would have the others refused.
-    let (mut unknown, known): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.is_nil());
+    let (mut unknown, known): (Vec<_>, Vec<_>) =
+        items.into_iter().partition(|item| *item == ItemId::NIL);
     // Refused where it is released: then they are done afterwards.
     if session.request_items(&known).is_err() {
         unknown.extend(known);
@@ -394,17 +395,8 @@ impl Job {
     /// The report of a job that nothing was done for.
     pub(super) fn never_begun(why: &str) -> HandlerReport {
         HandlerReport {
-            result: HResult::E_ABORT,
-            phase: Phase::Idle,
-            session: None,
-            unfinished: Vec::new(),
-            rounds: 0,
-            abandoned_threads: 0,
-            info: None,
-            error: Some(why.to_owned()),
-            faults: Vec::new(),
-            properties: Vec::new(),
             never_begun: true,
+            ..HandlerReport::without_run(HResult::E_ABORT, why.to_owned())
         }
     }
 

@@ -29,7 +29,7 @@ impl SyncManager {
         registration: Registration,
         make: impl Fn() -> Arc<dyn SyncHandler> + Send + Sync + 'static,
     ) -> Result<(), ManagerError> {
-        if id.is_nil() {
+        if id == HandlerId::NIL {
             return Err(ManagerError::NilHandler);
         }
         // Its last owner may be a worker's thread.

@@ -82,7 +82,7 @@ impl SyncHandler for Adapter {
         for item in list.items() {
             // Rule H21, told here with the item's name.
             let name = item.name.as_str();
-            if item.id.is_nil() {
+            if item.id == ItemId::NIL {
                 let text =
                     format!("the item {name:?} has the nil id; an item needs one of its own");
                 return Err(HandlerError::failed(text));

@@ -15,6 +15,7 @@ use super::queue::QueuedItem;
 use super::round::{NextItem, Round, WorkSource};
 use super::work_failure::WorkFailure;
 use super::worker_group::{ActiveGuard, GroupMember, WorkerGroup};
+use crate::util::inside::{Inside, RunId};
 use crate::util::panic::Foreign;
 use crate::util::panic::contained;
 use crate::{HResult, ItemList, LogLevel, SyncItem};
@@ -345,6 +346,7 @@ impl<P: AsyncPerItem> WorkSource for TaskWorkers<P> {
                 work: Box::pin(async move { source.work(&on_task).await }),
                 member: GroupMember(Arc::clone(&group)),
                 guard: waits.then(|| ActiveGuard::of_task(&round.handler.active)),
+                run: RunId::current(),
             });
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.spawn)(task))) {
                 // Whether it has taken the task or not, the task leaves the round. So the call succeeds, and the completion
@@ -368,6 +370,8 @@ struct TaskWorker {
     member: GroupMember,
     /// Where the handler is to know who is at work.
     guard: Option<ActiveGuard>,
+    /// The run of which its polls are a part.
+    run: Option<RunId>,
 }
 
 impl Future for TaskWorker {
@@ -375,6 +379,7 @@ impl Future for TaskWorker {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let worker = &mut *self;
+        let _inside = Inside::enter(worker.run);
         if let Some(guard) = &mut worker.guard {
             guard.begin();
         }

@@ -12,6 +12,7 @@ use std::thread::{self, ThreadId};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::util::inside::{Inside, RunId};
 use crate::util::panic::contained;
 
 /// The workers of one step.
@@ -61,6 +62,7 @@ pub(super) fn start_threads(
     done: impl Fn() + Send + Sync + 'static,
 ) -> io::Result<()> {
     let (group, work) = (WorkerGroup::new(members, done), Arc::new(work));
+    let run = RunId::current();
     for number in 0..members {
         let (own, work, mut guard) = (
             Arc::clone(&group),
@@ -72,6 +74,7 @@ pub(super) fn start_threads(
             builder = builder.stack_size(size);
         }
         let started = builder.spawn(move || {
+            let _inside = Inside::enter(run);
             guard.begin();
             // Dropped from the last to the first: the thread leaves the group, lets go of the work, then its guard ends.
             let _turn = guard;

@@ -184,7 +184,7 @@ impl Frames {
             RenderEvent::Error(handler, entry) => {
                 let Some(item) = entry.item else {
                     let text = clean(&entry.text);
-                    screen.line(match handler.is_nil() {
+                    screen.line(match handler == HandlerId::NIL {
                         true => format!("error: {text}"),
                         false => format!("{}: error: {text}", handlers.name(handler)),
                     });

@@ -196,7 +196,7 @@ impl SessionBuilder {
                 most,
             });
         }
-        if let Some(nil) = items.iter().find(|item| item.id.is_nil()) {
+        if let Some(nil) = items.iter().find(|item| item.id == ItemId::NIL) {
             return Err(BuildError::NilItem {
                 name: nil.name.clone(),
             });

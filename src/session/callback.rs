@@ -15,8 +15,8 @@ use crate::util::sync::LAST_SLOT;
 use crate::util::sync::{MutexGuard, Ordering};
 use crate::util::wake::{wake, wake_at_once};
 use crate::{
-    CallbackError, Dialog, ErrorOutcome, HResult, ItemId, LogLevel, LogRecord, LogSelector,
-    ProgressUpdate, PropertiesOutcome, SyncCallback, SyncItem, Verdict,
+    CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemId, LogLevel, LogRecord,
+    LogSelector, ProgressUpdate, PropertiesOutcome, SyncCallback, SyncItem, Verdict,
 };
 
 impl Session {
@@ -197,7 +197,7 @@ impl SyncCallback for Session {
     }
 
     fn log_error(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
-        if record.error_id.is_some_and(|id| id.is_nil()) {
+        if record.error_id == Some(ErrorId::NIL) {
             // It could not be deleted alone: the nil id means all of them there.
             self.called();
             return Err(match self.unknown() {

@@ -44,7 +44,7 @@ impl Session {
     /// [`Released`](CallbackError::Released) after the release.
     pub fn request_items(&self, items: &[ItemId]) -> Result<(), CallbackError> {
         let (mut lifecycle, _) = self.lifecycle()?;
-        if items.iter().any(|item| item.is_nil()) {
+        if items.contains(&ItemId::NIL) {
             return Err(CallbackError::InvalidArgument);
         }
         for item in items {
@@ -103,7 +103,7 @@ impl Session {
         if phase == Phase::Completed {
             return Err(CallbackError::WrongPhase);
         }
-        if item.id.is_nil() {
+        if item.id == ItemId::NIL {
             return Err(CallbackError::InvalidArgument);
         }
         let id = item.id;
@@ -158,7 +158,7 @@ impl Session {
 
     pub(super) fn propose(&self, item: SyncItem) -> Result<(), CallbackError> {
         let (lifecycle, phase) = self.lifecycle()?;
-        if item.id.is_nil() || self.table.reported(item.id).is_some() {
+        if item.id == ItemId::NIL || self.table.reported(item.id).is_some() {
             return Err(CallbackError::InvalidArgument);
         }
         self.table.propose(item, self.round_bits(&lifecycle, phase))

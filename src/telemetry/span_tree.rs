@@ -139,7 +139,7 @@ impl SpanTree {
                 None if matches!(self.source, Source::Session(_)) => self.name.as_deref(),
                 None => None,
             };
-            let id = Some(handler.id).filter(|id| !id.is_nil());
+            let id = Some(handler.id).filter(|id| *id != HandlerId::NIL);
             let span = span!(
                 target: targets::HANDLER,
                 parent: outer.span(),

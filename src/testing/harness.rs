@@ -330,7 +330,7 @@ impl Harness {
     /// Asks for these items while the handler works: it learns of them by
     /// [`additional_items`](crate::SyncCallback::additional_items). A nil id is none to ask for.
     pub fn request_items(mut self, items: impl IntoIterator<Item = ItemId>) -> Self {
-        let items = items.into_iter().filter(|item| !item.is_nil());
+        let items = items.into_iter().filter(|item| *item != ItemId::NIL);
         self.requests.extend(items);
         self
     }

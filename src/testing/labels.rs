@@ -135,7 +135,7 @@ impl Labels {
     pub(super) fn item(&self, id: ItemId) -> String {
         match (self.items.get(&id), self.unknown.get(&id)) {
             (Some(name), _) => format!("{name:?}"),
-            _ if id.is_nil() => "the nil item".to_owned(),
+            _ if id == ItemId::NIL => "the nil item".to_owned(),
             (None, Some(number)) => format!("unknown item {number}"),
             (None, None) => format!("the item {id}"),
         }
@@ -144,7 +144,7 @@ impl Labels {
     /// What the item is called in a message about it: with its id where it has no name by which it could be found.
     pub(super) fn item_with_id(&self, id: ItemId) -> String {
         match self.unknown.get(&id) {
-            Some(number) if !id.is_nil() => format!("unknown item {number} (the id {id})"),
+            Some(number) if id != ItemId::NIL => format!("unknown item {number} (the id {id})"),
             _ => self.item(id),
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod escape;
 #[cfg(any(feature = "indicatif", feature = "tracing"))]
 pub(crate) mod follower;
+pub(crate) mod inside;
 pub(crate) mod panic;
 pub(crate) mod sync;
 pub(crate) mod text;

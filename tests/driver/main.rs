@@ -10,5 +10,6 @@ mod panics;
 mod properties;
 mod reentrant;
 mod retry;
+mod running;
 mod selection;
 mod skip;

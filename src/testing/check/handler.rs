@@ -233,7 +233,7 @@ fn lists(check: &mut Check<'_>) {
 }
 
 fn well_formed(check: &mut Check<'_>, at: usize, call: &Call, item: &Listed) {
-    let fault = if item.id.is_nil() {
+    let fault = if item.id == ItemId::NIL {
         format!("the item {:?} has the nil id", item.name)
     } else if item.flags.contains(ItemFlags::LAST_UPDATE_TIME) && item.last_update.is_none() {
         format!(
