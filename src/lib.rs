@@ -141,7 +141,8 @@ pub use contract::{
     ValueError, Verdict,
 };
 pub use driver::{
-    HandlerReport, ProtocolViolation, RunOptions, Running, WaitError, run_handler, start,
+    HandlerReport, Outcome, OutcomeCounts, ProtocolViolation, RunOptions, Running, WaitError,
+    run_handler, start,
 };
 #[cfg(feature = "manager")]
 #[cfg_attr(docsrs, doc(cfg(feature = "manager")))]

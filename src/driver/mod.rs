@@ -4,6 +4,7 @@ pub(crate) mod call_monitor;
 pub(crate) mod enumerate;
 mod guarded_call;
 mod options;
+mod outcome;
 mod report;
 mod rounds;
 mod run_handler;
@@ -12,6 +13,7 @@ mod running;
 mod violation_json;
 
 pub use options::RunOptions;
+pub use outcome::{Outcome, OutcomeCounts};
 #[cfg(feature = "serde")]
 pub(crate) use report::went_well;
 pub use report::{HandlerReport, ProtocolViolation};

@@ -14,6 +14,7 @@ use crate::{HandlerId, ItemId, ItemList, SyncEvent, SyncFlags, Uuid};
 type OnSession = Foreign<Box<dyn FnOnce(Arc<Session>) + Send>>;
 /// Which items of a handler's list are synchronized. Asked again where the list was told again.
 pub(crate) type Select = Box<dyn FnMut(&ItemList) -> Vec<ItemId> + Send>;
+type RetryDelay = Foreign<Box<dyn Fn(u32) -> Duration + Send>>;
 type ShowErrorFilter = Foreign<Box<dyn Fn(&LogEntry) -> bool + Send>>;
 
 /// What a host decides about one run of a handler: see [`run_handler`](crate::run_handler).
@@ -38,6 +39,7 @@ pub struct RunOptions {
     pub(crate) deadline: Option<Duration>,
     pub(crate) show_error_if: Option<ShowErrorFilter>,
     pub(crate) max_retries: u32,
+    pub(crate) retry_delay: Option<RetryDelay>,
     pub(crate) cookie: Option<Vec<u8>>,
     /// The properties to show before anything is prepared: of an item, or the handler's own.
     pub(crate) show_properties: Vec<Option<ItemId>>,
@@ -60,6 +62,7 @@ impl RunOptions {
             deadline: None,
             show_error_if: None,
             max_retries: 16,
+            retry_delay: None,
             cookie: None,
             show_properties: Vec::new(),
             item_objects: Vec::new(),
@@ -179,6 +182,47 @@ impl RunOptions {
     /// can be shown (rule M05). Without this call none is.
     pub fn show_error_if(mut self, wanted: impl Fn(&LogEntry) -> bool + Send + 'static) -> Self {
         self.show_error_if = Some(Foreign::new(Box::new(wanted)));
+        self
+    }
+
+    /// Retries failed items up to `retries` times: [`show_error_if`](Self::show_error_if) for every error, and
+    /// [`max_retries`](Self::max_retries). Defaults to no retry.
+    ///
+    /// The handler decides which errors it retries. One of [`per_item`](crate::per_item) does so if it is
+    /// [built to](crate::per_item::HandlerBuilder::retry).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    /// use std::time::Duration;
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
+    /// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
+    ///
+    /// let attempts = AtomicU32::new(0);
+    /// let inbox = SyncItem::new(ItemId::from_u128(1), "Inbox".parse()?);
+    /// let flaky = from_items([inbox], move |_| match attempts.fetch_add(1, Ordering::Relaxed) {
+    ///     0..2 => Err("the server is busy".into()),
+    ///     _ => Ok(()),
+    /// });
+    /// let handler = HandlerBuilder::new("Mail".parse()?, flaky).retry(true).build();
+    ///
+    /// // 10 ms before the first retry, 20 ms before the second, 40 ms before the third.
+    /// let delay = |retry| Duration::from_millis(10) * 2_u32.pow(retry - 1);
+    /// let report = run_handler(handler, RunOptions::new().retries(3).retry_delay(delay));
+    /// assert!(report.is_success());
+    /// assert_eq!(report.rounds, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn retries(self, retries: u32) -> Self {
+        self.show_error_if(|_| true).max_retries(retries)
+    }
+
+    /// Sets how long to wait before each retry, whose number is counted from 1. Defaults to no delay.
+    ///
+    /// A cancellation of everything or a release of the session ends the wait, and there is no retry then.
+    pub fn retry_delay(mut self, delay: impl Fn(u32) -> Duration + Send + 'static) -> Self {
+        self.retry_delay = Some(Foreign::new(Box::new(delay)));
         self
     }
 

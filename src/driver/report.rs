@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::outcome::{Outcome, OutcomeCounts};
 use crate::session::ItemView;
 use crate::session::{BuildError, Phase, RefusedCompletion, Session};
 use crate::util::escape::Escaped;
-use crate::{CallbackError, HResult, HandlerInfo, ItemId, ItemStatus, PropertiesOutcome};
+use crate::{CallbackError, HResult, HandlerInfo, ItemId, PropertiesOutcome};
 
 /// What a run of a handler came to: see [`run_handler`](crate::run_handler).
 ///
@@ -86,13 +87,11 @@ impl HandlerReport {
         }
     }
 
-    /// Whether all went well: the result is a success code, no item is open or failed, and the handler did nothing
-    /// against the contract.
+    /// Returns `true` if everything was done: the result is a success code, no item failed, was cancelled, was left out or has
+    /// no end, and the handler kept the contract.
     ///
-    /// A handler that took no part has succeeded, and so has one of which no item was selected; a cancelled item that was
-    /// stopped is no failure, so a run that was cancelled in the middle may be a success. One that was cancelled before it was
-    /// started did nothing, and is none. A program that tells a cancel apart, for its exit code, asks
-    /// [`was_cancelled`](Self::was_cancelled) first.
+    /// An item is left out if the host skips it, or if it never starts. An item that the handler itself ends as `Skipped`
+    /// is not left out, and neither is one that was not selected. A handler that takes no part has succeeded.
     ///
     /// ```
     /// use syncmgr::per_item::{HandlerBuilder, from_items};
@@ -124,6 +123,50 @@ impl HandlerReport {
         let session = self.session.as_ref();
         session.map_or_else(Vec::new, |session| session.snapshot().items)
     }
+
+    /// Returns the items that ended in this way, in the order in which they were listed and added.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use syncmgr::per_item::{HandlerBuilder, from_items};
+    /// use syncmgr::{ItemId, Outcome, RunOptions, SyncItem, run_handler};
+    ///
+    /// let items = (1..=3).map(|n| SyncItem::new(ItemId::from_u128(n), "a letter".parse().unwrap()));
+    /// let send = from_items(items, |item| match item.item().id.as_u128() {
+    ///     2 => Err("there is no such address".into()),
+    ///     _ => Ok(()),
+    /// });
+    /// let handler = HandlerBuilder::new("Mail".parse()?, send).build();
+    /// let report = run_handler(handler.clone(), RunOptions::new());
+    /// assert_eq!(report.counts().to_string(), "2 succeeded, 1 failed");
+    /// for item in report.items_with(Outcome::Failed) {
+    ///     eprintln!("{} failed", item.name);
+    /// }
+    ///
+    /// let again = RunOptions::new().select(report.failed_items());
+    /// assert_eq!(run_handler(handler, again).counts().total(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn items_with(&self, outcome: Outcome) -> Vec<ItemView> {
+        let mut items = self.items();
+        items.retain(|item| Outcome::of(item) == Some(outcome));
+        items
+    }
+
+    /// Returns how many items ended in which way. Items that were not selected are not counted.
+    #[must_use]
+    pub fn counts(&self) -> OutcomeCounts {
+        OutcomeCounts::of(&self.items())
+    }
+
+    /// Returns the ids of the items that failed, to [select](crate::RunOptions::select) them in another run.
+    #[must_use]
+    pub fn failed_items(&self) -> Vec<ItemId> {
+        let failed = self.items_with(Outcome::Failed);
+        failed.into_iter().map(|item| item.id).collect()
+    }
 }
 
 /// Whether all went well: see [`HandlerReport::is_success`].
@@ -133,8 +176,14 @@ pub(crate) fn went_well(
     faults: &[ProtocolViolation],
     items: &[ItemView],
 ) -> bool {
-    let failed = |item: &ItemView| item.status == ItemStatus::Failed;
-    result.is_success() && open.is_empty() && faults.is_empty() && !items.iter().any(failed)
+    let is_done = |item: &ItemView| match Outcome::of(item) {
+        // Those without an end are in `open`, unless they were committed and wait for another round.
+        None | Some(Outcome::Succeeded | Outcome::Unfinished) => true,
+        // By the handler's own choice, if nothing was cancelled.
+        Some(Outcome::Skipped) => item.verdict.is_continue(),
+        Some(Outcome::Failed | Outcome::Cancelled) => false,
+    };
+    result.is_success() && open.is_empty() && faults.is_empty() && items.iter().all(is_done)
 }
 
 /// What a handler did against the contract, as far as its host can see it.

@@ -294,6 +294,9 @@ impl Rounds<'_> {
             log(Some(self.session), LogLevel::Warning, &text);
             return None;
         }
+        if let Some(delay) = &self.options.retry_delay {
+            self.session.pause_unless_cancelled(delay(self.rounds));
+        }
         // Skips from before belong to the round that is over.
         self.discard_events();
         self.skips.clear();

@@ -1,11 +1,12 @@
 //! The observer's side of a session.
 
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::snapshot::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Share, Sums};
 use super::state::flags;
 use super::{Phase, Session};
+use crate::util::sync::deadline;
 use crate::{ErrorId, HResult, HandlerId, ItemId, LogLevel};
 
 impl Session {
@@ -87,6 +88,24 @@ impl Session {
     pub(crate) fn log_own(&self, level: LogLevel, text: &str) {
         self.journal.log_own(level, text);
         self.journal.notify();
+    }
+
+    /// Blocks for so long, or until everything is cancelled or the session is released.
+    pub(crate) fn pause_unless_cancelled(&self, pause: Duration) {
+        let until = deadline(pause);
+        loop {
+            // Before the question, so that what happens after it ends the wait.
+            let (cursor, phase) = self.journal.cursor_and_phase();
+            if self.is_cancelled() || phase == Phase::Released {
+                return;
+            }
+            let now = Instant::now();
+            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
+            if left.is_zero() {
+                return;
+            }
+            self.journal.wait(cursor, left, self.driven);
+        }
     }
 
     /// As [`log`](Self::log), after the entry with this sequence number.

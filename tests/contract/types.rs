@@ -44,7 +44,7 @@ fn at_the_root() -> Vec<String> {
     let mut names = Vec::new();
     names.extend(are!(Number:
         Completion, Cursor, Dialog, ErrorFlags, ErrorId, ErrorOutcome<'static>, HResult, HandlerFlags, HandlerId, InvokeFlags,
-        ItemFlags, ItemId, ItemStatus, LogInfoMask, LogLevel, LogSelector, Participation, Phase, Prepared,
+        ItemFlags, ItemId, ItemStatus, LogInfoMask, LogLevel, LogSelector, Outcome, OutcomeCounts, Participation, Phase, Prepared,
         ProgressMask, PropertiesOutcome, RefusedCompletion, RegisterFlags, RunProgress, SyncEvent,
         SyncFlags, Totals, Verdict,
     ));
@@ -52,12 +52,12 @@ fn at_the_root() -> Vec<String> {
         Changes, Choices, HandlerInfo, HandlerName, HostEvent, ItemList, ItemName, ItemView, Listing, LogEntry, LogFilter, LogRecord<'static>, ProgressUpdate<'static>,
         Registration, RunChanges, SessionSnapshot, SyncItem,
     ));
-    names.extend(are!(Refusal: BuildError, CallbackError, ProtocolViolation, ManagerError, ValueError, WaitTimeout));
-    are!(Data: BuildError, CallbackError, ProtocolViolation, ManagerError, ValueError, WaitTimeout);
+    names.extend(are!(Refusal: BuildError, CallbackError, ProtocolViolation, ManagerError, ValueError, WaitError, WaitTimeout));
+    are!(Data: BuildError, CallbackError, ProtocolViolation, ManagerError, ValueError, WaitError, WaitTimeout);
     // It carries any error, and so cannot be compared.
     names.extend(are!(Refusal: HandlerError));
     names.extend(are!(Shared:
-        CancelGuard<'static>, Connections, DialogArbiter, HandlerReport, ItemReporter, Observer, Run, RunObserver, RunReport,
+        CancelGuard<'static>, Connections, DialogArbiter, HandlerReport, ItemReporter, Observer, Run, RunObserver, RunReport, Running,
         Session, SessionBuilder, SessionDriver<'static>, SyncManager, SyncManagerBuilder,
     ));
     // It carries closures that are called by one thread.

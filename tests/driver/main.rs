@@ -6,6 +6,7 @@ mod deadline;
 mod faults;
 mod host_code;
 mod life;
+mod outcomes;
 mod panics;
 mod properties;
 mod reentrant;

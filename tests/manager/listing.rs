@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use support::gate::{
-    Gate, finish, gated, goes_well, initialized, named, names, rounds, succeed_in, update, wait_for,
+    Gate, finish, gated, goes_well, initialized, named, names, rounds, update, wait_for,
 };
 use support::id;
 use support::manager::{Records, handler_id, script, succeed};
@@ -280,7 +280,7 @@ fn a_committed_item_is_listed_after_the_run_and_one_that_is_only_proposed_is_not
     let script = Script::new().sync_item(named(1)).synchronize(steps);
     records.register(&manager, 1, script);
     manager.choose(handler_id(1), id(7), false);
-    let report = succeed_in(&manager.update_all());
+    let report = finish(&manager.update_all());
     assert_eq!(rounds(&records.traces()[0]), [vec![id(1)]]);
     let mut listing = ids(&listed(&manager));
     listing.sort();

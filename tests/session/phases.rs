@@ -458,3 +458,39 @@ fn many_items_can_be_added_while_it_runs() {
     }
     assert_eq!(session.snapshot().items.len(), 300);
 }
+
+#[test]
+fn a_tool_finishes_its_session_in_plain_words() {
+    let session = open(1);
+    assert_eq!(session.finish(), Ok(()));
+    let ended = (session.phase(), session.result());
+    assert_eq!(ended, (Phase::Completed, Some(HResult::S_OK)));
+    for late in [session.finish(), session.finish_with("late")] {
+        assert_eq!(late, Err(CallbackError::WrongPhase));
+    }
+    assert_eq!(session.log(), []);
+
+    let session = open(1);
+    let error = std::io::Error::other(CallbackError::LogFull);
+    assert_eq!(session.finish_with(error), Ok(()));
+    assert_eq!(session.result(), Some(HResult::E_FAIL));
+    let log = session.log();
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0].text, CallbackError::LogFull.to_string());
+
+    let full = Session::builder()
+        .log_capacity(0)
+        .build()
+        .expect("no items");
+    assert_eq!(full.finish_with("the disk is full"), Ok(()));
+    assert_eq!(full.result(), Some(HResult::E_FAIL));
+    full.driver().release();
+    assert_eq!(full.finish(), Err(CallbackError::Released));
+
+    let idle = support::driven(1);
+    assert_eq!(
+        idle.finish_with("too early"),
+        Err(CallbackError::WrongPhase)
+    );
+    assert_eq!(idle.log(), []);
+}

@@ -102,6 +102,14 @@ pub fn succeed_in(run: &Run) -> RunReport {
     report
 }
 
+/// Waits for a run in which handler 1 does all that is due of it, and items of it are cancelled or skipped.
+#[track_caller]
+pub fn cancelled_in(run: &Run) -> RunReport {
+    let report = finish(run);
+    crate::went_through(of(&report, 1));
+    report
+}
+
 /// As [`finish`], where nobody asks what it came to.
 #[track_caller]
 pub fn wait_for(run: &Run) {

@@ -26,8 +26,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use syncmgr::{
-    HResult, ItemId, ItemName, ItemReporter, ItemStatus, ItemView, Phase, ProgressUpdate, Session,
-    SyncCallback, SyncItem,
+    HResult, HandlerReport, ItemId, ItemName, ItemReporter, ItemStatus, ItemView, Phase,
+    ProgressUpdate, Session, SyncCallback, SyncItem,
 };
 
 /// No test waits longer than this for anything; one that does has failed.
@@ -269,6 +269,16 @@ pub fn within<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + '
             Ok(()) => panic!("{what}: the thread ended without a result"),
         },
     }
+}
+
+/// The handler did all that is due of it, though items were cancelled or left out.
+#[track_caller]
+pub fn went_through(report: &HandlerReport) {
+    assert!(!report.is_success(), "{report:?}");
+    assert_eq!(report.result, HResult::S_OK, "{report:?}");
+    assert!(report.unfinished.is_empty(), "{report:?}");
+    assert!(report.faults.is_empty(), "{report:?}");
+    assert!(report.failed_items().is_empty(), "{report:?}");
 }
 
 /// Joins a thread; panics after [`LIMIT`], and passes on its panic.

@@ -489,6 +489,18 @@ fn h11_a_denied_question_may_be_asked_again() {
 }
 
 #[test]
+fn h11_who_has_the_turn_may_ask_for_it_again() {
+    let script = working(1, |callback| {
+        assert_eq!(callback.enable_modeless(true)?, Dialog::Granted);
+        assert_eq!(callback.enable_modeless(true)?, Dialog::Denied);
+        let _ = callback.enable_modeless(false)?;
+        copy(&**callback, id(1));
+        Ok(())
+    });
+    clean(&Harness::new(script.build()).flags(bothering()).run());
+}
+
+#[test]
 fn h12_a_dialog_while_an_error_is_shown_needs_no_flag() {
     with_error(|handler| {
         let callback = handler.callback();

@@ -23,9 +23,8 @@ While it runs, a number and Enter cancel the item of that number; ? and Enter
 list the items that wait or are in work, with their numbers (?51: from 51 on).
 Ctrl-C cancels everything. A second Ctrl-C ends the program at once.
 
-Exit status: 0 all is done (items that you cancelled one by one may be missing),
-1 something failed, 2 bad arguments, and nothing was written,
-130 cancelled by Ctrl-C.
+Exit status: 0 all is done, 1 something failed, 2 bad arguments, and nothing
+was written, 3 items were cancelled or left out, 130 cancelled by Ctrl-C.
 ";
 
 /// What to do.

@@ -55,6 +55,8 @@ use syncmgr_mirror::{args, frame, input, lines, show, table, watch};
 
 const FAILED: u8 = 1;
 const BAD_ARGUMENTS: u8 = 2;
+/// Items were cancelled or left out, and nothing failed.
+const LEFT_OUT: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -123,7 +125,8 @@ fn mirror(places: Places, options: &Options) -> Result<u8, Box<dyn Error>> {
     let begun = Instant::now();
     let report = run_watched(mirror.handler(), &numbers, &interrupt, &talk, live);
     let took = begun.elapsed();
-    let mut failed = !report.is_success();
+    let mut failed =
+        report.counts().failed > 0 || report.result.is_failure() || !report.unfinished.is_empty();
     if let Some(session) = &report.session {
         if report.rounds == 0 && report.is_success() {
             // No items, so nothing was synchronized.
@@ -148,7 +151,11 @@ fn mirror(places: Places, options: &Options) -> Result<u8, Box<dyn Error>> {
         lines::print("Cancelled. Run it again to finish the job.");
         return Ok(INTERRUPTED);
     }
-    Ok(if failed { FAILED } else { 0 })
+    Ok(match failed {
+        true => FAILED,
+        false if report.is_success() => 0,
+        false => LEFT_OUT,
+    })
 }
 
 /// Runs the handler on this thread; others watch the session, cancel in it, and read what is typed.

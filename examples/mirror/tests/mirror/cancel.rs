@@ -22,7 +22,7 @@ fn numbers_cancel_an_item_in_work_and_one_that_waits() {
     running.go_on();
     let done = running
         .end()
-        .expect_code(0)
+        .expect_code(3)
         .expect("there is no item 22")
         .expect("cancelling item 21\ncancelling item 1\n")
         .expect("[1] a-large: cancelled")
@@ -49,7 +49,7 @@ fn an_item_that_has_ended_cannot_be_cancelled() {
     running.go_on();
     running
         .end()
-        .expect_code(0)
+        .expect_code(3)
         .expect("item 1 has ended already")
         .expect("2 items: 1 done, 1 cancelled.");
     shrink(&large);
@@ -67,7 +67,7 @@ fn a_question_mark_lists_the_items_that_can_be_cancelled() {
         running.type_line(line);
     }
     running.go_on();
-    let done = running.end().expect_code(0);
+    let done = running.end().expect_code(3);
     let told = [
         "2 b: in work",
         "3 c: waits",
@@ -96,7 +96,7 @@ fn a_long_list_comes_in_parts() {
     running.go_on();
     running
         .end()
-        .expect_code(0)
+        .expect_code(3)
         .expect("50 b48: waits\nand 11 more: ?51 and Enter go on from item 51\n51 b49: waits")
         .expect("61 b59: waits\ncancelling item 1");
 }
@@ -148,7 +148,7 @@ fn a_read_only_directory_stays_so_when_its_item_is_cancelled() {
     let mut running = held(&place, &["-j1"], &large).running;
     running.type_line("1");
     running.go_on();
-    running.end().expect_code(0);
+    running.end().expect_code(3);
     let meta = fs::metadata(place.dest().join("item/dir")).expect("it was made");
     assert_eq!(
         std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o777,

@@ -75,7 +75,7 @@ fn a_number_typed_on_the_terminal_cancels_its_item() {
         let mut running = Running::start(&mut command);
         // At once: it is read when the bars are there, or waits in the terminal until then.
         running.type_line("2");
-        let ended = running.end().expect_code(0);
+        let ended = running.end().expect_code(3);
         assert!(
             ended.out.contains("2 items: 1 done, 1 cancelled."),
             "{}",
