@@ -13,6 +13,7 @@ mod connections;
 mod dialog_arbiter;
 mod driver_api;
 mod dynamic_items;
+mod finish;
 #[cfg(all(test, loom))]
 mod model;
 mod observer;

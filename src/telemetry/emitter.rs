@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use foldhash::fast::RandomState;
 use tracing::{Level, event};
 
-use super::handler_emitter::{HandlerEmitter, Outcome, fails};
+use super::handler_emitter::{HandlerEmitter, HandlerEnd, fails};
 use super::lazy_span::SpanContext;
 use super::span_tree::SpanTree;
 use super::targets;
@@ -71,10 +71,10 @@ impl Emitter {
                 self.progress(changes.progress.totals, now);
                 for id in &changes.ended {
                     let report = run.handler_report(*id);
-                    let outcome = report.as_ref().map(Outcome::of_report);
+                    let outcome = report.as_ref().map(HandlerEnd::of_report);
                     // One that was let go before it told anything is told here.
                     self.emitter(*id, now);
-                    self.end(*id, &outcome.unwrap_or(Outcome::UNKNOWN), now);
+                    self.end(*id, &outcome.unwrap_or(HandlerEnd::UNKNOWN), now);
                 }
                 changes.is_over()
             }
@@ -90,7 +90,7 @@ impl Emitter {
         self.handlers.get_mut(&id)
     }
 
-    fn end(&mut self, id: HandlerId, outcome: &Outcome, now: Instant) {
+    fn end(&mut self, id: HandlerId, outcome: &HandlerEnd, now: Instant) {
         if let Some(emitter) = self.handlers.remove(&id) {
             self.failed += u64::from(emitter.end(outcome, now));
         }
@@ -129,8 +129,8 @@ impl Emitter {
     /// Closes what is open, as it stands.
     pub(super) fn close(mut self, now: Instant) {
         let outcome = match &self.feed {
-            SourceObserver::Session(observer) => Outcome::of_session(observer.session()),
-            SourceObserver::Run(..) => Outcome::UNKNOWN,
+            SourceObserver::Session(observer) => HandlerEnd::of_session(observer.session()),
+            SourceObserver::Run(..) => HandlerEnd::UNKNOWN,
         };
         let left: Vec<HandlerId> = self.handlers.keys().copied().collect();
         for id in left {

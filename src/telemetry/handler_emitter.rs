@@ -46,14 +46,14 @@ pub(super) struct HandlerEmitter {
 }
 
 /// What a handler came to.
-pub(super) struct Outcome {
+pub(super) struct HandlerEnd {
     result: Option<HResult>,
     rounds: Option<u32>,
     /// Why it failed, apart from items that did.
     failure: Option<String>,
 }
 
-impl Outcome {
+impl HandlerEnd {
     /// Of a lone session, as it stands.
     pub(super) fn of_session(session: &Session) -> Self {
         let result = session.result();
@@ -391,7 +391,7 @@ impl HandlerEmitter {
     }
 
     /// The last that is told: what is still open is closed as it stands.
-    pub(super) fn end(mut self, outcome: &Outcome, now: Instant) -> bool {
+    pub(super) fn end(mut self, outcome: &HandlerEnd, now: Instant) -> bool {
         self.open_asked(now);
         let session = self.handler.session().cloned();
         for (id, told) in std::mem::take(&mut self.open) {
