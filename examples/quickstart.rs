@@ -1,46 +1,38 @@
-//! The first program: it copies three files, two at a time, and prints what became of each.
+//! The first program: it copies three files, two at a time, and prints how each of them ended.
 //!
 //! ```text
 //! cargo run --example quickstart
 //! ```
 //!
-//! A handler is a list of items and a function that does one of them. What the function reports goes to a session, which any
-//! thread may watch, and cancel: `RunOptions::on_session` hands it out, and the example `bars` draws one.
+//! A handler is a list of items and a closure for one of them. `start` in place of `run` returns immediately, with a handle to
+//! cancel and to watch it: the example `bars` draws one.
 
-use std::{error::Error, fs::File, io, path::Path};
+use std::error::Error;
+use std::fs::{self, File};
+use std::path::Path;
 
-use syncmgr::per_item::{HandlerBuilder, from_items};
-use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
+use syncmgr::per_item;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let directory = tempfile::tempdir()?; // removed at the end
-    let to = directory.path().to_owned();
+    let to = tempfile::tempdir()?; // removed at the end
 
-    let mut items = Vec::new();
-    for (number, name) in (1..).zip(["README.md", "CHANGELOG.md", "Cargo.toml"]) {
-        items.push(SyncItem::new(ItemId::from_u128(number), name.parse()?));
-    }
-    let copies = from_items(items, move |item| {
-        let name = item.item().name.as_str();
-        let source = File::open(from.join(name))?;
-        item.max(source.metadata()?.len())?; // a cancel travels by the question marks
-        io::copy(
-            &mut item.wrap_read(source),
-            &mut File::create(to.join(name))?,
-        )?;
-        Ok(())
-    });
-    let handler = HandlerBuilder::new("Backup".parse()?, copies)
-        .workers(2)
-        .build();
+    let files = ["README.md", "CHANGELOG.md", "Cargo.toml"]
+        .map(|name| (name, (from.join(name), to.path().join(name))));
+    let report = per_item::each(files, |item, (source, target)| {
+        item.max(fs::metadata(source)?.len())?; // a cancellation travels by the question marks
+        Ok(item.copy(File::open(source)?, File::create(target)?)?)
+    })
+    .name("Backup")
+    .workers(2)
+    .run();
 
-    let report = run_handler(handler, RunOptions::new());
-    for item in report.items() {
+    for file in report.entries() {
         println!(
-            "{}: {}, {} of {} bytes",
-            item.name, item.status, item.value, item.max
+            "{}: {}, {:?} bytes copied",
+            file.view.name, file.view.status, file.value
         );
     }
+    println!("{}", report.counts());
     Ok(())
 }

@@ -45,8 +45,8 @@
 //! | [`SyncCallback`] | the host's side, likewise |
 //! | [`Session`] | an in-memory host of one synchronization. A tool without a handler builds one, reports and finishes |
 //! | [`ItemReporter`] | the fast handle on one item |
-//! | [`per_item`] | makes a whole handler of a list of items and the work of one |
-//! | [`run_handler`] | takes a handler through its whole life |
+//! | [`per_item`] | makes a whole handler of a list of items and a closure: start with [`per_item::each`] |
+//! | [`run_handler`], [`start`] | take a handler through its whole life, on this thread or on another |
 //! | [`SyncManager`] | knows many handlers, remembers what the user chose, and runs them together |
 //! | [`Observer`] | follows a session, for who draws it |
 //! | `render`, `telemetry`, `json` (features) | show a session or a run: as bars or lines, as spans and events, as JSON |
@@ -56,7 +56,7 @@
 //!
 //! ```
 //! use std::thread;
-//! use syncmgr::{HResult, ItemId, Session, SyncCallback, SyncItem, Verdict};
+//! use syncmgr::{ItemId, Session, SyncItem, Verdict};
 //!
 //! let photos = ItemId::from_u128(1);
 //! let session = Session::builder().item(SyncItem::new(photos, "Photos".parse()?)).build()?;
@@ -76,7 +76,7 @@
 //!
 //! session.cancel_item(photos)?; // from any thread; no later report is answered Continue
 //! worker.join().expect("the worker does not panic")?;
-//! session.synchronize_completed(HResult::S_OK)?;
+//! session.finish()?;
 //! println!("{:?}", session.item(photos));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

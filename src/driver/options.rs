@@ -188,8 +188,8 @@ impl RunOptions {
     /// Retries failed items up to `retries` times: [`show_error_if`](Self::show_error_if) for every error, and
     /// [`max_retries`](Self::max_retries). Defaults to no retry.
     ///
-    /// The handler decides which errors it retries. One of [`per_item`](crate::per_item) does so if it is
-    /// [built to](crate::per_item::HandlerBuilder::retry).
+    /// The handler decides which errors it retries. One of [`per_item`](crate::per_item) retries every item that failed, unless it
+    /// is [built otherwise](crate::per_item::HandlerBuilder::retry).
     ///
     /// # Examples
     ///
@@ -205,7 +205,7 @@ impl RunOptions {
     ///     0..2 => Err("the server is busy".into()),
     ///     _ => Ok(()),
     /// });
-    /// let handler = HandlerBuilder::new("Mail".parse()?, flaky).retry(true).build();
+    /// let handler = HandlerBuilder::new("Mail".parse()?, flaky).build();
     ///
     /// // 10 ms before the first retry, 20 ms before the second, 40 ms before the third.
     /// let delay = |retry| Duration::from_millis(10) * 2_u32.pow(retry - 1);

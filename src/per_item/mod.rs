@@ -1,35 +1,27 @@
-//! The easy way to write a handler: say which items there are and how one of them is done.
+//! Handlers made of a list of items and a closure.
 //!
-//! The contract asks a handler for ten methods and two-step completions. Most handlers are a list of items that are done each
-//! for itself, and of those this module makes a whole one: [`HandlerBuilder`] turns a [`PerItem`] into a
-//! [`SyncHandler`](crate::SyncHandler) that keeps the rules, whatever the work does.
+//! The contract asks a handler for ten methods and two-step completions. Most handlers are a list of independent items, and for
+//! those this module implements the rest. Start with [`each`], whose items carry a payload:
 //!
 //! ```
-//! use std::fs;
-//! use syncmgr::per_item::{self, HandlerBuilder};
-//! use syncmgr::{ItemId, RunOptions, SyncItem, Uuid, run_handler};
+//! use std::fs::{self, File};
+//! use syncmgr::per_item;
 //!
 //! # let directory = std::env::temp_dir().join("syncmgr per_item example");
 //! # fs::create_dir_all(&directory)?;
 //! # fs::write(directory.join("a.txt"), "some text")?;
-//! let names = ["a.txt"];
-//! let id = |name: &str| ItemId::from_name(Uuid::NAMESPACE_URL, name.as_bytes());
-//! let items = names.map(|name| SyncItem::new(id(name), name.parse().expect("it is short")));
-//! let done = directory.join("done");
-//! # fs::create_dir_all(&done)?;
-//!
-//! let handler = HandlerBuilder::new("Backup".parse()?, per_item::from_items(items, move |item| {
-//!     let name = item.item().name.as_str();
-//!     let mut source = fs::File::open(directory.join(name))?;
-//!     item.max(source.metadata()?.len())?;
-//!     let mut target = fs::File::create(done.join(name))?;
-//!     std::io::copy(&mut item.wrap_read(&mut source), &mut target)?; // a cancel ends it here
-//!     Ok(())
-//! }));
-//! let report = run_handler(handler.workers(2).build(), RunOptions::new());
-//! assert!(report.is_success());
+//! let files = [("a.txt", directory.join("a.txt"))];
+//! let report = per_item::each(files, |item, path| {
+//!     item.max(fs::metadata(path)?.len())?;
+//!     Ok(item.copy(File::open(path)?, File::create(path.with_extension("bak"))?)?)
+//! })
+//! .run();
+//! assert!(report.is_success(), "{}", report.counts());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A [`HandlerBuilder`] takes any [`PerItem`]: a list that is read when the handler is asked for it, items with flags, or work
+//! that is a future (feature `async`).
 //!
 //! # What the adapter does
 //!
@@ -55,6 +47,7 @@
 //! waits for it.
 
 mod adapter;
+mod batch;
 mod builder;
 mod callback_lease;
 mod cancel;
@@ -73,6 +66,7 @@ mod work_failure;
 mod worker_group;
 mod wrap;
 
+pub use batch::{Batch, BatchEntry, BatchItem, BatchReport, BatchValues, each};
 pub use builder::HandlerBuilder;
 pub use cancelled::Cancelled;
 pub use context::ItemContext;

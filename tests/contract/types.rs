@@ -71,6 +71,7 @@ fn of_per_item() -> Vec<String> {
     names.extend(are!(Refusal: Cancelled));
     are!(Number: Cancelled);
     names.extend(are!(Shared:
+        Batch<(), ()>, BatchEntry<'static, (), ()>, BatchItem<()>, BatchReport<(), ()>, BatchValues<()>,
         ProgressIter<'static, std::vec::IntoIter<u8>>, HandlerBuilder, ProgressReader<'static, std::fs::File>, ItemContext, ProgressWriter<'static, std::fs::File>,
     ));
     names

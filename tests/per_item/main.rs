@@ -1,5 +1,6 @@
 //! Handlers made of a list of items and a closure.
 
+mod batches;
 mod drops;
 mod edges;
 mod foreign_calls;
