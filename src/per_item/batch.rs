@@ -58,12 +58,13 @@ where
     T: Send + Sync + 'static,
     R: Send + Sync + 'static,
 {
+    let items = BatchItems::new(items.into_iter().map(Into::into));
     Batch {
-        items: Arc::new(BatchItems::new(items.into_iter().map(Into::into))),
+        values: BatchValues::new(&items),
+        items: Arc::new(items),
         work: Arc::new(Foreign::new(Box::new(work))),
         settings: Vec::new(),
         name: HandlerName::truncate_end("items"),
-        values: BatchValues::default(),
     }
 }
 
@@ -104,8 +105,8 @@ impl<T: Send + Sync + 'static, R: Send + Sync + 'static> Batch<T, R> {
         let measure = Arc::new(Foreign::new(measure));
         self.configure(move |builder| {
             let (items, measure) = (Arc::clone(&items), Arc::clone(&measure));
-            builder.measure(move |item| match items.payload(item.item().id) {
-                Some(payload) => measure(payload),
+            builder.measure(move |item| match items.find(item.item().id) {
+                Some((_, payload)) => measure(payload),
                 None => Ok(0),
             })
         })
@@ -133,14 +134,14 @@ impl<T: Send + Sync + 'static, R: Send + Sync + 'static> Batch<T, R> {
     /// As for [`run_handler`].
     #[must_use = "the report says whether everything was done"]
     pub fn run_with(&self, options: RunOptions) -> BatchReport<T, R> {
-        let values = BatchValues::default();
+        let values = BatchValues::new(&self.items);
         let handler = self.with_values(&values);
         BatchReport::new(run_handler(handler, options), &self.items, &values)
     }
 
     /// Runs the items on other threads, and returns immediately: see [`start`](crate::start).
     pub fn start(&self, options: RunOptions) -> Running<BatchReport<T, R>> {
-        let values = BatchValues::default();
+        let values = BatchValues::new(&self.items);
         let handler = self.with_values(&values);
         let items = Arc::clone(&self.items);
         Running::start(handler, options, move |report| {
@@ -241,45 +242,47 @@ struct BatchItems<T> {
     list: Vec<SyncItem>,
     /// In the order of the list. Each is dropped for itself, in case one panics.
     payloads: Vec<Foreign<T>>,
-    places: HashMap<ItemId, usize, RandomState>,
+    places: Arc<Places>,
 }
+
+type Places = HashMap<ItemId, usize, RandomState>;
 
 impl<T> BatchItems<T> {
     fn new(items: impl Iterator<Item = BatchItem<T>>) -> Self {
-        let mut all = Self {
-            list: Vec::new(),
-            payloads: Vec::new(),
-            places: HashMap::default(),
-        };
+        let (mut list, mut payloads, mut places) = (Vec::new(), Vec::new(), Places::default());
         // How often each key has come, of those that came more than once.
         let mut repeated: HashMap<Vec<u8>, u64, RandomState> = HashMap::default();
         for BatchItem { identity, payload } in items {
             let item = match identity {
                 BatchIdentity::Item(item) => item,
-                BatchIdentity::Key { name, mut key } => {
+                BatchIdentity::Key { name, key } => {
                     let mut id = ItemId::from_name(NAMESPACE, &key);
-                    while all.places.contains_key(&id) {
+                    while places.contains_key(&id) {
                         let count = repeated.entry(key.clone()).or_insert(1);
                         *count += 1;
                         let mut numbered = key.clone();
                         numbered.extend(count.to_le_bytes());
                         id = ItemId::from_name(NAMESPACE, &numbered);
                     }
-                    key.clear();
                     SyncItem::new(id, name)
                 }
             };
             // Of two items with the same explicit id the session refuses the list.
-            all.places.entry(item.id).or_insert(all.list.len());
-            all.list.push(item);
-            all.payloads.push(Foreign::new(payload));
+            places.entry(item.id).or_insert(list.len());
+            list.push(item);
+            payloads.push(Foreign::new(payload));
         }
-        all
+        Self {
+            list,
+            payloads,
+            places: Arc::new(places),
+        }
     }
 
-    fn payload(&self, item: ItemId) -> Option<&T> {
+    /// The place of an item in the list, and its payload.
+    fn find(&self, item: ItemId) -> Option<(usize, &T)> {
         let place = *self.places.get(&item)?;
-        self.payloads.get(place).map(|payload| &**payload)
+        Some((place, self.payloads.get(place)?))
     }
 }
 
@@ -295,49 +298,63 @@ impl<T: Send + Sync + 'static, R: Send + Sync + 'static> PerItem for BatchSource
     }
 
     fn synchronize(&self, work: &ItemContext) -> Result<(), Error> {
-        let id = work.item().id;
-        // The last time counts.
-        drop(self.values.0.lock().remove(&id));
-        let Some(payload) = self.items.payload(id) else {
+        let Some((place, payload)) = self.items.find(work.item().id) else {
             return Err("the item is not one of the batch".into());
         };
-        let value = Arc::new(Foreign::new((self.work)(work, payload)?));
-        let old = self.values.0.lock().insert(id, value);
-        drop(old);
+        // The last attempt counts, also if it fails.
+        self.values.set(place, None);
+        let value = (self.work)(work, payload)?;
+        self.values.set(place, Some(Arc::new(Foreign::new(value))));
         Ok(())
     }
 }
 
 /// The values that the closure of a [`Batch`] returned, of the items that it has done last. Clones share them.
-pub struct BatchValues<R>(Arc<Mutex<ValueMap<R>>>);
+pub struct BatchValues<R> {
+    places: Arc<Places>,
+    /// In the order of the list. Each is locked only to read or change it.
+    slots: Arc<[Mutex<Value<R>>]>,
+}
 
-/// Locked only to read or change it.
-type ValueMap<R> = HashMap<ItemId, Arc<Foreign<R>>, RandomState>;
+type Value<R> = Option<Arc<Foreign<R>>>;
 
 impl<R> BatchValues<R> {
+    fn new<T>(items: &BatchItems<T>) -> Self {
+        Self {
+            places: Arc::clone(&items.places),
+            slots: items.list.iter().map(|_| Mutex::new(None)).collect(),
+        }
+    }
+
+    fn set(&self, place: usize, value: Value<R>) {
+        if let Some(slot) = self.slots.get(place) {
+            let old = std::mem::replace(&mut *slot.lock(), value);
+            drop(old); // foreign code, so without the lock
+        }
+    }
+
     /// Calls `read` with the value of an item, and returns what it returns. `None` if the closure has not returned a value for
     /// the item.
     pub fn get<V>(&self, item: ItemId, read: impl FnOnce(&R) -> V) -> Option<V> {
-        let value = self.0.lock().get(&item).cloned()?;
+        let slot = self.slots.get(*self.places.get(&item)?)?;
+        let value = slot.lock().clone()?;
         Some(read(&value))
     }
 }
 
 impl<R> Clone for BatchValues<R> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<R> Default for BatchValues<R> {
-    fn default() -> Self {
-        Self(Arc::default())
+        Self {
+            places: Arc::clone(&self.places),
+            slots: Arc::clone(&self.slots),
+        }
     }
 }
 
 impl<R> fmt::Debug for BatchValues<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.lock().len();
+        let has_value = |slot: &&Mutex<Value<R>>| slot.lock().is_some();
+        let count = self.slots.iter().filter(has_value).count();
         f.debug_tuple("BatchValues").field(&count).finish()
     }
 }
@@ -347,7 +364,8 @@ impl<R> fmt::Debug for BatchValues<R> {
 pub struct BatchReport<T, R> {
     report: HandlerReport,
     items: Arc<BatchItems<T>>,
-    values: ValueMap<R>,
+    /// In the order of the list.
+    values: Vec<Value<R>>,
 }
 
 /// An item of a [`BatchReport`].
@@ -367,16 +385,22 @@ impl<T, R> BatchReport<T, R> {
         Self {
             report,
             items: Arc::clone(items),
-            values: values.0.lock().clone(),
+            values: values
+                .slots
+                .iter()
+                .map(|slot| slot.lock().clone())
+                .collect(),
         }
     }
 
     /// Returns each item with its payload and value, in the order of the list.
     pub fn entries(&self) -> impl Iterator<Item = BatchEntry<'_, T, R>> {
         self.report.items().into_iter().filter_map(|view| {
+            let (place, payload) = self.items.find(view.id)?;
+            let value = self.values.get(place)?.as_ref();
             Some(BatchEntry {
-                payload: self.items.payload(view.id)?,
-                value: self.values.get(&view.id).map(|value| &***value),
+                payload,
+                value: value.map(|value| &***value),
                 view,
             })
         })
@@ -400,7 +424,7 @@ impl<T, R> fmt::Debug for BatchReport<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BatchReport")
             .field("report", &self.report)
-            .field("values", &self.values.len())
+            .field("values", &self.values.iter().flatten().count())
             .finish_non_exhaustive()
     }
 }
