@@ -83,6 +83,31 @@ fn p1() {
         || timed(100_000, |_| go_on(black_box(&reporter).advance(1))),
     );
     row("-", "`ItemReporter::advance`", &ratio, f64::INFINITY);
+    let mut reporter = reporter;
+    let mut counter = reporter.counter();
+    let ratio = alternate(
+        401,
+        || timed(100_000, |n| floor_report(&floor, n)),
+        || timed(100_000, |_| go_on(black_box(&mut counter).advance(1))),
+    );
+    row(
+        "-",
+        "`ItemCounter::advance`, the counter in memory",
+        &ratio,
+        f64::INFINITY,
+    );
+    // As a worker has it: the counter is its own, so the total stays in a register.
+    let ratio = alternate(
+        401,
+        || timed(100_000, |n| floor_report(&floor, n)),
+        || timed(100_000, |n| go_on(counter.advance(n & 1))),
+    );
+    row(
+        "P1b",
+        "`ItemCounter::advance`, the counter in a register",
+        &ratio,
+        1.20,
+    );
 }
 
 /// How long these threads take, each with `work` of its own, from the moment when all are there until the last is done.

@@ -29,8 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     for file in report.entries() {
         println!(
-            "{}: {}, {:?} bytes copied",
-            file.view.name, file.view.status, file.value
+            "{}: {}, {} bytes",
+            file.view.name,
+            file.view.status,
+            file.value.unwrap_or(&0)
         );
     }
     println!("{}", report.counts());

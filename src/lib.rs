@@ -152,8 +152,8 @@ pub use manager::{
 };
 pub use session::{
     BuildError, CancelGuard, Changes, Completion, Connections, Connector, Cursor, DialogArbiter,
-    HostEvent, ItemReporter, ItemView, LogEntry, Observer, Phase, RefusedCompletion, Session,
-    SessionBuilder, SessionDriver, SessionSnapshot, Totals,
+    HostEvent, ItemCounter, ItemReporter, ItemView, LogEntry, Observer, Phase, RefusedCompletion,
+    Session, SessionBuilder, SessionDriver, SessionSnapshot, Totals,
 };
 #[doc(no_inline)]
 pub use uuid::Uuid;

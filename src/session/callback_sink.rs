@@ -32,6 +32,11 @@ impl CallbackSink {
         &self.callback
     }
 
+    /// What was reported so far.
+    pub(super) fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
     pub(super) fn report(
         &self,
         item: ItemId,

@@ -57,7 +57,7 @@ fn at_the_root() -> Vec<String> {
     // It carries any error, and so cannot be compared.
     names.extend(are!(Refusal: HandlerError));
     names.extend(are!(Shared:
-        CancelGuard<'static>, Connections, DialogArbiter, HandlerReport, ItemReporter, Observer, Run, RunObserver, RunReport, Running,
+        CancelGuard<'static>, Connections, DialogArbiter, HandlerReport, ItemCounter<'static>, ItemReporter, Observer, Run, RunObserver, RunReport, Running,
         Session, SessionBuilder, SessionDriver<'static>, SyncManager, SyncManagerBuilder,
     ));
     // It carries closures that are called by one thread.

@@ -9,6 +9,7 @@ use syncmgr::{
     ProgressUpdate, Session, SyncCallback, Verdict,
 };
 
+use support::forward::Forward;
 use support::{Stage, driven, id, join, open, reporter, start_round, synchronizing, value, view};
 
 #[derive(Debug)]
@@ -446,4 +447,46 @@ fn a_session_prints_itself_in_a_line_however_many_items_it_has() {
         "{text}"
     );
     assert!(text.len() < 200, "{text}");
+}
+
+#[test]
+fn a_counter_goes_on_from_the_value_of_its_reporter() {
+    let session = open(1);
+    let mut own = reporter(&session, 1);
+    assert_eq!(own.set(5), Ok(Verdict::Continue));
+    assert_eq!(own.advance(2), Ok(Verdict::Continue));
+    let mut counter = own.counter();
+    assert_eq!(counter.total(), 7);
+    assert_eq!(counter.advance(3), Ok(Verdict::Continue));
+    assert_eq!((counter.total(), view(&session, 1).value), (10, 10));
+    // Another reporter overwrites, until the next step.
+    assert_eq!(reporter(&session, 1).set(1), Ok(Verdict::Continue));
+    assert_eq!(view(&session, 1).value, 1);
+    assert_eq!(counter.advance(0), Ok(Verdict::Continue));
+    assert_eq!(view(&session, 1).value, 10);
+    assert_eq!(counter.advance(u64::MAX), Ok(Verdict::Continue), "it wraps");
+    assert_eq!(view(&session, 1).value, 9);
+    session.cancel_item(id(1)).expect("it takes part");
+    assert_eq!(counter.advance(1), Ok(Verdict::CancelItem));
+    assert_eq!(view(&session, 1).value, 10);
+    assert_eq!(session.synchronize_completed(HResult::S_OK), Ok(()));
+    assert_eq!(counter.advance(1), Err(CallbackError::WrongPhase));
+    assert_eq!(counter.total(), 10, "what is refused is not added");
+    assert_eq!(own.advance(1), Err(CallbackError::WrongPhase));
+}
+
+#[test]
+fn a_counter_counts_through_a_wrapper() {
+    let session = open(1);
+    let wrapper: Arc<dyn SyncCallback> = Arc::new(Forward {
+        inner: session.clone(),
+        counts: Arc::default(),
+    });
+    let mut own = ItemReporter::new(&wrapper, id(1));
+    assert_eq!(own.advance(4), Ok(Verdict::Continue));
+    let mut counter = own.counter();
+    assert_eq!(counter.advance(3), Ok(Verdict::Continue));
+    assert_eq!((counter.total(), view(&session, 1).value), (7, 7));
+    assert_eq!(own.advance(1), Ok(Verdict::Continue));
+    assert_eq!(view(&session, 1).value, 8);
 }
