@@ -117,7 +117,7 @@ impl Waiters {
             listeners.polled = true;
         }
         let waiters = Arc::downgrade(self);
-        let builder = thread::Builder::new().name("syncmgr poll".to_owned());
+        let builder = thread::Builder::new().name("syncmgr-poll".to_owned());
         if builder.spawn(move || poll(&waiters)).is_err() {
             self.0.lock().polled = false;
             // As for any host that does not wake.

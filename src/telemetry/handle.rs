@@ -37,7 +37,7 @@ pub struct TelemetryHandle {
 impl TelemetryHandle {
     /// Starts the follower. Where there is no thread to be had, that is all that is told.
     pub(super) fn follow(emitter: Emitter, poll_interval: Duration) -> Self {
-        let (follower, spawned) = Follower::spawn("syncmgr telemetry", move |thread| {
+        let (follower, spawned) = Follower::spawn("syncmgr-tracing", move |thread| {
             follow(thread, emitter, poll_interval);
         });
         if let Err(error) = spawned {

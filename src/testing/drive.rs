@@ -178,7 +178,7 @@ fn host(
         drop(finish);
     };
     let spawned = thread::Builder::new()
-        .name("syncmgr harness".into())
+        .name("syncmgr-harness".into())
         .spawn(drive);
     let thread = match spawned {
         Ok(thread) => thread,
