@@ -96,6 +96,12 @@ impl ItemContext {
         &self.item
     }
 
+    /// Returns the item's name, as the user sees it: a long one was shortened.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.item.name.as_str()
+    }
+
     /// Why the handler was started, and whether it may bother the user.
     #[must_use]
     pub fn flags(&self) -> SyncFlags {

@@ -91,7 +91,11 @@ fn names_never_fail() {
     let long = "x".repeat(10_000) + "/end";
     let controls = "\u{1b}[2J\n\0\u{202e}";
     let items = ["", &long, controls, "", "日本語"].map(|name| (name, name.len()));
-    let report = each(items, |_, length| Ok(*length)).run();
+    let report = each(items, |work, length| {
+        assert_eq!(work.name(), work.item().name.as_str());
+        Ok(*length)
+    })
+    .run();
     assert!(report.is_success(), "{report:?}");
     let names = names(&report);
     assert_eq!((names[0].as_str(), names[3].as_str()), ("", ""));
