@@ -77,7 +77,7 @@ pub struct HandlerReportData {
 }
 
 impl HandlerReportData {
-    /// Whether all went well: see [`HandlerReport::is_success`]. A run that was [cancelled](Self::cancelled) may have gone well.
+    /// Returns `true` if everything was done: see [`HandlerReport::is_success`].
     #[must_use]
     pub fn is_success(&self) -> bool {
         went_well(self.result, &self.unfinished, &self.faults, &self.items)
