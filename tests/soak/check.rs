@@ -118,10 +118,9 @@ impl<'a> Check<'a> {
             // The machine had no time for it.
             return count(&self.world.counts.starved);
         }
-        let host = report
-            .error
-            .as_ref()
-            .is_some_and(|error| error.starts_with("the host panicked"));
+        let host = report.error.as_ref().is_some_and(|error| {
+            error.starts_with("the host panicked") || error.starts_with("the chooser panicked")
+        });
         let connector =
             |fault: &ProtocolViolation| fault.to_string().contains("as planned in the connector");
         let odd = report.faults.iter().any(|fault| !connector(fault));
