@@ -41,6 +41,7 @@ mod reports;
 mod stream;
 
 pub use document::{Document, from_str, to_string, to_writer};
+#[cfg(feature = "testing")]
 pub(crate) use envelope::Envelope;
 pub use error::{JsonError, JsonErrorKind};
 pub use reader::{StreamMessage, StreamReader};

@@ -19,6 +19,7 @@ pub(crate) enum FollowerEnd {
     /// Read once more, then end.
     AfterLastRead,
     /// End without reading.
+    #[cfg(feature = "indicatif")]
     Immediately,
 }
 
