@@ -31,7 +31,8 @@ def main() -> int:
             shutil.copytree(ROOT / name, copy / name)
         shutil.copy(ROOT / "README.md", copy)
         manifest = without_the_rest((ROOT / "Cargo.toml").read_text())
-        (copy / "Cargo.toml").write_text(manifest)
+        # A workspace of its own, whatever is in the directories above.
+        (copy / "Cargo.toml").write_text(manifest + "\n[workspace]\n")
         unstable = os.environ | {"RUSTC_BOOTSTRAP": "1"}
         steps = [
             (["cargo", "update", "-Z", "direct-minimal-versions"], unstable),
