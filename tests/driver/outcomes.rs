@@ -192,3 +192,14 @@ fn failed_items_are_retried_after_a_delay_that_a_cancellation_ends() {
         assert_eq!((report.rounds, report.is_success()), (1, false));
     }
 }
+
+#[test]
+fn an_item_that_the_handler_does_not_end_is_unfinished() {
+    let silent = handler(2, |work| Ok(work.wait_cancelled(Duration::MAX)?));
+    let options = RunOptions::new().deadline(Duration::from_millis(50));
+    let report = within("the deadline", move || run_handler(silent, options));
+    assert_eq!(report.counts().unfinished, report.unfinished.len());
+    assert_eq!(ids_of(&report, Outcome::Unfinished), [1, 2]);
+    assert!(report.counts().to_string().contains("2 unfinished"));
+    assert!(!report.is_success());
+}

@@ -184,6 +184,35 @@ fn a_handler_of_a_batch_has_its_values_at_the_batch() {
     assert_eq!(format!("{values:?}"), "BatchValues(2)");
 }
 
+#[test]
+fn an_item_that_is_not_of_the_batch_fails_and_is_not_among_the_entries() {
+    let batch = each([("a", 1)], |work, count| {
+        work.add_item(item(50))?;
+        Ok(*count)
+    });
+    let report = batch.measure(|count| Ok(*count)).run();
+    let statuses: Vec<_> = report.items().iter().map(|item| item.status).collect();
+    assert_eq!(statuses, [ItemStatus::Succeeded, ItemStatus::Failed]);
+    assert_eq!(names(&report), ["a"]);
+    let session = report.session.as_ref().expect("it has one");
+    assert_eq!(session.log()[0].text, "the item is not one of the batch");
+    let text = format!("{report:?}");
+    assert!(text.starts_with("BatchReport { report: HandlerReport {"));
+    assert!(text.ends_with(", values: 1, .. }"), "{text}");
+}
+
+#[test]
+fn a_key_does_not_change_the_id_of_a_whole_item() {
+    let whole = BatchItem::from((item(7), ())).key("a key");
+    let batch = each([whole], |_, ()| -> Result<u8, Error> {
+        Err("broken".into())
+    });
+    let values = batch.values();
+    let report = run_handler(batch.handler(), RunOptions::new());
+    assert_eq!(report.failed_items(), [id(7)]);
+    assert_eq!(values.get(id(7), |value| *value), None, "it failed");
+}
+
 /// Panics when it is dropped.
 struct Bomb;
 
