@@ -200,6 +200,7 @@ fn an_item_that_the_handler_does_not_end_is_unfinished() {
     let report = within("the deadline", move || run_handler(silent, options));
     assert_eq!(report.counts().unfinished, report.unfinished.len());
     assert_eq!(ids_of(&report, Outcome::Unfinished), [1, 2]);
+    assert_eq!(report.counts().total(), 2);
     assert!(report.counts().to_string().contains("2 unfinished"));
     assert!(!report.is_success());
 }
