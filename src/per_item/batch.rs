@@ -49,6 +49,15 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x5f0e_3c0a_8d5b_4f0c_9a39_1b7e_64d2_c8f
 /// assert!(report.is_success(), "{}", report.counts());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Workers share payloads and values, so both must be `Send` and `Sync`:
+///
+/// ```compile_fail,E0277
+/// use std::rc::Rc;
+/// use syncmgr::per_item;
+///
+/// let batch = per_item::each([("a.txt", ())], |_, ()| Ok(Rc::new(1)));
+/// ```
 pub fn each<I, T, R>(
     items: impl IntoIterator<Item = I>,
     work: impl Fn(&ItemContext, &T) -> Result<R, Error> + Send + Sync + 'static,
