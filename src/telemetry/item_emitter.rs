@@ -1,4 +1,4 @@
-//! The spans and events of one item.
+//! The events of one item, and what is emitted of it so far.
 
 use std::time::{Duration, Instant};
 
