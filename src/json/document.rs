@@ -157,6 +157,5 @@ pub fn from_str<T: Document + DeserializeOwned>(text: &str) -> Result<T, JsonErr
         old_head: T::OLD_HEAD,
         version: T::VERSION,
     };
-    wanted.check(text.as_bytes())?;
-    serde_json::from_str(text).map_err(|source| wanted.invalid(source))
+    wanted.read(text.as_bytes())
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer;
-use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
 use super::error::{JsonError, JsonErrorKind};
 use crate::util::escape::Escaped;
@@ -25,8 +25,14 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
+    /// Reads a text of this kind.
+    pub(crate) fn read<T: DeserializeOwned>(self, text: &[u8]) -> Result<T, JsonError> {
+        self.check(text)?;
+        serde_json::from_slice(text).map_err(|source| self.invalid(source))
+    }
+
     /// Whether the text is a document of this kind that can be read.
-    pub(crate) fn check(self, text: &[u8]) -> Result<(), JsonError> {
+    fn check(self, text: &[u8]) -> Result<(), JsonError> {
         let form = |source| self.invalid(source);
         let mut deserializer = serde_json::Deserializer::from_slice(text);
         let found = self.deserialize(&mut deserializer).map_err(form)?;
@@ -57,7 +63,7 @@ impl Envelope {
     }
 
     /// The error for a text that is not of the form.
-    pub(crate) fn invalid(self, source: serde_json::Error) -> JsonError {
+    fn invalid(self, source: serde_json::Error) -> JsonError {
         let what = format!("the text is no {}", self.head);
         JsonError::invalid(JsonErrorKind::InvalidData, &what, source)
     }

@@ -109,13 +109,10 @@ impl<R: BufRead> StreamReader<R> {
             old_head: None,
             version: stream::VERSION,
         };
-        let no_head = |error: JsonError| {
+        let head: StreamHead = wanted.read(&this.bytes).map_err(|error| {
             let what = r#"line 1 is no head of a stream, such as {"syncmgr_stream":1}"#;
             error.prefixed(what).at_line(1)
-        };
-        wanted.check(&this.bytes).map_err(no_head)?;
-        let head: StreamHead = serde_json::from_slice(&this.bytes)
-            .map_err(|source| no_head(wanted.invalid(source)))?;
+        })?;
         (this.handler, this.about) = (head.handler, head.about);
         Ok(this)
     }

@@ -422,17 +422,13 @@ impl Job {
             _ => Vec::new(),
         };
         HandlerReport {
-            result,
             phase,
             session,
             unfinished: open,
             rounds: seen.rounds,
-            abandoned_threads: 0,
             info: seen.info,
-            error: Some(error),
             faults,
-            properties: Vec::new(),
-            never_begun: false,
+            ..HandlerReport::without_run(result, error)
         }
     }
 }

@@ -69,13 +69,10 @@ impl Trace {
             old_head: None,
             version: VERSION,
         };
-        let no_head = |error: JsonError| {
+        let head: TraceHead = wanted.read(head.as_bytes()).map_err(|error| {
             let what = r#"line 1 is not the head of a trace, such as {"syncmgr_trace":1}"#;
             error.prefixed(what).at_line(1)
-        };
-        wanted.check(head.as_bytes()).map_err(no_head)?;
-        let head: TraceHead =
-            serde_json::from_str(head).map_err(|source| no_head(wanted.invalid(source)))?;
+        })?;
         let mut calls = Vec::new();
         let mut last = None;
         for (place, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
