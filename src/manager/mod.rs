@@ -1,6 +1,7 @@
 //! The manager of many handlers: [`SyncManager`].
 
 // The documentation lists the manager's methods in the order of these files.
+mod supervisor;
 mod sync_manager;
 
 mod registry;

@@ -1,5 +1,4 @@
-//! The threads of a manager: workers that drive handlers, as many as the setting allows and as there is work for, and one that
-//! looks after calls that do not return.
+//! The threads that drive a manager's handlers: as many as the setting allows and as there is work for.
 //!
 //! # Invariants
 //!
@@ -14,15 +13,14 @@
 //! 6. Foreign values that a worker drops are wrapped in [`Foreign`](crate::session::Foreign), so that their panics are
 //!    contained. [`Worker`] restores the count if another panic ends a worker's thread nevertheless.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use super::choices::temporary;
 use super::job::Job;
 use super::scheduler::{CANCELLED, Closing, Scheduler};
+use super::supervisor::ensure_supervisor;
 use crate::driver::RunOptions;
 use crate::driver::run_handler;
 use crate::driver::{HandlerReport, ProtocolViolation};
@@ -50,24 +48,7 @@ pub(super) fn ensure_workers(scheduler: &Arc<Scheduler>) {
             break;
         }
     }
-    let Some(deadline) = scheduler.settings.deadline else {
-        return;
-    };
-    let first = {
-        let mut state = scheduler.state.lock();
-        state.workers > 0 && !std::mem::replace(&mut state.supervised, true)
-    };
-    if first {
-        let on_thread = Arc::clone(scheduler);
-        let name = "syncmgr-monitor".to_owned();
-        let spawned = thread::Builder::new()
-            .name(name)
-            .spawn(move || supervise(&on_thread, deadline));
-        if spawned.is_err() {
-            // Calls that do not return are then not noticed; the next start tries again.
-            scheduler.state.lock().supervised = false;
-        }
-    }
+    ensure_supervisor(scheduler, ensure_workers);
 }
 
 /// No thread can be created. What is ready waits for the workers that there are, including those that close connections; if
@@ -291,61 +272,6 @@ fn select(
             }
         }
         _ => chosen,
-    }
-}
-
-/// Gives up jobs whose handler is in a call that does not return. Ends with the last worker.
-fn supervise(scheduler: &Arc<Scheduler>, deadline: Duration) {
-    // Looking eight times a deadline notices silence at most an eighth of it late.
-    let slice = (deadline / 8).clamp(Duration::from_millis(1), Duration::from_secs(1));
-    let mut active: HashMap<usize, Instant> = HashMap::new();
-    while let Some(running) = scheduler.running_after(slice) {
-        let now = Instant::now();
-        let mut still = HashMap::with_capacity(running.len());
-        for job in running {
-            // Only while the driver is in a call: between calls it looks after the handler itself.
-            let Some((call, since)) = job.monitor.seen().call else {
-                continue;
-            };
-            let key = Arc::as_ptr(&job) as usize;
-            let mut last = active
-                .get(&key)
-                .copied()
-                .map_or(since, |last| last.max(since));
-            if job
-                .session()
-                .is_some_and(|session| session.driver().take_activity())
-            {
-                last = now;
-            }
-            still.insert(key, last);
-            if now.saturating_duration_since(last) >= deadline {
-                give_up(scheduler, &job, call, deadline);
-            }
-        }
-        active = still;
-    }
-}
-
-/// The handler's call does not return: its thread is left behind.
-fn give_up(scheduler: &Arc<Scheduler>, job: &Arc<Job>, call: &'static str, after: Duration) {
-    if !job.monitor.give_up(after) {
-        return; // it has returned this moment
-    }
-    let fault = ProtocolViolation::DidNotReturn { call, after };
-    let text = fault.to_string();
-    let mut report = job.too_late(fault);
-    report.abandoned_threads = 1;
-    scheduler.log(Some(job.id), LogLevel::Error, &text);
-    let release_parts = job.session().map(|session| session.release_parts());
-    if let Some(closing) = scheduler.give_up(job, report) {
-        ensure_workers(scheduler);
-        if !closing.is_empty() || release_parts.as_ref().is_some_and(|left| !left.is_empty()) {
-            // That is user code, which may take its time or hang too, and other calls are to be looked after. Where no thread is
-            // to be had, it is called here.
-            let builder = thread::Builder::new().name("syncmgr-handler".to_owned());
-            let _ = builder.spawn(move || drop((release_parts, closing)));
-        }
     }
 }
 

@@ -53,9 +53,11 @@ mod callback_lease;
 mod cancel;
 mod cancelled;
 mod context;
+mod end_item;
 mod error;
 mod handler_state;
 mod maximum;
+mod next_item;
 mod queue;
 mod round;
 #[cfg(feature = "async")]

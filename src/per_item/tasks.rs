@@ -11,8 +11,9 @@ use std::thread::{self, Thread};
 
 use super::context::ItemContext;
 use super::error::Error;
+use super::next_item::NextItem;
 use super::queue::QueuedItem;
-use super::round::{NextItem, Round, WorkSource};
+use super::round::{Round, WorkSource};
 use super::work_failure::WorkFailure;
 use super::worker_group::{ActiveGuard, GroupMember, WorkerGroup};
 use crate::util::inside::{Inside, RunId};

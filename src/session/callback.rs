@@ -240,18 +240,7 @@ impl SyncCallback for Session {
 
     fn enable_modeless(&self, enable: bool) -> Result<Dialog, CallbackError> {
         self.called();
-        // The lifecycle stays locked, so that a turn is not taken after the release gave it back.
-        let (_stage, phase) = self.lifecycle()?;
-        if !enable {
-            self.arbiter.give_back(self.token());
-            return Ok(Dialog::Granted);
-        }
-        let allowed = self.dialogs && (self.may_bother_user || !phase.takes_reports());
-        Ok(if allowed && self.arbiter.take(self.token()) {
-            Dialog::Granted
-        } else {
-            Dialog::Denied
-        })
+        self.ask_for_dialog(enable)
     }
 
     fn establish_connection(&self, connection: Option<&str>) -> Result<(), CallbackError> {

@@ -1,9 +1,11 @@
-//! One dialog at a time.
+//! One dialog at a time: who may show it, and who has the turn.
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::Session;
 use crate::util::sync::Mutex;
+use crate::{CallbackError, Dialog};
 
 /// Gives out the one turn to show a dialog (rule M09). It is a cheap handle: sessions that share a user share one by
 /// clones of it.
@@ -67,5 +69,23 @@ impl fmt::Debug for DialogArbiter {
         f.debug_struct("DialogArbiter")
             .field("is_taken", &self.is_taken())
             .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// The handler wants to show a dialog, or has closed it (rule M09).
+    pub(super) fn ask_for_dialog(&self, enable: bool) -> Result<Dialog, CallbackError> {
+        // The lifecycle stays locked, so that a turn is not taken after the release gave it back.
+        let (_stage, phase) = self.lifecycle()?;
+        if !enable {
+            self.arbiter.give_back(self.token());
+            return Ok(Dialog::Granted);
+        }
+        let allowed = self.dialogs && (self.may_bother_user || !phase.takes_reports());
+        Ok(if allowed && self.arbiter.take(self.token()) {
+            Dialog::Granted
+        } else {
+            Dialog::Denied
+        })
     }
 }

@@ -8,13 +8,16 @@ mod callback;
 mod callback_sink;
 mod cancel;
 mod cancel_wait;
+mod changes;
 mod completion;
 mod connections;
-mod counter;
 mod dialog_arbiter;
 mod driver_api;
 mod dynamic_items;
 mod finish;
+mod item_counter;
+mod item_view;
+mod log_entry;
 #[cfg(all(test, loom))]
 mod model;
 mod observer;
@@ -24,6 +27,7 @@ mod reporter;
 mod reporter_wait;
 mod snapshot;
 mod state;
+mod totals;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -42,18 +46,22 @@ use state::table::Table;
 pub use builder::{BuildError, SessionBuilder};
 pub use cancel_wait::CancelGuard;
 pub(crate) use cancel_wait::{CancelSource, CancelWait, WaitAnswer};
+pub use changes::{Changes, Cursor};
 pub use completion::{Completion, RefusedCompletion};
 pub use connections::{Connections, Connector};
-pub use counter::ItemCounter;
 pub use dialog_arbiter::DialogArbiter;
 pub use driver_api::SessionDriver;
+pub use item_counter::ItemCounter;
+pub use item_view::ItemView;
+pub use log_entry::LogEntry;
 pub use observer::Observer;
 pub use phase::Phase;
 pub use reporter::ItemReporter;
-#[cfg(feature = "manager")]
-pub(crate) use snapshot::Sums;
-pub use snapshot::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Totals};
+pub use snapshot::SessionSnapshot;
 pub use state::event_queue::HostEvent;
+#[cfg(feature = "manager")]
+pub(crate) use totals::Sums;
+pub use totals::Totals;
 
 /// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.
 ///

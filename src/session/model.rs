@@ -29,7 +29,7 @@ use std::time::Duration;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use super::snapshot::Cursor;
+use super::changes::Cursor;
 use super::state::event_queue::HostEvent;
 use super::{ItemReporter, Phase, Session};
 use crate::{

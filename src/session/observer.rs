@@ -9,7 +9,9 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 
 use super::Session;
-use super::snapshot::{Changes, Cursor, ItemView, Share, Sums, Totals};
+use super::changes::{Changes, Cursor};
+use super::item_view::ItemView;
+use super::totals::{Share, Sums, Totals};
 use crate::{ItemId, ItemStatus};
 
 /// Follows a session: it keeps the cursor, takes a snapshot where one is needed, and knows the sums over all items at the cost

@@ -3,8 +3,12 @@
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::snapshot::{Changes, Cursor, ItemView, LogEntry, SessionSnapshot, Share, Sums};
+use super::changes::{Changes, Cursor};
+use super::item_view::ItemView;
+use super::log_entry::LogEntry;
+use super::snapshot::SessionSnapshot;
 use super::state::flags;
+use super::totals::{Share, Sums};
 use super::{Phase, Session};
 use crate::util::sync::deadline;
 use crate::{ErrorId, HResult, HandlerId, ItemId, LogLevel};

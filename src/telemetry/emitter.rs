@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use foldhash::fast::RandomState;
 use tracing::{Level, event};
 
-use super::handler_emitter::{HandlerEmitter, HandlerEnd, fails};
+use super::handler_events::{HandlerEmitter, HandlerEnd, fails};
 use super::lazy_span::SpanContext;
 use super::span_tree::SpanTree;
 use super::targets;

@@ -158,8 +158,8 @@ mod lazy_span;
 mod builder;
 mod emitter;
 mod handle;
-mod handler_emitter;
-mod item_emitter;
+mod handler_events;
+mod item_events;
 mod span_tree;
 mod targets;
 

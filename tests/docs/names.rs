@@ -37,7 +37,7 @@ const SOURCES: [&str; 19] = [
     include_str!("../../src/manager/registry.rs"),
     include_str!("../../src/manager/run.rs"),
     include_str!("../../src/manager/sync_manager.rs"),
-    include_str!("../../src/session/snapshot.rs"),
+    include_str!("../../src/session/log_entry.rs"),
 ];
 
 /// A row of a table: its cells, each with the name of its column.

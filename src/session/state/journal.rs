@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use super::log_store::{LogStore, StoredEntry};
 use crate::session::Phase;
-use crate::session::snapshot::{Cursor, LogEntry};
+use crate::session::changes::Cursor;
+use crate::session::log_entry::LogEntry;
 use crate::util::panic::Foreign;
 use crate::util::sync::{AtomicU32, Mutex, Ordering};
 use crate::util::sync::{Signal, deadline};
@@ -27,9 +28,6 @@ use crate::util::text::{TEXT_LIMIT, cut};
 use crate::util::wake::wake;
 use crate::util::waker_set::WakerSet;
 use crate::{CallbackError, ErrorId, HandlerId, LogLevel, LogRecord, LogSelector};
-
-/// How many entries of the host's own a log has at most, beside those of the handler.
-const OWN_MOST: usize = 16;
 
 /// What happened, as far as the journal says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +48,6 @@ struct State {
     ring: VecDeque<Note>,
     active: BTreeSet<u32>,
     log: LogStore,
-    refused: u64,
     /// How many times the log was called: counted here, where the lock is held anyway.
     log_calls: u64,
     text: String,
@@ -70,7 +67,6 @@ pub(crate) struct Journal {
     /// after it sees the entry. So `Relaxed`.
     has_tasks: AtomicU32,
     handler: Option<HandlerId>,
-    log_capacity: usize,
     journal_capacity: usize,
 }
 
@@ -98,8 +94,7 @@ impl Journal {
                 sequence: 0,
                 ring: VecDeque::new(),
                 active: BTreeSet::new(),
-                log: LogStore::default(),
-                refused: 0,
+                log: LogStore::new(log_capacity),
                 log_calls: 0,
                 text: String::new(),
                 waiting: 0,
@@ -109,7 +104,6 @@ impl Journal {
             signal: Signal::new(),
             has_tasks: AtomicU32::new(0),
             handler,
-            log_capacity,
             journal_capacity: journal_capacity.max(1),
         }
     }
@@ -182,8 +176,7 @@ impl Journal {
         if state.phase == Phase::Released {
             return Err(CallbackError::Released);
         }
-        if state.log.len() - state.log.own_len() >= self.log_capacity {
-            state.refused += 1;
+        if !state.log.has_room() {
             return Err(CallbackError::LogFull);
         }
         self.note(&mut state, Note::Other);
@@ -192,7 +185,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Logs an entry of the host's own, at most [`OWN_MOST`] of them: it takes no room from the
+    /// Logs an entry of the host's own, as far as there is room for them: it takes no room from the
     /// handler's entries, and the handler cannot delete it.
     pub(crate) fn log_own(&self, level: LogLevel, text: &str) {
         let mut entry = StoredEntry::own(level, text);
@@ -200,8 +193,7 @@ impl Journal {
         if state.phase == Phase::Released {
             return;
         }
-        if state.log.own_len() >= OWN_MOST {
-            state.refused += 1;
+        if !state.log.has_own_room() {
             return;
         }
         self.note(&mut state, Note::Other);
@@ -221,7 +213,7 @@ impl Journal {
             }
             LogSelector::ById(id) => match state.log.remove(id) {
                 0 => return Err(CallbackError::UnknownErrorId),
-                _ => Some(LogStore::default()),
+                _ => Some(LogStore::new(0)),
             },
         };
         if gone.is_some() {
@@ -254,7 +246,7 @@ impl Journal {
     }
 
     pub(crate) fn log_refused(&self) -> u64 {
-        self.state.lock().refused
+        self.state.lock().log.refused()
     }
 
     /// The numbers of the items in work, and how many times the log was called.

@@ -1,4 +1,4 @@
-//! The entries of the log, as the journal keeps them.
+//! The entries of the log, as the journal keeps them, and how many there may be.
 //!
 //! A log may hold many long texts, and is read while work reports and users cancel. So it consists of chunks that readers share: what
 //! a reader does with the journal's lock held is to take the chunks, and the texts are copied afterwards.
@@ -7,12 +7,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::session::snapshot::LogEntry;
+use crate::session::log_entry::LogEntry;
 use crate::util::text::{LOG_TEXT_LIMIT, TEXT_LIMIT, cut};
 use crate::{ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord};
 
 /// How many entries a chunk has that takes no more of them.
 const CHUNK: usize = 256;
+
+/// How many entries of the host's own a log has at most, beside those of the handler.
+const OWN_CAPACITY: usize = 16;
 
 /// What only the newer interface says of a log entry.
 #[derive(Debug, Default)]
@@ -115,9 +118,41 @@ pub(crate) struct LogStore {
     len: usize,
     /// How many of the entries are the host's own.
     own: usize,
+    /// How many entries of the handler there may be.
+    capacity: usize,
+    /// How many entries were refused.
+    refused: u64,
 }
 
 impl LogStore {
+    /// An empty log that takes so many entries of the handler.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is room for an entry of the handler. If not, counts it as refused.
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.admits(self.len - self.own < self.capacity)
+    }
+
+    /// Whether there is room for an entry of the host's own. If not, counts it as refused.
+    pub(crate) fn has_own_room(&mut self) -> bool {
+        self.admits(self.own < OWN_CAPACITY)
+    }
+
+    fn admits(&mut self, room: bool) -> bool {
+        self.refused += u64::from(!room);
+        room
+    }
+
+    /// How many entries were refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -156,7 +191,11 @@ impl LogStore {
 
     /// Removes all entries of the handler, and returns the log as it was. Those of the host stay.
     pub(crate) fn remove_all(&mut self) -> Self {
-        let old = std::mem::take(self);
+        let kept = Self {
+            refused: self.refused,
+            ..Self::new(self.capacity)
+        };
+        let old = std::mem::replace(self, kept);
         if old.own > 0 {
             old.iter()
                 .filter(|entry| entry.own)

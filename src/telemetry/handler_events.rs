@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use tracing::field::display;
 use tracing::{Level, event};
 
-use super::item_emitter::{EmittedItem, tell_cancel, tell_status};
+use super::item_events::{EmittedItem, tell_cancel, tell_status};
 use super::lazy_span::SpanContext;
 use super::span_tree::{HandlerSpan, SpanTree};
 use super::targets;

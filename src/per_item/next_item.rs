@@ -1,0 +1,115 @@
+//! Where a worker takes its next item.
+
+use std::sync::Arc;
+
+use super::context::ItemContext;
+use super::queue::QueuedItem;
+use super::round::Round;
+use crate::util::panic::contained;
+use crate::{CallbackError, ItemId, ItemReporter, ItemStatus, ProgressUpdate};
+
+/// What became of the next item.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made"
+)]
+pub(super) enum NextItem {
+    /// It is to be worked on.
+    Begun(ItemContext),
+    /// It was ended without work, or takes no reports.
+    Passed,
+    /// There is none for this worker.
+    Over,
+}
+
+impl Round {
+    /// The next item: one that waits, or one that the host asks for.
+    fn next(&self) -> Option<QueuedItem> {
+        if !self.lease.is_open() {
+            return None;
+        }
+        if let Some(waiting) = self.queue.pop() {
+            return Some(waiting);
+        }
+        contained(|| self.take_requests());
+        self.queue.pop()
+    }
+
+    /// Adds the items that the host asks for.
+    fn take_requests(&self) -> Result<(), CallbackError> {
+        // A host may not offer it.
+        for id in self.lease.callback()?.additional_items()? {
+            let Some(item) = self.handler.listed(id) else {
+                continue;
+            };
+            // Refused where it takes part already; then the host does it in another run. Of two workers one is refused.
+            let add = |item| self.lease.callback.add_item(item);
+            let _ = self.queue.add(item, add);
+        }
+        Ok(())
+    }
+
+    /// The reporter of an item, and whether the item may be begun. None where the host has let go: there is nobody to tell.
+    pub(super) fn ask(&self, id: ItemId) -> Option<(ItemReporter, bool)> {
+        let reporter = ItemReporter::new(&self.lease.callback, id);
+        // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
+        let goes_on = !self.handler.is_skipped(id) && reporter.check().ok()?.is_continue();
+        let begins = goes_on && !self.handler.is_skipped(id);
+        Some((reporter, begins))
+    }
+
+    /// Begins the next item that is to be worked on; those that are cancelled or skipped are ended on the way. None where
+    /// there is nothing left for this worker.
+    pub(super) fn begin(&self) -> Option<ItemContext> {
+        loop {
+            match self.step() {
+                NextItem::Begun(work) => return Some(work),
+                NextItem::Passed => {}
+                NextItem::Over => return None,
+            }
+        }
+    }
+
+    /// Begins the next item, or ends it if it is cancelled or skipped: one item a call, so that a task can yield between two.
+    pub(super) fn step(&self) -> NextItem {
+        let Some(waiting) = self.next() else {
+            return NextItem::Over;
+        };
+        let id = waiting.item.id;
+        match contained(|| self.begin_one(waiting)) {
+            Some(Some(work)) => return NextItem::Begun(work),
+            Some(None) => {}
+            None => self.fail_by_host(id),
+        }
+        NextItem::Passed
+    }
+
+    fn begin_one(&self, QueuedItem { item, late }: QueuedItem) -> Option<ItemContext> {
+        // So that it is seen before it has a value.
+        const IN_WORK: ProgressUpdate<'_> = ProgressUpdate::new().status(ItemStatus::Updating);
+        let (reporter, begins) = self.ask(item.id)?;
+        if !begins || !reporter.report(&IN_WORK).ok()?.is_continue() {
+            let _ = reporter.skip();
+            return None;
+        }
+        let (lease, queue) = (Arc::clone(&self.lease), Arc::clone(&self.queue));
+        let max = self.handler.measured(item.id);
+        let work = ItemContext::new(item, reporter, lease, Some(queue), max);
+        if late {
+            self.handler.measure(&work);
+        }
+        Some(work)
+    }
+
+    /// The host panicked in a call about an item: the item has failed, unless the host says that it has ended.
+    pub(super) fn fail_by_host(&self, id: ItemId) {
+        contained(|| {
+            let reporter = ItemReporter::new(self.lease.callback()?, id);
+            if reporter.check() != Err(CallbackError::ItemFinished) {
+                let failed = ProgressUpdate::new().status(ItemStatus::Failed);
+                let _ = reporter.report(&failed.text("the host panicked"))?;
+            }
+            Ok::<(), CallbackError>(())
+        });
+    }
+}
