@@ -1,7 +1,6 @@
 //! The handler that a builder makes of a list and a closure.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::callback_lease::CallbackLease;
@@ -33,25 +32,22 @@ impl Adapter {
     }
 
     /// The chosen items, in the order in which they are to be begun.
-    fn chosen(&self) -> Vec<SyncItem> {
-        let mut items: Vec<SyncItem> = {
-            let state = self.shared.state.lock();
-            let item = |id: &ItemId| match state.listed.get(id) {
-                Some(item) => item.clone(),
-                // A host may know it from an earlier list.
-                None => SyncItem::new(*id, ItemName::truncate_start(&id.to_string())),
-            };
-            state.chosen.iter().map(item).collect()
+    fn in_order(&self, items: Vec<ItemId>) -> Vec<ItemId> {
+        let Some(order) = &self.order else {
+            return items;
         };
-        if let Some(order) = &self.order {
-            items.sort_by(|a, b| order(a, b));
-        }
-        items
+        // A host may know an item from an earlier list.
+        let unknown = |id: ItemId| SyncItem::new(id, ItemName::truncate_start(&id.to_string()));
+        let find = |id: ItemId| self.source.find(id).unwrap_or_else(|| unknown(id));
+        let mut items: Vec<SyncItem> = items.into_iter().map(find).collect();
+        items.sort_by(|a, b| order(a, b));
+        items.into_iter().map(|item| item.id).collect()
     }
 
-    fn round(self: &Arc<Self>, lease: Arc<CallbackLease>, items: Vec<SyncItem>) -> Arc<Round> {
+    fn round(self: &Arc<Self>, lease: Arc<CallbackLease>, items: Vec<ItemId>) -> Arc<Round> {
         let owner: Arc<dyn SyncHandler> = Arc::clone(self) as _;
-        Round::new(Arc::clone(&self.shared), owner, lease, items)
+        let (shared, source) = (Arc::clone(&self.shared), Arc::clone(&self.source));
+        Round::new(shared, source, owner, lease, self.in_order(items))
     }
 
     /// So many workers for so many items.
@@ -77,24 +73,7 @@ impl SyncHandler for Adapter {
     }
 
     fn items(&self) -> Result<ItemList, HandlerError> {
-        let list = self.source.items().map_err(HandlerError::Failed)?;
-        let mut listed = HashMap::with_capacity(list.items().len());
-        for item in list.items() {
-            // Rule H21, told here with the item's name.
-            let name = item.name.as_str();
-            if item.id == ItemId::NIL {
-                let text =
-                    format!("the item {name:?} has the nil id; an item needs one of its own");
-                return Err(HandlerError::failed(text));
-            }
-            if listed.insert(item.id, item.clone()).is_some() {
-                let id = item.id;
-                let text = format!("the item {name:?} is listed twice, or another has its id {id}");
-                return Err(HandlerError::failed(text));
-            }
-        }
-        self.shared.state.lock().listed = listed;
-        Ok(list)
+        self.source.items().map_err(HandlerError::Failed)
     }
 
     fn set_progress_callback(
@@ -125,9 +104,9 @@ impl SyncHandler for Adapter {
             state.measured.clear();
         }
         if self.shared.measure.is_some() {
-            let items = self.chosen();
             let workers = self.workers(items.len());
-            self.round(lease, items).measure(workers)?;
+            let round = self.round(lease, items.to_vec());
+            Arc::clone(&self.source).measure(&round, workers)?;
             return Ok(Prepared::Started);
         }
         // Refused only where the host has let go. No `?`: after a completion the answer is `Started` (rule H06).
@@ -137,8 +116,7 @@ impl SyncHandler for Adapter {
 
     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
         let lease = self.lease()?;
-        let items = self.chosen();
-        self.shared.state.lock().chosen.clear();
+        let items = std::mem::take(&mut self.shared.state.lock().chosen);
         let workers = self.workers(items.len());
         let source = Arc::clone(&self.source);
         source.start(&self.round(lease, items), workers)?;

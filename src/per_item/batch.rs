@@ -1,24 +1,18 @@
 //! A list of items with payloads, and a closure for one of them.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-use parking_lot::Mutex;
-
+use super::batch_items::{BatchItem, BatchItems};
+use super::batch_report::BatchReport;
+use super::batch_values::BatchValues;
 use super::builder::HandlerBuilder;
 use super::context::ItemContext;
 use super::error::Error;
-use super::traits::PerItem;
-use crate::driver::{HandlerReport, RunOptions, Running, run_handler};
-use crate::session::ItemView;
+use super::threads::{ThreadSource, ThreadWorkers};
+use crate::driver::{RunOptions, Running, run_handler};
 use crate::util::panic::Foreign;
-use crate::{HandlerName, ItemId, ItemList, ItemName, SyncHandler, SyncItem, Uuid};
-
-/// The namespace of the ids that are derived from keys.
-const NAMESPACE: Uuid = Uuid::from_u128(0x5f0e_3c0a_8d5b_4f0c_9a39_1b7e_64d2_c8f1);
+use crate::{HandlerName, ItemId, ItemList, SyncHandler, SyncItem};
 
 /// Creates a handler of independent items: `work` is called for each of them, with its payload.
 ///
@@ -67,14 +61,15 @@ where
     T: Send + Sync + 'static,
     R: Send + Sync + 'static,
 {
-    let items = BatchItems::new(items.into_iter().map(Into::into));
-    Batch {
-        values: BatchValues::new(&items),
-        items: Arc::new(items),
-        work: Arc::new(Foreign::new(Box::new(work))),
-        settings: Vec::new(),
-        name: HandlerName::truncate_end("items"),
-    }
+    let work = Arc::new(Foreign::new(work));
+    Batch::new(items, move |name, items, values| {
+        let source = BatchSource {
+            items: Arc::clone(items),
+            work: Arc::clone(&work),
+            values,
+        };
+        HandlerBuilder::with_source(name, ThreadWorkers(source))
+    })
 }
 
 /// A list of items with payloads, and a closure for one of them: see [`each`].
@@ -82,17 +77,36 @@ where
 /// It can run any number of times.
 #[must_use = "a batch does nothing until `run`, `start` or `handler`"]
 pub struct Batch<T, R> {
-    items: Arc<BatchItems<T>>,
-    work: Arc<Foreign<Box<Work<T, R>>>>,
+    pub(super) items: Arc<BatchItems<T>>,
+    /// Makes the builder of a handler of this name, whose values go there.
+    builder: Arc<Foreign<Box<MakeBuilder<T, R>>>>,
     settings: Vec<BatchSetting>,
     name: HandlerName,
     values: BatchValues<R>,
 }
 
-type Work<T, R> = dyn Fn(&ItemContext, &T) -> Result<R, Error> + Send + Sync;
+type MakeBuilder<T, R> =
+    dyn Fn(HandlerName, &Arc<BatchItems<T>>, BatchValues<R>) -> HandlerBuilder + Send + Sync;
 type BatchSetting = Arc<dyn Fn(HandlerBuilder) -> HandlerBuilder + Send + Sync>;
 
 impl<T: Send + Sync + 'static, R: Send + Sync + 'static> Batch<T, R> {
+    pub(super) fn new<I: Into<BatchItem<T>>>(
+        items: impl IntoIterator<Item = I>,
+        builder: impl Fn(HandlerName, &Arc<BatchItems<T>>, BatchValues<R>) -> HandlerBuilder
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let items = BatchItems::new(items.into_iter().map(Into::into));
+        Self {
+            values: BatchValues::new(&items),
+            items: Arc::new(items),
+            builder: Arc::new(Foreign::new(Box::new(builder))),
+            settings: Vec::new(),
+            name: HandlerName::truncate_end("items"),
+        }
+    }
+
     /// Sets the name of the handler. A long one is shortened. Defaults to `items`.
     pub fn name(mut self, name: &str) -> Self {
         self.name = HandlerName::truncate_end(name);
@@ -172,12 +186,7 @@ impl<T: Send + Sync + 'static, R: Send + Sync + 'static> Batch<T, R> {
     }
 
     fn with_values(&self, values: &BatchValues<R>) -> Arc<dyn SyncHandler> {
-        let source = BatchSource {
-            items: Arc::clone(&self.items),
-            work: Arc::clone(&self.work),
-            values: values.clone(),
-        };
-        let builder = HandlerBuilder::new(self.name.clone(), source);
+        let builder = (self.builder)(self.name.clone(), &self.items, values.clone());
         let settings = self.settings.iter();
         settings
             .fold(builder, |builder, setting| setting(builder))
@@ -189,251 +198,43 @@ impl<T, R> fmt::Debug for Batch<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Batch")
             .field("name", &self.name)
-            .field("items", &self.items.list.len())
+            .field("items", &self.items.len())
             .finish_non_exhaustive()
     }
 }
 
-/// An item of a [`Batch`]: a name for the user, and a payload for the closure.
-#[derive(Clone, Debug)]
-pub struct BatchItem<T> {
-    identity: BatchIdentity,
-    payload: T,
-}
-
-#[derive(Clone, Debug)]
-enum BatchIdentity {
-    Key { name: ItemName, key: Vec<u8> },
-    Item(SyncItem),
-}
-
-impl<T> BatchItem<T> {
-    /// Creates an item. Its id is derived from the whole name, and its name is shortened if it is long.
-    pub fn new(name: impl AsRef<str>, payload: T) -> Self {
-        let name = name.as_ref();
-        Self {
-            identity: BatchIdentity::Key {
-                name: ItemName::truncate_start(name),
-                key: name.as_bytes().to_vec(),
-            },
-            payload,
-        }
-    }
-
-    /// Derives the id from this key, and not from the name.
-    #[must_use]
-    pub fn key(mut self, new: impl AsRef<[u8]>) -> Self {
-        if let BatchIdentity::Key { key, .. } = &mut self.identity {
-            *key = new.as_ref().to_vec();
-        }
-        self
-    }
-}
-
-impl<S: AsRef<str>, T> From<(S, T)> for BatchItem<T> {
-    fn from((name, payload): (S, T)) -> Self {
-        Self::new(name, payload)
-    }
-}
-
-impl<T> From<(SyncItem, T)> for BatchItem<T> {
-    /// The item as it is, with its id and flags.
-    fn from((item, payload): (SyncItem, T)) -> Self {
-        Self {
-            identity: BatchIdentity::Item(item),
-            payload,
-        }
-    }
-}
-
-/// The items, and the payload of each.
-struct BatchItems<T> {
-    list: Vec<SyncItem>,
-    /// In the order of the list. Each is dropped for itself, in case one panics.
-    payloads: Vec<Foreign<T>>,
-    places: Arc<Places>,
-}
-
-type Places = HashMap<ItemId, usize, RandomState>;
-
-impl<T> BatchItems<T> {
-    fn new(items: impl Iterator<Item = BatchItem<T>>) -> Self {
-        let (mut list, mut payloads, mut places) = (Vec::new(), Vec::new(), Places::default());
-        // How often each key has come, of those that came more than once.
-        let mut repeated: HashMap<Vec<u8>, u64, RandomState> = HashMap::default();
-        for BatchItem { identity, payload } in items {
-            let item = match identity {
-                BatchIdentity::Item(item) => item,
-                BatchIdentity::Key { name, key } => {
-                    let mut id = ItemId::from_name(NAMESPACE, &key);
-                    while places.contains_key(&id) {
-                        let count = repeated.entry(key.clone()).or_insert(1);
-                        *count += 1;
-                        let mut numbered = key.clone();
-                        numbered.extend(count.to_le_bytes());
-                        id = ItemId::from_name(NAMESPACE, &numbered);
-                    }
-                    SyncItem::new(id, name)
-                }
-            };
-            // Of two items with the same explicit id the session refuses the list.
-            places.entry(item.id).or_insert(list.len());
-            list.push(item);
-            payloads.push(Foreign::new(payload));
-        }
-        Self {
-            list,
-            payloads,
-            places: Arc::new(places),
-        }
-    }
-
-    /// The place of an item in the list, and its payload.
-    fn find(&self, item: ItemId) -> Option<(usize, &T)> {
-        let place = *self.places.get(&item)?;
-        Some((place, self.payloads.get(place)?))
-    }
-}
-
-struct BatchSource<T, R> {
+/// The items of a batch, done by threads.
+struct BatchSource<T, R, W> {
     items: Arc<BatchItems<T>>,
-    work: Arc<Foreign<Box<Work<T, R>>>>,
+    work: Arc<Foreign<W>>,
     values: BatchValues<R>,
 }
 
-impl<T: Send + Sync + 'static, R: Send + Sync + 'static> PerItem for BatchSource<T, R> {
+impl<T, R, W> ThreadSource for BatchSource<T, R, W>
+where
+    T: Send + Sync + 'static,
+    R: Send + Sync + 'static,
+    W: Fn(&ItemContext, &T) -> Result<R, Error> + Send + Sync + 'static,
+{
     fn items(&self) -> Result<ItemList, Error> {
-        Ok(ItemList::Complete(self.items.list.clone()))
+        self.items.list()
     }
 
-    fn synchronize(&self, work: &ItemContext) -> Result<(), Error> {
-        let Some((place, payload)) = self.items.find(work.item().id) else {
-            return Err("the item is not one of the batch".into());
+    fn find(&self, id: ItemId) -> Option<SyncItem> {
+        self.items.item(id)
+    }
+
+    fn synchronize(&self, item: &ItemContext) -> Result<(), Error> {
+        let Some((place, payload)) = self.items.find(item.item().id) else {
+            return Err(NOT_LISTED.into());
         };
         // The last attempt counts, also if it fails.
         self.values.set(place, None);
-        let value = (self.work)(work, payload)?;
-        self.values.set(place, Some(Arc::new(Foreign::new(value))));
+        let value = (self.work)(item, payload)?;
+        self.values.set(place, Some(value));
         Ok(())
     }
 }
 
-/// The values that the closure of a [`Batch`] returned, of the items that it has done last. Clones share them.
-pub struct BatchValues<R> {
-    places: Arc<Places>,
-    /// In the order of the list. Each is locked only to read or change it.
-    slots: Arc<[Mutex<Value<R>>]>,
-}
-
-type Value<R> = Option<Arc<Foreign<R>>>;
-
-impl<R> BatchValues<R> {
-    fn new<T>(items: &BatchItems<T>) -> Self {
-        Self {
-            places: Arc::clone(&items.places),
-            slots: items.list.iter().map(|_| Mutex::new(None)).collect(),
-        }
-    }
-
-    fn set(&self, place: usize, value: Value<R>) {
-        if let Some(slot) = self.slots.get(place) {
-            let old = std::mem::replace(&mut *slot.lock(), value);
-            drop(old); // foreign code, so without the lock
-        }
-    }
-
-    /// Calls `read` with the value of an item, and returns what it returns. `None` if the closure has not returned a value for
-    /// the item.
-    pub fn get<V>(&self, item: ItemId, read: impl FnOnce(&R) -> V) -> Option<V> {
-        let slot = self.slots.get(*self.places.get(&item)?)?;
-        let value = slot.lock().clone()?;
-        Some(read(&value))
-    }
-}
-
-impl<R> Clone for BatchValues<R> {
-    fn clone(&self) -> Self {
-        Self {
-            places: Arc::clone(&self.places),
-            slots: Arc::clone(&self.slots),
-        }
-    }
-}
-
-impl<R> fmt::Debug for BatchValues<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_value = |slot: &&Mutex<Value<R>>| slot.lock().is_some();
-        let count = self.slots.iter().filter(has_value).count();
-        f.debug_tuple("BatchValues").field(&count).finish()
-    }
-}
-
-/// How a run of a [`Batch`] ended: a [`HandlerReport`] with the payloads and values of the items.
-#[must_use = "the report says whether everything was done"]
-pub struct BatchReport<T, R> {
-    report: HandlerReport,
-    items: Arc<BatchItems<T>>,
-    /// In the order of the list.
-    values: Vec<Value<R>>,
-}
-
-/// An item of a [`BatchReport`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct BatchEntry<'a, T, R> {
-    /// How it ended.
-    pub view: ItemView,
-    /// Its payload.
-    pub payload: &'a T,
-    /// The value that the closure returned for it, if it was called and did not fail.
-    pub value: Option<&'a R>,
-}
-
-impl<T, R> BatchReport<T, R> {
-    fn new(report: HandlerReport, items: &Arc<BatchItems<T>>, values: &BatchValues<R>) -> Self {
-        Self {
-            report,
-            items: Arc::clone(items),
-            values: values
-                .slots
-                .iter()
-                .map(|slot| slot.lock().clone())
-                .collect(),
-        }
-    }
-
-    /// Returns each item with its payload and value, in the order of the list.
-    pub fn entries(&self) -> impl Iterator<Item = BatchEntry<'_, T, R>> {
-        self.report.items().into_iter().filter_map(|view| {
-            let (place, payload) = self.items.find(view.id)?;
-            let value = self.values.get(place)?.as_ref();
-            Some(BatchEntry {
-                payload,
-                value: value.map(|value| &***value),
-                view,
-            })
-        })
-    }
-
-    /// Returns the report without the values.
-    pub fn into_report(self) -> HandlerReport {
-        self.report
-    }
-}
-
-impl<T, R> Deref for BatchReport<T, R> {
-    type Target = HandlerReport;
-
-    fn deref(&self) -> &HandlerReport {
-        &self.report
-    }
-}
-
-impl<T, R> fmt::Debug for BatchReport<T, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BatchReport")
-            .field("report", &self.report)
-            .field("values", &self.values.iter().flatten().count())
-            .finish_non_exhaustive()
-    }
-}
+/// An error of an item that the work has added.
+pub(super) const NOT_LISTED: &str = "the item is not one of the batch";

@@ -9,12 +9,18 @@ use std::thread;
 use parking_lot::Mutex;
 
 use super::adapter::{Adapter, ItemOrder};
+#[cfg(feature = "async")]
+use super::async_traits::AsyncPerItem;
 use super::context::ItemContext;
 use super::error::Error;
-use super::handler_state::{FinishFn, HandlerState, MeasureFn};
+use super::handler_state::{FinishFn, HandlerState};
+use super::listed_source::ListedSource;
+use super::measure::MeasureFn;
 use super::round::WorkSource;
 #[cfg(feature = "async")]
-use super::tasks::{AsyncPerItem, Task, TaskWorkers};
+use super::task_context::TaskContext;
+#[cfg(feature = "async")]
+use super::tasks::{Task, TaskWorkers};
 use super::threads::ThreadWorkers;
 use super::traits::PerItem;
 use super::worker_group::ActiveWorkers;
@@ -52,7 +58,7 @@ pub struct HandlerBuilder {
 impl HandlerBuilder {
     /// A handler of this name that does its items one after the other, on a thread of its own.
     pub fn new(name: HandlerName, source: impl PerItem) -> Self {
-        Self::of(name, ThreadWorkers(Foreign::new(source)))
+        Self::with_source(name, ThreadWorkers(ListedSource::new(source)))
     }
 
     /// As [`new`](Self::new), for work that is a future (feature `async`). `spawn` is given one [`Task`] for each
@@ -64,10 +70,11 @@ impl HandlerBuilder {
         source: impl AsyncPerItem,
         spawn: impl Fn(Task) + Send + Sync + 'static,
     ) -> Self {
-        Self::of(name, TaskWorkers::new(source, spawn))
+        let spawn = Arc::new(Foreign::new(Box::new(spawn) as Box<_>));
+        Self::with_source(name, TaskWorkers::new(ListedSource::new(source), spawn))
     }
 
-    fn of(name: HandlerName, source: impl WorkSource + 'static) -> Self {
+    pub(super) fn with_source(name: HandlerName, source: impl WorkSource + 'static) -> Self {
         Self {
             source: Arc::new(source),
             info: HandlerInfo::new(name),
@@ -153,7 +160,38 @@ impl HandlerBuilder {
         mut self,
         measure: impl Fn(&ItemContext) -> Result<u64, Error> + Send + Sync + 'static,
     ) -> Self {
-        self.measure = Some(Foreign::new(Box::new(measure)));
+        self.measure = Some(MeasureFn::blocking(measure));
+        self
+    }
+
+    /// As [`measure`](Self::measure), by a future (feature `async`). The handler's tasks await it; a handler whose workers are threads
+    /// blocks on it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use syncmgr::per_item::{self, HandlerBuilder, from_async_items};
+    /// use syncmgr::{ItemId, RunOptions, SyncItem, run_handler};
+    ///
+    /// # async fn content_length(_: &str) -> std::io::Result<u64> { Ok(10) }
+    /// let feed = SyncItem::new(ItemId::from_u128(1), "news.example".parse()?);
+    /// let feeds = from_async_items([feed], |item| async move { Ok(item.advance(10).await?) });
+    /// let handler = HandlerBuilder::new_async("Feeds".parse()?, feeds, per_item::on_thread)
+    ///     .measure_async(|item| async move { Ok(content_length(item.name()).await?) });
+    /// let report = run_handler(handler.build(), RunOptions::new());
+    /// assert_eq!(report.items()[0].max, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "async")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+    pub fn measure_async<F>(
+        mut self,
+        measure: impl Fn(TaskContext) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<u64, Error>> + Send + 'static,
+    {
+        self.measure = Some(MeasureFn::new_async(measure));
         self
     }
 

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
 
-use crate::session::{CancelSource, WaitAnswer};
 use crate::util::panic::Foreign;
-use crate::{CallbackError, SyncCallback, SyncFlags, Verdict};
+use crate::{CallbackError, SyncCallback, SyncFlags};
 
 /// The host's callback, for as long as the host lets the handler have it.
 pub(super) struct CallbackLease {
@@ -41,28 +39,5 @@ impl CallbackLease {
         } else {
             Err(CallbackError::Released)
         }
-    }
-}
-
-/// Asks no callback that was taken away (rule H13), and tells the work what it is told.
-pub(super) struct LeasedSource<H> {
-    pub(super) lease: Arc<CallbackLease>,
-    pub(super) stop_requested: Arc<AtomicBool>,
-    pub(super) host: H,
-}
-
-impl<H: CancelSource> CancelSource for LeasedSource<H> {
-    fn register(&self, waker: &Waker) -> Result<(), CallbackError> {
-        self.lease.callback()?;
-        self.host.register(waker)
-    }
-
-    fn ask(&self) -> WaitAnswer {
-        self.lease.callback()?;
-        let answer = self.host.ask();
-        if answer != Ok(Verdict::Continue) {
-            self.stop_requested.store(true, Ordering::Relaxed);
-        }
-        answer
     }
 }

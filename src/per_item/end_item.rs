@@ -1,28 +1,28 @@
 //! How an item ends, as its work says.
 
 use super::cancelled::Cancelled;
-use super::context::ItemContext;
 use super::round::Round;
+use super::shared_context::SharedContext;
 use super::work_failure::WorkFailure;
 use crate::util::panic::contained;
 use crate::{CallbackError, ErrorId, ItemId, ItemStatus, LogLevel, LogRecord, LogSelector};
 
 impl Round {
     /// Ends an item as its work says.
-    pub(super) fn end(&self, work: &ItemContext, done: Result<(), WorkFailure>) {
+    pub(super) fn end(&self, work: &SharedContext, done: Result<(), WorkFailure>) {
         if contained(|| self.set_outcome(work, done)).is_none() {
             work.close();
             self.fail_by_host(work.item().id);
         }
     }
 
-    fn set_outcome(&self, work: &ItemContext, done: Result<(), WorkFailure>) {
+    fn set_outcome(&self, work: &SharedContext, done: Result<(), WorkFailure>) {
         const NO_WAKE: Cancelled = Cancelled::Refused(CallbackError::NotImplemented);
         let end = match done {
             // What went wrong is not undone by a cancel.
-            Ok(()) if work.end() == ItemStatus::Failed => ItemEnd::Status(ItemStatus::Failed),
+            Ok(()) if work.outcome() == ItemStatus::Failed => ItemEnd::Status(ItemStatus::Failed),
             Ok(()) if work.stop_requested() => ItemEnd::Status(ItemStatus::Stopped),
-            Ok(()) => ItemEnd::Status(work.end()),
+            Ok(()) => ItemEnd::Status(work.outcome()),
             // A host that does not wake is no cancel.
             Err(WorkFailure::Cancelled(NO_WAKE, text)) if !work.stop_requested() => {
                 ItemEnd::Failed(text)

@@ -3,18 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
 use super::callback_lease::CallbackLease;
-use super::context::ItemContext;
 use super::error::Error;
+use super::measure::MeasureFn;
+use super::shared_context::SharedContext;
 use super::work_failure::{WorkFailure, guarded};
 use super::worker_group::ActiveWorkers;
 use crate::util::panic::Foreign;
-use crate::{ErrorId, ItemId, LogLevel, SyncFlags, SyncItem};
+#[cfg(feature = "async")]
+use crate::util::panic::contained;
+use crate::{ErrorId, ItemId, LogLevel, SyncFlags};
 
-// A worker may be the last owner of the handler, so panics in the drop of these are contained.
-pub(super) type MeasureFn = Foreign<Box<dyn Fn(&ItemContext) -> Result<u64, Error> + Send + Sync>>;
+// A worker may be the last owner of the handler, so panics in the drop of this are contained.
 pub(super) type FinishFn = Foreign<Box<dyn Fn() -> Result<(), Error> + Send + Sync>>;
 
 /// What the rounds of a handler share.
@@ -32,11 +35,10 @@ pub(super) struct HandlerState {
 pub(super) struct RoundState {
     pub(super) flags: SyncFlags,
     pub(super) lease: Option<Arc<CallbackLease>>,
-    pub(super) listed: HashMap<ItemId, SyncItem>,
     pub(super) chosen: Vec<ItemId>,
     /// How much there is to do for those that were measured.
-    pub(super) measured: HashMap<ItemId, u64>,
-    pub(super) skipped: HashSet<ItemId>,
+    pub(super) measured: HashMap<ItemId, u64, RandomState>,
+    pub(super) skipped: HashSet<ItemId, RandomState>,
     /// The errors in the log, each with its item.
     pub(super) logged: HashMap<ErrorId, ItemId>,
 }
@@ -44,11 +46,6 @@ pub(super) struct RoundState {
 impl HandlerState {
     pub(super) fn is_skipped(&self, item: ItemId) -> bool {
         self.state.lock().skipped.contains(&item)
-    }
-
-    /// An item that was listed.
-    pub(super) fn listed(&self, item: ItemId) -> Option<SyncItem> {
-        self.state.lock().listed.get(&item).cloned()
     }
 
     pub(super) fn is_logged(&self, error: ErrorId, item: ItemId) {
@@ -66,20 +63,38 @@ impl HandlerState {
     }
 
     /// Reports how much there is to do for an item.
-    pub(super) fn measure(&self, work: &ItemContext) {
-        let Some(measure) = &self.measure else {
-            return;
-        };
-        match guarded(|| measure(work)) {
+    pub(super) fn measure(&self, item: &SharedContext) {
+        if let Some(measure) = &self.measure {
+            self.set_measured(item, measure.call(item));
+        }
+    }
+
+    /// As [`measure`](Self::measure), in a task.
+    #[cfg(feature = "async")]
+    pub(super) async fn measure_in_task(&self, item: &SharedContext) {
+        if let Some(measure) = &self.measure {
+            let measured = measure.call_in_task(item).await;
+            contained(|| self.set_measured(item, measured));
+        }
+    }
+
+    /// Whether there is a future that measures.
+    #[cfg(feature = "async")]
+    pub(super) fn measures_in_tasks(&self) -> bool {
+        matches!(self.measure, Some(MeasureFn::Async(_)))
+    }
+
+    fn set_measured(&self, item: &SharedContext, measured: Result<u64, WorkFailure>) {
+        match measured {
             // An answer that ends the work is remembered there.
             Ok(max) => {
-                self.state.lock().measured.insert(work.item().id, max);
-                let _ = work.max(max);
+                self.state.lock().measured.insert(item.item().id, max);
+                let _ = item.max(max);
             }
             Err(WorkFailure::Cancelled(..)) => {}
             Err(broken) => {
                 let text = format!("how much there is to do is not known: {broken}");
-                let _ = work.log(LogLevel::Warning, &text);
+                let _ = item.log(LogLevel::Warning, &text);
             }
         }
     }

@@ -102,6 +102,16 @@ impl Maximum {
         }
     }
 
+    /// The value.
+    pub(super) fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Values below it are reported directly.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Acquire)
+    }
+
     /// Notes the value. Returns `true` if it may be reported directly.
     #[inline]
     pub(super) fn set(&self, value: u64) -> bool {

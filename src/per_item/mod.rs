@@ -47,7 +47,14 @@
 //! waits for it.
 
 mod adapter;
+#[cfg(feature = "async")]
+mod async_batch;
+#[cfg(feature = "async")]
+mod async_traits;
 mod batch;
+mod batch_items;
+mod batch_report;
+mod batch_values;
 mod builder;
 mod callback_lease;
 mod cancel;
@@ -56,10 +63,19 @@ mod context;
 mod end_item;
 mod error;
 mod handler_state;
+mod listed_source;
 mod maximum;
+mod measure;
 mod next_item;
+#[cfg(feature = "async")]
+mod payload;
 mod queue;
 mod round;
+mod shared_context;
+#[cfg(feature = "async")]
+mod task_context;
+#[cfg(feature = "async")]
+mod task_future;
 #[cfg(feature = "async")]
 mod tasks;
 mod threads;
@@ -68,12 +84,24 @@ mod work_failure;
 mod worker_group;
 mod wrap;
 
-pub use batch::{Batch, BatchEntry, BatchItem, BatchReport, BatchValues, each};
+#[cfg(feature = "async")]
+pub use async_batch::each_async;
+#[cfg(feature = "async")]
+pub use async_traits::{AsyncPerItem, from_async_fn, from_async_items};
+pub use batch::{Batch, each};
+pub use batch_items::BatchItem;
+pub use batch_report::{BatchEntry, BatchReport};
+pub use batch_values::BatchValues;
 pub use builder::HandlerBuilder;
 pub use cancelled::Cancelled;
 pub use context::ItemContext;
 pub use error::Error;
 #[cfg(feature = "async")]
-pub use tasks::{AsyncPerItem, Task, from_async_fn, from_async_items, on_thread};
+pub use payload::Payload;
+pub use shared_context::SharedContext;
+#[cfg(feature = "async")]
+pub use task_context::TaskContext;
+#[cfg(feature = "async")]
+pub use tasks::{Task, on_thread};
 pub use traits::{PerItem, from_fn, from_items};
 pub use wrap::{ProgressIter, ProgressReader, ProgressWriter};

@@ -2,24 +2,27 @@
 
 use std::sync::Arc;
 
-use super::context::ItemContext;
 use super::queue::QueuedItem;
 use super::round::Round;
+use super::shared_context::SharedContext;
 use crate::util::panic::contained;
-use crate::{CallbackError, ItemId, ItemReporter, ItemStatus, ProgressUpdate};
+use crate::{CallbackError, ItemId, ItemReporter, ItemStatus, ProgressUpdate, SyncItem};
 
 /// What became of the next item.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is made"
-)]
 pub(super) enum NextItem {
     /// It is to be worked on.
-    Begun(ItemContext),
+    Begun(BegunItem),
     /// It was ended without work, or takes no reports.
     Passed,
     /// There is none for this worker.
     Over,
+}
+
+/// An item that is to be worked on.
+pub(super) struct BegunItem {
+    pub(super) context: SharedContext,
+    /// It came after the prepare, so it is to be measured first.
+    pub(super) late: bool,
 }
 
 impl Round {
@@ -39,7 +42,7 @@ impl Round {
     fn take_requests(&self) -> Result<(), CallbackError> {
         // A host may not offer it.
         for id in self.lease.callback()?.additional_items()? {
-            let Some(item) = self.handler.listed(id) else {
+            let Some(item) = self.source.find(id) else {
                 continue;
             };
             // Refused where it takes part already; then the host does it in another run. Of two workers one is refused.
@@ -50,7 +53,7 @@ impl Round {
     }
 
     /// The reporter of an item, and whether the item may be begun. None where the host has let go: there is nobody to tell.
-    pub(super) fn ask(&self, id: ItemId) -> Option<(ItemReporter, bool)> {
+    fn ask(&self, id: ItemId) -> Option<(ItemReporter, bool)> {
         let reporter = ItemReporter::new(&self.lease.callback, id);
         // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
         let goes_on = !self.handler.is_skipped(id) && reporter.check().ok()?.is_continue();
@@ -58,15 +61,22 @@ impl Round {
         Some((reporter, begins))
     }
 
-    /// Begins the next item that is to be worked on; those that are cancelled or skipped are ended on the way. None where
-    /// there is nothing left for this worker.
-    pub(super) fn begin(&self) -> Option<ItemContext> {
-        loop {
-            match self.step() {
-                NextItem::Begun(work) => return Some(work),
-                NextItem::Passed => {}
-                NextItem::Over => return None,
+    /// The next item of the prepare that is to be measured: `Begun`, without having begun.
+    pub(super) fn step_of_measure(&self) -> NextItem {
+        let Some(QueuedItem::Prepared(id)) = self.queue.pop().filter(|_| self.lease.is_open())
+        else {
+            return NextItem::Over;
+        };
+        // Where the host panics, the item has no maximum.
+        match contained(|| self.ask(id)).flatten() {
+            Some((reporter, true)) => {
+                let lease = Arc::clone(&self.lease);
+                NextItem::Begun(BegunItem {
+                    context: SharedContext::new(self.find(id), reporter, lease, None, 0),
+                    late: false,
+                })
             }
+            _ => NextItem::Passed,
         }
     }
 
@@ -75,16 +85,20 @@ impl Round {
         let Some(waiting) = self.next() else {
             return NextItem::Over;
         };
-        let id = waiting.item.id;
-        match contained(|| self.begin_one(waiting)) {
-            Some(Some(work)) => return NextItem::Begun(work),
+        let (item, late) = match waiting {
+            QueuedItem::Prepared(id) => (self.find(id), false),
+            QueuedItem::Late(item) => (item, true),
+        };
+        let id = item.id;
+        match contained(|| self.begin_one(item)) {
+            Some(Some(context)) => return NextItem::Begun(BegunItem { context, late }),
             Some(None) => {}
             None => self.fail_by_host(id),
         }
         NextItem::Passed
     }
 
-    fn begin_one(&self, QueuedItem { item, late }: QueuedItem) -> Option<ItemContext> {
+    fn begin_one(&self, item: SyncItem) -> Option<SharedContext> {
         // So that it is seen before it has a value.
         const IN_WORK: ProgressUpdate<'_> = ProgressUpdate::new().status(ItemStatus::Updating);
         let (reporter, begins) = self.ask(item.id)?;
@@ -94,11 +108,7 @@ impl Round {
         }
         let (lease, queue) = (Arc::clone(&self.lease), Arc::clone(&self.queue));
         let max = self.handler.measured(item.id);
-        let work = ItemContext::new(item, reporter, lease, Some(queue), max);
-        if late {
-            self.handler.measure(&work);
-        }
-        Some(work)
+        Some(SharedContext::new(item, reporter, lease, Some(queue), max))
     }
 
     /// The host panicked in a call about an item: the item has failed, unless the host says that it has ended.

@@ -5,17 +5,20 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 
 use crate::util::panic::contained;
-use crate::{CallbackError, SyncItem};
+use crate::{CallbackError, ItemId, SyncItem};
 
 /// What is to be done. Locked for a push or a pop only.
-#[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<QueuedItem>,
+    /// The items of the prepare; those before `begun` were handed out.
+    prepared: Vec<ItemId>,
+    begun: usize,
+    /// Those that came after it.
+    late: VecDeque<SyncItem>,
     /// How many are adding an item to the host's session now.
     adding: usize,
     /// The round is over: nobody would do what is added.
@@ -24,23 +27,50 @@ struct State {
     over: Option<Box<Over>>,
 }
 
-type Over = dyn FnOnce(VecDeque<QueuedItem>) + Send;
+type Over = dyn FnOnce(UnstartedItems) + Send;
 
 /// An item that waits.
-#[derive(Debug)]
-pub(super) struct QueuedItem {
-    pub(super) item: SyncItem,
+pub(super) enum QueuedItem {
+    /// It is one of the prepare.
+    Prepared(ItemId),
     /// It came after the prepare.
-    pub(super) late: bool,
+    Late(SyncItem),
+}
+
+/// The items that nobody has begun.
+#[derive(Default)]
+pub(super) struct UnstartedItems {
+    prepared: Vec<ItemId>,
+    begun: usize,
+    late: VecDeque<SyncItem>,
+}
+
+impl UnstartedItems {
+    pub(super) fn ids(&self) -> impl Iterator<Item = ItemId> {
+        let prepared = self.prepared.iter().skip(self.begun).copied();
+        prepared.chain(self.late.iter().map(|item| item.id))
+    }
+}
+
+impl State {
+    fn take(&mut self) -> UnstartedItems {
+        UnstartedItems {
+            prepared: std::mem::take(&mut self.prepared),
+            begun: self.begun,
+            late: std::mem::take(&mut self.late),
+        }
+    }
 }
 
 impl Queue {
     /// A queue of the items of the prepare.
-    pub(super) fn new(items: impl IntoIterator<Item = SyncItem>) -> Self {
-        let waiting = |item| QueuedItem { item, late: false };
-        let queue = Self::default();
-        queue.state.lock().waiting = items.into_iter().map(waiting).collect();
-        queue
+    pub(super) fn new(prepared: Vec<ItemId>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                prepared,
+                ..State::default()
+            }),
+        }
     }
 
     /// Adds an item that came later, once `host` has taken it. The round is not over between the two.
@@ -58,18 +88,22 @@ impl Queue {
             Adding(self)
         };
         host(item.clone())?;
-        let waiting = QueuedItem { item, late: true };
-        adding.0.state.lock().waiting.push_back(waiting);
+        adding.0.state.lock().late.push_back(item);
         Ok(())
     }
 
     pub(super) fn pop(&self) -> Option<QueuedItem> {
-        self.state.lock().waiting.pop_front()
+        let mut state = self.state.lock();
+        if let Some(id) = state.prepared.get(state.begun).copied() {
+            state.begun += 1;
+            return Some(QueuedItem::Prepared(id));
+        }
+        state.late.pop_front().map(QueuedItem::Late)
     }
 
     /// The round is over: calls `over` with what nobody has begun. While the host is still adding items, the last of the threads
     /// that do so calls it instead. Nobody waits for them, because the host may have ended the workers from inside `add_item`.
-    pub(super) fn close(&self, over: impl FnOnce(VecDeque<QueuedItem>) + Send + 'static) {
+    pub(super) fn close(&self, over: impl FnOnce(UnstartedItems) + Send + 'static) {
         let left = {
             let mut state = self.state.lock();
             state.closed = true;
@@ -77,7 +111,7 @@ impl Queue {
                 state.over = Some(Box::new(over));
                 return;
             }
-            std::mem::take(&mut state.waiting)
+            state.take()
         };
         over(left);
     }
@@ -96,7 +130,7 @@ impl Drop for Adding<'_> {
         let Some(over) = state.over.take() else {
             return;
         };
-        let left = std::mem::take(&mut state.waiting);
+        let left = state.take();
         drop(state);
         // The host is called, which may have panicked in `add_item` already.
         contained(|| over(left));

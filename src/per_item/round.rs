@@ -1,32 +1,44 @@
 //! One round: the items of one prepare, and the workers that do them.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
 use super::callback_lease::CallbackLease;
-use super::context::ItemContext;
 use super::error::Error;
 use super::handler_state::HandlerState;
-use super::queue::{Queue, QueuedItem};
-use super::worker_group::start_threads;
+use super::queue::{Queue, UnstartedItems};
 use crate::util::panic::contained;
 use crate::{
-    CallbackError, HResult, ItemList, ItemReporter, ItemStatus, LogLevel, LogRecord,
-    ProgressUpdate, SyncHandler, SyncItem,
+    CallbackError, HResult, ItemId, ItemList, ItemName, ItemReporter, ItemStatus, LogLevel,
+    LogRecord, ProgressUpdate, SyncHandler, SyncItem,
 };
 
 /// What there is to do, and who does it: threads or tasks.
 pub(super) trait WorkSource: Send + Sync {
+    /// The items that can be done. An error if they cannot be told apart (rule H21).
     fn items(&self) -> Result<ItemList, Error>;
 
-    /// Starts so many workers, the last of which [completes](Round::complete) the round. Where it answers an error, none of them
-    /// was started.
+    /// An item that was listed.
+    fn find(&self, id: ItemId) -> Option<SyncItem>;
+
+    /// Starts so many workers that measure the items of a round, the last of which [completes the prepare](Round::measured).
+    ///
+    /// # Errors
+    ///
+    /// None of them was started.
+    fn measure(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()>;
+
+    /// Starts so many workers that do the items of a round, the last of which [completes](Round::complete) it.
+    ///
+    /// # Errors
+    ///
+    /// None of them was started.
     fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()>;
 }
 
 pub(super) struct Round {
     pub(super) handler: Arc<HandlerState>,
+    pub(super) source: Arc<dyn WorkSource>,
     /// Keeps the handler alive while its workers run.
     _owner: Arc<dyn SyncHandler>,
     pub(super) lease: Arc<CallbackLease>,
@@ -39,12 +51,14 @@ pub(super) struct Round {
 impl Round {
     pub(super) fn new(
         handler: Arc<HandlerState>,
+        source: Arc<dyn WorkSource>,
         owner: Arc<dyn SyncHandler>,
         lease: Arc<CallbackLease>,
-        items: Vec<SyncItem>,
+        items: Vec<ItemId>,
     ) -> Arc<Self> {
         Arc::new(Self {
             handler,
+            source,
             _owner: owner,
             lease,
             #[cfg(feature = "async")]
@@ -53,30 +67,22 @@ impl Round {
         })
     }
 
-    /// Starts the workers that measure the items, for the prepare.
-    pub(super) fn measure(self: Arc<Self>, workers: usize) -> io::Result<()> {
-        let (round, end) = (Arc::clone(&self), Arc::clone(&self));
-        let work = move || {
-            while let Some(waiting) = self.queue.pop() {
-                if !self.lease.is_open() {
-                    break;
-                }
-                // Where the host panics, the item has no maximum.
-                contained(|| {
-                    if let Some((reporter, true)) = self.ask(waiting.item.id) {
-                        let lease = Arc::clone(&self.lease);
-                        let work = ItemContext::new(waiting.item, reporter, lease, None, 0);
-                        self.handler.measure(&work);
-                    }
-                });
-            }
-        };
-        start_threads(&round.handler.active, workers, work, move || {
-            if end.lease.is_open() {
-                // A cancel so far is no failure: each item gets its final status later.
-                let _ = end.lease.callback.prepare_for_sync_completed(HResult::S_OK);
-            }
-        })
+    /// An item of the prepare.
+    pub(super) fn find(&self, id: ItemId) -> SyncItem {
+        let unknown = || SyncItem::new(id, ItemName::truncate_start(&id.to_string()));
+        // A host may know it from an earlier list.
+        self.source.find(id).unwrap_or_else(unknown)
+    }
+
+    /// Completes the prepare after all items have been measured.
+    pub(super) fn measured(&self) {
+        if self.lease.is_open() {
+            // A cancel so far is no failure: each item gets its final status later.
+            let _ = self
+                .lease
+                .callback
+                .prepare_for_sync_completed(HResult::S_OK);
+        }
     }
 
     /// Completes the round after all workers have ended. Must be called once. `tell` reports the result
@@ -84,7 +90,7 @@ impl Round {
     /// all items of the round.
     pub(super) fn complete(
         self: &Arc<Self>,
-        tell: impl FnOnce(&Arc<Self>, HResult, VecDeque<QueuedItem>) + Send + 'static,
+        tell: impl FnOnce(&Arc<Self>, HResult, UnstartedItems) + Send + 'static,
     ) {
         if self.lease.is_open() {
             let round = Arc::clone(self);
@@ -95,17 +101,15 @@ impl Round {
         }
     }
 
-    /// What the round comes to; items are left that nobody will start where the workers were dropped.
-    fn result(&self, left: &VecDeque<QueuedItem>) -> HResult {
-        if !left.is_empty() {
-            self.give_up(left);
-        }
+    /// What the round comes to; items are left that nobody will start if the workers were dropped.
+    fn result(&self, left: &UnstartedItems) -> HResult {
+        let not_started = self.give_up(left);
         match self.handler.finish() {
             Some(Err(broken)) => {
                 self.log(LogLevel::Error, &broken.to_string());
                 HResult::E_FAIL
             }
-            _ if !left.is_empty() => HResult::E_ABORT,
+            _ if not_started > 0 => HResult::E_ABORT,
             _ => HResult::S_OK,
         }
     }
@@ -117,11 +121,14 @@ impl Round {
         }
     }
 
-    fn give_up(&self, left: &VecDeque<QueuedItem>) {
-        for QueuedItem { item, .. } in left {
+    /// Ends the items that nobody will start, and returns how many they are.
+    fn give_up(&self, left: &UnstartedItems) -> usize {
+        let mut count = 0;
+        for id in left.ids() {
+            count += 1;
             // A host that panics here gets the completion all the same.
             contained(|| {
-                let reporter = ItemReporter::new(&self.lease.callback, item.id);
+                let reporter = ItemReporter::new(&self.lease.callback, id);
                 if reporter.check().is_ok() {
                     let skipped = ProgressUpdate::new().status(ItemStatus::Skipped);
                     let _ = reporter.report(&skipped.text("not started"))?;
@@ -129,9 +136,11 @@ impl Round {
                 Ok::<(), CallbackError>(())
             });
         }
-        let count = left.len();
-        let text = format!("the tasks that do the items were dropped; not started: {count}");
-        self.log(LogLevel::Error, &text);
+        if count > 0 {
+            let text = format!("the tasks that do the items were dropped; not started: {count}");
+            self.log(LogLevel::Error, &text);
+        }
+        count
     }
 
     /// A line about the round as a whole.

@@ -3,31 +3,74 @@
 use std::io;
 use std::sync::Arc;
 
+use super::context::ItemContext;
 use super::error::Error;
+use super::next_item::NextItem;
 use super::round::{Round, WorkSource};
-use super::traits::PerItem;
 use super::work_failure::guarded;
 use super::worker_group::start_threads;
-use crate::ItemList;
-use crate::util::panic::Foreign;
+use crate::util::panic::contained;
+use crate::{ItemId, ItemList, SyncItem};
 
-pub(super) struct ThreadWorkers<P>(pub(super) Foreign<P>);
+/// Items that are done by threads.
+pub(super) trait ThreadSource: Send + Sync + 'static {
+    fn items(&self) -> Result<ItemList, Error>;
+    fn find(&self, id: ItemId) -> Option<SyncItem>;
+    fn synchronize(&self, item: &ItemContext) -> Result<(), Error>;
+}
 
-impl<P: PerItem> WorkSource for ThreadWorkers<P> {
+pub(super) struct ThreadWorkers<S>(pub(super) S);
+
+impl<S: ThreadSource> WorkSource for ThreadWorkers<S> {
     fn items(&self) -> Result<ItemList, Error> {
         self.0.items()
+    }
+
+    fn find(&self, id: ItemId) -> Option<SyncItem> {
+        self.0.find(id)
+    }
+
+    fn measure(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {
+        measure_on_threads(round, workers)
     }
 
     fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {
         let (on_thread, end) = (Arc::clone(round), Arc::clone(round));
         let work = move || {
-            while let Some(work) = on_thread.begin() {
-                let done = guarded(|| self.0.synchronize(&work));
-                on_thread.end(&work, done);
+            loop {
+                let begun = match on_thread.step() {
+                    NextItem::Begun(begun) => begun,
+                    NextItem::Passed => continue,
+                    NextItem::Over => return,
+                };
+                let context = begun.context;
+                if begun.late {
+                    on_thread.handler.measure(&context);
+                }
+                let item = ItemContext::new(context.clone());
+                let done = guarded(|| self.0.synchronize(&item));
+                on_thread.end(&context, done);
             }
         };
         start_threads(&round.handler.active, workers, work, move || {
             end.complete(|round, result, _| round.completed(result))
         })
     }
+}
+
+/// Measures the items of a round on so many threads.
+pub(super) fn measure_on_threads(round: &Arc<Round>, workers: usize) -> io::Result<()> {
+    let (on_thread, end) = (Arc::clone(round), Arc::clone(round));
+    let work = move || {
+        loop {
+            match on_thread.step_of_measure() {
+                NextItem::Begun(begun) => {
+                    contained(|| on_thread.handler.measure(&begun.context));
+                }
+                NextItem::Passed => {}
+                NextItem::Over => return,
+            }
+        }
+    };
+    start_threads(&round.handler.active, workers, work, move || end.measured())
 }

@@ -1,24 +1,53 @@
 //! Iterators, readers and writers that report what passes through them.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 
+use super::cancelled::Cancelled;
 use super::context::ItemContext;
+use super::shared_context::SharedContext;
 
 /// How many bytes [`ItemContext::copy`] copies between two reports.
 const COPY_STEP: u64 = 4 << 20;
+
+/// What a wrapped reader or writer reports to.
+trait AdvanceItem {
+    fn check(&self) -> Result<(), Cancelled>;
+    fn advance(&self, amount: u64) -> Result<(), Cancelled>;
+}
+
+impl AdvanceItem for ItemContext {
+    fn check(&self) -> Result<(), Cancelled> {
+        ItemContext::check(self)
+    }
+
+    fn advance(&self, amount: u64) -> Result<(), Cancelled> {
+        ItemContext::advance(self, amount)
+    }
+}
+
+impl AdvanceItem for SharedContext {
+    fn check(&self) -> Result<(), Cancelled> {
+        SharedContext::check(self)
+    }
+
+    fn advance(&self, amount: u64) -> Result<(), Cancelled> {
+        SharedContext::advance(self, amount)
+    }
+}
 
 /// The adapters. Each asks before every step, so that nothing is begun after a cancel, and reports the step when it is done.
 impl ItemContext {
     /// Advances the item by what is read. A cancel ends it with an error that wraps
     /// [`Cancelled`](super::Cancelled).
     pub fn wrap_read<R: Read>(&self, reader: R) -> ProgressReader<'_, R> {
-        ProgressReader { work: self, reader }
+        ProgressReader { item: self, reader }
     }
 
     /// Advances the item by what is written. A cancel ends it with an error that wraps
     /// [`Cancelled`](super::Cancelled).
     pub fn wrap_write<W: Write>(&self, writer: W) -> ProgressWriter<'_, W> {
-        ProgressWriter { work: self, writer }
+        ProgressWriter { item: self, writer }
     }
 
     /// Copies everything from a reader to a writer, and advances the item by what is copied. Returns the number of bytes.
@@ -87,55 +116,78 @@ impl ItemContext {
     }
 }
 
-/// A reader whose item advances: see [`ItemContext::wrap_read`].
-#[derive(Debug)]
-pub struct ProgressReader<'a, R> {
-    work: &'a ItemContext,
+/// The adapters for threads of your own.
+impl SharedContext {
+    /// Advances the item by what is read: see [`ItemContext::wrap_read`].
+    pub fn wrap_read<R: Read>(&self, reader: R) -> ProgressReader<'_, R, Self> {
+        ProgressReader { item: self, reader }
+    }
+
+    /// Advances the item by what is written: see [`ItemContext::wrap_write`].
+    pub fn wrap_write<W: Write>(&self, writer: W) -> ProgressWriter<'_, W, Self> {
+        ProgressWriter { item: self, writer }
+    }
+}
+
+/// A reader whose item advances: see [`ItemContext::wrap_read`]. `C` is the type of the context.
+pub struct ProgressReader<'a, R, C = ItemContext> {
+    item: &'a C,
     reader: R,
 }
 
-impl<R> ProgressReader<'_, R> {
+impl<R, C> ProgressReader<'_, R, C> {
     /// The reader.
     pub fn into_inner(self) -> R {
         self.reader
     }
 }
 
-impl<R: Read> Read for ProgressReader<'_, R> {
+impl<R: Read, C: AdvanceItem> Read for ProgressReader<'_, R, C> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.work.check()?;
+        self.item.check()?;
         let count = self.reader.read(buffer)?;
         // What was read is not lost: a cancel is told at the next step.
-        let _ = self.work.advance(count as u64);
+        let _ = self.item.advance(count as u64);
         Ok(count)
     }
 }
 
-/// A writer whose item advances: see [`ItemContext::wrap_write`].
-#[derive(Debug)]
-pub struct ProgressWriter<'a, W> {
-    work: &'a ItemContext,
+/// A writer whose item advances: see [`ItemContext::wrap_write`]. `C` is the type of the context.
+pub struct ProgressWriter<'a, W, C = ItemContext> {
+    item: &'a C,
     writer: W,
 }
 
-impl<W> ProgressWriter<'_, W> {
+impl<W, C> ProgressWriter<'_, W, C> {
     /// The writer.
     pub fn into_inner(self) -> W {
         self.writer
     }
 }
 
-impl<W: Write> Write for ProgressWriter<'_, W> {
+impl<W: Write, C: AdvanceItem> Write for ProgressWriter<'_, W, C> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.work.check()?;
+        self.item.check()?;
         let count = self.writer.write(buffer)?;
-        let _ = self.work.advance(count as u64);
+        let _ = self.item.advance(count as u64);
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.work.check()?;
+        self.item.check()?;
         self.writer.flush()
+    }
+}
+
+impl<R: fmt::Debug, C> fmt::Debug for ProgressReader<'_, R, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProgressReader").field(&self.reader).finish()
+    }
+}
+
+impl<W: fmt::Debug, C> fmt::Debug for ProgressWriter<'_, W, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProgressWriter").field(&self.writer).finish()
     }
 }
 

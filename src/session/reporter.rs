@@ -128,6 +128,12 @@ impl ItemReporter {
         }
     }
 
+    /// Stores the value if the item is in work and not cancelled, and returns whether it was. It makes no call.
+    #[inline]
+    pub(crate) fn set_if_live(&self, value: u64) -> bool {
+        self.slot.set_if_live(value)
+    }
+
     /// Adds to the value. Past `u64::MAX` it wraps. Answers the verdict.
     ///
     /// Several threads may advance one item: no step is lost. It costs an atomic add in place of a store.

@@ -102,16 +102,15 @@
 //! Work that is a future is [instrumented](tracing::Instrument), since what `entered` answers may not be kept over an `.await`:
 //!
 //! ```
-//! use std::sync::Arc;
-//! use syncmgr::per_item::{Error, ItemContext};
+//! use syncmgr::per_item::{Error, TaskContext};
 //! use syncmgr::telemetry::Telemetry;
 //! use tracing::Instrument;
 //!
-//! fn receive(told: &Telemetry, work: Arc<ItemContext>) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+//! fn receive(told: &Telemetry, work: TaskContext) -> impl Future<Output = Result<(), Error>> + Send + use<> {
 //!     let span = told.span(work.item().id);
 //!     async move {
 //!         tracing::info!("in the span of the item, before and after an await");
-//!         work.advance(1)?;
+//!         work.advance(1).await?;
 //!         Ok(())
 //!     }
 //!     .instrument(span)

@@ -10,6 +10,10 @@ use syncmgr::{Connector, SyncCallback, SyncHandler};
 trait Shared: Debug + Send + Sync + 'static {}
 impl<T: Debug + Send + Sync + 'static> Shared for T {}
 
+/// It belongs to one thread.
+trait Local: Debug + 'static {}
+impl<T: Debug + 'static> Local for T {}
+
 trait Sent: Debug + Send + 'static {}
 impl<T: Debug + Send + 'static> Sent for T {}
 
@@ -72,8 +76,10 @@ fn of_per_item() -> Vec<String> {
     are!(Number: Cancelled);
     names.extend(are!(Shared:
         Batch<(), ()>, BatchEntry<'static, (), ()>, BatchItem<()>, BatchReport<(), ()>, BatchValues<()>,
-        ProgressIter<'static, std::vec::IntoIter<u8>>, HandlerBuilder, ProgressReader<'static, std::fs::File>, ItemContext, ProgressWriter<'static, std::fs::File>,
+        HandlerBuilder, Payload<()>, ProgressReader<'static, std::fs::File, SharedContext>, ProgressWriter<'static, std::fs::File, SharedContext>,
+        SharedContext, TaskContext,
     ));
+    names.extend(are!(Local: ItemContext, ProgressIter<'static, std::vec::IntoIter<u8>>));
     names
 }
 

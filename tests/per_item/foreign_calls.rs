@@ -8,7 +8,7 @@ use std::thread;
 
 use support::works::handler;
 use support::{driven, id, ids, item, items, receive, until, view, within};
-use syncmgr::per_item::{self, Error, HandlerBuilder, ItemContext, Task};
+use syncmgr::per_item::{self, Error, HandlerBuilder, SharedContext, Task, TaskContext};
 use syncmgr::{
     CallbackError, HResult, ItemId, ItemStatus, LogRecord, LogSelector, Phase, ProgressUpdate,
     Session, SyncCallback, SyncFlags, SyncHandler, SyncItem, Verdict,
@@ -118,21 +118,22 @@ fn completed(session: &Session) {
 
 /// The work of the one item, once it is there, for a host or an observer.
 #[derive(Clone, Default)]
-struct Known(Arc<OnceLock<Arc<ItemContext>>>);
+struct Known(Arc<OnceLock<SharedContext>>);
 
 impl Known {
     /// A handler of item 1 that keeps its work here.
-    fn handler(&self, work: fn(&ItemContext) -> Result<(), Error>) -> Arc<dyn SyncHandler> {
+    fn handler(&self, work: fn(&SharedContext) -> Result<(), Error>) -> Arc<dyn SyncHandler> {
         let known = self.clone();
-        let source = per_item::from_async_items(items(1), move |own: Arc<ItemContext>| {
-            let _ = known.0.set(Arc::clone(&own));
+        let source = per_item::from_async_items(items(1), move |own: TaskContext| {
+            let own = own.share();
+            let _ = known.0.set(own.clone());
             async move { work(&own) }
         });
         HandlerBuilder::new_async("test".parse().unwrap(), source, per_item::on_thread).build()
     }
 
     /// Calls this with the work: on this thread, or on another one that is waited for.
-    fn call(&self, on_this_thread: bool, call: fn(&ItemContext)) {
+    fn call(&self, on_this_thread: bool, call: fn(&SharedContext)) {
         let Some(work) = self.0.get().cloned() else {
             return;
         };
@@ -256,14 +257,14 @@ fn what_was_left_to_a_thread_that_stays_in_the_host_is_told_with_the_end() {
     let (leave, left) = mpsc::channel::<()>();
     let (come, left) = (Mutex::new(come), Mutex::new(left));
     let came = Arc::new(Mutex::new(came));
-    let source = per_item::from_async_items(items(1), move |work: Arc<ItemContext>| {
+    let source = per_item::from_async_items(items(1), move |work: TaskContext| {
         let came = came.clone();
         async move {
-            work.max(10)?;
-            let other = work.clone();
+            work.max(10).await?;
+            let other = work.share();
             thread::spawn(move || other.max(20));
             receive("a thread in the host", &came.lock().unwrap());
-            work.set(30)?;
+            work.set(30).await?;
             Ok(())
         }
     });
@@ -328,8 +329,8 @@ fn a_host_that_ends_the_workers_while_it_adds_an_item_does_not_wait_for_itself()
         let runtime = Runtime::default();
         let known = Known::default();
         let keep = known.clone();
-        let source = per_item::from_async_items(items(1), move |work: Arc<ItemContext>| {
-            let _ = keep.0.set(work);
+        let source = per_item::from_async_items(items(1), move |work: TaskContext| {
+            let _ = keep.0.set(work.share());
             async move {
                 loop {
                     pause().await;
@@ -368,11 +369,11 @@ fn a_host_that_ends_the_workers_while_it_adds_an_item_does_not_wait_for_itself()
 fn a_host_that_lets_go_inside_an_answer_to_a_task_does_not_wait_for_the_others_on_its_thread() {
     within("the end of all tasks", || {
         let runtime = Runtime::default();
-        let source = per_item::from_async_items(items(3), |work: Arc<ItemContext>| async move {
-            while work.check().is_ok() {
+        let source = per_item::from_async_items(items(3), |work: TaskContext| async move {
+            while work.check().await.is_ok() {
                 pause().await;
                 if work.item().id == id(1) {
-                    work.set(5)?;
+                    work.set(5).await?;
                 }
             }
             Ok(())
@@ -445,7 +446,7 @@ fn panics_everywhere(make: impl Fn() -> Arc<dyn SyncHandler>) {
 }
 
 /// One item that succeeds, one that fails, and one whose work panics.
-fn outcomes(work: &ItemContext) -> Result<(), Error> {
+fn outcomes(work: &SharedContext) -> Result<(), Error> {
     work.max(2)?;
     work.set(1)?;
     match work.item().id {
@@ -457,15 +458,23 @@ fn outcomes(work: &ItemContext) -> Result<(), Error> {
 
 #[test]
 fn a_host_that_panics_in_a_call_of_a_worker_ends_neither_the_process_nor_the_round() {
-    panics_everywhere(|| handler(3, outcomes).workers(2).build());
-    let measured = || handler(3, outcomes).measure(|_| Ok(2)).finish(|| Ok(()));
+    panics_everywhere(|| {
+        handler(3, |item| outcomes(&item.share()))
+            .workers(2)
+            .build()
+    });
+    let measured = || {
+        handler(3, |item| outcomes(&item.share()))
+            .measure(|_| Ok(2))
+            .finish(|| Ok(()))
+    };
     panics_everywhere(|| measured().build());
 }
 
 #[test]
 fn a_host_that_panics_in_a_call_of_a_task_ends_neither_the_process_nor_the_round() {
     panics_everywhere(|| {
-        let work = |work: Arc<ItemContext>| async move { outcomes(&work) };
+        let work = |work: TaskContext| async move { outcomes(&work.share()) };
         let source = per_item::from_async_items(items(3), work);
         let name = "test".parse().unwrap();
         HandlerBuilder::new_async(name, source, per_item::on_thread)
@@ -495,12 +504,12 @@ fn what_is_left_to_the_thread_that_raises_a_maximum_is_reported_before_its_call_
     let session = driven(1);
     let known = Known::default();
     let (keep, seen) = (known.clone(), session.clone());
-    let source = per_item::from_async_items(items(1), move |item: Arc<ItemContext>| {
-        let _ = keep.0.set(Arc::clone(&item));
+    let source = per_item::from_async_items(items(1), move |item: TaskContext| {
+        let _ = keep.0.set(item.share());
         let session = seen.clone();
         async move {
-            item.max(10)?;
-            item.set(12)?;
+            item.max(10).await?;
+            item.set(12).await?;
             let view = view(&session, 1);
             assert_eq!((view.value, view.max), (30, 30));
             Ok(())
@@ -558,7 +567,7 @@ fn a_round_is_not_completed_while_another_thread_adds_an_item() {
     let came = Arc::new(Mutex::new(came));
     let threads = Arc::new(Mutex::new(Vec::new()));
     let added = threads.clone();
-    let source = per_item::from_async_items(items(1), move |context: Arc<ItemContext>| {
+    let source = per_item::from_async_items(items(1), move |context: TaskContext| {
         let (added, came) = (added.clone(), came.clone());
         async move {
             for n in [2, 3] {

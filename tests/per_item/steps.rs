@@ -438,9 +438,10 @@ fn a_value_above_the_maximum_raises_it() {
 fn threads_of_the_work_raise_the_maximum_together() {
     let work = |work: &ItemContext| {
         work.max(1)?;
+        let shared = work.share();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..200).try_for_each(|_| work.advance(1)));
+                scope.spawn(|| (0..200).try_for_each(|_| shared.advance(1)));
             }
         });
         Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use support::forward_the_rest;
 use support::{id, item, items, join, receive, until};
-use syncmgr::per_item::{self, AsyncPerItem, Cancelled, Error, HandlerBuilder, ItemContext, Task};
+use syncmgr::per_item::{self, AsyncPerItem, Cancelled, Error, HandlerBuilder, Task, TaskContext};
 use syncmgr::testing::{Action, Harness, Recorder, Rule, Trace};
 use syncmgr::{
     CallbackError, HResult, ItemId, ItemList, ItemStatus, Phase, ProgressUpdate, RunOptions,
@@ -24,7 +24,7 @@ fn name() -> syncmgr::HandlerName {
 /// A handler of items 1 to `n`, each task on a thread of its own.
 fn handler<W, F>(n: u128, work: W) -> HandlerBuilder
 where
-    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
+    W: Fn(TaskContext) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
     spawned(n, work, per_item::on_thread)
@@ -32,7 +32,7 @@ where
 
 fn spawned<W, F>(n: u128, work: W, spawn: impl Fn(Task) + Send + Sync + 'static) -> HandlerBuilder
 where
-    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
+    W: Fn(TaskContext) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
     HandlerBuilder::new_async(name(), per_item::from_async_items(items(n), work), spawn)
@@ -65,7 +65,7 @@ fn is_whole(trace: &Trace, n: u128) {
 #[track_caller]
 fn explore<W, F>(n: u128, work: W)
 where
-    W: Fn(Arc<ItemContext>) -> F + Clone + Send + Sync + 'static,
+    W: Fn(TaskContext) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
     for workers in [1, 3] {
@@ -91,11 +91,11 @@ async fn pause() {
 }
 
 /// Some steps, each of which asks.
-async fn steps(work: Arc<ItemContext>) -> Result<(), Error> {
-    work.max(3)?;
+async fn steps(work: TaskContext) -> Result<(), Error> {
+    work.max(3).await?;
     for _ in 0..3 {
         pause().await;
-        work.advance(1)?;
+        work.advance(1).await?;
     }
     Ok(())
 }
@@ -113,8 +113,8 @@ fn work_that_succeeds() {
 
 #[test]
 fn work_that_fails() {
-    let work = |work: Arc<ItemContext>| async move {
-        work.advance(1)?;
+    let work = |work: TaskContext| async move {
+        work.advance(1).await?;
         pause().await;
         Err("broken".into())
     };
@@ -150,7 +150,7 @@ fn work_that_panics() {
     #[track_caller]
     fn fails<W, F>(work: W)
     where
-        W: Fn(Arc<ItemContext>) -> F + Clone + Send + Sync + 'static,
+        W: Fn(TaskContext) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         explore(2, work.clone());
@@ -165,7 +165,7 @@ fn work_that_panics() {
     fails(|_| async { panic!("polled on purpose") });
     fails(|work| async move {
         pause().await;
-        work.advance(1)?;
+        work.advance(1).await?;
         panic!("polled on purpose, later")
     });
     fails(|_| async {
@@ -201,7 +201,7 @@ fn a_panic_where_the_future_is_dropped_after_its_end_changes_nothing() {
 fn work_that_swallows_the_cancel_or_never_looks() {
     explore(3, |work| async move {
         for _ in 0..3 {
-            if work.advance(1).is_err() {
+            if work.advance(1).await.is_err() {
                 break;
             }
         }
@@ -209,7 +209,7 @@ fn work_that_swallows_the_cancel_or_never_looks() {
     });
     explore(3, |work| async move {
         for _ in 0..3 {
-            let _ = work.advance(1);
+            let _ = work.advance(1).await;
             pause().await;
         }
         Err("broken after all".into())
@@ -232,10 +232,10 @@ fn work_that_waits_for_ever_is_ended_by_the_cancel() {
     for cancel in cancels {
         for workers in [1, 3] {
             let (waits, waiting) = mpsc::channel();
-            let work = move |work: Arc<ItemContext>| {
+            let work = move |work: TaskContext| {
                 let waits = waits.clone();
                 async move {
-                    work.advance(1)?;
+                    work.advance(1).await?;
                     if work.item().id == id(1) {
                         waits.send(()).expect("the test waits");
                         work.until_cancelled(pending::<()>()).await?;
@@ -269,8 +269,8 @@ fn work_that_waits_for_ever_is_conformant_wherever_it_is_cancelled() {
     // predicate cancels what waits.
     for (n, workers) in [(1, 1), (3, 1), (3, 3)] {
         for all in [false, true] {
-            let work = |work: Arc<ItemContext>| async move {
-                work.advance(1)?;
+            let work = |work: TaskContext| async move {
+                work.advance(1).await?;
                 work.until_cancelled(pending::<()>()).await?;
                 Ok(())
             };
@@ -292,10 +292,10 @@ fn work_that_waits_for_ever_is_conformant_wherever_it_is_cancelled() {
 
 #[test]
 fn work_that_fails_by_what_its_callback_has_done_is_stopped() {
-    let work = |work: Arc<ItemContext>| async move {
+    let work = |work: TaskContext| async move {
         let (sent, closed) = mpsc::channel();
         let guard = work.on_cancel(move || _ = sent.send(()))?;
-        work.advance(1)?;
+        work.advance(1).await?;
         pause().await;
         drop(guard);
         match closed.try_recv() {
@@ -306,7 +306,7 @@ fn work_that_fails_by_what_its_callback_has_done_is_stopped() {
     explore(3, work);
     // It makes no report after the cancel: only its callback tells it.
     let (ready, is_ready) = mpsc::channel();
-    let reads = move |work: Arc<ItemContext>| {
+    let reads = move |work: TaskContext| {
         let ready = ready.clone();
         async move {
             let (sent, closed) = mpsc::channel();
@@ -339,7 +339,7 @@ fn the_future_is_dropped_at_its_await_by_until_cancelled_only() {
         }
     }
     let inside = Arc::clone(&dropped);
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         let (began, count) = (began.clone(), Arc::clone(&inside));
         async move {
             let ended = {
@@ -376,7 +376,7 @@ fn the_future_is_dropped_at_its_await_by_until_cancelled_only() {
 fn an_item_that_is_cancelled_already_does_not_poll_what_is_raced() {
     let polled = Arc::new(AtomicUsize::new(0));
     let inside = Arc::clone(&polled);
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         let polled = Arc::clone(&inside);
         async move {
             let verdict = work.callback()?.can_continue(Some(work.item().id))?;
@@ -395,14 +395,23 @@ fn an_item_that_is_cancelled_already_does_not_poll_what_is_raced() {
     assert_eq!(polled.load(Ordering::SeqCst), 0);
 }
 
+/// The output of a future that is ready.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it is not ready"),
+    }
+}
+
 #[test]
 fn what_the_work_leaves_behind_is_refused() {
-    let (left, leaves) = mpsc::channel::<Arc<ItemContext>>();
-    let work = move |work: Arc<ItemContext>| {
+    let (left, leaves) = mpsc::channel::<TaskContext>();
+    let work = move |work: TaskContext| {
         let left = left.clone();
         async move {
-            work.advance(1)?;
-            left.send(Arc::clone(&work)).expect("the test waits");
+            work.advance(1).await?;
+            left.send(work.clone()).expect("the test waits");
             Ok(())
         }
     };
@@ -415,15 +424,21 @@ fn what_the_work_leaves_behind_is_refused() {
     let before = recorder.trace().calls().len();
     let released = Cancelled::Refused(CallbackError::Released);
     for work in leaves.try_iter() {
+        let shared = work.share();
         let answers = [
-            work.set(2),
-            work.advance(1),
-            work.check(),
-            work.max(9),
-            work.text("late"),
-            work.wait_cancelled(Duration::MAX),
+            shared.set(2),
+            shared.advance(1),
+            shared.check(),
+            shared.max(9),
+            shared.text("late"),
+            shared.wait_cancelled(Duration::MAX),
+            ready(work.set(2)),
+            ready(work.advance(1)),
+            ready(work.check()),
+            ready(work.max(9)),
+            ready(work.text("late")),
         ];
-        assert_eq!(answers, [Err(released); 6]);
+        assert_eq!(answers, [Err(released); 11]);
         let late = work.on_cancel(|| panic!("nothing was cancelled"));
         assert_eq!(late.err(), Some(CallbackError::Released));
         let logged = work.log(syncmgr::LogLevel::Error, "late");
@@ -447,23 +462,23 @@ fn what_the_work_leaves_behind_is_refused() {
 #[test]
 fn what_the_work_leaves_behind_is_refused_while_the_round_goes_on() {
     // Item 1 returns and leaves its `ItemContext` to item 2, which is in work then.
-    let kept: Arc<Mutex<Option<Arc<ItemContext>>>> = Arc::default();
+    let kept: Arc<Mutex<Option<TaskContext>>> = Arc::default();
     let answers: Arc<Mutex<Vec<bool>>> = Arc::default();
     let (into, told) = (Arc::clone(&kept), Arc::clone(&answers));
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         let (kept, told) = (Arc::clone(&into), Arc::clone(&told));
         async move {
-            work.advance(1)?;
+            work.advance(1).await?;
             if work.item().id == id(1) {
                 *kept.lock().unwrap() = Some(work);
                 return Ok(());
             }
             let first = kept.lock().unwrap().take().expect("it was done before");
             let late = [
-                first.set(7).is_err(),
-                first.check().is_err(),
-                first.text("late").is_err(),
-                first.wait_cancelled(Duration::MAX).is_err(),
+                first.set(7).await.is_err(),
+                first.check().await.is_err(),
+                first.text("late").await.is_err(),
+                first.share().wait_cancelled(Duration::MAX).is_err(),
                 first.on_cancel(|| panic!("it was not cancelled")).is_err(),
                 first.add_item(item(9)).is_err(),
             ];
@@ -480,8 +495,8 @@ fn what_the_work_leaves_behind_is_refused_while_the_round_goes_on() {
 
 #[test]
 fn what_panics_on_a_thread_left_behind_makes_no_call() {
-    let (left, leaves) = mpsc::channel::<Arc<ItemContext>>();
-    let work = move |work: Arc<ItemContext>| {
+    let (left, leaves) = mpsc::channel::<TaskContext>();
+    let work = move |work: TaskContext| {
         let left = left.clone();
         async move { left.send(work).map_err(Error::from) }
     };
@@ -528,7 +543,7 @@ impl AsyncPerItem for Unlisted {
         Err("the server is down".into())
     }
 
-    async fn synchronize(&self, _: Arc<ItemContext>) -> Result<(), Error> {
+    async fn synchronize(&self, _: TaskContext) -> Result<(), Error> {
         unreachable!("there is no item")
     }
 }
@@ -739,7 +754,7 @@ fn a_spawner_that_never_runs_them_is_given_up_by_the_deadline() {
 fn a_host_that_gives_up_lets_the_waits_go_without_being_asked() {
     let (ended, ends) = mpsc::channel();
     let ended = Mutex::new(ended);
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         let ended = ended.lock().unwrap().clone();
         async move {
             let (sent, closed) = mpsc::channel();
@@ -764,7 +779,7 @@ fn a_host_that_gives_up_lets_the_waits_go_without_being_asked() {
 fn an_item_that_was_cancelled_and_whose_task_is_dropped_is_stopped() {
     let kept: Arc<Mutex<Option<Task>>> = Arc::default();
     let into = Arc::clone(&kept);
-    let work = |work: Arc<ItemContext>| async move {
+    let work = |work: TaskContext| async move {
         work.cancelled().await;
         pending::<()>().await;
         Ok(())
@@ -793,7 +808,7 @@ fn an_item_that_was_cancelled_and_whose_task_is_dropped_is_stopped() {
 #[test]
 fn a_host_that_does_not_wake_fails_the_item_and_hangs_nobody() {
     use support_forward::Deaf;
-    let work = |work: Arc<ItemContext>| async move {
+    let work = |work: TaskContext| async move {
         work.until_cancelled(pending::<()>()).await?;
         Ok(())
     };
@@ -809,12 +824,12 @@ fn a_host_that_does_not_wake_fails_the_item_and_hangs_nobody() {
 #[test]
 fn an_item_that_the_work_adds_is_done_too() {
     for workers in [1, 3] {
-        let work = |work: Arc<ItemContext>| async move {
+        let work = |work: TaskContext| async move {
             if work.item().id == id(1) {
                 work.add_item(item(9))?;
             }
             pause().await;
-            work.advance(1)?;
+            work.advance(1).await?;
             Ok(())
         };
         let trace = Harness::new(handler(2, work).workers(workers).build()).run();
@@ -827,11 +842,11 @@ fn an_item_that_the_work_adds_is_done_too() {
 fn a_failed_item_is_done_again_where_the_host_shows_its_error() {
     let make = || {
         let tries = Arc::new(AtomicUsize::new(0));
-        let work = move |work: Arc<ItemContext>| {
+        let work = move |work: TaskContext| {
             let tries = Arc::clone(&tries);
             async move {
                 pause().await;
-                work.advance(1)?;
+                work.advance(1).await?;
                 match tries.fetch_add(1, Ordering::SeqCst) {
                     0 => Err("broken".into()),
                     _ => Ok(()),
@@ -994,11 +1009,11 @@ fn a_host_that_takes_its_callback_away_can_be_kept_waiting_for_the_tasks() {
     let ended = Arc::new(AtomicUsize::new(0));
     let (begun, has_begun) = mpsc::channel();
     let count = ended.clone();
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         let (count, begun) = (count.clone(), begun.clone());
         async move {
             begun.send(()).unwrap();
-            while work.check().is_ok() {
+            while work.check().await.is_ok() {
                 pause().await;
             }
             count.fetch_add(1, Ordering::SeqCst);
@@ -1018,7 +1033,7 @@ fn a_release_on_another_thread_waits_for_a_suspended_task() {
     let (begun, has_begun) = mpsc::channel();
     let ended = Arc::new(AtomicUsize::new(0));
     let count = ended.clone();
-    let work = move |item: Arc<ItemContext>| {
+    let work = move |item: TaskContext| {
         let (count, begun) = (count.clone(), begun.clone());
         async move {
             begun.send(()).unwrap();
@@ -1030,7 +1045,7 @@ fn a_release_on_another_thread_waits_for_a_suspended_task() {
                 // Nothing wakes the task before the release has begun.
                 let (item, waker) = (item.clone(), context.waker().clone());
                 thread::spawn(move || {
-                    while item.check().is_ok() {
+                    while item.share().check().is_ok() {
                         thread::yield_now();
                     }
                     waker.wake();
@@ -1058,13 +1073,13 @@ fn who_takes_the_callback_away_on_a_task_does_not_wait_for_itself() {
     let own = Arc::new(Mutex::new(None::<Arc<dyn SyncHandler>>));
     let (left, has_left) = mpsc::channel();
     let given = own.clone();
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         let (given, left) = (given.clone(), left.clone());
         async move {
             pause().await; // another poll than the first
             let handler = given.lock().unwrap().take();
             handler.unwrap().set_progress_callback(None).unwrap();
-            left.send(work.check()).unwrap();
+            left.send(work.check().await).unwrap();
             Ok(())
         }
     };
@@ -1080,7 +1095,7 @@ fn who_takes_the_callback_away_on_a_task_does_not_wait_for_itself() {
 /// A handler of items 1 to `n`, and its tasks, which the test polls.
 fn tasks<W, F>(n: u128, work: W) -> (Arc<dyn SyncHandler>, mpsc::Receiver<Task>)
 where
-    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
+    W: Fn(TaskContext) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
     let (give, given) = mpsc::channel();
@@ -1108,7 +1123,7 @@ fn a_release_waits_for_a_task_that_its_thread_has_polled_before() {
     let (handler, tasks) = tasks(1, move |work| {
         let count = count.clone();
         async move {
-            while work.check().is_ok() {
+            while work.check().await.is_ok() {
                 pause().await;
             }
             dawdle();
@@ -1149,7 +1164,7 @@ fn a_release_inside_a_task_waits_for_those_that_run_and_not_for_those_that_are_s
             async move {
                 if thread::current().name() == Some("runs") {
                     runs.send(()).unwrap();
-                    while work.check().is_ok() {
+                    while work.check().await.is_ok() {
                         thread::yield_now();
                     }
                     dawdle();
@@ -1211,7 +1226,7 @@ fn a_round_is_not_over_while_an_item_is_being_added() {
     let (let_through, gate) = mpsc::channel();
     let (adds, added) = mpsc::channel();
     let comes = Arc::new(Mutex::new(comes));
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         let (adds, comes) = (adds.clone(), comes.clone());
         async move {
             if work.item().id == id(1) {
@@ -1219,7 +1234,7 @@ fn a_round_is_not_over_while_an_item_is_being_added() {
                 thread::spawn(move || adds.send(adding.add_item(item(9))));
                 receive("the host takes the item", &comes.lock().unwrap());
             }
-            work.advance(1)?;
+            work.advance(1).await?;
             Ok(())
         }
     };

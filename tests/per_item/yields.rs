@@ -25,7 +25,7 @@ fn polled_by(
 ) -> (Arc<Session>, Vec<u64>) {
     let (spawn, spawned) = mpsc::channel::<Task>();
     let (give, given) = mpsc::channel();
-    let source = from_async_items(items(ITEMS), |work| async move { Ok(work.set(1)?) });
+    let source = from_async_items(items(ITEMS), |work| async move { Ok(work.set(1).await?) });
     let name = "test".parse().expect("a short name");
     let handler = HandlerBuilder::new_async(name, source, move |task| {
         spawn.send(task).expect("the test waits");

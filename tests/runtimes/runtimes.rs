@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures_lite::{FutureExt, StreamExt};
-use syncmgr::per_item::{self, Cancelled, Error, HandlerBuilder, ItemContext, Task};
+use syncmgr::per_item::{self, Cancelled, Error, HandlerBuilder, Task, TaskContext};
 use syncmgr::testing::{Action, Harness, Recorder, Trace};
 use syncmgr::{
     HResult, HandlerId, HandlerReport, ItemId, ItemName, ItemStatus, Observer, Registration,
@@ -111,18 +111,18 @@ async fn pause() {
     futures_lite::future::yield_now().await;
 }
 
-async fn steps(work: Arc<ItemContext>) -> Result<(), Error> {
-    work.max(3)?;
+async fn steps(work: TaskContext) -> Result<(), Error> {
+    work.max(3).await?;
     for _ in 0..3 {
         work.until_cancelled(pause()).await?;
-        work.advance(1)?;
+        work.advance(1).await?;
     }
     Ok(())
 }
 
 fn handler<W, F>(n: u128, place: &Place, workers: usize, work: W) -> Arc<dyn SyncHandler>
 where
-    W: Fn(Arc<ItemContext>) -> F + Send + Sync + 'static,
+    W: Fn(TaskContext) -> F + Send + Sync + 'static,
     F: Future<Output = Result<(), Error>> + Send + 'static,
 {
     let spawn = Arc::clone(&place.spawn);
@@ -200,10 +200,10 @@ fn it_is_conformant_at_every_point_under_every_runtime() {
 fn a_cancel_is_raced_by_the_select_of_tokio() {
     for place in [tokio_of_many(2), tokio_of_one()] {
         let (waits, waiting) = mpsc::channel();
-        let work = move |work: Arc<ItemContext>| {
+        let work = move |work: TaskContext| {
             let waits = waits.clone();
             async move {
-                work.advance(1)?;
+                work.advance(1).await?;
                 waits.send(()).expect("the test waits");
                 tokio::select! {
                     interrupted = work.cancelled() => Err(Error::from(interrupted)),
@@ -229,10 +229,10 @@ fn a_cancel_is_raced_by_the_select_of_tokio() {
 fn a_cancel_is_raced_by_the_or_of_smol() {
     let place = smol_place();
     let (waits, waiting) = mpsc::channel();
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         let waits = waits.clone();
         async move {
-            work.advance(1)?;
+            work.advance(1).await?;
             waits.send(()).expect("the test waits");
             let cancelled = async { Err(Error::from(work.cancelled().await)) };
             let slow = async {
@@ -275,7 +275,7 @@ fn a_token_is_tied_to_an_item_in_one_line() {
 fn a_token_ends_what_knows_nothing_of_this_crate() {
     let place = tokio_of_many(2);
     let (waits, waiting) = mpsc::channel();
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         let waits = waits.clone();
         async move {
             let token = CancellationToken::new();
@@ -283,7 +283,7 @@ fn a_token_ends_what_knows_nothing_of_this_crate() {
                 let token = token.clone();
                 move || token.cancel()
             })?;
-            work.advance(1)?;
+            work.advance(1).await?;
             waits.send(()).expect("the test waits");
             token.cancelled().await;
             drop(guard);
@@ -304,7 +304,7 @@ fn a_cancel_ends_a_read_of_a_socket() {
     use tokio::io::AsyncReadExt;
     for place in [tokio_of_many(2), tokio_of_one()] {
         let (waits, waiting) = mpsc::channel();
-        let work = move |work: Arc<ItemContext>| {
+        let work = move |work: TaskContext| {
             let waits = waits.clone();
             async move {
                 // Nobody writes at the other end.
@@ -314,7 +314,7 @@ fn a_cancel_ends_a_read_of_a_socket() {
                     listener.accept()
                 );
                 let (mut here, _there) = (here?, there?);
-                work.advance(1)?;
+                work.advance(1).await?;
                 waits.send(()).expect("the test waits");
                 let mut bytes = [0; 8];
                 work.until_cancelled(here.read(&mut bytes)).await??;
@@ -431,10 +431,10 @@ fn a_runtime_that_is_shut_down_in_the_middle_of_a_round_ends_it() {
     for workers in [1, 3] {
         let mut place = tokio_of_many(2);
         let (waits, waiting) = mpsc::channel();
-        let work = move |work: Arc<ItemContext>| {
+        let work = move |work: TaskContext| {
             let waits = waits.clone();
             async move {
-                work.advance(1)?;
+                work.advance(1).await?;
                 waits.send(()).expect("the test waits");
                 pending::<()>().await;
                 Ok(())
@@ -480,7 +480,7 @@ fn thousands_of_items_wait_at_once_on_two_threads_and_one_cancel_ends_them() {
     let waiting = Arc::new(AtomicUsize::new(0));
     let (all_wait, everybody) = mpsc::channel();
     let all_wait = Mutex::new(all_wait);
-    let work = move |work: Arc<ItemContext>| {
+    let work = move |work: TaskContext| {
         if waiting.fetch_add(1, Ordering::SeqCst) + 1 == MANY as usize {
             all_wait
                 .lock()

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use syncmgr::per_item::{AsyncPerItem, Error, HandlerBuilder, ItemContext};
+use syncmgr::per_item::{AsyncPerItem, Error, HandlerBuilder, TaskContext};
 use syncmgr::{ItemId, ItemList, ItemName, SyncHandler, SyncItem, Uuid};
 use tempfile::NamedTempFile;
 use tokio::fs::File;
@@ -40,9 +40,9 @@ impl AsyncPerItem for Downloads {
         Ok(ItemList::Complete(self.names.iter().map(item).collect()))
     }
 
-    async fn synchronize(&self, work: Arc<ItemContext>) -> Result<(), Error> {
+    async fn synchronize(&self, work: TaskContext) -> Result<(), Error> {
         let name = work.item().name.as_str();
-        work.set(0)?;
+        work.set(0).await?;
         // Deleted when it is dropped, which a cancel does too: there is never a half file under the name.
         let part = NamedTempFile::new_in(&self.directory)?;
         // Not opened by its name: tokio does that on another thread, where it may come after a cancel has deleted the file.
@@ -56,14 +56,14 @@ impl AsyncPerItem for Downloads {
 
 impl Downloads {
     /// It need not look for a cancel: wherever it waits, it is dropped there.
-    async fn fetch(&self, name: &str, mut file: File, work: &ItemContext) -> Result<(), Error> {
+    async fn fetch(&self, name: &str, mut file: File, work: &TaskContext) -> Result<(), Error> {
         let mut socket = TcpStream::connect(self.server).await?;
         socket.write_all(format!("{name}\n").as_bytes()).await?;
         let length = socket.read_u64().await?;
         if length == server::MISSING {
             return Err(format!("the server has no {name:?}").into());
         }
-        work.max(length)?;
+        work.max(length).await?;
         let mut buffer = vec![0; 64 * 1024];
         let mut left = length;
         while left > 0 {
@@ -73,7 +73,7 @@ impl Downloads {
             }
             file.write_all(&buffer[..count]).await?;
             left = left.saturating_sub(count as u64);
-            work.advance(count as u64)?;
+            work.advance(count as u64).await?;
         }
         file.sync_all().await?;
         Ok(())

@@ -178,8 +178,10 @@ impl PerItem for Mirror {
     fn synchronize(&self, work: &ItemContext) -> Result<(), Error> {
         let (subject, state) = self.find(work.item().id).ok_or("there is no such item")?;
         let measured = state.measured.load(Ordering::Relaxed);
-        let job = Job::new(work, subject, &state.tally, measured);
-        self.swept.call_once(|| crate::work::sweep_top(self, work));
+        let shared = work.share();
+        let job = Job::new(&shared, subject, &state.tally, measured);
+        self.swept
+            .call_once(|| crate::work::sweep_top(self, &shared));
         if job.begin() {
             crate::work::perform(self, &job);
         }

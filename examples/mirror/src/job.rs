@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use syncmgr::per_item::{Cancelled, ItemContext};
+use syncmgr::per_item::{Cancelled, SharedContext};
 use syncmgr::{ItemStatus, LogLevel, ProgressUpdate};
 
 /// What an item stands for.
@@ -34,7 +34,7 @@ impl Subject {
 
 /// One item in work. Several threads share it.
 pub struct Job<'a> {
-    work: &'a ItemContext,
+    work: &'a SharedContext,
     pub subject: &'a Subject,
     tally: &'a Tally,
     /// Nothing goes on: the host said so, or there is no use. Relaxed, as all here: a flag that is seen a moment later costs that
@@ -97,7 +97,7 @@ impl Tally {
 
 impl<'a> Job<'a> {
     /// An item of so many bytes, as far as prepare has counted.
-    pub fn new(work: &'a ItemContext, subject: &'a Subject, tally: &'a Tally, max: u64) -> Self {
+    pub fn new(work: &'a SharedContext, subject: &'a Subject, tally: &'a Tally, max: u64) -> Self {
         Self {
             work,
             subject,

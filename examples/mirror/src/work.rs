@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
-use syncmgr::per_item::ItemContext;
+use syncmgr::per_item::SharedContext;
 use syncmgr::{LogLevel, LogRecord};
 
 /// A piece of the work on an item.
@@ -51,7 +51,7 @@ pub fn perform(mirror: &Mirror, job: &Job<'_>) {
 }
 
 /// Removes the leftovers at the top of the destination, which belong to no single item.
-pub fn sweep_top(mirror: &Mirror, work: &ItemContext) {
+pub fn sweep_top(mirror: &Mirror, work: &SharedContext) {
     let log = |level, text: &str| {
         if let Ok(callback) = work.callback() {
             _ = callback.log_error(&LogRecord::new(level, text));

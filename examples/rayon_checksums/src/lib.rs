@@ -1,6 +1,6 @@
 //! The handler: each directory is an item, and the files of a directory are read by all threads of a rayon pool at once.
 //!
-//! - All threads report to the one [`ItemContext`] of the item, by [`advance`](ItemContext::advance).
+//! - All threads report to the same item, by a [`SharedContext`].
 //! - The first thread that is told of a cancel answers its error from the parallel iterator, which takes no further file; the
 //!   others are told at the next block that they read. So a cancel costs one block a thread.
 //! - What goes wrong with a file is logged and fails the item in the end; the other files are done.
@@ -16,7 +16,7 @@ use std::thread;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use sha2::{Digest, Sha256};
-use syncmgr::per_item::{Cancelled, Error, HandlerBuilder, ItemContext, PerItem};
+use syncmgr::per_item::{Cancelled, Error, HandlerBuilder, ItemContext, PerItem, SharedContext};
 use syncmgr::{
     HandlerName, ItemId, ItemList, ItemName, ItemStatus, LogLevel, SyncHandler, SyncItem,
 };
@@ -118,15 +118,16 @@ impl PerItem for Checksums {
 
     fn synchronize(&self, work: &ItemContext) -> Result<(), Error> {
         let directory = self.find(work)?;
+        let work = work.share();
         let fault = |path: &Path, error: io::Error| {
             // A log that is full counts what it refuses.
             let _ = work.log(LogLevel::Error, &format!("{}: {error}", path.display()));
             work.set_outcome(ItemStatus::Failed);
         };
-        let mut files = list(&directory.path, work, fault)?;
+        let mut files = list(&directory.path, &work, fault)?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         work.max(files.iter().map(|file| file.size).sum())?;
-        let sum = |file: Found| match checksum(&file, work) {
+        let sum = |file: Found| match checksum(&file, &work) {
             Ok(sha256) => Ok(Some(Sum {
                 path: file.path,
                 sha256,
@@ -156,7 +157,7 @@ impl PerItem for Checksums {
 /// The regular files below a directory. Links are not followed. Asks for the verdict at each directory.
 fn list(
     directory: &Path,
-    work: &ItemContext,
+    work: &SharedContext,
     fault: impl Fn(&Path, io::Error),
 ) -> Result<Vec<Found>, Cancelled> {
     let mut files = Vec::new();
@@ -184,7 +185,7 @@ fn list(
 }
 
 /// Reads a file. What it advances is what was listed, whatever has become of the file since.
-fn checksum(file: &Found, work: &ItemContext) -> io::Result<[u8; 32]> {
+fn checksum(file: &Found, work: &SharedContext) -> io::Result<[u8; 32]> {
     let mut reader = File::open(&file.path)?;
     let mut hash = Sha256::new();
     let mut left = file.size;
