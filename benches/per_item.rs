@@ -21,8 +21,12 @@ const ROUNDS: usize = 7;
 const COPY_ROUNDS: usize = 9;
 const COPY_BYTES: u64 = 512 << 20;
 
-fn batch(workers: usize, measured: bool) -> Batch<(), ()> {
-    let items = (0..ITEMS).map(|n| (format!("item {n:011}"), ()));
+fn names() -> Vec<String> {
+    (0..ITEMS).map(|n| format!("item {n:011}")).collect()
+}
+
+fn batch(names: &[String], workers: usize, measured: bool) -> Batch<(), ()> {
+    let items = names.iter().map(|name| (name, ()));
     let batch = per_item::each(items, |_, ()| Ok(())).workers(workers);
     match measured {
         true => batch.measure(|()| Ok(1)),
@@ -37,7 +41,7 @@ fn timed(work: impl FnOnce()) -> Duration {
 }
 
 /// The same names through a channel to as many threads, which lock it to take the next one.
-fn channel(workers: usize) {
+fn channel(names: &[String], workers: usize) {
     let (give, take) = mpsc::channel::<String>();
     let take = Arc::new(Mutex::new(take));
     let threads: Vec<_> = (0..workers)
@@ -51,8 +55,8 @@ fn channel(workers: usize) {
             })
         })
         .collect();
-    for n in 0..ITEMS {
-        give.send(format!("item {n:011}")).expect("they wait");
+    for name in names {
+        give.send(name.clone()).expect("they wait");
     }
     drop(give);
     for thread in threads {
@@ -66,20 +70,21 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 fn empty_items() {
+    let names = names();
     println!("| an empty item, of {ITEMS} | one worker | four workers | four workers, measured |");
     println!("|---|---|---|---|");
     let mut rows = vec![Vec::new(); 3];
     let mut pools = vec![Vec::new(); 2];
     for _ in 0..ROUNDS {
         for (row, (workers, measured)) in rows.iter_mut().zip([(1, false), (4, false), (4, true)]) {
-            // The list is made once, the run is what is measured; its end includes the report.
+            // From the names to the report.
             row.push(timed(|| {
-                let report = batch(workers, measured).run();
+                let report = batch(&names, workers, measured).run();
                 assert!(report.is_success(), "{report:?}");
             }));
         }
         for (pool, workers) in pools.iter_mut().zip([1, 4]) {
-            pool.push(timed(|| channel(workers)));
+            pool.push(timed(|| channel(&names, workers)));
         }
     }
     let each = |times: &Vec<Duration>| median(times.clone()).as_secs_f64() * 1e6 / ITEMS as f64;
@@ -95,7 +100,7 @@ fn empty_items() {
         each(&pools[1])
     );
     let info = allocation_counter::measure(|| {
-        let _ = black_box(batch(1, false).run());
+        let _ = black_box(batch(&names, 1, false).run());
     });
     let bytes = info.bytes_max as f64 / ITEMS as f64;
     println!("\npeak live heap of the thread that lists and runs: {bytes:.0} bytes an item\n");

@@ -3,9 +3,10 @@
 //! The limits count UTF-16 units, of which a character outside the basic plane takes two. The
 //! buffers end with a NUL, so a name has one unit less and no NUL of its own.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::ValueError;
 use super::value_error::InvalidValue;
@@ -72,10 +73,10 @@ fn check(text: &str, limit: usize) -> Result<(), ValueError> {
     Err(ValueError(invalid))
 }
 
-fn shorten(text: &str, limit: usize) -> Box<str> {
+fn shorten(text: &str, limit: usize) -> Arc<str> {
     let short = match cut(text, limit) {
-        None => text.to_owned(),
-        Some(end) => with_ellipsis(end),
+        None => Cow::Borrowed(text),
+        Some(end) => Cow::Owned(with_ellipsis(end)),
     };
     // Both characters are one unit, so the length stays what it is.
     if short.contains('\0') {
@@ -100,9 +101,9 @@ fn begin(text: &str, limit: usize) -> &str {
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $limit:literal, $alias:literal) => {
         $(#[$doc])*
-        // A boxed `str` and not a `String`: a host keeps a million of them, and none ever grows.
+        // Shared, as a name is kept by the handler, its session and each view of its item, and never changes.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             #[doc = concat!("How many UTF-16 units a name may have: ", stringify!($limit), ".")]
@@ -111,7 +112,7 @@ macro_rules! name {
 
             /// Returns the name as text.
             #[must_use]
-            pub const fn as_str(&self) -> &str {
+            pub fn as_str(&self) -> &str {
                 &self.0
             }
 
@@ -150,7 +151,7 @@ macro_rules! name {
             /// Fails if the text is too long or contains a NUL.
             fn try_from(text: String) -> Result<Self, ValueError> {
                 check(&text, Self::MAX_UTF16_LEN)?;
-                Ok(Self(text.into_boxed_str()))
+                Ok(Self(text.into()))
             }
         }
 
@@ -165,7 +166,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0.into_string()
+                name.as_str().to_owned()
             }
         }
 

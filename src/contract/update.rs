@@ -53,6 +53,10 @@ impl<'a> ProgressUpdate<'a> {
     /// The update that changes nothing and only asks for the verdict: its mask is empty.
     pub const CHECK: Self = Self::new();
 
+    /// The item is in work.
+    pub(crate) const IN_WORK: ProgressUpdate<'static> =
+        ProgressUpdate::new().status(ItemStatus::Updating);
+
     /// Makes an update that changes nothing yet.
     #[must_use]
     pub const fn new() -> Self {

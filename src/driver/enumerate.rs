@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::call_monitor::CallMonitor;
 use super::guarded_call::{RunEnd, call, log};
 use super::options::RunOptions;
@@ -54,6 +56,7 @@ impl Enumerate<'_> {
         // Before anybody sees the list: one that cannot be used is none.
         let index = SessionBuilder::check(list.items())
             .map_err(|error| (None, bad_items(&mut self.faults, error)))?;
+        let is_chosen = options.select.is_some();
         let wanted = selected(options.select.as_mut(), &list);
         let builder = options.take_session().items(list.into_items());
         let session = builder.build_checked(index);
@@ -68,7 +71,10 @@ impl Enumerate<'_> {
                 resume_unwind(panic);
             }
         }
-        let items = known(&session, wanted);
+        let items = match is_chosen {
+            true => known(&session, wanted),
+            false => wanted, // the session is built of the list
+        };
         let items = match options.flags.contains(SyncFlags::SETTINGS) {
             true => Vec::new(),
             false => items,
@@ -127,15 +133,17 @@ pub(crate) fn selected(select: Option<&mut Select>, list: &ItemList) -> Vec<Item
     if let Some(wanted) = select {
         return wanted(list);
     }
+    let mut items = Vec::with_capacity(list.items().len());
     let checked = list.items().iter().filter(|item| item.checked);
-    checked.map(|item| item.id).collect()
+    items.extend(checked.map(|item| item.id));
+    items
 }
 
 /// The items of `wanted` that the session knows, each once.
 pub(crate) fn known(session: &Session, wanted: Vec<ItemId>) -> Vec<ItemId> {
     let (known, unknown): (Vec<_>, Vec<_>) = distinct(wanted)
         .into_iter()
-        .partition(|item| session.item(*item).is_some());
+        .partition(|item| session.has_item(*item));
     if let Some(text) = left_out(&unknown) {
         session.log_own(LogLevel::Warning, &text);
     }
@@ -165,7 +173,7 @@ fn left_out(unknown: &[ItemId]) -> Option<String> {
 
 /// Each item once, where it stands first.
 pub(crate) fn distinct(items: Vec<ItemId>) -> Vec<ItemId> {
-    let mut seen = HashSet::with_capacity(items.len());
+    let mut seen = HashSet::with_capacity_and_hasher(items.len(), RandomState::default());
     items
         .into_iter()
         .filter(|item| seen.insert(*item))

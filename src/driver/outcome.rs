@@ -58,9 +58,9 @@ pub struct OutcomeCounts {
 }
 
 impl OutcomeCounts {
-    pub(crate) fn of(items: &[ItemView]) -> Self {
+    pub(crate) fn of(items: impl Iterator<Item = ItemView>) -> Self {
         let mut counts = Self::default();
-        for outcome in items.iter().filter_map(Outcome::of) {
+        for outcome in items.filter_map(|item| Outcome::of(&item)) {
             *match outcome {
                 Outcome::Succeeded => &mut counts.succeeded,
                 Outcome::Failed => &mut counts.failed,

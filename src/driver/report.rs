@@ -1,5 +1,6 @@
 //! What a run of a handler came to.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,7 +107,7 @@ impl HandlerReport {
     /// ```
     #[must_use]
     pub fn is_success(&self) -> bool {
-        went_well(self.result, &self.unfinished, &self.faults, &self.items())
+        went_well(self.result, &self.unfinished, &self.faults, self.views())
     }
 
     /// Whether everything was cancelled: in the session, or before the handler was started. Cancels of single items are told by
@@ -120,8 +121,11 @@ impl HandlerReport {
     /// added. None where the handler told no items.
     #[must_use]
     pub fn items(&self) -> Vec<ItemView> {
-        let session = self.session.as_ref();
-        session.map_or_else(Vec::new, |session| session.snapshot().items)
+        self.views().collect()
+    }
+
+    pub(crate) fn views(&self) -> impl Iterator<Item = ItemView> {
+        self.session.iter().flat_map(|session| session.views())
     }
 
     /// Returns the items that ended in this way, in the order in which they were listed and added.
@@ -150,22 +154,25 @@ impl HandlerReport {
     /// ```
     #[must_use]
     pub fn items_with(&self, outcome: Outcome) -> Vec<ItemView> {
-        let mut items = self.items();
-        items.retain(|item| Outcome::of(item) == Some(outcome));
+        let items = self.views();
         items
+            .filter(|item| Outcome::of(item) == Some(outcome))
+            .collect()
     }
 
     /// Returns how many items ended in which way. Items that were not selected are not counted.
     #[must_use]
     pub fn counts(&self) -> OutcomeCounts {
-        OutcomeCounts::of(&self.items())
+        OutcomeCounts::of(self.views())
     }
 
     /// Returns the ids of the items that failed, to [select](crate::RunOptions::select) them in another run.
     #[must_use]
     pub fn failed_items(&self) -> Vec<ItemId> {
-        let failed = self.items_with(Outcome::Failed);
-        failed.into_iter().map(|item| item.id).collect()
+        let failed = self
+            .views()
+            .filter(|item| Outcome::of(item) == Some(Outcome::Failed));
+        failed.map(|item| item.id).collect()
     }
 }
 
@@ -174,7 +181,7 @@ pub(crate) fn went_well(
     result: HResult,
     open: &[ItemId],
     faults: &[ProtocolViolation],
-    items: &[ItemView],
+    items: impl IntoIterator<Item = impl Borrow<ItemView>>,
 ) -> bool {
     let is_done = |item: &ItemView| match Outcome::of(item) {
         // Those without an end are in `open`, unless they were committed and wait for another round.
@@ -183,7 +190,10 @@ pub(crate) fn went_well(
         Some(Outcome::Skipped) => item.verdict.is_continue(),
         Some(Outcome::Failed | Outcome::Cancelled) => false,
     };
-    result.is_success() && open.is_empty() && faults.is_empty() && items.iter().all(is_done)
+    result.is_success()
+        && open.is_empty()
+        && faults.is_empty()
+        && items.into_iter().all(|item| is_done(item.borrow()))
 }
 
 /// What a handler did against the contract, as far as its host can see it.

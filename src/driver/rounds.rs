@@ -109,6 +109,7 @@ impl Rounds<'_> {
             self.rounds += 1;
             self.options.monitor.round(self.rounds);
             self.prepare(&items)?;
+            drop(items);
             let result = self.synchronize()?;
             match self.show_errors()? {
                 Some(again) => items = again,

@@ -1,10 +1,11 @@
 //! The handler that a builder makes of a list and a closure.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, atomic};
 
 use super::callback_lease::CallbackLease;
 use super::handler_state::HandlerState;
+use super::prepared_items::PreparedItems;
 use super::round::{Round, WorkSource};
 use crate::util::panic::Foreign;
 use crate::{
@@ -32,22 +33,22 @@ impl Adapter {
     }
 
     /// The chosen items, in the order in which they are to be begun.
-    fn in_order(&self, items: Vec<ItemId>) -> Vec<ItemId> {
+    fn in_order(&self, items: &[ItemId]) -> Arc<[ItemId]> {
         let Some(order) = &self.order else {
-            return items;
+            return items.into();
         };
         // A host may know an item from an earlier list.
         let unknown = |id: ItemId| SyncItem::new(id, ItemName::truncate_start(&id.to_string()));
-        let find = |id: ItemId| self.source.find(id).unwrap_or_else(|| unknown(id));
-        let mut items: Vec<SyncItem> = items.into_iter().map(find).collect();
+        let find = |id: &ItemId| self.source.find(*id, 0).unwrap_or_else(|| unknown(*id));
+        let mut items: Vec<SyncItem> = items.iter().map(find).collect();
         items.sort_by(|a, b| order(a, b));
         items.into_iter().map(|item| item.id).collect()
     }
 
-    fn round(self: &Arc<Self>, lease: Arc<CallbackLease>, items: Vec<ItemId>) -> Arc<Round> {
+    fn round(self: &Arc<Self>, lease: Arc<CallbackLease>, items: PreparedItems) -> Arc<Round> {
         let owner: Arc<dyn SyncHandler> = Arc::clone(self) as _;
         let (shared, source) = (Arc::clone(&self.shared), Arc::clone(&self.source));
-        Round::new(shared, source, owner, lease, self.in_order(items))
+        Round::new(shared, source, owner, lease, items)
     }
 
     /// So many workers for so many items.
@@ -97,15 +98,19 @@ impl SyncHandler for Adapter {
 
     fn prepare_for_sync(self: Arc<Self>, items: &[ItemId]) -> Result<Prepared, HandlerError> {
         let lease = self.lease()?;
+        let is_measured = self.shared.measure.is_some();
+        let items = PreparedItems::new(self.in_order(items), is_measured);
         {
             let mut state = self.shared.state.lock();
-            state.chosen = items.to_vec();
+            state.prepared = Some(items.clone());
             state.skipped.clear();
-            state.measured.clear();
+            self.shared
+                .has_skipped
+                .store(false, atomic::Ordering::Relaxed);
         }
-        if self.shared.measure.is_some() {
-            let workers = self.workers(items.len());
-            let round = self.round(lease, items.to_vec());
+        if is_measured {
+            let workers = self.workers(items.ids.len());
+            let round = self.round(lease, items);
             Arc::clone(&self.source).measure(&round, workers)?;
             return Ok(Prepared::Started);
         }
@@ -116,8 +121,10 @@ impl SyncHandler for Adapter {
 
     fn synchronize(self: Arc<Self>) -> Result<(), HandlerError> {
         let lease = self.lease()?;
-        let items = std::mem::take(&mut self.shared.state.lock().chosen);
-        let workers = self.workers(items.len());
+        // A host calls this only after a prepare (rule M01).
+        let items = self.shared.state.lock().prepared.take();
+        let items = items.unwrap_or_else(|| PreparedItems::new(Arc::default(), false));
+        let workers = self.workers(items.ids.len());
         let source = Arc::clone(&self.source);
         source.start(&self.round(lease, items), workers)?;
         Ok(())
@@ -125,7 +132,7 @@ impl SyncHandler for Adapter {
 
     fn set_item_status(&self, item: ItemId, status: ItemStatus) -> Result<(), HandlerError> {
         if status == ItemStatus::Skipped {
-            self.shared.state.lock().skipped.insert(item);
+            self.shared.skip(item);
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ impl<T: Send + Sync + 'static, R: Send + Sync + 'static> Batch<T, R> {
         self.configure(move |builder| {
             let (items, measure) = (Arc::clone(&items), Arc::clone(&measure));
             builder.measure_async(move |item| {
-                let payload = Payload::new(&items, item.item().id);
+                let payload = Payload::new(&items, &item);
                 let measured = payload.map(|payload| measure(payload));
                 async move {
                     match measured {
@@ -113,17 +113,17 @@ where
         self.items.list()
     }
 
-    fn find(&self, id: ItemId) -> Option<SyncItem> {
-        self.items.item(id)
+    fn find(&self, id: ItemId, place: usize) -> Option<SyncItem> {
+        self.items.item(id, place)
     }
 
     async fn synchronize(&self, item: TaskContext) -> Result<(), Error> {
-        let payload = Payload::new(&self.items, item.item().id).ok_or(NOT_LISTED)?;
+        let payload = Payload::new(&self.items, &item).ok_or(NOT_LISTED)?;
         let place = payload.place();
         // The last attempt counts, also if it fails.
-        self.values.set(place, None);
+        self.values.clear(place);
         let value = (self.work)(item, payload).await?;
-        self.values.set(place, Some(value));
+        self.values.set(place, value);
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! A list of items with payloads, and a closure for one of them.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::batch_items::{BatchItem, BatchItems};
 use super::batch_report::BatchReport;
@@ -82,7 +82,8 @@ pub struct Batch<T, R> {
     builder: Arc<Foreign<Box<MakeBuilder<T, R>>>>,
     settings: Vec<BatchSetting>,
     name: HandlerName,
-    values: BatchValues<R>,
+    /// Those of the handlers that are given out, once there is one.
+    values: OnceLock<BatchValues<R>>,
 }
 
 type MakeBuilder<T, R> =
@@ -99,7 +100,7 @@ impl<T: Send + Sync + 'static, R: Send + Sync + 'static> Batch<T, R> {
     ) -> Self {
         let items = BatchItems::new(items.into_iter().map(Into::into));
         Self {
-            values: BatchValues::new(&items),
+            values: OnceLock::new(),
             items: Arc::new(items),
             builder: Arc::new(Foreign::new(Box::new(builder))),
             settings: Vec::new(),
@@ -128,7 +129,7 @@ impl<T: Send + Sync + 'static, R: Send + Sync + 'static> Batch<T, R> {
         let measure = Arc::new(Foreign::new(measure));
         self.configure(move |builder| {
             let (items, measure) = (Arc::clone(&items), Arc::clone(&measure));
-            builder.measure(move |item| match items.find(item.item().id) {
+            builder.measure(move |item| match items.find(item.item().id, item.place()) {
                 Some((_, payload)) => measure(payload),
                 None => Ok(0),
             })
@@ -176,13 +177,17 @@ impl<T: Send + Sync + 'static, R: Send + Sync + 'static> Batch<T, R> {
     /// [`values`](Self::values).
     #[must_use]
     pub fn handler(&self) -> Arc<dyn SyncHandler> {
-        self.with_values(&self.values)
+        self.with_values(self.own_values())
     }
 
     /// Returns a handle to the values of the [handlers](Self::handler) that this batch creates.
     #[must_use]
     pub fn values(&self) -> BatchValues<R> {
-        self.values.clone()
+        self.own_values().clone()
+    }
+
+    fn own_values(&self) -> &BatchValues<R> {
+        self.values.get_or_init(|| BatchValues::new(&self.items))
     }
 
     fn with_values(&self, values: &BatchValues<R>) -> Arc<dyn SyncHandler> {
@@ -220,18 +225,18 @@ where
         self.items.list()
     }
 
-    fn find(&self, id: ItemId) -> Option<SyncItem> {
-        self.items.item(id)
+    fn find(&self, id: ItemId, place: usize) -> Option<SyncItem> {
+        self.items.item(id, place)
     }
 
     fn synchronize(&self, item: &ItemContext) -> Result<(), Error> {
-        let Some((place, payload)) = self.items.find(item.item().id) else {
+        let Some((place, payload)) = self.items.find(item.item().id, item.place()) else {
             return Err(NOT_LISTED.into());
         };
         // The last attempt counts, also if it fails.
-        self.values.set(place, None);
+        self.values.clear(place);
         let value = (self.work)(item, payload)?;
-        self.values.set(place, Some(value));
+        self.values.set(place, value);
         Ok(())
     }
 }

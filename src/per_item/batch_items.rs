@@ -149,17 +149,22 @@ impl<T> BatchItems<T> {
         }
     }
 
-    pub(super) fn item(&self, id: ItemId) -> Option<SyncItem> {
-        self.list.get(self.place(id)?).cloned()
+    /// An item, most likely the one at this place.
+    pub(super) fn item(&self, id: ItemId, guess: usize) -> Option<SyncItem> {
+        self.list.get(self.place(id, guess)?).cloned()
     }
 
-    pub(super) fn place(&self, id: ItemId) -> Option<usize> {
-        Some(*self.places.get(&id)? as usize)
+    /// The place of an item in the list, which most likely is this one.
+    pub(super) fn place(&self, id: ItemId, guess: usize) -> Option<usize> {
+        match self.list.get(guess) {
+            Some(item) if item.id == id => Some(guess),
+            _ => Some(*self.places.get(&id)? as usize),
+        }
     }
 
-    /// The place of an item in the list, and its payload.
-    pub(super) fn find(&self, id: ItemId) -> Option<(usize, &T)> {
-        let place = self.place(id)?;
+    /// The place of an item in the list, which most likely is this one, and its payload.
+    pub(super) fn find(&self, id: ItemId, guess: usize) -> Option<(usize, &T)> {
+        let place = self.place(id, guess)?;
         Some((place, self.payloads.get(place)?))
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::batch_items::BatchItems;
-use super::batch_values::{BatchValues, Value};
+use super::batch_values::{BatchValues, ValueSnapshot};
 use crate::driver::HandlerReport;
 use crate::session::ItemView;
 
@@ -14,8 +14,7 @@ use crate::session::ItemView;
 pub struct BatchReport<T, R> {
     report: HandlerReport,
     items: Arc<BatchItems<T>>,
-    /// In the order of the list.
-    values: Vec<Value<R>>,
+    values: ValueSnapshot<R>,
 }
 
 /// An item of a [`BatchReport`].
@@ -39,21 +38,23 @@ impl<T, R> BatchReport<T, R> {
         Self {
             report,
             items: Arc::clone(items),
-            values: values.all(),
+            values: values.snapshot(),
         }
     }
 
     /// Returns each item with its payload and value, in the order of the list.
     pub fn entries(&self) -> impl Iterator<Item = BatchEntry<'_, T, R>> {
-        self.report.items().into_iter().filter_map(|view| {
-            let (place, payload) = self.items.find(view.id)?;
-            let value = self.values.get(place)?.as_ref();
-            Some(BatchEntry {
-                payload,
-                value: value.map(|value| &***value),
-                view,
+        self.report
+            .views()
+            .enumerate()
+            .filter_map(|(number, view)| {
+                let (place, payload) = self.items.find(view.id, number)?;
+                Some(BatchEntry {
+                    payload,
+                    value: self.values.get(place),
+                    view,
+                })
             })
-        })
     }
 
     /// Returns the report without the values.
@@ -74,7 +75,7 @@ impl<T, R> fmt::Debug for BatchReport<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BatchReport")
             .field("report", &self.report)
-            .field("values", &self.values.iter().flatten().count())
+            .field("values", &self.values.count())
             .finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use parking_lot::Mutex;
@@ -235,6 +236,8 @@ impl HandlerBuilder {
                 retry: self.retry,
                 wait: self.wait,
                 active: ActiveWorkers::new(self.stack),
+                has_skipped: AtomicBool::new(false),
+                has_logged: AtomicBool::new(false),
                 state: Mutex::default(),
             }),
         })

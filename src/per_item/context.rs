@@ -130,6 +130,11 @@ impl ItemContext {
         }
     }
 
+    /// Where the item most likely is in the list.
+    pub(super) fn place(&self) -> usize {
+        self.shared.place()
+    }
+
     /// Stores a value directly, if the item is in work, not cancelled and not shared, and the value needs no other maximum.
     #[inline]
     fn store(&self, value: u64) -> bool {

@@ -79,7 +79,7 @@ impl Round {
         };
         // A full log does not keep the item from failing.
         if logged.is_ok() {
-            self.handler.is_logged(error, item);
+            self.handler.set_logged(error, item);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
@@ -9,6 +10,7 @@ use parking_lot::Mutex;
 use super::callback_lease::CallbackLease;
 use super::error::Error;
 use super::measure::MeasureFn;
+use super::prepared_items::PreparedItems;
 use super::shared_context::SharedContext;
 use super::work_failure::{WorkFailure, guarded};
 use super::worker_group::ActiveWorkers;
@@ -27,6 +29,10 @@ pub(super) struct HandlerState {
     pub(super) retry: bool,
     pub(super) wait: bool,
     pub(super) active: Arc<ActiveWorkers>,
+    /// Whether any item was skipped, to be asked without the lock. `Release` and `Acquire`: who sees it also sees the item.
+    pub(super) has_skipped: AtomicBool,
+    /// Whether any error was logged, likewise.
+    pub(super) has_logged: AtomicBool,
     /// Not locked while the host or the user's code is called.
     pub(super) state: Mutex<RoundState>,
 }
@@ -35,9 +41,8 @@ pub(super) struct HandlerState {
 pub(super) struct RoundState {
     pub(super) flags: SyncFlags,
     pub(super) lease: Option<Arc<CallbackLease>>,
-    pub(super) chosen: Vec<ItemId>,
-    /// How much there is to do for those that were measured.
-    pub(super) measured: HashMap<ItemId, u64, RandomState>,
+    /// The items of the last prepare.
+    pub(super) prepared: Option<PreparedItems>,
     pub(super) skipped: HashSet<ItemId, RandomState>,
     /// The errors in the log, each with its item.
     pub(super) logged: HashMap<ErrorId, ItemId>,
@@ -45,37 +50,36 @@ pub(super) struct RoundState {
 
 impl HandlerState {
     pub(super) fn is_skipped(&self, item: ItemId) -> bool {
-        self.state.lock().skipped.contains(&item)
+        self.has_skipped.load(Ordering::Acquire) && self.state.lock().skipped.contains(&item)
     }
 
-    pub(super) fn is_logged(&self, error: ErrorId, item: ItemId) {
+    /// The host has skipped an item.
+    pub(super) fn skip(&self, item: ItemId) {
+        self.state.lock().skipped.insert(item);
+        self.has_skipped.store(true, Ordering::Release);
+    }
+
+    /// An error of an item was logged.
+    pub(super) fn set_logged(&self, error: ErrorId, item: ItemId) {
         self.state.lock().logged.insert(error, item);
+        self.has_logged.store(true, Ordering::Release);
     }
 
     /// Forgets an error; answers whether it was in the log.
     pub(super) fn forget(&self, error: ErrorId) -> bool {
-        self.state.lock().logged.remove(&error).is_some()
+        self.has_logged.load(Ordering::Acquire) && self.state.lock().logged.remove(&error).is_some()
     }
 
-    /// The maximum that was reported for an item in the prepare; 0 for none.
-    pub(super) fn measured(&self, item: ItemId) -> u64 {
-        self.state.lock().measured.get(&item).copied().unwrap_or(0)
-    }
-
-    /// Reports how much there is to do for an item.
-    pub(super) fn measure(&self, item: &SharedContext) {
-        if let Some(measure) = &self.measure {
-            self.set_measured(item, measure.call(item));
-        }
+    /// Reports how much there is to do for an item, and returns it.
+    pub(super) fn measure(&self, item: &SharedContext) -> Option<u64> {
+        report_max(item, self.measure.as_ref()?.call(item))
     }
 
     /// As [`measure`](Self::measure), in a task.
     #[cfg(feature = "async")]
-    pub(super) async fn measure_in_task(&self, item: &SharedContext) {
-        if let Some(measure) = &self.measure {
-            let measured = measure.call_in_task(item).await;
-            contained(|| self.set_measured(item, measured));
-        }
+    pub(super) async fn measure_in_task(&self, item: &SharedContext) -> Option<u64> {
+        let measured = self.measure.as_ref()?.call_in_task(item).await;
+        contained(|| report_max(item, measured)).flatten()
     }
 
     /// Whether there is a future that measures.
@@ -84,24 +88,25 @@ impl HandlerState {
         matches!(self.measure, Some(MeasureFn::Async(_)))
     }
 
-    fn set_measured(&self, item: &SharedContext, measured: Result<u64, WorkFailure>) {
-        match measured {
-            // An answer that ends the work is remembered there.
-            Ok(max) => {
-                self.state.lock().measured.insert(item.item().id, max);
-                let _ = item.max(max);
-            }
-            Err(WorkFailure::Cancelled(..)) => {}
-            Err(broken) => {
-                let text = format!("how much there is to do is not known: {broken}");
-                let _ = item.log(LogLevel::Warning, &text);
-            }
-        }
-    }
-
     /// What is to be done at the end; none where nothing is.
     pub(super) fn finish(&self) -> Option<Result<(), WorkFailure>> {
         let finish = self.finish.as_ref()?;
         Some(guarded(&**finish))
+    }
+}
+
+fn report_max(item: &SharedContext, measured: Result<u64, WorkFailure>) -> Option<u64> {
+    match measured {
+        Ok(max) => {
+            // An answer that ends the work is remembered there.
+            let _ = item.max(max);
+            Some(max)
+        }
+        Err(WorkFailure::Cancelled(..)) => None,
+        Err(broken) => {
+            let text = format!("how much there is to do is not known: {broken}");
+            let _ = item.log(LogLevel::Warning, &text);
+            None
+        }
     }
 }

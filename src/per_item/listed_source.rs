@@ -77,7 +77,7 @@ impl<P: PerItem> ThreadSource for ListedSource<P> {
         self.remember(self.source.items()?)
     }
 
-    fn find(&self, id: ItemId) -> Option<SyncItem> {
+    fn find(&self, id: ItemId, _place: usize) -> Option<SyncItem> {
         self.listed(id)
     }
 
@@ -92,7 +92,7 @@ impl<P: AsyncPerItem> TaskSource for ListedSource<P> {
         self.remember(self.source.items()?)
     }
 
-    fn find(&self, id: ItemId) -> Option<SyncItem> {
+    fn find(&self, id: ItemId, _place: usize) -> Option<SyncItem> {
         self.listed(id)
     }
 

@@ -69,6 +69,7 @@ mod measure;
 mod next_item;
 #[cfg(feature = "async")]
 mod payload;
+mod prepared_items;
 mod queue;
 mod round;
 mod shared_context;

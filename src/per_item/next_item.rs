@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::queue::QueuedItem;
+use super::queue::{Queue, QueuedItem};
 use super::round::Round;
 use super::shared_context::SharedContext;
+use crate::session::expect_item;
 use crate::util::panic::contained;
 use crate::{CallbackError, ItemId, ItemReporter, ItemStatus, ProgressUpdate, SyncItem};
 
@@ -12,8 +13,8 @@ use crate::{CallbackError, ItemId, ItemReporter, ItemStatus, ProgressUpdate, Syn
 pub(super) enum NextItem {
     /// It is to be worked on.
     Begun(BegunItem),
-    /// It was ended without work, or takes no reports.
-    Passed,
+    /// It was ended without work, or takes no reports. The spare context is left.
+    Passed(Option<SharedContext>),
     /// There is none for this worker.
     Over,
 }
@@ -21,8 +22,8 @@ pub(super) enum NextItem {
 /// An item that is to be worked on.
 pub(super) struct BegunItem {
     pub(super) context: SharedContext,
-    /// It came after the prepare, so it is to be measured first.
-    pub(super) late: bool,
+    /// Its place in the prepare. None if it came later, so it is to be measured first.
+    pub(super) place: Option<usize>,
 }
 
 impl Round {
@@ -42,7 +43,7 @@ impl Round {
     fn take_requests(&self) -> Result<(), CallbackError> {
         // A host may not offer it.
         for id in self.lease.callback()?.additional_items()? {
-            let Some(item) = self.source.find(id) else {
+            let Some(item) = self.source.find(id, 0) else {
                 continue;
             };
             // Refused where it takes part already; then the host does it in another run. Of two workers one is refused.
@@ -52,63 +53,109 @@ impl Round {
         Ok(())
     }
 
-    /// The reporter of an item, and whether the item may be begun. None where the host has let go: there is nobody to tell.
-    fn ask(&self, id: ItemId) -> Option<(ItemReporter, bool)> {
-        let reporter = ItemReporter::new(&self.lease.callback, id);
-        // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14).
-        let goes_on = !self.handler.is_skipped(id) && reporter.check().ok()?.is_continue();
-        let begins = goes_on && !self.handler.is_skipped(id);
-        Some((reporter, begins))
-    }
-
-    /// The next item of the prepare that is to be measured: `Begun`, without having begun.
-    pub(super) fn step_of_measure(&self) -> NextItem {
-        let Some(QueuedItem::Prepared(id)) = self.queue.pop().filter(|_| self.lease.is_open())
+    /// The next item of the prepare that is to be measured: `Begun`, without having begun. `spare` is a context that this worker
+    /// does not need any more.
+    pub(super) fn step_of_measure(&self, spare: Option<SharedContext>) -> NextItem {
+        let Some(QueuedItem::Prepared(place, id)) =
+            self.queue.pop().filter(|_| self.lease.is_open())
         else {
             return NextItem::Over;
         };
         // Where the host panics, the item has no maximum.
-        match contained(|| self.ask(id)).flatten() {
-            Some((reporter, true)) => {
-                let lease = Arc::clone(&self.lease);
-                NextItem::Begun(BegunItem {
-                    context: SharedContext::new(self.find(id), reporter, lease, None, 0),
-                    late: false,
-                })
-            }
-            _ => NextItem::Passed,
+        match contained(|| self.ask(id, place)).flatten() {
+            Some(reporter) => NextItem::Begun(BegunItem {
+                context: self.context(spare, self.find(id, place), place, reporter, None, 0),
+                place: Some(place),
+            }),
+            _ => NextItem::Passed(spare),
+        }
+    }
+
+    /// Measures an item of the prepare.
+    pub(super) fn measure(&self, item: &SharedContext, place: Option<usize>) {
+        self.keep_max(self.handler.measure(item), place);
+    }
+
+    /// As [`measure`](Self::measure), in a task.
+    #[cfg(feature = "async")]
+    pub(super) async fn measure_in_task(&self, item: &SharedContext, place: Option<usize>) {
+        self.keep_max(self.handler.measure_in_task(item).await, place);
+    }
+
+    fn keep_max(&self, max: Option<u64>, place: Option<usize>) {
+        if let (Some(max), Some(place)) = (max, place) {
+            self.items.set_max(place, max);
         }
     }
 
     /// Begins the next item, or ends it if it is cancelled or skipped: one item a call, so that a task can yield between two.
-    pub(super) fn step(&self) -> NextItem {
+    /// `spare` is a context that this worker does not need any more.
+    pub(super) fn step(&self, mut spare: Option<SharedContext>) -> NextItem {
         let Some(waiting) = self.next() else {
             return NextItem::Over;
         };
-        let (item, late) = match waiting {
-            QueuedItem::Prepared(id) => (self.find(id), false),
-            QueuedItem::Late(item) => (item, true),
+        let (item, place) = match waiting {
+            QueuedItem::Prepared(place, id) => (self.find(id, place), Some(place)),
+            QueuedItem::Late(item) => (item, None),
         };
         let id = item.id;
-        match contained(|| self.begin_one(item)) {
-            Some(Some(context)) => return NextItem::Begun(BegunItem { context, late }),
+        match contained(|| self.begin_one(&mut spare, item, place)) {
+            Some(Some(context)) => return NextItem::Begun(BegunItem { context, place }),
             Some(None) => {}
             None => self.fail_by_host(id),
         }
-        NextItem::Passed
+        NextItem::Passed(spare)
     }
 
-    fn begin_one(&self, item: SyncItem) -> Option<SharedContext> {
-        // So that it is seen before it has a value.
-        const IN_WORK: ProgressUpdate<'_> = ProgressUpdate::new().status(ItemStatus::Updating);
-        let (reporter, begins) = self.ask(item.id)?;
-        if !begins || !reporter.report(&IN_WORK).ok()?.is_continue() {
+    /// The reporter of an item, if it goes on.
+    fn ask(&self, id: ItemId, place: usize) -> Option<ItemReporter> {
+        if self.handler.is_skipped(id) {
+            return None;
+        }
+        expect_item(place);
+        let reporter = ItemReporter::of_going(&self.lease.callback, id).ok()??;
+        (!self.handler.is_skipped(id)).then_some(reporter)
+    }
+
+    fn begin_one(
+        &self,
+        spare: &mut Option<SharedContext>,
+        item: SyncItem,
+        place: Option<usize>,
+    ) -> Option<SharedContext> {
+        if let Some(place) = place {
+            expect_item(place); // mostly the whole list takes part, in its order
+        }
+        // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14); and reported as in
+        // work, so that it is seen before it has a value. If the host has let go, there is nobody to tell.
+        let goes_on = || !self.handler.is_skipped(item.id);
+        let (reporter, begun) = ItemReporter::begin(&self.lease.callback, item.id, goes_on).ok()?;
+        if !begun {
             let _ = reporter.skip();
             return None;
         }
-        let (lease, queue) = (Arc::clone(&self.lease), Arc::clone(&self.queue));
-        let max = self.handler.measured(item.id);
-        Some(SharedContext::new(item, reporter, lease, Some(queue), max))
+        let max = place.map_or(0, |place| self.items.max(place));
+        let place = place.unwrap_or(0);
+        Some(self.context(spare.take(), item, place, reporter, Some(&self.queue), max))
+    }
+
+    /// A context for an item: the spare one, unless somebody has kept it.
+    fn context(
+        &self,
+        spare: Option<SharedContext>,
+        item: SyncItem,
+        place: usize,
+        reporter: ItemReporter,
+        queue: Option<&Arc<Queue>>,
+        max: u64,
+    ) -> SharedContext {
+        if let Some(mut spare) = spare {
+            if let Some(state) = spare.state_mut() {
+                state.renew(item, place, reporter, max);
+                return spare;
+            }
+        }
+        SharedContext::new(item, place, reporter, &self.lease, queue, max)
     }
 
     /// The host panicked in a call about an item: the item has failed, unless the host says that it has ended.

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::batch_items::BatchItems;
-use crate::ItemId;
+use super::task_context::TaskContext;
 
 /// The payload of an item of a batch, for a future: see [`each_async`](super::each_async). Clones share it.
 pub struct Payload<T> {
@@ -15,8 +15,9 @@ pub struct Payload<T> {
 }
 
 impl<T> Payload<T> {
-    pub(super) fn new(items: &Arc<BatchItems<T>>, id: ItemId) -> Option<Self> {
-        let place = items.place(id)?;
+    /// The payload of the item of a context.
+    pub(super) fn new(items: &Arc<BatchItems<T>>, item: &TaskContext) -> Option<Self> {
+        let place = items.place(item.item().id, item.shared.place())?;
         Some(Self {
             items: Arc::clone(items),
             place,

@@ -1,23 +1,27 @@
 //! The items that wait for a worker.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 use crate::util::panic::contained;
 use crate::{CallbackError, ItemId, SyncItem};
 
-/// What is to be done. Locked for a push or a pop only.
+/// What is to be done.
 pub(super) struct Queue {
+    /// The items of the prepare, in the order in which they are begun.
+    prepared: Arc<[ItemId]>,
+    /// How many of them were handed out, or more. `Relaxed`: it only hands out each place once.
+    begun: AtomicUsize,
+    /// Locked for a push or a pop only.
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// The items of the prepare; those before `begun` were handed out.
-    prepared: Vec<ItemId>,
-    begun: usize,
-    /// Those that came after it.
+    /// The items that came after the prepare.
     late: VecDeque<SyncItem>,
     /// How many are adding an item to the host's session now.
     adding: usize,
@@ -31,16 +35,15 @@ type Over = dyn FnOnce(UnstartedItems) + Send;
 
 /// An item that waits.
 pub(super) enum QueuedItem {
-    /// It is one of the prepare.
-    Prepared(ItemId),
+    /// It is one of the prepare, at this place.
+    Prepared(usize, ItemId),
     /// It came after the prepare.
     Late(SyncItem),
 }
 
 /// The items that nobody has begun.
-#[derive(Default)]
 pub(super) struct UnstartedItems {
-    prepared: Vec<ItemId>,
+    prepared: Arc<[ItemId]>,
     begun: usize,
     late: VecDeque<SyncItem>,
 }
@@ -52,24 +55,22 @@ impl UnstartedItems {
     }
 }
 
-impl State {
-    fn take(&mut self) -> UnstartedItems {
-        UnstartedItems {
-            prepared: std::mem::take(&mut self.prepared),
-            begun: self.begun,
-            late: std::mem::take(&mut self.late),
-        }
-    }
-}
-
 impl Queue {
     /// A queue of the items of the prepare.
-    pub(super) fn new(prepared: Vec<ItemId>) -> Self {
+    pub(super) fn new(prepared: Arc<[ItemId]>) -> Self {
         Self {
-            state: Mutex::new(State {
-                prepared,
-                ..State::default()
-            }),
+            prepared,
+            begun: AtomicUsize::new(0),
+            state: Mutex::default(),
+        }
+    }
+
+    /// What nobody has begun. To be called once, when nobody begins anything more.
+    fn take(&self, state: &mut State) -> UnstartedItems {
+        UnstartedItems {
+            prepared: Arc::clone(&self.prepared),
+            begun: self.begun.swap(usize::MAX / 2, Ordering::Relaxed),
+            late: std::mem::take(&mut state.late),
         }
     }
 
@@ -93,12 +94,14 @@ impl Queue {
     }
 
     pub(super) fn pop(&self) -> Option<QueuedItem> {
-        let mut state = self.state.lock();
-        if let Some(id) = state.prepared.get(state.begun).copied() {
-            state.begun += 1;
-            return Some(QueuedItem::Prepared(id));
+        // Asked first, so that the count does not grow without end.
+        if self.begun.load(Ordering::Relaxed) < self.prepared.len() {
+            let place = self.begun.fetch_add(1, Ordering::Relaxed);
+            if let Some(id) = self.prepared.get(place) {
+                return Some(QueuedItem::Prepared(place, *id));
+            }
         }
-        state.late.pop_front().map(QueuedItem::Late)
+        self.state.lock().late.pop_front().map(QueuedItem::Late)
     }
 
     /// The round is over: calls `over` with what nobody has begun. While the host is still adding items, the last of the threads
@@ -111,7 +114,7 @@ impl Queue {
                 state.over = Some(Box::new(over));
                 return;
             }
-            state.take()
+            self.take(&mut state)
         };
         over(left);
     }
@@ -130,7 +133,7 @@ impl Drop for Adding<'_> {
         let Some(over) = state.over.take() else {
             return;
         };
-        let left = state.take();
+        let left = self.0.take(&mut state);
         drop(state);
         // The host is called, which may have panicked in `add_item` already.
         contained(|| over(left));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::callback_lease::CallbackLease;
 use super::error::Error;
 use super::handler_state::HandlerState;
+use super::prepared_items::PreparedItems;
 use super::queue::{Queue, UnstartedItems};
 use crate::util::panic::contained;
 use crate::{
@@ -18,8 +19,8 @@ pub(super) trait WorkSource: Send + Sync {
     /// The items that can be done. An error if they cannot be told apart (rule H21).
     fn items(&self) -> Result<ItemList, Error>;
 
-    /// An item that was listed.
-    fn find(&self, id: ItemId) -> Option<SyncItem>;
+    /// An item that was listed, most likely at this place of the list.
+    fn find(&self, id: ItemId, place: usize) -> Option<SyncItem>;
 
     /// Starts so many workers that measure the items of a round, the last of which [completes the prepare](Round::measured).
     ///
@@ -43,6 +44,7 @@ pub(super) struct Round {
     _owner: Arc<dyn SyncHandler>,
     pub(super) lease: Arc<CallbackLease>,
     pub(super) queue: Arc<Queue>,
+    pub(super) items: PreparedItems,
     /// How many items the prepare has named.
     #[cfg(feature = "async")]
     pub(super) size: usize,
@@ -54,7 +56,7 @@ impl Round {
         source: Arc<dyn WorkSource>,
         owner: Arc<dyn SyncHandler>,
         lease: Arc<CallbackLease>,
-        items: Vec<ItemId>,
+        items: PreparedItems,
     ) -> Arc<Self> {
         Arc::new(Self {
             handler,
@@ -62,16 +64,17 @@ impl Round {
             _owner: owner,
             lease,
             #[cfg(feature = "async")]
-            size: items.len(),
-            queue: Arc::new(Queue::new(items)),
+            size: items.ids.len(),
+            queue: Arc::new(Queue::new(Arc::clone(&items.ids))),
+            items,
         })
     }
 
-    /// An item of the prepare.
-    pub(super) fn find(&self, id: ItemId) -> SyncItem {
+    /// The item at this place of the prepare.
+    pub(super) fn find(&self, id: ItemId, place: usize) -> SyncItem {
         let unknown = || SyncItem::new(id, ItemName::truncate_start(&id.to_string()));
         // A host may know it from an earlier list.
-        self.source.find(id).unwrap_or_else(unknown)
+        self.source.find(id, place).unwrap_or_else(unknown)
     }
 
     /// Completes the prepare after all items have been measured.

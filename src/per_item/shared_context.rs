@@ -53,6 +53,8 @@ pub struct SharedContext(pub(super) Arc<ContextState>);
 /// What all contexts of an item share.
 pub(super) struct ContextState {
     pub(super) item: SyncItem,
+    /// Its place in the prepare, which most likely is that in the list; 0 for one that came later.
+    place: usize,
     pub(super) reporter: ItemReporter,
     pub(super) lease: Arc<CallbackLease>,
     /// Where what the work finds goes; none while the item is only measured.
@@ -76,6 +78,52 @@ struct LastReport {
     status: ItemStatus,
     /// The text that goes with the final status, whatever that is.
     final_text: Option<String>,
+}
+
+impl ContextState {
+    fn new(
+        item: SyncItem,
+        place: usize,
+        reporter: ItemReporter,
+        lease: Arc<CallbackLease>,
+        queue: Option<Arc<Queue>>,
+        max: u64,
+    ) -> Self {
+        Self {
+            item,
+            place,
+            // The round ends the item, however the work does.
+            reporter: reporter.without_end(),
+            lease,
+            queue,
+            stop_requested: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            last: Mutex::default(),
+            maximum: Maximum::new(max),
+            waiting: OnceLock::new(),
+        }
+    }
+
+    /// Begins anew with another item of the same round.
+    pub(super) fn renew(&mut self, item: SyncItem, place: usize, reporter: ItemReporter, max: u64) {
+        self.item = item;
+        self.place = place;
+        self.reporter = reporter.without_end();
+        *self.stop_requested.get_mut() = false;
+        *self.ended.get_mut() = false;
+        *self.last.get_mut() = LastReport::default();
+        self.maximum = Maximum::new(max);
+        self.waiting = OnceLock::new();
+    }
+}
+
+impl Default for LastReport {
+    fn default() -> Self {
+        Self {
+            status: ItemStatus::Succeeded,
+            final_text: None,
+        }
+    }
 }
 
 /// The reports.
@@ -265,26 +313,21 @@ impl SharedContext {
 impl SharedContext {
     pub(super) fn new(
         item: SyncItem,
+        place: usize,
         reporter: ItemReporter,
-        lease: Arc<CallbackLease>,
-        queue: Option<Arc<Queue>>,
+        lease: &Arc<CallbackLease>,
+        queue: Option<&Arc<Queue>>,
         max: u64,
     ) -> Self {
-        Self(Arc::new(ContextState {
-            item,
-            // The round ends the item, however the work does.
-            reporter: reporter.without_end(),
-            lease,
-            queue,
-            stop_requested: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
-            last: Mutex::new(LastReport {
-                status: ItemStatus::Succeeded,
-                final_text: None,
-            }),
-            maximum: Maximum::new(max),
-            waiting: OnceLock::new(),
-        }))
+        let (lease, queue) = (Arc::clone(lease), queue.map(Arc::clone));
+        Self(Arc::new(ContextState::new(
+            item, place, reporter, lease, queue, max,
+        )))
+    }
+
+    /// The state, if nobody else has kept the context, to renew it for another item of the round.
+    pub(super) fn state_mut(&mut self) -> Option<&mut ContextState> {
+        Arc::get_mut(&mut self.0)
     }
 
     #[inline]
@@ -337,6 +380,11 @@ impl SharedContext {
             Err(error @ CallbackError::NotImplemented) => Err(Cancelled::Refused(error)),
             answer => self.observe_verdict(Cancelled::of(answer)),
         }
+    }
+
+    /// Where the item most likely is in the list.
+    pub(super) fn place(&self) -> usize {
+        self.0.place
     }
 
     /// What an `Ok` of the work stands for.

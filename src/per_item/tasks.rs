@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use super::error::Error;
-use super::next_item::NextItem;
+use super::next_item::{BegunItem, NextItem};
 use super::queue::UnstartedItems;
 use super::round::{Round, WorkSource};
 use super::shared_context::SharedContext;
@@ -40,7 +40,7 @@ pub fn on_thread(task: Task) {
 /// Items that are done by tasks.
 pub(super) trait TaskSource: Send + Sync + 'static {
     fn items(&self) -> Result<ItemList, Error>;
-    fn find(&self, id: ItemId) -> Option<SyncItem>;
+    fn find(&self, id: ItemId, place: usize) -> Option<SyncItem>;
     fn synchronize(&self, item: TaskContext) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
@@ -60,12 +60,12 @@ impl<S: TaskSource> TaskWorkers<S> {
     async fn measure_items(&self, round: &Round) {
         let mut passed = 0;
         loop {
-            match round.step_of_measure() {
-                NextItem::Begun(begun) => {
-                    round.handler.measure_in_task(&begun.context).await;
+            match round.step_of_measure(None) {
+                NextItem::Begun(BegunItem { context, place }) => {
+                    round.measure_in_task(&context, place).await;
                     yield_once().await;
                 }
-                NextItem::Passed => yield_of_passed(&mut passed).await,
+                NextItem::Passed(_) => yield_of_passed(&mut passed).await,
                 NextItem::Over => return,
             }
         }
@@ -74,9 +74,9 @@ impl<S: TaskSource> TaskWorkers<S> {
     async fn do_items(&self, round: &Round) {
         let mut passed = 0;
         loop {
-            let begun = match round.step() {
+            let begun = match round.step(None) {
                 NextItem::Begun(begun) => begun,
-                NextItem::Passed => {
+                NextItem::Passed(_) => {
                     yield_of_passed(&mut passed).await;
                     continue;
                 }
@@ -87,8 +87,8 @@ impl<S: TaskSource> TaskWorkers<S> {
                 context: begun.context,
                 ended: false,
             };
-            if begun.late {
-                round.handler.measure_in_task(&open.context).await;
+            if begun.place.is_none() {
+                round.measure_in_task(&open.context, None).await;
             }
             let context = TaskContext::new(open.context.clone());
             let done = TaskFuture::call(|| self.source.synchronize(context)).await;
@@ -198,8 +198,8 @@ impl<S: TaskSource> WorkSource for TaskWorkers<S> {
         self.source.items()
     }
 
-    fn find(&self, id: ItemId) -> Option<SyncItem> {
-        self.source.find(id)
+    fn find(&self, id: ItemId, place: usize) -> Option<SyncItem> {
+        self.source.find(id, place)
     }
 
     fn measure(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {

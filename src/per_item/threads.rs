@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::context::ItemContext;
 use super::error::Error;
-use super::next_item::NextItem;
+use super::next_item::{BegunItem, NextItem};
 use super::round::{Round, WorkSource};
 use super::work_failure::guarded;
 use super::worker_group::start_threads;
@@ -15,7 +15,7 @@ use crate::{ItemId, ItemList, SyncItem};
 /// Items that are done by threads.
 pub(super) trait ThreadSource: Send + Sync + 'static {
     fn items(&self) -> Result<ItemList, Error>;
-    fn find(&self, id: ItemId) -> Option<SyncItem>;
+    fn find(&self, id: ItemId, place: usize) -> Option<SyncItem>;
     fn synchronize(&self, item: &ItemContext) -> Result<(), Error>;
 }
 
@@ -26,8 +26,8 @@ impl<S: ThreadSource> WorkSource for ThreadWorkers<S> {
         self.0.items()
     }
 
-    fn find(&self, id: ItemId) -> Option<SyncItem> {
-        self.0.find(id)
+    fn find(&self, id: ItemId, place: usize) -> Option<SyncItem> {
+        self.0.find(id, place)
     }
 
     fn measure(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {
@@ -37,19 +37,24 @@ impl<S: ThreadSource> WorkSource for ThreadWorkers<S> {
     fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {
         let (on_thread, end) = (Arc::clone(round), Arc::clone(round));
         let work = move || {
+            let mut spare = None;
             loop {
-                let begun = match on_thread.step() {
+                let BegunItem { context, place } = match on_thread.step(spare.take()) {
                     NextItem::Begun(begun) => begun,
-                    NextItem::Passed => continue,
+                    NextItem::Passed(left) => {
+                        spare = left;
+                        continue;
+                    }
                     NextItem::Over => return,
                 };
-                let context = begun.context;
-                if begun.late {
+                if place.is_none() {
                     on_thread.handler.measure(&context);
                 }
                 let item = ItemContext::new(context.clone());
                 let done = guarded(|| self.0.synchronize(&item));
+                drop(item);
                 on_thread.end(&context, done);
+                spare = Some(context);
             }
         };
         start_threads(&round.handler.active, workers, work, move || {
@@ -62,14 +67,16 @@ impl<S: ThreadSource> WorkSource for ThreadWorkers<S> {
 pub(super) fn measure_on_threads(round: &Arc<Round>, workers: usize) -> io::Result<()> {
     let (on_thread, end) = (Arc::clone(round), Arc::clone(round));
     let work = move || {
+        let mut spare = None;
         loop {
-            match on_thread.step_of_measure() {
-                NextItem::Begun(begun) => {
-                    contained(|| on_thread.handler.measure(&begun.context));
+            spare = match on_thread.step_of_measure(spare) {
+                NextItem::Begun(BegunItem { context, place }) => {
+                    contained(|| on_thread.measure(&context, place));
+                    Some(context)
                 }
-                NextItem::Passed => {}
+                NextItem::Passed(left) => left,
                 NextItem::Over => return,
-            }
+            };
         }
     };
     start_threads(&round.handler.active, workers, work, move || end.measured())

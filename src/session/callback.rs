@@ -7,7 +7,7 @@ use super::state::event_queue::HostEvent;
 use super::state::flags;
 use super::state::flags::Change;
 use super::state::item_wakers::{Kept, WHOLE};
-use super::state::slot::{Slot, SlotEditor};
+use super::state::slot::{Slot, SlotEditor, SlotReport};
 use super::state::table::Table;
 use super::{Completion, Lifecycle, Phase, Session};
 use crate::contract::SlotHandle;
@@ -18,6 +18,13 @@ use crate::{
     CallbackError, Dialog, ErrorId, ErrorOutcome, HResult, ItemId, LogLevel, LogRecord,
     LogSelector, ProgressUpdate, PropertiesOutcome, SyncCallback, SyncItem, Verdict,
 };
+
+/// The next item that this thread reports in any session may be the one with this number: a guess, which saves a search if it is
+/// right.
+pub(crate) fn expect_item(number: usize) {
+    // Where the thread is ending and has no such variable any more, there is no guess.
+    let _ = LAST_SLOT.try_with(|last| last.set(u32::try_from(number).unwrap_or(u32::MAX)));
+}
 
 impl Session {
     /// The frozen slot that this thread found last, if it is the item's: a worker mostly reports the item that it reported
@@ -50,7 +57,7 @@ impl Session {
                 return Ok(Verdict::Continue);
             }
             if !slot.is_retired() {
-                match self.report(slot, update, None) {
+                match self.report(slot, &SlotReport::Update(update)) {
                     // A retry has moved the item this moment.
                     Err(CallbackError::Released) if slot.is_retired() => {}
                     answer => return answer,
@@ -61,7 +68,7 @@ impl Session {
             if slot.try_store(update) || slot.try_update(update) {
                 Ok(Verdict::Continue)
             } else {
-                self.report(slot, update, None)
+                self.report(slot, &SlotReport::Update(update))
             }
         })
     }
@@ -88,11 +95,10 @@ impl Session {
     pub(super) fn report(
         &self,
         slot: &Slot,
-        update: &ProgressUpdate<'_>,
-        advance: Option<u64>,
+        report: &SlotReport<'_>,
     ) -> Result<Verdict, CallbackError> {
         let mut number = slot.number();
-        let change = slot.report(update, advance, |change| {
+        let change = slot.report(report, |change| {
             // With the slot locked, so that it is not committed meanwhile.
             number = slot.number();
             if number >= Table::HIDDEN {
@@ -101,6 +107,7 @@ impl Session {
             // Nobody polls an item that is not in work, so what else a report changes there is journalled: the text of a
             // late FAILED, the maximum of an item that waits.
             let unseen = (change.before | change.after) & flags::WORKING == 0;
+            let update = report.update(change.before);
             let told = change.before & flags::FINISHED != 0 || !update.mask().is_empty();
             if unseen && told {
                 self.journal.record_change(number);
@@ -354,7 +361,10 @@ impl SyncCallback for Session {
     }
 
     fn slot(&self, item: ItemId) -> Option<SlotHandle> {
-        let number = self.table.reported(item)?.number();
+        let number = match self.guessed_slot(item) {
+            Some(slot) => slot.number(),
+            None => self.table.reported(item)?.number(),
+        };
         Some(SlotHandle::new(self.me.upgrade()?, number))
     }
 }

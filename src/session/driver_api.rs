@@ -1,11 +1,8 @@
 //! The driver's side of a session.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::task::Waker;
 use std::time::Duration;
-
-use foldhash::fast::RandomState;
 
 use super::state::event_queue::HostEvent;
 use super::state::flags;
@@ -81,16 +78,19 @@ impl SessionDriver<'_> {
     /// (rule M02).
     pub fn begin_prepare(self, items: &[ItemId]) -> Result<(), CallbackError> {
         let (mut lifecycle, phase) = self.0.lifecycle()?;
-        let mut named = HashSet::with_capacity_and_hasher(items.len(), RandomState::default());
+        let mut named = vec![false; self.0.table.len() as usize];
         let mut members = Vec::with_capacity(items.len());
-        for item in items {
-            let number = self
-                .0
-                .table
-                .find(*item)
-                .ok_or(CallbackError::UnknownItem)?
-                .number();
-            if named.insert(number) {
+        for (place, item) in items.iter().enumerate() {
+            // Mostly all of them, in their order.
+            let number = match self.0.table.guess(place as u32, *item) {
+                Some(slot) => slot.number(),
+                None => {
+                    let found = self.0.table.find(*item);
+                    found.ok_or(CallbackError::UnknownItem)?.number()
+                }
+            };
+            if let Some(named @ false) = named.get_mut(number as usize) {
+                *named = true;
                 members.push(number);
             }
         }
@@ -109,7 +109,7 @@ impl SessionDriver<'_> {
         const TAKES_PART: u32 = flags::MEMBER | flags::OPEN | flags::JOINED;
         let mut left = Vec::new();
         for number in self.0.round(&lifecycle) {
-            if !named.contains(&number) {
+            if named.get(number as usize) != Some(&true) {
                 self.0
                     .change(number, |flags| flags & !(flags::MEMBER | flags::WAITED));
                 left.extend(self.0.wakers.take(number));

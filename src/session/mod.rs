@@ -44,6 +44,7 @@ use state::lifecycle::Lifecycle;
 use state::table::Table;
 
 pub use builder::{BuildError, SessionBuilder};
+pub(crate) use callback::expect_item;
 pub use cancel_wait::CancelGuard;
 pub(crate) use cancel_wait::{CancelSource, CancelWait, WaitAnswer};
 pub use changes::{Changes, Cursor};

@@ -42,6 +42,16 @@ impl Session {
             .item(found.number(), |item| ItemView::new(item, look))
     }
 
+    /// Whether the session has this item.
+    pub(crate) fn has_item(&self, item: ItemId) -> bool {
+        self.table.find(item).is_some()
+    }
+
+    /// The items as they are, one after the other.
+    pub(crate) fn views(&self) -> impl Iterator<Item = ItemView> {
+        (0..self.table.len()).filter_map(|number| self.view(number))
+    }
+
     /// Whether an item has come to its end, and was not cancelled.
     #[cfg(feature = "manager")]
     pub(crate) fn is_done(&self, item: ItemId) -> bool {

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::Session;
 use super::callback_sink::CallbackSink;
 use super::cancel_wait::CancelWait;
-use super::state::slot::Slot;
+use super::state::slot::{Slot, SlotReport};
 use crate::contract::SlotHandle;
 use crate::util::panic::contained;
 use crate::util::text::error_chain;
@@ -79,13 +79,59 @@ impl ItemReporter {
     /// Creates a reporter of an item on any callback. It makes no call: if the callback does not know the
     /// item, the first report returns the error.
     pub fn new(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Self {
-        if let Some((owner, number)) = callback.slot(item).map(SlotHandle::into_parts) {
-            if let Ok(session) = owner.downcast::<Session>() {
-                if let Some(slot) = session.table.by_number(number) {
-                    return Self::on_slot(slot.into_arc(), Arc::downgrade(&session));
-                }
-            }
+        match Self::find(callback, item) {
+            Some((session, slot)) => Self::on_slot(slot, Arc::downgrade(&session)),
+            None => Self::by_calls(callback, item),
         }
+    }
+
+    /// A reporter of an item, and whether that may be begun: `goes_on` is asked before anything is reported, then the verdict, and
+    /// the item is reported as in work. On a session all of it is one look and one change.
+    pub(crate) fn begin(
+        callback: &Arc<dyn SyncCallback>,
+        item: ItemId,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<(Self, bool), CallbackError> {
+        if let Some((session, slot)) = Self::find(callback, item) {
+            let begun = goes_on() && session.report(&slot, &SlotReport::Begin)?.is_continue();
+            return Ok((Self::on_slot(slot, Arc::downgrade(&session)), begun));
+        }
+        let reporter = Self::by_calls(callback, item);
+        let begun = goes_on()
+            && reporter.check()?.is_continue()
+            && goes_on()
+            && reporter.report(&ProgressUpdate::IN_WORK)?.is_continue();
+        Ok((reporter, begun))
+    }
+
+    /// A reporter of an item, if that goes on. On a session it only looks.
+    pub(crate) fn of_going(
+        callback: &Arc<dyn SyncCallback>,
+        item: ItemId,
+    ) -> Result<Option<Self>, CallbackError> {
+        let (reporter, goes_on) = match Self::find(callback, item) {
+            Some((session, slot)) => {
+                let goes_on = slot.goes_on();
+                (Self::on_slot(slot, Arc::downgrade(&session)), goes_on)
+            }
+            None => {
+                let reporter = Self::by_calls(callback, item);
+                let verdict = reporter.check()?;
+                (reporter, verdict.is_continue())
+            }
+        };
+        Ok(goes_on.then_some(reporter))
+    }
+
+    /// The session that the callback is, and the item's slot there.
+    fn find(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Option<(Arc<Session>, Arc<Slot>)> {
+        let (owner, number) = callback.slot(item).map(SlotHandle::into_parts)?;
+        let session = owner.downcast::<Session>().ok()?;
+        let slot = session.table.by_number(number)?.into_arc();
+        Some((session, slot))
+    }
+
+    fn by_calls(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Self {
         let mut reporter = Self::on_slot(vacant(), Weak::new());
         reporter.item = item;
         let other = callback.for_reporter(item);
@@ -181,7 +227,9 @@ impl ItemReporter {
     /// What the fast path does not take.
     fn slow(&self, update: &ProgressUpdate<'_>) -> Result<Verdict, CallbackError> {
         match &self.calls {
-            None => self.session()?.report(&self.slot, update, None),
+            None => self
+                .session()?
+                .report(&self.slot, &SlotReport::Update(update)),
             Some(calls) => calls.report(self.item, update),
         }
     }
@@ -202,10 +250,9 @@ impl ItemReporter {
     #[inline(never)]
     fn slow_advance(&self, amount: u64) -> Result<Verdict, CallbackError> {
         match &self.calls {
-            None => {
-                let update = ProgressUpdate::CHECK;
-                self.session()?.report(&self.slot, &update, Some(amount))
-            }
+            None => self
+                .session()?
+                .report(&self.slot, &SlotReport::Advance(amount)),
             Some(calls) => calls.advance(self.item, amount),
         }
     }

@@ -41,8 +41,10 @@ impl<T> Deref for Foreign<T> {
 
 impl<T> Drop for Foreign<T> {
     fn drop(&mut self) {
-        let value = self.0.take();
-        contained(|| drop(value));
+        if std::mem::needs_drop::<T>() {
+            let value = self.0.take();
+            contained(|| drop(value));
+        }
     }
 }
 

@@ -24,7 +24,7 @@
 
 use super::flags::{
     Change, FINISHED, FROZEN, LIVE, RETIRED, TOUCHED, WAITED, WORKING, refusal, settle, status,
-    with_status,
+    verdict, with_status,
 };
 use crate::util::sync::{AtomicU32, AtomicU64, Mutex, Ordering};
 use crate::util::text::{TEXT_LIMIT, push_cut};
@@ -72,6 +72,36 @@ pub(crate) struct Slot {
     /// The item's id, to prove a guess of the slot right.
     id: ItemId,
     cold: Mutex<Cold>,
+}
+
+/// What a slot is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SlotReport<'a> {
+    Update(&'a ProgressUpdate<'a>),
+    /// Adds to the value.
+    Advance(u64),
+    /// Asks for the verdict, and reports the item as in work if that is `Continue`.
+    Begin,
+}
+
+impl<'a> SlotReport<'a> {
+    /// What it changes in a slot with these flags.
+    pub(crate) fn update(&self, flags: u32) -> &'a ProgressUpdate<'a> {
+        static IN_WORK: ProgressUpdate<'_> = ProgressUpdate::IN_WORK;
+        static CHECK: ProgressUpdate<'_> = ProgressUpdate::CHECK;
+        match self {
+            Self::Update(update) => update,
+            Self::Begin if verdict(flags).is_continue() => &IN_WORK,
+            Self::Begin | Self::Advance(_) => &CHECK,
+        }
+    }
+
+    fn advance(&self) -> Option<u64> {
+        match self {
+            Self::Advance(amount) => Some(*amount),
+            Self::Update(_) | Self::Begin => None,
+        }
+    }
 }
 
 /// One consistent look at a slot.
@@ -134,6 +164,12 @@ impl Slot {
     /// The flags at this moment, without the lock.
     pub(crate) fn flags(&self) -> u32 {
         self.flags.load(Ordering::Relaxed)
+    }
+
+    /// Whether the item has not ended and is not cancelled, without leaving a mark.
+    pub(crate) fn goes_on(&self) -> bool {
+        let flags = self.flags();
+        flags & (FINISHED | RETIRED) == 0 && verdict(flags).is_continue()
     }
 
     /// The fast path: stores the value and answers true, or does nothing and answers false.
@@ -231,15 +267,16 @@ impl Slot {
         Ok(change)
     }
 
-    /// Takes a report of any kind. `advance` adds to the value in place of setting it.
+    /// Takes a report of any kind.
     pub(crate) fn report(
         &self,
-        update: &ProgressUpdate<'_>,
-        advance: Option<u64>,
+        report: &SlotReport<'_>,
         then: impl FnOnce(Change),
     ) -> Result<Change, CallbackError> {
         self.change(
             |editor, flags| {
+                let update = report.update(flags);
+                let advance = report.advance();
                 if let Some(error) = refusal(flags, update.status) {
                     return Err(error);
                 }
@@ -336,7 +373,7 @@ mod tests {
     /// A slot of an item in work.
     fn in_work() -> Slot {
         let slot = Slot::new(ItemId::from_u128(1), 0, MEMBER | OPEN);
-        let begun = slot.report(&ProgressUpdate::new().value(1), None, |_| {});
+        let begun = slot.report(&SlotReport::Update(&ProgressUpdate::new().value(1)), |_| {});
         assert!(begun.is_ok());
         slot
     }
