@@ -1,5 +1,5 @@
 //! What `per_item` costs: an empty item beside a pool of threads that takes jobs from a channel, a file copy beside
-//! `std::fs::copy`, and 20,000 small files beside a pool of threads.
+//! `std::fs::copy`, and 20,000 small files beside the same pool.
 //!
 //! Run by `cargo bench -p syncmgr-benches --bench per_item`. It prints tables and fails nothing. Each figure is the median of
 //! rounds in which the subjects take turns. The files are in the directory for temporary files, or where `SYNCMGR_BENCH_DIR`
@@ -9,11 +9,11 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cpu_time::ProcessTime;
 use syncmgr::per_item::{self, Batch};
 
 const ITEMS: u64 = 100_000;
@@ -40,23 +40,27 @@ fn timed(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// The same names through a channel to as many threads, which lock it to take the next one.
-fn channel(names: &[String], workers: usize) {
-    let (give, take) = mpsc::channel::<String>();
+/// Gives jobs through a channel to so many threads, which lock it to take the next one.
+fn channel<J: Send + 'static>(
+    jobs: impl Iterator<Item = J>,
+    workers: usize,
+    work: impl Fn(J) + Clone + Send + 'static,
+) {
+    let (give, take) = mpsc::channel::<J>();
     let take = Arc::new(Mutex::new(take));
     let threads: Vec<_> = (0..workers)
         .map(|_| {
-            let take = Arc::clone(&take);
+            let (take, work) = (Arc::clone(&take), work.clone());
             thread::spawn(move || {
                 let next = || take.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                while let Ok(name) = next() {
-                    black_box(name);
+                while let Ok(job) = next() {
+                    work(job);
                 }
             })
         })
         .collect();
-    for name in names {
-        give.send(name.clone()).expect("they wait");
+    for job in jobs {
+        give.send(job).expect("they wait");
     }
     drop(give);
     for thread in threads {
@@ -84,7 +88,9 @@ fn empty_items() {
             }));
         }
         for (pool, workers) in pools.iter_mut().zip([1, 4]) {
-            pool.push(timed(|| channel(&names, workers)));
+            pool.push(timed(|| {
+                channel(names.iter().cloned(), workers, |name| drop(black_box(name)));
+            }));
         }
     }
     let each = |times: &Vec<Duration>| median(times.clone()).as_secs_f64() * 1e6 / ITEMS as f64;
@@ -165,18 +171,11 @@ fn copies() -> io::Result<()> {
     Ok(())
 }
 
-/// The processor time of this process, all threads, user and system (Linux; else 0), in clock ticks of 10 ms.
-fn processor_time() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let fields = after_name.split_whitespace().skip(11).take(2);
-    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum()
-}
-
-fn processor(work: impl FnOnce()) -> f64 {
-    let before = processor_time();
+/// The processor time that `work` takes, in all threads.
+fn processor(work: impl FnOnce()) -> Duration {
+    let start = ProcessTime::now();
     work();
-    processor_time() - before
+    start.elapsed()
 }
 
 /// A small file each, copied by two threads.
@@ -201,21 +200,13 @@ fn files() -> io::Result<()> {
         fs::create_dir(&to).expect("there is room");
     };
     let (mut pools, mut batches) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
+    for _ in 0..ROUNDS {
         afresh();
         pools.push(processor(|| {
-            let next = AtomicUsize::new(0);
-            let work = || {
-                while let Some((_, source, target)) =
-                    paths.get(next.fetch_add(1, Ordering::Relaxed))
-                {
-                    let (mut source, mut target) = (open(source), create(target));
-                    io::copy(&mut source, &mut target).expect("there is room");
-                }
-            };
-            thread::scope(|scope| {
-                scope.spawn(work);
-                scope.spawn(work);
+            let jobs = paths.iter().map(|(_, from, to)| (from.clone(), to.clone()));
+            channel(jobs, 2, |(source, target): (PathBuf, PathBuf)| {
+                let (mut source, mut target) = (open(&source), create(&target));
+                io::copy(&mut source, &mut target).expect("there is room");
             });
         }));
         afresh();
@@ -232,9 +223,7 @@ fn files() -> io::Result<()> {
         }));
     }
     fs::remove_dir_all(&directory)?;
-    pools.sort_unstable_by(f64::total_cmp);
-    batches.sort_unstable_by(f64::total_cmp);
-    let (pool, batch) = (pools[2] * 10.0, batches[2] * 10.0);
+    let [pool, batch] = [pools, batches].map(|times| median(times).as_secs_f64() * 1e3);
     println!(
         "\n| {FILES} files of 1,000 bytes by two threads | processor time | against the pool |"
     );

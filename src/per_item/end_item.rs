@@ -18,11 +18,12 @@ impl Round {
 
     fn set_outcome(&self, work: &SharedContext, done: Result<(), WorkFailure>) {
         const NO_WAKE: Cancelled = Cancelled::Refused(CallbackError::NotImplemented);
+        let outcome = work.outcome();
         let end = match done {
             // What went wrong is not undone by a cancel.
-            Ok(()) if work.outcome() == ItemStatus::Failed => ItemEnd::Status(ItemStatus::Failed),
+            Ok(()) if outcome == ItemStatus::Failed => ItemEnd::Status(ItemStatus::Failed),
             Ok(()) if work.stop_requested() => ItemEnd::Status(ItemStatus::Stopped),
-            Ok(()) => ItemEnd::Status(work.outcome()),
+            Ok(()) => ItemEnd::Status(outcome),
             // A host that does not wake is no cancel.
             Err(WorkFailure::Cancelled(NO_WAKE, text)) if !work.stop_requested() => {
                 ItemEnd::Failed(text)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::queue::{Queue, QueuedItem};
 use super::round::Round;
 use super::shared_context::SharedContext;
-use crate::session::expect_item;
+use crate::session::WorkerHost;
 use crate::util::panic::contained;
 use crate::{CallbackError, ItemId, ItemReporter, ItemStatus, ProgressUpdate, SyncItem};
 
@@ -13,10 +13,25 @@ use crate::{CallbackError, ItemId, ItemReporter, ItemStatus, ProgressUpdate, Syn
 pub(super) enum NextItem {
     /// It is to be worked on.
     Begun(BegunItem),
-    /// It was ended without work, or takes no reports. The spare context is left.
-    Passed(Option<SharedContext>),
+    /// It was ended without work, or takes no reports.
+    Passed,
     /// There is none for this worker.
     Over,
+}
+
+/// What a worker keeps from one item to the next.
+#[derive(Default)]
+pub(super) struct ItemWorker {
+    host: WorkerHost,
+    /// A context that is not needed any more.
+    spare: Option<SharedContext>,
+}
+
+impl ItemWorker {
+    /// The item of this context is done.
+    pub(super) fn done(&mut self, context: SharedContext) {
+        self.spare = Some(context);
+    }
 }
 
 /// An item that is to be worked on.
@@ -53,21 +68,20 @@ impl Round {
         Ok(())
     }
 
-    /// The next item of the prepare that is to be measured: `Begun`, without having begun. `spare` is a context that this worker
-    /// does not need any more.
-    pub(super) fn step_of_measure(&self, spare: Option<SharedContext>) -> NextItem {
+    /// The next item of the prepare that is to be measured: `Begun`, without having begun.
+    pub(super) fn step_of_measure(&self, worker: &mut ItemWorker) -> NextItem {
         let Some(QueuedItem::Prepared(place, id)) =
             self.queue.pop().filter(|_| self.lease.is_open())
         else {
             return NextItem::Over;
         };
         // Where the host panics, the item has no maximum.
-        match contained(|| self.ask(id, place)).flatten() {
+        match contained(|| self.ask(worker, id, place)).flatten() {
             Some(reporter) => NextItem::Begun(BegunItem {
-                context: self.context(spare, self.find(id, place), place, reporter, None, 0),
+                context: self.context(worker, self.find(id, place), place, reporter, None, 0),
                 place: Some(place),
             }),
-            _ => NextItem::Passed(spare),
+            _ => NextItem::Passed,
         }
     }
 
@@ -89,8 +103,7 @@ impl Round {
     }
 
     /// Begins the next item, or ends it if it is cancelled or skipped: one item a call, so that a task can yield between two.
-    /// `spare` is a context that this worker does not need any more.
-    pub(super) fn step(&self, mut spare: Option<SharedContext>) -> NextItem {
+    pub(super) fn step(&self, worker: &mut ItemWorker) -> NextItem {
         let Some(waiting) = self.next() else {
             return NextItem::Over;
         };
@@ -99,57 +112,55 @@ impl Round {
             QueuedItem::Late(item) => (item, None),
         };
         let id = item.id;
-        match contained(|| self.begin_one(&mut spare, item, place)) {
+        match contained(|| self.begin_one(worker, item, place)) {
             Some(Some(context)) => return NextItem::Begun(BegunItem { context, place }),
             Some(None) => {}
             None => self.fail_by_host(id),
         }
-        NextItem::Passed(spare)
+        NextItem::Passed
     }
 
     /// The reporter of an item, if it goes on.
-    fn ask(&self, id: ItemId, place: usize) -> Option<ItemReporter> {
+    fn ask(&self, worker: &mut ItemWorker, id: ItemId, place: usize) -> Option<ItemReporter> {
         if self.handler.is_skipped(id) {
             return None;
         }
-        expect_item(place);
-        let reporter = ItemReporter::of_going(&self.lease.callback, id).ok()??;
+        let callback = &self.lease.callback;
+        let reporter = worker.host.reporter(callback, id, place).ok()??;
         (!self.handler.is_skipped(id)).then_some(reporter)
     }
 
     fn begin_one(
         &self,
-        spare: &mut Option<SharedContext>,
+        worker: &mut ItemWorker,
         item: SyncItem,
         place: Option<usize>,
     ) -> Option<SharedContext> {
-        if let Some(place) = place {
-            expect_item(place); // mostly the whole list takes part, in its order
-        }
         // Asked first, so that a skip that is told later concerns an item that has reported (rules H01, H14); and reported as in
         // work, so that it is seen before it has a value. If the host has let go, there is nobody to tell.
         let goes_on = || !self.handler.is_skipped(item.id);
-        let (reporter, begun) = ItemReporter::begin(&self.lease.callback, item.id, goes_on).ok()?;
+        let callback = &self.lease.callback;
+        let (reporter, begun) = worker.host.begin(callback, item.id, place, goes_on).ok()?;
         if !begun {
             let _ = reporter.skip();
             return None;
         }
         let max = place.map_or(0, |place| self.items.max(place));
         let place = place.unwrap_or(0);
-        Some(self.context(spare.take(), item, place, reporter, Some(&self.queue), max))
+        Some(self.context(worker, item, place, reporter, Some(&self.queue), max))
     }
 
     /// A context for an item: the spare one, unless somebody has kept it.
     fn context(
         &self,
-        spare: Option<SharedContext>,
+        worker: &mut ItemWorker,
         item: SyncItem,
         place: usize,
         reporter: ItemReporter,
         queue: Option<&Arc<Queue>>,
         max: u64,
     ) -> SharedContext {
-        if let Some(mut spare) = spare {
+        if let Some(mut spare) = worker.spare.take() {
             if let Some(state) = spare.state_mut() {
                 state.renew(item, place, reporter, max);
                 return spare;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use super::error::Error;
-use super::next_item::{BegunItem, NextItem};
+use super::next_item::{BegunItem, ItemWorker, NextItem};
 use super::queue::UnstartedItems;
 use super::round::{Round, WorkSource};
 use super::shared_context::SharedContext;
@@ -58,25 +58,25 @@ impl<S: TaskSource> TaskWorkers<S> {
     }
 
     async fn measure_items(&self, round: &Round) {
-        let mut passed = 0;
+        let (mut passed, mut worker) = (0, ItemWorker::default());
         loop {
-            match round.step_of_measure(None) {
+            match round.step_of_measure(&mut worker) {
                 NextItem::Begun(BegunItem { context, place }) => {
                     round.measure_in_task(&context, place).await;
                     yield_once().await;
                 }
-                NextItem::Passed(_) => yield_of_passed(&mut passed).await,
+                NextItem::Passed => yield_of_passed(&mut passed).await,
                 NextItem::Over => return,
             }
         }
     }
 
     async fn do_items(&self, round: &Round) {
-        let mut passed = 0;
+        let (mut passed, mut worker) = (0, ItemWorker::default());
         loop {
-            let begun = match round.step(None) {
+            let begun = match round.step(&mut worker) {
                 NextItem::Begun(begun) => begun,
-                NextItem::Passed(_) => {
+                NextItem::Passed => {
                     yield_of_passed(&mut passed).await;
                     continue;
                 }

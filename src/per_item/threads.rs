@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::context::ItemContext;
 use super::error::Error;
-use super::next_item::{BegunItem, NextItem};
+use super::next_item::{BegunItem, ItemWorker, NextItem};
 use super::round::{Round, WorkSource};
 use super::work_failure::guarded;
 use super::worker_group::start_threads;
@@ -37,14 +37,11 @@ impl<S: ThreadSource> WorkSource for ThreadWorkers<S> {
     fn start(self: Arc<Self>, round: &Arc<Round>, workers: usize) -> io::Result<()> {
         let (on_thread, end) = (Arc::clone(round), Arc::clone(round));
         let work = move || {
-            let mut spare = None;
+            let mut worker = ItemWorker::default();
             loop {
-                let BegunItem { context, place } = match on_thread.step(spare.take()) {
+                let BegunItem { context, place } = match on_thread.step(&mut worker) {
                     NextItem::Begun(begun) => begun,
-                    NextItem::Passed(left) => {
-                        spare = left;
-                        continue;
-                    }
+                    NextItem::Passed => continue,
                     NextItem::Over => return,
                 };
                 if place.is_none() {
@@ -54,7 +51,7 @@ impl<S: ThreadSource> WorkSource for ThreadWorkers<S> {
                 let done = guarded(|| self.0.synchronize(&item));
                 drop(item);
                 on_thread.end(&context, done);
-                spare = Some(context);
+                worker.done(context);
             }
         };
         start_threads(&round.handler.active, workers, work, move || {
@@ -67,16 +64,16 @@ impl<S: ThreadSource> WorkSource for ThreadWorkers<S> {
 pub(super) fn measure_on_threads(round: &Arc<Round>, workers: usize) -> io::Result<()> {
     let (on_thread, end) = (Arc::clone(round), Arc::clone(round));
     let work = move || {
-        let mut spare = None;
+        let mut worker = ItemWorker::default();
         loop {
-            spare = match on_thread.step_of_measure(spare) {
+            match on_thread.step_of_measure(&mut worker) {
                 NextItem::Begun(BegunItem { context, place }) => {
                     contained(|| on_thread.measure(&context, place));
-                    Some(context)
+                    worker.done(context);
                 }
-                NextItem::Passed(left) => left,
+                NextItem::Passed => {}
                 NextItem::Over => return,
-            };
+            }
         }
     };
     start_threads(&round.handler.active, workers, work, move || end.measured())

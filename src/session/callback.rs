@@ -19,20 +19,13 @@ use crate::{
     LogSelector, ProgressUpdate, PropertiesOutcome, SyncCallback, SyncItem, Verdict,
 };
 
-/// The next item that this thread reports in any session may be the one with this number: a guess, which saves a search if it is
-/// right.
-pub(crate) fn expect_item(number: usize) {
-    // Where the thread is ending and has no such variable any more, there is no guess.
-    let _ = LAST_SLOT.try_with(|last| last.set(u32::try_from(number).unwrap_or(u32::MAX)));
-}
-
 impl Session {
     /// The frozen slot that this thread found last, if it is the item's: a worker mostly reports the item that it reported
     /// before. The slot may be retired; then it is not live either.
     #[inline]
     fn guessed_slot(&self, item: ItemId) -> Option<&Slot> {
         let guess = LAST_SLOT.try_with(Cell::get).ok()?;
-        self.table.guess(guess, item)
+        self.table.guess(guess, item).map(|slot| &**slot)
     }
 
     /// The frozen slot of an item, which may be retired. The next guess is that it is asked for again.
@@ -97,7 +90,7 @@ impl Session {
         slot: &Slot,
         report: &SlotReport<'_>,
     ) -> Result<Verdict, CallbackError> {
-        let mut number = slot.number();
+        let (mut number, mut counted) = (slot.number(), false);
         let change = slot.report(report, |change| {
             // With the slot locked, so that it is not committed meanwhile.
             number = slot.number();
@@ -110,13 +103,14 @@ impl Session {
             let update = report.update(change.before);
             let told = change.before & flags::FINISHED != 0 || !update.mask().is_empty();
             if unseen && told {
-                self.journal.record_change(number);
+                self.journal.record_change(number, 1);
+                counted = true;
             } else {
-                self.announce(number, change);
+                counted = self.announce(number, change, 1);
             }
         });
         let change = change.inspect_err(|_| self.called())?; // a refused call is a call
-        if change.after & flags::WORKING == 0 {
+        if !counted && change.after & flags::WORKING == 0 {
             self.called(); // the mark in the slot is only looked for while the item is in work
         }
         if change.clears(flags::WAITED) {
@@ -130,15 +124,19 @@ impl Session {
         Ok(flags::verdict(change.after))
     }
 
-    /// Tells the observers what a change of a slot means to them. Called with the slot locked.
-    pub(super) fn announce(&self, number: u32, change: Change) {
+    /// Tells the observers what a change of a slot means to them, and returns whether it means anything. Called with the slot
+    /// locked. `calls` is how many calls of the handler this is.
+    pub(super) fn announce(&self, number: u32, change: Change, calls: u64) -> bool {
         if change.clears(flags::WORKING) || change.sets(flags::FINISHED) {
-            self.journal.end(number);
+            self.journal.end(number, calls);
         } else if change.sets(flags::WORKING) {
-            self.journal.begin(number, change.is_news());
+            self.journal.begin(number, change.is_news(), calls);
         } else if change.is_news() {
-            self.journal.record_change(number);
+            self.journal.record_change(number, calls);
+        } else {
+            return false;
         }
+        true
     }
 
     /// Drops a waker that is not to be woken any more.
@@ -361,10 +359,7 @@ impl SyncCallback for Session {
     }
 
     fn slot(&self, item: ItemId) -> Option<SlotHandle> {
-        let number = match self.guessed_slot(item) {
-            Some(slot) => slot.number(),
-            None => self.table.reported(item)?.number(),
-        };
+        let number = self.table.reported(item)?.number();
         Some(SlotHandle::new(self.me.upgrade()?, number))
     }
 }

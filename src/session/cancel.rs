@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::session_link::SessionLink;
 use super::state::event_queue::HostEvent;
 use super::state::flags;
 use super::{ItemReporter, Session};
@@ -18,9 +19,10 @@ impl Session {
     /// [`Released`](CallbackError::Released) after the release.
     pub fn reporter(self: &Arc<Self>, item: ItemId) -> Result<ItemReporter, CallbackError> {
         match self.table.reported(item) {
-            Some(found) if found.flags() & flags::RELEASED == 0 => {
-                Ok(ItemReporter::on_slot(found.into_arc(), self.me.clone()))
-            }
+            Some(found) if found.flags() & flags::RELEASED == 0 => Ok(ItemReporter::on_slot(
+                found.into_arc(),
+                SessionLink::Weak(self.me.clone()),
+            )),
             _ => Err(self.unknown()),
         }
     }
@@ -78,7 +80,7 @@ impl Session {
                 }
             },
             |change| {
-                self.announce(number, change);
+                self.announce(number, change, 0);
                 if change.sets(flags::SKIP) {
                     self.events.push(HostEvent::Skip(item));
                 }
@@ -136,7 +138,9 @@ impl Session {
             // This edit refuses nothing.
             let _ = slot.change::<()>(
                 |_, flags| Ok(edit(flags)),
-                |change| self.announce(number, change),
+                |change| {
+                    self.announce(number, change, 0);
+                },
             );
         }
     }

@@ -120,7 +120,7 @@ impl SessionDriver<'_> {
                 self.0.change(*number, |flags| flags | TAKES_PART);
             } else if let Some(slot) = self.0.table.by_number(*number) {
                 self.0.table.reopen(&slot, TAKES_PART);
-                self.0.journal.record_change(*number);
+                self.0.journal.record_change(*number, 0);
             }
         }
         lifecycle.begun = true;

@@ -135,7 +135,7 @@ impl Session {
             lifecycle.members.push(number);
         }
         lifecycle.requests.remove(id);
-        self.journal.record_change(number);
+        self.journal.record_change(number, 0);
         drop(lifecycle);
         wake(waiting);
         Ok(())
@@ -199,9 +199,9 @@ impl Session {
                     self.wakers.rename(proposed, number);
                 }
                 if change.after & flags::WORKING != 0 {
-                    self.journal.begin(number, true);
+                    self.journal.begin(number, true, 0);
                 } else {
-                    self.journal.record_change(number);
+                    self.journal.record_change(number, 0);
                 }
             },
         );

@@ -25,14 +25,16 @@ mod phase;
 mod queries;
 mod reporter;
 mod reporter_wait;
+mod session_link;
 mod snapshot;
 mod state;
 mod totals;
+mod worker_host;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use crate::util::sync::{AtomicU64, Mutex};
+use crate::util::sync::{AtomicU64, CacheAligned, Mutex};
 use crate::util::text;
 use crate::{HandlerId, SyncItem};
 use state::event_queue::EventQueue;
@@ -44,7 +46,6 @@ use state::lifecycle::Lifecycle;
 use state::table::Table;
 
 pub use builder::{BuildError, SessionBuilder};
-pub(crate) use callback::expect_item;
 pub use cancel_wait::CancelGuard;
 pub(crate) use cancel_wait::{CancelSource, CancelWait, WaitAnswer};
 pub use changes::{Changes, Cursor};
@@ -63,6 +64,7 @@ pub use state::event_queue::HostEvent;
 #[cfg(feature = "manager")]
 pub(crate) use totals::Sums;
 pub use totals::Totals;
+pub(crate) use worker_host::WorkerHost;
 
 /// The in-memory host of one synchronization: it takes the reports, answers the verdicts and shows what goes on.
 ///
@@ -124,7 +126,7 @@ pub struct Session {
     /// Gone after the release.
     connections: Mutex<Option<Connections>>,
     /// Calls that left no mark in a slot in work. Only ever compared with itself: `Relaxed`.
-    calls: AtomicU64,
+    calls: CacheAligned<AtomicU64>,
     activity: Mutex<Activity>,
 }
 
@@ -184,7 +186,7 @@ impl Session {
             dialogs: config.dialogs,
             arbiter: config.arbiter,
             connections: Mutex::new(config.connections),
-            calls: AtomicU64::new(0),
+            calls: CacheAligned(AtomicU64::new(0)),
             activity: Mutex::new(Activity::default()),
         })
     }

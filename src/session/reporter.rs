@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::Session;
 use super::callback_sink::CallbackSink;
 use super::cancel_wait::CancelWait;
+use super::session_link::{LinkedSession, SessionLink};
 use super::state::slot::{Slot, SlotReport};
 use crate::contract::SlotHandle;
 use crate::util::panic::contained;
@@ -65,7 +66,7 @@ pub struct ItemReporter {
     /// A reporter that goes by calls has a slot that is never live, so that the fast path need not ask which of the two
     /// it is.
     pub(super) slot: Arc<Slot>,
-    pub(super) session: Weak<Session>,
+    pub(super) session: SessionLink,
     /// A method that ends the item was called.
     pub(super) done: bool,
     pub(super) item: ItemId,
@@ -80,66 +81,33 @@ impl ItemReporter {
     /// item, the first report returns the error.
     pub fn new(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Self {
         match Self::find(callback, item) {
-            Some((session, slot)) => Self::on_slot(slot, Arc::downgrade(&session)),
+            Some((session, slot)) => {
+                Self::on_slot(slot, SessionLink::Weak(Arc::downgrade(&session)))
+            }
             None => Self::by_calls(callback, item),
         }
     }
 
-    /// A reporter of an item, and whether that may be begun: `goes_on` is asked before anything is reported, then the verdict, and
-    /// the item is reported as in work. On a session all of it is one look and one change.
-    pub(crate) fn begin(
-        callback: &Arc<dyn SyncCallback>,
-        item: ItemId,
-        goes_on: impl Fn() -> bool,
-    ) -> Result<(Self, bool), CallbackError> {
-        if let Some((session, slot)) = Self::find(callback, item) {
-            let begun = goes_on() && session.report(&slot, &SlotReport::Begin)?.is_continue();
-            return Ok((Self::on_slot(slot, Arc::downgrade(&session)), begun));
-        }
-        let reporter = Self::by_calls(callback, item);
-        let begun = goes_on()
-            && reporter.check()?.is_continue()
-            && goes_on()
-            && reporter.report(&ProgressUpdate::IN_WORK)?.is_continue();
-        Ok((reporter, begun))
-    }
-
-    /// A reporter of an item, if that goes on. On a session it only looks.
-    pub(crate) fn of_going(
-        callback: &Arc<dyn SyncCallback>,
-        item: ItemId,
-    ) -> Result<Option<Self>, CallbackError> {
-        let (reporter, goes_on) = match Self::find(callback, item) {
-            Some((session, slot)) => {
-                let goes_on = slot.goes_on();
-                (Self::on_slot(slot, Arc::downgrade(&session)), goes_on)
-            }
-            None => {
-                let reporter = Self::by_calls(callback, item);
-                let verdict = reporter.check()?;
-                (reporter, verdict.is_continue())
-            }
-        };
-        Ok(goes_on.then_some(reporter))
-    }
-
     /// The session that the callback is, and the item's slot there.
-    fn find(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Option<(Arc<Session>, Arc<Slot>)> {
+    pub(super) fn find(
+        callback: &Arc<dyn SyncCallback>,
+        item: ItemId,
+    ) -> Option<(Arc<Session>, Arc<Slot>)> {
         let (owner, number) = callback.slot(item).map(SlotHandle::into_parts)?;
         let session = owner.downcast::<Session>().ok()?;
         let slot = session.table.by_number(number)?.into_arc();
         Some((session, slot))
     }
 
-    fn by_calls(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Self {
-        let mut reporter = Self::on_slot(vacant(), Weak::new());
+    pub(super) fn by_calls(callback: &Arc<dyn SyncCallback>, item: ItemId) -> Self {
+        let mut reporter = Self::on_slot(vacant(), SessionLink::Weak(Weak::new()));
         reporter.item = item;
         let other = callback.for_reporter(item);
         reporter.calls = Some(CallbackSink::new(other.as_ref().unwrap_or(callback)));
         reporter
     }
 
-    pub(super) fn on_slot(slot: Arc<Slot>, session: Weak<Session>) -> Self {
+    pub(super) fn on_slot(slot: Arc<Slot>, session: SessionLink) -> Self {
         Self {
             item: slot.id(),
             slot,
@@ -258,8 +226,8 @@ impl ItemReporter {
     }
 
     /// The session of the slot, unless it is gone.
-    pub(super) fn session(&self) -> Result<Arc<Session>, CallbackError> {
-        self.session.upgrade().ok_or(CallbackError::Released)
+    pub(super) fn session(&self) -> Result<LinkedSession<'_>, CallbackError> {
+        self.session.get()
     }
 
     /// For who ends the item himself, however the work does: dropped while its thread panics, it makes no call.

@@ -1,6 +1,6 @@
 //! Waiting at a reporter for the cancellation of its item.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -131,7 +131,7 @@ impl ItemReporter {
         let callback = self.calls.as_ref().map(CallbackSink::callback);
         ReporterSource(Self {
             slot: Arc::clone(&self.slot),
-            session: Weak::clone(&self.session),
+            session: self.session.clone(),
             done: true, // it is not what ends the item
             item: self.item,
             calls: callback.map(CallbackSink::new),

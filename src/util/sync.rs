@@ -46,6 +46,19 @@ loom::thread_local! {
     pub(crate) static LAST_SLOT: Cell<u32> = Cell::new(0);
 }
 
+/// A value that shares no cache line with anything else, so that changing it slows down nobody who reads what lies beside it.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct CacheAligned<T>(pub(crate) T);
+
+impl<T> std::ops::Deref for CacheAligned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// The thread that asks; loom's, where all of a model's run on one real thread.
 pub(crate) fn this_thread() -> ThreadId {
     #[cfg(not(all(test, loom)))]

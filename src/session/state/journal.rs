@@ -22,7 +22,7 @@ use crate::session::Phase;
 use crate::session::changes::Cursor;
 use crate::session::log_entry::LogEntry;
 use crate::util::panic::Foreign;
-use crate::util::sync::{AtomicU32, Mutex, Ordering};
+use crate::util::sync::{AtomicU32, CacheAligned, Mutex, Ordering};
 use crate::util::sync::{Signal, deadline};
 use crate::util::text::{TEXT_LIMIT, cut};
 use crate::util::wake::wake;
@@ -40,18 +40,26 @@ enum Note {
     Other,
 }
 
+/// What each entry changes, together: workers take turns at it, and the fewer cache lines it has, the less moves between their
+/// cores.
 #[derive(Debug)]
-struct State {
+struct Entries {
     phase: Phase,
     /// The number of the newest entry; 0 before the first.
     sequence: u64,
     ring: VecDeque<Note>,
     active: BTreeSet<u32>,
-    log: LogStore,
-    /// How many times the log was called: counted here, where the lock is held anyway.
-    log_calls: u64,
-    text: String,
+    /// How many calls of the handler were counted here, as the lock is held anyway.
+    calls: u64,
+    /// How many threads wait for an entry.
     waiting: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    entries: Entries,
+    log: LogStore,
+    text: String,
     /// To be woken by the next entry.
     tasks: WakerSet,
     /// The number of the newest entry when the first of them came.
@@ -60,7 +68,8 @@ struct State {
 
 #[derive(Debug)]
 pub(crate) struct Journal {
-    state: Mutex<State>,
+    /// On cache lines of its own, so that what is only read here stays where it is.
+    state: CacheAligned<Mutex<State>>,
     signal: Signal,
     /// Whether there are tasks, to be asked without the lock. Changed with the state locked, and asked by a thread that has made
     /// an entry with it locked: a task that registered before that entry is seen by the lock's order, and one that registers
@@ -89,18 +98,20 @@ impl Journal {
         journal_capacity: usize,
     ) -> Self {
         Self {
-            state: Mutex::new(State {
-                phase,
-                sequence: 0,
-                ring: VecDeque::new(),
-                active: BTreeSet::new(),
+            state: CacheAligned(Mutex::new(State {
+                entries: Entries {
+                    phase,
+                    sequence: 0,
+                    ring: VecDeque::new(),
+                    active: BTreeSet::new(),
+                    calls: 0,
+                    waiting: 0,
+                },
                 log: LogStore::new(log_capacity),
-                log_calls: 0,
                 text: String::new(),
-                waiting: 0,
                 tasks: WakerSet::default(),
                 tasks_came_at: 0,
-            }),
+            })),
             signal: Signal::new(),
             has_tasks: AtomicU32::new(0),
             handler,
@@ -109,12 +120,12 @@ impl Journal {
     }
 
     fn note(&self, state: &mut State, note: Note) {
-        if state.ring.len() >= self.journal_capacity {
-            state.ring.pop_front();
+        if state.entries.ring.len() >= self.journal_capacity {
+            state.entries.ring.pop_front();
         }
-        state.ring.push_back(note);
-        state.sequence += 1;
-        if state.waiting > 0 {
+        state.entries.ring.push_back(note);
+        state.entries.sequence += 1;
+        if state.entries.waiting > 0 {
             self.signal.notify_all();
         }
     }
@@ -124,33 +135,37 @@ impl Journal {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        self.state.lock().phase
+        self.state.lock().entries.phase
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {
         let mut state = self.state.lock();
-        state.phase = phase;
+        state.entries.phase = phase;
         self.note(&mut state, Note::Other);
     }
 
-    /// The item begins to work.
-    pub(crate) fn begin(&self, number: u32, news: bool) {
+    /// The item begins to work. `calls` is how many calls of the handler this is.
+    pub(crate) fn begin(&self, number: u32, news: bool, calls: u64) {
         let mut state = self.state.lock();
-        state.active.insert(number);
+        state.entries.calls += calls;
+        state.entries.active.insert(number);
         if news {
             self.note(&mut state, Note::Item(number));
         }
     }
 
-    /// The item changed.
-    pub(crate) fn record_change(&self, number: u32) {
-        self.note(&mut self.state.lock(), Note::Item(number));
+    /// The item changed, likewise.
+    pub(crate) fn record_change(&self, number: u32, calls: u64) {
+        let mut state = self.state.lock();
+        state.entries.calls += calls;
+        self.note(&mut state, Note::Item(number));
     }
 
-    /// The item's work is over.
-    pub(crate) fn end(&self, number: u32) {
+    /// The item's work is over, likewise.
+    pub(crate) fn end(&self, number: u32, calls: u64) {
         let mut state = self.state.lock();
-        state.active.remove(&number);
+        state.entries.calls += calls;
+        state.entries.active.remove(&number);
         self.note(&mut state, Note::Item(number));
     }
 
@@ -172,15 +187,15 @@ impl Journal {
         // Clock and memory before the lock.
         let mut entry = StoredEntry::new(record);
         let mut state = self.state.lock();
-        state.log_calls += 1;
-        if state.phase == Phase::Released {
+        state.entries.calls += 1;
+        if state.entries.phase == Phase::Released {
             return Err(CallbackError::Released);
         }
         if !state.log.has_room() {
             return Err(CallbackError::LogFull);
         }
         self.note(&mut state, Note::Other);
-        entry.sequence = state.sequence;
+        entry.sequence = state.entries.sequence;
         state.log.push(entry);
         Ok(())
     }
@@ -190,20 +205,20 @@ impl Journal {
     pub(crate) fn log_own(&self, level: LogLevel, text: &str) {
         let mut entry = StoredEntry::own(level, text);
         let mut state = self.state.lock();
-        if state.phase == Phase::Released {
+        if state.entries.phase == Phase::Released {
             return;
         }
         if !state.log.has_own_room() {
             return;
         }
         self.note(&mut state, Note::Other);
-        entry.sequence = state.sequence;
+        entry.sequence = state.entries.sequence;
         state.log.push(entry);
     }
 
     pub(crate) fn delete_log_error(&self, which: LogSelector) -> Result<(), CallbackError> {
         let mut state = self.state.lock();
-        if state.phase == Phase::Released {
+        if state.entries.phase == Phase::Released {
             return Err(CallbackError::Released);
         }
         // Many texts, to be dropped without the lock.
@@ -249,28 +264,31 @@ impl Journal {
         self.state.lock().log.refused()
     }
 
-    /// The numbers of the items in work, and how many times the log was called.
+    /// The numbers of the items in work, and how many calls were counted here.
     pub(crate) fn activity(&self) -> (Vec<u32>, u64) {
         let state = self.state.lock();
-        (state.active.iter().copied().collect(), state.log_calls)
+        (
+            state.entries.active.iter().copied().collect(),
+            state.entries.calls,
+        )
     }
 
     pub(crate) fn cursor_and_phase(&self) -> (Cursor, Phase) {
         let state = self.state.lock();
-        (Cursor(state.sequence), state.phase)
+        (Cursor(state.entries.sequence), state.entries.phase)
     }
 
     /// What is in work, and what was journalled after `since`.
     pub(crate) fn gather(&self, since: Cursor) -> Gathered {
         let state = self.state.lock();
-        let kept = state.ring.len() as u64;
+        let kept = state.entries.ring.len() as u64;
         // How many of the ring's entries are news; a cursor from the future has none.
-        let news = state.sequence.saturating_sub(since.0);
+        let news = state.entries.sequence.saturating_sub(since.0);
         let complete = news <= kept;
         let skip = kept.saturating_sub(news) as usize; // at most the ring's length
-        let mut numbers: Vec<u32> = state.active.iter().copied().collect();
+        let mut numbers: Vec<u32> = state.entries.active.iter().copied().collect();
         let mut all_cancelled = false;
-        for note in state.ring.iter().skip(skip) {
+        for note in state.entries.ring.iter().skip(skip) {
             match note {
                 Note::Item(number) => numbers.push(*number),
                 Note::CancelAll => all_cancelled = true,
@@ -278,7 +296,7 @@ impl Journal {
             }
         }
         let log = state.log.after(since.0);
-        let (cursor, phase) = (Cursor(state.sequence), state.phase);
+        let (cursor, phase) = (Cursor(state.entries.sequence), state.entries.phase);
         drop(state);
         numbers.sort_unstable();
         numbers.dedup();
@@ -298,10 +316,10 @@ impl Journal {
         // Cloned and dropped with no lock held: both are user code.
         let waker = waker.clone();
         let mut state = self.state.lock();
-        let waits = state.sequence <= since.0 && !state.phase.is_over(driven);
+        let waits = state.entries.sequence <= since.0 && !state.entries.phase.is_over(driven);
         let replaced = if waits {
             if state.tasks.is_empty() {
-                state.tasks_came_at = state.sequence;
+                state.tasks_came_at = state.entries.sequence;
                 self.has_tasks.store(1, Ordering::Relaxed);
             }
             state.tasks.keep(waker)
@@ -326,7 +344,7 @@ impl Journal {
         // A report that is refused or only asks is none: work that asks over and over is not to wake over and over.
         let news = {
             let state = self.state.lock();
-            state.sequence > state.tasks_came_at
+            state.entries.sequence > state.tasks_came_at
         };
         if news {
             wake(self.take_tasks());
@@ -345,11 +363,11 @@ impl Journal {
     pub(crate) fn wait(&self, since: Cursor, timeout: Duration, driven: bool) {
         let until = deadline(timeout);
         let mut state = self.state.lock();
-        while state.sequence <= since.0 && !state.phase.is_over(driven) {
-            state.waiting += 1;
+        while state.entries.sequence <= since.0 && !state.entries.phase.is_over(driven) {
+            state.entries.waiting += 1;
             let (woken, late) = self.signal.wait(state, until);
             state = woken;
-            state.waiting -= 1;
+            state.entries.waiting -= 1;
             if late {
                 break;
             }

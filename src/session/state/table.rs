@@ -111,7 +111,7 @@ impl Table {
 
     /// The frozen slot with this number, if it holds this item: a guess costs one look at the slot's own line.
     #[inline]
-    pub(crate) fn guess(&self, number: u32, id: ItemId) -> Option<&Slot> {
+    pub(crate) fn guess(&self, number: u32, id: ItemId) -> Option<&Arc<Slot>> {
         let slot = self.slots.get(number as usize)?;
         slot.holds(id).then_some(slot)
     }
