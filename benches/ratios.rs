@@ -11,6 +11,7 @@ use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use syncmgr::per_item;
 use syncmgr::{
     CallbackError, ItemId, ItemName, ItemReporter, LogLevel, LogRecord, Session, SyncCallback,
     SyncItem, Uuid, Verdict,
@@ -108,6 +109,36 @@ fn p1() {
         &ratio,
         1.20,
     );
+    let [own, shared] = context_ratios();
+    row("P1b", "`ItemContext::advance`", &own, 1.80);
+    row("-", "`SharedContext::advance`", &shared, f64::INFINITY);
+}
+
+/// What a closure of `per_item` pays.
+fn context_ratios() -> [Ratio; 2] {
+    let report = per_item::each([("item", ())], |item, ()| {
+        let floor = Padded::new();
+        let own = alternate(
+            401,
+            || timed(100_000, |n| floor_report(&floor, n)),
+            || timed(100_000, |n| done(item.advance(n & 1))),
+        );
+        let shared = item.share();
+        let all = alternate(
+            401,
+            || timed(100_000, |n| floor_report(&floor, n)),
+            || timed(100_000, |n| done(shared.advance(n & 1))),
+        );
+        Ok([own, all])
+    })
+    .run();
+    let mut entries = report.entries();
+    let ratios = entries.next().and_then(|entry| entry.value.cloned());
+    ratios.unwrap_or_else(|| panic!("{report:?}"))
+}
+
+fn done(answer: Result<(), per_item::Cancelled>) {
+    assert!(answer.is_ok(), "nobody cancels");
 }
 
 /// How long these threads take, each with `work` of its own, from the moment when all are there until the last is done.

@@ -28,6 +28,7 @@ impl CallbackLease {
         self.open.store(false, Ordering::Release);
     }
 
+    #[inline]
     pub(super) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
     }

@@ -358,6 +358,7 @@ impl SharedContext {
         answer
     }
 
+    #[inline]
     pub(super) fn stop_requested(&self) -> bool {
         self.0.stop_requested.load(Ordering::Relaxed)
     }
