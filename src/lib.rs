@@ -150,6 +150,8 @@ pub use manager::{
     Choices, Listing, LogFilter, ManagerError, Registration, Run, RunChanges, RunObserver,
     RunProgress, RunReport, SyncManager, SyncManagerBuilder, WaitTimeout,
 };
+#[cfg(feature = "async")]
+pub use session::ThrottledObserver;
 pub use session::{
     BuildError, CancelGuard, Changes, Completion, Connections, Connector, Cursor, DialogArbiter,
     HostEvent, ItemCounter, ItemReporter, ItemView, LogEntry, Observer, Phase, RefusedCompletion,

@@ -10,6 +10,8 @@ use super::run_events::{EventCursor, RunEvents};
 use crate::HandlerId;
 use crate::session::Observer;
 use crate::session::{Changes, Sums, Totals};
+#[cfg(feature = "async")]
+use crate::session::{FrameSource, ThrottledObserver};
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -195,9 +197,9 @@ impl RunObserver {
     }
 }
 
-/// A stream (feature `async`): yields a [look](RunObserver::refresh) at once, then one each time that there is
-/// [something new](RunObserver::wake_on_change), and ends when the run is over: the last one says so. As for an [`Observer`],
-/// plain values wake nobody, and many small items wake often.
+/// A stream (feature `async`): yields a [look](RunObserver::refresh) immediately, then one each time there is
+/// [something new](RunObserver::wake_on_change), and ends when the run is over: the last look says so. Plain values wake nobody,
+/// and many small items wake it often. To draw, use [`throttle`](RunObserver::throttle).
 ///
 /// `next` is that of `tokio_stream::StreamExt` or `futures::StreamExt`:
 ///
@@ -219,13 +221,46 @@ impl futures_core::Stream for RunObserver {
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<RunChanges>> {
         let observer = self.get_mut();
-        if observer.looked && observer.finished == observer.shares.len() {
+        if observer.is_over() {
             return std::task::Poll::Ready(None);
         }
         if observer.wake_on_change(context.waker()) {
             return std::task::Poll::Pending;
         }
         std::task::Poll::Ready(Some(observer.refresh()))
+    }
+}
+
+#[cfg(feature = "async")]
+impl FrameSource for RunObserver {
+    fn is_over(&self) -> bool {
+        RunObserver::is_over(self)
+    }
+
+    fn wake(&self, waker: &Waker) -> bool {
+        self.wake_on_change(waker)
+    }
+
+    fn look(&mut self) -> RunChanges {
+        self.refresh()
+    }
+
+    fn is_in_work(look: &RunChanges) -> bool {
+        let mut sessions = look.sessions.iter();
+        sessions.any(|(_, changes)| changes.has_item_in_work())
+    }
+}
+
+#[cfg(feature = "async")]
+impl RunObserver {
+    /// Turns the stream into one that looks at most once in each frame: see [`Observer::throttle`] (feature `async`).
+    #[cfg_attr(docsrs, doc(cfg(feature = "async")))]
+    pub fn throttle<S: FnMut() -> F, F: Future>(self, sleep: S) -> ThrottledObserver<Self, S, F> {
+        ThrottledObserver::new(self, sleep)
+    }
+
+    fn is_over(&self) -> bool {
+        self.looked && self.finished == self.shares.len()
     }
 }
 

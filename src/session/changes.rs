@@ -3,6 +3,8 @@
 use super::Phase;
 use super::item_view::ItemView;
 use super::log_entry::LogEntry;
+#[cfg(feature = "async")]
+use crate::ItemStatus;
 
 /// How far an observer has read a session's journal.
 ///
@@ -62,6 +64,13 @@ impl Changes {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// Whether it tells of items that are in work.
+    #[cfg(feature = "async")]
+    pub(crate) fn has_item_in_work(&self) -> bool {
+        let in_work = |item: &ItemView| !item.is_finished() && item.status != ItemStatus::Pending;
+        self.items.iter().any(in_work)
     }
 
     /// Leaves out the items that are not wanted.

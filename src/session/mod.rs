@@ -28,6 +28,8 @@ mod reporter_wait;
 mod session_link;
 mod snapshot;
 mod state;
+#[cfg(feature = "async")]
+mod throttled_observer;
 mod totals;
 mod worker_host;
 
@@ -61,6 +63,10 @@ pub use phase::Phase;
 pub use reporter::ItemReporter;
 pub use snapshot::SessionSnapshot;
 pub use state::event_queue::HostEvent;
+#[cfg(all(feature = "async", feature = "manager"))]
+pub(crate) use throttled_observer::FrameSource;
+#[cfg(feature = "async")]
+pub use throttled_observer::ThrottledObserver;
 #[cfg(feature = "manager")]
 pub(crate) use totals::Sums;
 pub use totals::Totals;

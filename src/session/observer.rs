@@ -143,7 +143,7 @@ impl Observer {
     }
 
     /// Whether the last look found the session over.
-    #[cfg(feature = "manager")]
+    #[cfg(any(feature = "async", feature = "manager"))]
     pub(crate) fn is_over(&self) -> bool {
         self.over
     }
@@ -155,11 +155,9 @@ impl Observer {
     }
 }
 
-/// A stream (feature `async`): yields a [look](Observer::refresh) at once, then one each time something is journalled, and ends when
-/// the session is over: the last one says so. Plain values wake nobody; whoever draws them looks at each frame, by
-/// [`refresh`](Observer::refresh), in between.
-///
-/// A handler of many small items wakes it often. To look no more than so many times a second, wait between two of them.
+/// A stream (feature `async`): yields a [look](Observer::refresh) immediately, then one each time something is journalled, and ends
+/// when the session is over: the last look says so. Plain values wake nobody, and many small items wake it often. To draw, use
+/// [`throttle`](Observer::throttle).
 ///
 /// `next` is that of `tokio_stream::StreamExt` or `futures::StreamExt`:
 ///

@@ -1,6 +1,8 @@
 //! Handlers made of a list of items and a closure.
 
+mod async_batches;
 mod batches;
+mod contexts;
 mod drops;
 mod edges;
 mod foreign_calls;

@@ -25,6 +25,7 @@ mod reports;
 mod rounds;
 mod stress;
 mod texts;
+mod throttle;
 mod totals;
 mod views;
 mod waiting;

@@ -1,0 +1,409 @@
+//! The contexts of an item: of one thread, of several, and of a task.
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+use support::works::handler;
+use support::{id, item, items, receive, until, within};
+use syncmgr::per_item::{self, Cancelled, HandlerBuilder, ItemContext, SharedContext};
+use syncmgr::testing::{Harness, Recorder, explore_cancellations, explore_faults};
+use syncmgr::{
+    CallbackError, ItemStatus, LogLevel, LogRecord, Phase, ProgressUpdate, RunOptions, Session,
+    SyncFlags, SyncHandler, run_handler, start,
+};
+
+#[test]
+fn no_step_of_any_thread_is_lost_whenever_the_context_is_shared() {
+    for before in [0, 1, 100] {
+        let report = per_item::each([("steps", ())], move |item, ()| {
+            for _ in 0..before {
+                item.advance(1)?;
+            }
+            let shared = item.share();
+            thread::scope(|scope| {
+                for _ in 0..3 {
+                    let shared = shared.clone();
+                    scope.spawn(move || (0..1_000).try_for_each(|_| shared.advance(1)));
+                }
+                (0..1_000).try_for_each(|_| item.advance(1))
+            })?;
+            Ok(())
+        })
+        .run();
+        assert!(report.is_success(), "{report:?}");
+        assert_eq!(report.items()[0].value, before + 4_000);
+    }
+}
+
+#[test]
+fn a_value_that_is_set_and_one_that_is_advanced_are_the_same_value() {
+    let report = per_item::each([("mixed", ())], |item, ()| {
+        item.max(10)?;
+        item.advance(3)?;
+        item.set(5)?;
+        item.advance(2)?; // 7
+        item.report(&ProgressUpdate::new().value(8).text("eight"))?;
+        item.advance(1)?; // 9
+        item.advance(6)?; // 15, more than the maximum
+        item.advance(1)?; // 16
+        item.max(20)?;
+        item.advance(1)?; // 17
+        let shared = item.share();
+        shared.advance(1)?;
+        item.advance(1)?; // 19
+        shared.set(4)?;
+        item.advance(1)?; // 5
+        Ok(())
+    })
+    .run();
+    let item = &report.items()[0];
+    assert_eq!((item.value, item.max), (5, 20));
+    assert_eq!(item.text, "eight");
+}
+
+#[test]
+fn a_total_past_the_largest_number_wraps() {
+    let report = per_item::each([("large", ())], |item, ()| {
+        item.set(u64::MAX - 1)?;
+        item.advance(3)?;
+        Ok(())
+    })
+    .run();
+    assert_eq!(report.items()[0].value, 1);
+}
+
+#[test]
+fn a_value_that_another_reporter_sets_is_overwritten() {
+    let report = per_item::each([("two reporters", ())], |item, ()| {
+        item.advance(5)?;
+        let other = syncmgr::ItemReporter::new(item.callback()?, item.item().id);
+        let _ = other.set(100)?;
+        item.advance(1)?;
+        Ok(())
+    })
+    .run();
+    assert_eq!(report.items()[0].value, 6);
+}
+
+/// Begins the synchronization of items 1 to `n` by hand.
+fn begun(handler: &Arc<dyn SyncHandler>, n: u128) -> Arc<Session> {
+    let session = support::driven(n);
+    let ids: Vec<_> = (1..=n).map(id).collect();
+    handler.initialize(SyncFlags::default(), None).unwrap();
+    handler.info().unwrap();
+    handler.items().unwrap();
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    session.driver().begin_prepare(&ids).unwrap();
+    Arc::clone(handler).prepare_for_sync(&ids).unwrap();
+    until("the prepare", || session.phase() == Phase::Prepared);
+    session.driver().begin_synchronize().unwrap();
+    Arc::clone(handler).synchronize().unwrap();
+    session
+}
+
+#[test]
+fn a_step_that_costs_a_store_hears_of_a_cancel_and_of_a_host_that_lets_go() {
+    type Stop = fn(&Arc<dyn SyncHandler>, &Arc<Session>);
+    let stops: [(Stop, Cancelled); 3] = [
+        (
+            |_, session| session.cancel_item(id(1)).unwrap(),
+            Cancelled::Item,
+        ),
+        (|_, session| session.cancel_all(), Cancelled::All),
+        (
+            |handler, _| handler.set_progress_callback(None).unwrap(),
+            Cancelled::Refused(CallbackError::Released),
+        ),
+    ];
+    for (stop, answer) in stops {
+        let (tell, told) = mpsc::channel();
+        let tell = Mutex::new(tell);
+        let handler = handler(1, move |item| {
+            item.advance(1)?;
+            tell.lock().unwrap().send(None).unwrap();
+            let cancelled = loop {
+                if let Err(cancelled) = item.advance(1) {
+                    break cancelled;
+                }
+            };
+            // And so is whatever it reports afterwards.
+            assert!(item.set(7).is_err() && item.check().is_err() && item.text("x").is_err());
+            tell.lock().unwrap().send(Some(cancelled)).unwrap();
+            Err(cancelled.into())
+        })
+        .build();
+        let session = begun(&handler, 1);
+        assert_eq!(receive("the work", &told), None);
+        stop(&handler, &session);
+        assert_eq!(receive("the answer", &told), Some(answer));
+        session.driver().release();
+    }
+}
+
+#[test]
+fn a_context_that_was_kept_is_refused_while_its_worker_does_the_next_items() {
+    let kept: Arc<Mutex<Vec<SharedContext>>> = Arc::default();
+    let refused = Arc::new(AtomicUsize::new(0));
+    let (keep, count) = (kept.clone(), refused.clone());
+    let report = per_item::each((1..=5).map(|n| (n.to_string(), n)), move |item, n| {
+        item.advance(*n)?;
+        for old in keep.lock().unwrap().iter() {
+            let answers = [
+                old.advance(100),
+                old.set(100),
+                old.check(),
+                old.max(100),
+                old.text("late"),
+                old.report(&ProgressUpdate::new().value(100)),
+            ];
+            count.fetch_add(
+                answers.iter().filter(|answer| answer.is_err()).count(),
+                Ordering::Relaxed,
+            );
+            assert!(old.add_item(support::item(99)).is_err());
+        }
+        // Every other one is kept, so that some contexts are used again.
+        if n % 2 == 1 {
+            keep.lock().unwrap().push(item.share());
+        }
+        Ok(())
+    })
+    .run();
+    assert!(report.is_success(), "{report:?}");
+    let values: Vec<u64> = report.items().iter().map(|item| item.value).collect();
+    assert_eq!(values, [1, 2, 3, 4, 5]);
+    assert!(report.items().iter().all(|item| item.text.is_empty()));
+    // Items 2 to 5 found 1, 1, 2 and 2 of them.
+    assert_eq!(refused.load(Ordering::Relaxed), 6 * 6);
+}
+
+#[test]
+fn an_outcome_and_a_text_do_not_pass_to_the_next_item() {
+    let report = per_item::each((1..=3).map(|n| (n.to_string(), n)), |item, n| {
+        if *n == 1 {
+            item.max(10)?;
+            item.set_outcome(ItemStatus::Deleted);
+            item.set_final_text("gone");
+        }
+        if *n == 2 {
+            let _guard = item.on_cancel(|| {})?;
+        }
+        Ok(())
+    })
+    .run();
+    let ends: Vec<_> = report
+        .items()
+        .iter()
+        .map(|item| (item.status, item.text.clone(), item.max))
+        .collect();
+    let plain = (ItemStatus::Succeeded, String::new(), 0);
+    assert_eq!(
+        ends,
+        [
+            (ItemStatus::Deleted, "gone".to_owned(), 10),
+            plain.clone(),
+            plain
+        ]
+    );
+}
+
+/// Work that shares its item with two threads, at every kind of report.
+fn shares(item: &ItemContext) -> Result<(), per_item::Error> {
+    let shared = item.share();
+    assert_eq!(
+        (shared.item(), shared.name(), shared.flags()),
+        (item.item(), item.name(), item.flags())
+    );
+    shared.max(4)?;
+    thread::scope(|scope| {
+        let threads = [(); 2].map(|()| {
+            let shared = shared.clone();
+            scope.spawn(move || {
+                let mut source: &[u8] = &[0; 2];
+                io::copy(&mut shared.wrap_read(&mut source), &mut io::sink())?;
+                shared.text("read")?;
+                shared.check()?;
+                Ok(())
+            })
+        });
+        let ends = threads.map(|thread| thread.join().expect("it does not panic"));
+        ends.into_iter().collect::<Result<(), per_item::Error>>()
+    })?;
+    Ok(())
+}
+
+#[test]
+fn work_that_shares_its_item_is_conformant_at_every_cancel_and_fault() {
+    let make = || handler(2, shares).workers(2).build();
+    explore_cancellations(make).assert_conformant();
+    explore_faults(make).assert_conformant();
+}
+
+#[test]
+fn threads_report_through_readers_and_writers() {
+    let report = per_item::each([("streams", ())], |item, ()| {
+        let shared = item.share();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut reader = shared.wrap_read(&b"12345"[..]);
+                assert_eq!(
+                    format!("{reader:?}"),
+                    "ProgressReader([49, 50, 51, 52, 53])"
+                );
+                let mut all = Vec::new();
+                assert_eq!(reader.read_to_end(&mut all).unwrap(), 5);
+                assert!(reader.into_inner().is_empty());
+            });
+            scope.spawn(|| {
+                let mut writer = shared.wrap_write(Vec::new());
+                writer.write_all(b"123").unwrap();
+                writer.flush().unwrap();
+                assert_eq!(writer.into_inner(), b"123");
+            });
+        });
+        Ok(())
+    })
+    .run();
+    assert_eq!(report.items()[0].value, 8);
+}
+
+#[test]
+fn a_thread_says_what_the_item_ends_as() {
+    let report = per_item::each([("parts", ())], |item, ()| {
+        let shared = item.share();
+        thread::spawn(move || {
+            shared.log(LogLevel::Information, "begun").unwrap();
+            shared
+                .log_record(&LogRecord::new(LogLevel::Warning, "slow"))
+                .unwrap();
+            let part: Result<u32, io::Error> = Err(io::Error::other("no such part"));
+            assert_eq!(shared.record_part("part 1", part), Ok(None));
+            assert_eq!(
+                shared.record_part("part 2", Ok::<_, io::Error>(2)),
+                Ok(Some(2))
+            );
+            shared.set_outcome(ItemStatus::Skipped);
+            shared.set_final_text("in parts");
+            assert!(shared.callback().is_ok());
+            assert!(format!("{shared:?}").starts_with("SharedContext { item: SyncItem {"));
+        })
+        .join()
+        .map_err(|_| "it panicked")?;
+        Ok(())
+    })
+    .run();
+    let item = &report.items()[0];
+    assert_eq!(
+        (item.status, item.text.as_str()),
+        (ItemStatus::Skipped, "in parts")
+    );
+    let log = report.session.as_ref().unwrap().log();
+    let texts: Vec<&str> = log.iter().map(|entry| entry.text.as_str()).collect();
+    assert_eq!(texts, ["begun", "slow", "part 1: no such part"]);
+    assert!(log.iter().all(|entry| entry.item == Some(item.id)));
+}
+
+#[test]
+fn a_thread_that_is_blocked_is_woken_by_a_cancel() {
+    within("the cancel", || {
+        let running = per_item::each([("blocked", ())], |item, ()| {
+            let shared = item.share();
+            thread::spawn(move || shared.wait_cancelled(std::time::Duration::MAX))
+                .join()
+                .map_err(|_| "it panicked")??;
+            Ok(())
+        })
+        .start(RunOptions::new());
+        let session = running.session().unwrap();
+        until("the item", || {
+            session.snapshot().items[0].status == ItemStatus::Updating
+        });
+        running.cancel_all();
+        assert_eq!(
+            running.wait().unwrap().items()[0].status,
+            ItemStatus::Stopped
+        );
+    });
+}
+
+#[test]
+fn a_wrapper_of_the_host_sees_every_step() {
+    let recorder = Recorder::new();
+    let plain = handler(2, |item| {
+        item.max(4)?;
+        (0..2).try_for_each(|_| item.advance(1))?;
+        let shared = item.share();
+        (0..2).try_for_each(|_| shared.advance(1))?;
+        Ok(())
+    });
+    let report = run_handler(recorder.handler(plain.build()), RunOptions::new());
+    assert!(report.is_success(), "{report:?}");
+    let trace = recorder.trace();
+    trace.assert_conformant();
+    let values = trace.calls().iter().filter_map(|call| match &call.action {
+        syncmgr::testing::Action::Progress { item, update } if *item == id(2) => update.value,
+        _ => None,
+    });
+    assert_eq!(values.collect::<Vec<_>>(), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_maximum_that_was_measured_belongs_to_its_item_in_any_order() {
+    let list = items(6);
+    let source = per_item::from_items(list, |item| {
+        item.advance(1)?;
+        Ok(())
+    });
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source)
+        .workers(2)
+        .order_by(|a, b| b.id.cmp(&a.id))
+        .measure(|item| Ok(item.item().id.as_u128() as u64 * 10))
+        .build();
+    let select = RunOptions::new().select([id(2), id(5), id(3)]);
+    let report = run_handler(handler, select);
+    assert!(report.is_success(), "{report:?}");
+    for item in report.items() {
+        let max = match item.selected {
+            true => item.id.as_u128() as u64 * 10,
+            false => 0,
+        };
+        assert_eq!(item.max, max, "{}", item.name);
+    }
+}
+
+#[test]
+fn a_context_that_outlives_the_run_keeps_nobody_waiting() {
+    let (send, sent) = mpsc::channel();
+    let send = Mutex::new(send);
+    let running = start(
+        handler(1, move |item| {
+            send.lock().unwrap().send(item.share()).unwrap();
+            Ok(())
+        })
+        .build(),
+        RunOptions::new(),
+    );
+    let shared = receive("the context", &sent);
+    assert!(running.wait().unwrap().is_success());
+    assert_eq!(
+        shared.advance(1),
+        Err(Cancelled::Refused(CallbackError::Released))
+    );
+    assert_eq!(shared.item(), &item(1));
+}
+
+#[test]
+fn one_harness_finds_each_context_conformant() {
+    let steps: fn(&ItemContext) -> Result<(), per_item::Error> = |item| {
+        item.advance(1)?;
+        item.share().advance(1)?;
+        item.advance(1)?;
+        Ok(())
+    };
+    let trace = Harness::new(handler(3, steps).build()).run();
+    trace.assert_conformant();
+}
