@@ -8,6 +8,7 @@
 2. There is no cycle of uses between files.
 3. No two types share a name, except `State` and `Inner`, which must be private to their file.
 4. No file has more than 500 lines.
+5. Only `util/clock.rs` reads the time.
 
 A use is an import or a path in the code, outside of unit tests. It counts for the file that defines the
 name, also where another file re-exports it. A file that declares modules does not use them by that.
@@ -37,6 +38,8 @@ LAYERS = [
 EXEMPT = {"lib", "guide"}
 SHARED_NAMES = {"State", "Inner"}
 MOST_LINES = 500
+CLOCK = "util/clock.rs"
+READS_TIME = re.compile(r"\b(?:Instant|SystemTime)::now\b|\.elapsed\(\)")
 
 ITEM = re.compile(
     r"(?:^|[;{}\]\s])(?P<vis>pub(?:\s*\([^)]*\))?\s+)?(?:(?:const|async|unsafe|extern\s+\"C\")\s+)*"
@@ -243,6 +246,10 @@ def main():
         # Two versions of one type for different targets are in one file.
         if len(set(places)) > 1:
             problems.append(f"the type {name} is defined in {', '.join(sorted(set(places)))}")
+    for path in sorted(SRC.rglob("*.rs")):
+        name = path.relative_to(SRC).as_posix()
+        if name != CLOCK and READS_TIME.search(without_comments(path.read_text())):
+            problems.append(f"{name} reads the time; only {CLOCK} may")
     for file in crate.files:
         if file.lines > MOST_LINES:
             problems.append(f"{file.name} has {file.lines} lines, {MOST_LINES} are allowed")

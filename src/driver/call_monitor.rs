@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::HandlerInfo;
+use crate::util::clock;
 
 /// A driver tells here where it is. It is a cheap handle.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +26,7 @@ pub(crate) struct MonitorState {
 impl CallMonitor {
     /// A call of the handler begins; it has returned when the answer is dropped.
     pub(crate) fn enter(&self, call: &'static str) -> CallGuard<'_> {
-        self.0.lock().call = Some((call, Instant::now()));
+        self.0.lock().call = Some((call, clock::now()));
         CallGuard(self)
     }
 

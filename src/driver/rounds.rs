@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::enumerate::{bad_items, distinct, known, selected};
 use super::guarded_call::{RunEnd, call, log};
@@ -12,6 +12,7 @@ use super::options::Select;
 use super::report::ProtocolViolation;
 use crate::session::HostEvent;
 use crate::session::{Phase, Session, SessionBuilder};
+use crate::util::clock;
 use crate::{
     CallbackError, HResult, HandlerError, ItemId, ItemStatus, LogLevel, Prepared,
     PropertiesOutcome, SyncCallback, SyncFlags, SyncHandler,
@@ -410,16 +411,16 @@ impl Rounds<'_> {
         };
         // Looking eight times a deadline notices silence at most an eighth of it late.
         let slice = (deadline / 8).max(Duration::from_millis(1));
-        let mut active = Instant::now();
+        let mut active = clock::now();
         loop {
-            let left = deadline.saturating_sub(active.elapsed());
+            let left = deadline.saturating_sub(clock::elapsed(active));
             let event = self.session.driver().next_event(left.min(slice));
             if event.is_some() || self.session.phase() == Phase::Released {
                 return event;
             }
             if self.session.driver().take_activity() {
-                active = Instant::now();
-            } else if active.elapsed() >= deadline {
+                active = clock::now();
+            } else if clock::elapsed(active) >= deadline {
                 return None;
             }
         }

@@ -12,9 +12,10 @@ use super::options::RunOptions;
 use super::report::HandlerReport;
 use super::run_handler::run_handler;
 use crate::session::Session;
+use crate::util::clock::deadline;
 use crate::util::inside::{Inside, RunId};
 use crate::util::panic::panicked;
-use crate::util::sync::{Mutex, Signal, deadline};
+use crate::util::sync::{Mutex, Signal};
 #[cfg(feature = "async")]
 use crate::util::waker_set::WakerSet;
 use crate::{HResult, SyncHandler};

@@ -1,11 +1,12 @@
 //! The registry of handlers: `ISyncMgrRegister`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::job::Job;
 use super::scheduler::Entry;
 use super::{ManagerError, Registration, SyncManager};
+use crate::util::clock;
 use crate::util::panic::Foreign;
 use crate::{HandlerId, SyncHandler};
 
@@ -142,7 +143,7 @@ impl SyncManager {
         };
         job.cancel_all();
         let bound = self.scheduler.settings.deadline.unwrap_or(STOP);
-        let until = Instant::now().checked_add(bound);
+        let until = clock::deadline(bound);
         let ended = self.scheduler.wait_for(|| job.is_over(), until);
         if !ended {
             if let Some(session) = job.session() {

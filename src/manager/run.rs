@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -15,6 +15,7 @@ use super::workers::ensure_workers;
 use crate::driver::HandlerReport;
 use crate::session::ItemView;
 use crate::session::{Phase, Session};
+use crate::util::clock;
 use crate::{CallbackError, HandlerId, HandlerInfo, ItemId};
 
 /// A run of several handlers, started by a [`SyncManager`](crate::SyncManager).
@@ -221,7 +222,7 @@ impl Run {
     /// }
     /// ```
     pub fn wait_timeout(&self, timeout: Duration) -> Result<RunReport, WaitTimeout> {
-        let until = Instant::now().checked_add(timeout);
+        let until = clock::deadline(timeout);
         for share in self.shares.iter() {
             if !self.scheduler.wait_for(|| share.is_over(), until) {
                 return Err(self.unfinished());

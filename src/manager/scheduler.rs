@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::job::{Job, Make};
 use super::listing::CachedListing;
@@ -13,6 +13,7 @@ use crate::driver::HandlerReport;
 use crate::session::DialogArbiter;
 use crate::session::LogEntry;
 use crate::session::{Connections, Connector, Session};
+use crate::util::clock;
 use crate::util::panic::Foreign;
 use crate::util::sync::{Mutex, Signal};
 use crate::{ErrorFlags, HandlerId, HandlerInfo, ItemId, ItemList, LogLevel, PropertiesOutcome};
@@ -391,7 +392,7 @@ impl Scheduler {
 
     /// The jobs that are running, a while from now; none where the last worker has ended.
     pub(super) fn running_after(&self, slice: Duration) -> Option<Vec<Arc<Job>>> {
-        let until = Instant::now() + slice;
+        let until = clock::now() + slice;
         let mut state = self.state.lock();
         while state.workers > 0 {
             let (guard, is_late) = self.changed.wait(state, Some(until));
@@ -409,7 +410,7 @@ impl Scheduler {
         let mut state = self.state.lock();
         state.log_sequence += 1;
         let entry = LogEntry {
-            time: SystemTime::now(),
+            time: clock::system_time(),
             sequence: state.log_sequence,
             handler,
             level,

@@ -9,6 +9,7 @@ use super::job::Job;
 use super::scheduler::Scheduler;
 use crate::LogLevel;
 use crate::driver::ProtocolViolation;
+use crate::util::clock;
 
 /// Starts the supervisor if it is needed and not running. `start_workers` is called after a call was given up, as the worker's
 /// thread is lost with it.
@@ -39,7 +40,7 @@ fn supervise(scheduler: &Arc<Scheduler>, deadline: Duration, start_workers: fn(&
     let slice = (deadline / 8).clamp(Duration::from_millis(1), Duration::from_secs(1));
     let mut active: HashMap<usize, Instant> = HashMap::new();
     while let Some(running) = scheduler.running_after(slice) {
-        let now = Instant::now();
+        let now = clock::now();
         let mut still = HashMap::with_capacity(running.len());
         for job in running {
             // Only while the driver is in a call: between calls it looks after the handler itself.

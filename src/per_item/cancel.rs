@@ -1,12 +1,13 @@
 //! Waiting for the cancellation of an item.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::cancelled::Cancelled;
 use super::context::ItemContext;
 use super::shared_context::SharedContext;
 #[cfg(feature = "async")]
 use super::task_context::TaskContext;
+use crate::util::clock;
 use crate::{CallbackError, CancelGuard};
 
 /// For work that is blocked or sleeps, and so cannot ask.
@@ -91,7 +92,7 @@ impl SharedContext {
     ///
     /// Returns [`Cancelled`] if the work is to end: pass it on.
     pub fn wait_cancelled(&self, timeout: Duration) -> Result<(), Cancelled> {
-        let until = Instant::now().checked_add(timeout);
+        let until = clock::deadline(timeout);
         self.heed_wait(self.waiting().block(until))
     }
 }

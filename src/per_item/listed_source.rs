@@ -19,13 +19,13 @@ use super::traits::PerItem;
 use crate::util::panic::Foreign;
 use crate::{ItemId, ItemList, SyncItem};
 
-type ListedItems = HashMap<ItemId, SyncItem, RandomState>;
+type ListedById = HashMap<ItemId, SyncItem, RandomState>;
 
 /// A [`PerItem`] or [`AsyncPerItem`](super::AsyncPerItem), and the items that it has listed last.
 pub(super) struct ListedSource<P> {
     source: Foreign<P>,
     /// Locked only to read or replace it.
-    listed: Mutex<Arc<ListedItems>>,
+    listed: Mutex<Arc<ListedById>>,
 }
 
 impl<P> ListedSource<P> {
@@ -37,7 +37,7 @@ impl<P> ListedSource<P> {
     }
 
     fn remember(&self, list: ItemList) -> Result<ItemList, Error> {
-        let mut listed = ListedItems::default();
+        let mut listed = ListedById::default();
         listed.reserve(list.items().len());
         for item in list.items() {
             check_id(item, &listed)?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use console::{Term, colors_enabled, colors_enabled_stderr};
 use indicatif::TermLike;
@@ -18,6 +18,7 @@ use super::shown::Shown;
 use super::source::HandlerNames;
 use super::text::clean;
 use crate::manager::source::{Source, SourceObserver};
+use crate::util::clock;
 use crate::{HandlerId, Run, Session};
 
 /// How a session or a run is shown: see [the module](super).
@@ -155,7 +156,7 @@ impl Bars {
     }
 
     fn frames(self, source: SourceObserver) -> Frames {
-        let since = Instant::now();
+        let since = clock::now();
         let is_stderr = matches!(self.output, Output::Auto);
         let colours = || match is_stderr {
             true => colors_enabled_stderr(),

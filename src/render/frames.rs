@@ -13,6 +13,7 @@ use super::source::{HandlerNames, Key, RenderEvent, Standing, look};
 use super::tally::{ItemTally, SeenItem};
 use super::text::clean;
 use crate::manager::source::SourceObserver;
+use crate::util::clock;
 use crate::{HandlerId, ItemStatus, ItemView};
 
 /// Draws one frame each time it is asked to, on the thread that asks.
@@ -95,7 +96,7 @@ impl Frames {
     /// Looks, and draws what is new. Answers whether it is over: the session or run is, and its last frame is drawn, or the
     /// terminal is gone, so that nothing can be drawn any more.
     pub fn look(&mut self) -> bool {
-        self.look_at(Instant::now())
+        self.look_at(clock::now())
     }
 
     /// As [`look`](Self::look), at this time: rates and times left are computed from the times of the looks.
@@ -108,9 +109,9 @@ impl Frames {
         if self.is_ended {
             return (false, Duration::ZERO);
         }
-        let begun = Instant::now();
+        let begun = clock::now();
         self.gather(now);
-        let took = begun.elapsed();
+        let took = clock::elapsed(begun);
         let over = self.standing.over;
         let drawn = self.draw(now);
         if drawn.is_err() || over {
@@ -126,7 +127,7 @@ impl Frames {
     /// Looks once more, draws the last frame, and leaves it on the screen with the cursor below it. For a session that is not
     /// over; where [`look`](Self::look) has answered true it does nothing.
     pub fn end(&mut self) {
-        self.end_at(Instant::now());
+        self.end_at(clock::now());
     }
 
     pub(super) fn end_at(&mut self, now: Instant) {

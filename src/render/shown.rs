@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::frames::Frames;
+use crate::util::clock;
 use crate::util::follower::{Follower, FollowerEnd, FollowerThread};
 use crate::util::sync::Mutex;
 
@@ -126,11 +127,11 @@ fn draw(
     lines: &Mutex<Vec<String>>,
     interval: Duration,
 ) {
-    let mut next = Instant::now();
+    let mut next = clock::now();
     loop {
         // Before the look, so that what was reported before a request to end is in the last frame.
         let end = thread.next(Some(next));
-        let begun = Instant::now();
+        let begun = clock::now();
         let lines = std::mem::take(&mut *lines.lock());
         lines.iter().for_each(|line| frames.line(line));
         match end {

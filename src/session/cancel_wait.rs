@@ -23,6 +23,7 @@ use std::task::{Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::util::clock;
 use crate::util::panic::{Foreign, contained};
 use crate::util::sync::{Mutex, ThreadId};
 use crate::util::sync::{Signal, this_thread};
@@ -306,7 +307,7 @@ impl Sleeper {
         }
         *woken = false;
         drop(woken);
-        until.is_none_or(|until| Instant::now() < until)
+        until.is_none_or(|until| clock::now() < until)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The observer's side of a session.
 
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::changes::{Changes, Cursor};
 use super::item_view::ItemView;
@@ -10,7 +10,8 @@ use super::snapshot::SessionSnapshot;
 use super::state::flags;
 use super::totals::{Share, Sums};
 use super::{Phase, Session};
-use crate::util::sync::deadline;
+use crate::util::clock;
+use crate::util::clock::deadline;
 use crate::{ErrorId, HResult, HandlerId, ItemId, LogLevel};
 
 impl Session {
@@ -113,7 +114,7 @@ impl Session {
             if self.is_cancelled() || phase == Phase::Released {
                 return;
             }
-            let now = Instant::now();
+            let now = clock::now();
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
             if left.is_zero() {
                 return;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::ItemReporter;
 use super::callback_sink::CallbackSink;
 use super::cancel_wait::{CancelGuard, CancelSource, CancelWait, WaitAnswer};
-use crate::util::sync::deadline;
+use crate::util::clock::deadline;
 use crate::{CallbackError, SyncCallback, Verdict};
 
 impl ItemReporter {

@@ -13,6 +13,7 @@ use super::span_tree::SpanTree;
 use super::targets;
 use super::targets::number;
 use crate::manager::source::SourceObserver;
+use crate::util::clock;
 use crate::util::panic::contained;
 use crate::util::throttle::Throttle;
 use crate::{HandlerId, Session, Totals};
@@ -38,7 +39,7 @@ impl Emitter {
             progress_every,
             handlers: HashMap::default(),
             totals: Totals::default(),
-            throttle: Throttle::new(progress_every, Instant::now()),
+            throttle: Throttle::new(progress_every, clock::now()),
             failed: 0,
         }
     }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::emitter::Emitter;
 use super::targets;
+use crate::util::clock;
+use crate::util::clock::deadline;
 use crate::util::follower::{Follower, FollowerEnd, FollowerThread};
 use crate::util::panic::contained;
-use crate::util::sync::deadline;
 
 /// A session or a run that is being told: what [`Telemetry::session`](super::Telemetry::session) and
 /// [`Telemetry::run`](super::Telemetry::run) answer.
@@ -108,10 +109,10 @@ fn follow(thread: &FollowerThread, mut emitter: Emitter, poll_interval: Duration
     let tree = Arc::clone(emitter.tree());
     tree.within(|| {
         // The first look waits for nothing.
-        let mut until = Some(Instant::now());
+        let mut until = Some(clock::now());
         loop {
             let is_last = thread.next(until).is_some();
-            let now = Instant::now();
+            let now = clock::now();
             if emitter.look(now) || is_last {
                 return emitter.close(now);
             }

@@ -11,6 +11,7 @@ use super::interventions::Interventions;
 use super::item_ref::ItemRef;
 use super::recorder::Recorder;
 use super::trace::Trace;
+use crate::util::clock;
 use crate::{CallbackError, ItemId, RunOptions, SyncEvent, SyncFlags, SyncHandler, run_handler};
 
 /// How long a handler whose callback was released on purpose may be silent before the host lets it go: nothing is due of
@@ -97,7 +98,7 @@ impl Harness {
             self.max_calls,
         );
         // Whoever still holds the callback may still call it.
-        recorder.wait_until(after(Instant::now(), self.listen), |state| state.live == 0);
+        recorder.wait_until(after(clock::now(), self.listen), |state| state.live == 0);
         if let Some(text) = interventions.take_panic() {
             panic!("a predicate of the harness panicked: {text}");
         }
@@ -188,7 +189,7 @@ fn host(
     let mut chances = 2_u32;
     let mut limit = deadline;
     let mut seen = recorder.state().signs_of_life();
-    let mut since = Instant::now();
+    let mut since = clock::now();
     loop {
         if interventions.is_released() {
             limit = limit.min(RELEASED_SILENCE);
@@ -209,7 +210,7 @@ fn host(
         // While the harness holds a worker, the silence is its own; it holds none for long.
         if (alive || held) && calls < max_calls {
             seen = signs;
-            since = Instant::now();
+            since = clock::now();
             continue;
         }
         max_calls = usize::MAX;
@@ -227,7 +228,7 @@ fn host(
         }
         limit = limit.min(Duration::from_secs(1));
         seen = recorder.state().signs_of_life();
-        since = Instant::now();
+        since = clock::now();
     }
     // It has finished, so this does not wait; a panic in it would be the driver's own, and says itself what it was.
     let _ = thread.join();

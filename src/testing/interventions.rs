@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -11,6 +11,7 @@ use super::call::{Action, Call};
 use super::item_ref::ItemRef;
 use super::labels::Labels;
 use super::recorder::{CallWatcher, Intercept, Recorder, RecorderState, StartedCall};
+use crate::util::clock;
 use crate::util::panic::panicked;
 use crate::{CallbackError, HResult, ItemId, Session, SyncCallback};
 
@@ -351,7 +352,7 @@ fn wait_notified(recorder: &Recorder, items: &[ItemId]) {
     };
     // What the harness itself delays must not pass for silence of the handler.
     recorder.change(|state| state.held += 1);
-    let until = Instant::now() + GRACE;
+    let until = clock::now() + GRACE;
     let mut notifying = None;
     recorder.wait_until(until, |state| {
         notifying = state.notifying;

@@ -12,6 +12,7 @@ use super::answer::Answer;
 use super::call::{Action, Call, Side};
 use super::labels::Labels;
 use super::trace::Trace;
+use crate::util::clock;
 use crate::{CallbackError, HResult, ItemId, Phase, Prepared, Session};
 
 /// Records what passes between a host and a handler, whichever they are.
@@ -325,7 +326,7 @@ impl RecorderState {
             Action::Synchronize => self.phase = Phase::Synchronizing,
             // The host would not be here if the work had not ended, whether or not the completion has returned.
             Action::ShowError { .. } => self.phase = Phase::Completed,
-            Action::SetItemStatus { .. } => self.notifying = Some(Instant::now()),
+            Action::SetItemStatus { .. } => self.notifying = Some(clock::now()),
             _ => {}
         }
         if matches!(

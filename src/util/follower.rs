@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use crate::util::sync::{Mutex, Signal, deadline};
+use crate::util::clock::deadline;
+use crate::util::sync::{Mutex, Signal};
 
 /// The handle to the thread. Dropping it does not end the thread.
 pub(crate) struct Follower(Arc<SharedState>);

@@ -1,5 +1,6 @@
 //! Helpers of several modules.
 
+pub(crate) mod clock;
 pub(crate) mod escape;
 #[cfg(any(feature = "indicatif", feature = "tracing"))]
 pub(crate) mod follower;

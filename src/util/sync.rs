@@ -32,7 +32,10 @@ pub(crate) use loom::thread::ThreadId;
 pub(crate) use std::thread::ThreadId;
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+#[cfg(all(test, loom))]
+use crate::util::clock;
 
 #[cfg(not(all(test, loom)))]
 thread_local! {
@@ -150,7 +153,7 @@ impl Signal {
         guard: MutexGuard<'a, T>,
         until: Option<Instant>,
     ) -> (MutexGuard<'a, T>, bool) {
-        if until.is_some_and(|until| until <= Instant::now()) {
+        if until.is_some_and(|until| until <= clock::now()) {
             return (guard, true);
         }
         let guard = self.0.wait(guard);
@@ -159,9 +162,4 @@ impl Signal {
             false,
         )
     }
-}
-
-/// The point in time `timeout` from now, or `None` where it lies beyond what the clock can say: for ever.
-pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
 }

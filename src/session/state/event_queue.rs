@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::util::clock::deadline;
 use crate::util::sync::Mutex;
-use crate::util::sync::{Signal, deadline};
+use crate::util::sync::Signal;
 use crate::{HResult, ItemId, PropertiesOutcome};
 
 /// Something that the driver of a session must act on.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::session::log_entry::LogEntry;
+use crate::util::clock;
 use crate::util::text::{LOG_TEXT_LIMIT, TEXT_LIMIT, cut};
 use crate::{ErrorFlags, ErrorId, HandlerId, ItemId, LogLevel, LogRecord};
 
@@ -71,7 +72,7 @@ impl StoredEntry {
             false => Arc::from(cut(&record.text, LOG_TEXT_LIMIT)),
         };
         Self {
-            time: SystemTime::now(),
+            time: clock::system_time(),
             sequence: 0,
             text,
             details: Details::of(record),
