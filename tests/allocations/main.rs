@@ -1,13 +1,14 @@
 //! Reporting allocates nothing once a text has found its room, and what can be repeated forever keeps no memory.
 
 use std::hint::black_box;
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Context, Waker};
 
 use syncmgr::json::StreamReader;
-use syncmgr::per_item::{HandlerBuilder, from_fn};
+use syncmgr::per_item::{self, HandlerBuilder, Task, from_fn};
 use syncmgr::{
-    HandlerId, ItemId, ItemList, ItemName, ItemReporter, ProgressUpdate, Registration, Session,
-    SyncCallback, SyncItem, SyncManager, Verdict,
+    HandlerId, ItemId, ItemList, ItemName, ItemReporter, ProgressUpdate, Registration, RunOptions,
+    Session, SyncCallback, SyncItem, SyncManager, Verdict,
 };
 
 const ITEMS: u128 = 100;
@@ -182,4 +183,47 @@ fn reporters_that_waited_for_a_cancellation_and_are_dropped_keep_no_memory() {
     assert_eq!(session.cancel_item(ItemId::from_u128(1)), Ok(()));
     assert!(guard.expect("a session wakes").was_called());
     assert_eq!(Arc::strong_count(&called), 1);
+}
+
+/// How many times an item asks for memory, on the thread that runs `work` with these names.
+fn allocations_per_item(work: impl Fn(&[String])) -> f64 {
+    let names: Vec<String> = (0..20_000).map(|n| format!("item {n:011}")).collect();
+    // What is asked for once, or grows with the logarithm, falls out of the difference.
+    let [few, many] = [&names[..10_000], &names].map(|names| allocations(|| work(names)) as f64);
+    (many - few) / 10_000.0
+}
+
+#[test]
+fn an_item_of_a_batch_takes_two_allocations_beside_its_worker() {
+    let count = allocations_per_item(|names| {
+        let items = names.iter().map(|name| (name, 7));
+        let report = per_item::each(items, |_, n| Ok(*n)).run();
+        assert!(report.is_success());
+    });
+    // Its name and its slot. The worker is another thread.
+    assert!((1.9..2.1).contains(&count), "{count}");
+}
+
+#[test]
+fn an_item_that_is_done_by_a_task_takes_three_allocations() {
+    let tasks: Arc<Mutex<Vec<Task>>> = Arc::default();
+    let count = allocations_per_item(|names| {
+        let spawned = tasks.clone();
+        let spawn = move |task| spawned.lock().unwrap().push(task);
+        let items = names.iter().map(|name| (name, 7));
+        let running = per_item::each_async(items, spawn, |item, n| async move {
+            item.advance(1).await?;
+            Ok(*n)
+        })
+        .start(RunOptions::new());
+        let mut context = Context::from_waker(Waker::noop());
+        while !running.is_over() {
+            let task = tasks.lock().unwrap().pop();
+            if let Some(mut task) = task {
+                while task.as_mut().poll(&mut context).is_pending() {}
+            }
+        }
+    });
+    // Its name is made on this thread, too. Then its context and its future.
+    assert!((2.9..3.1).contains(&count), "{count}");
 }
