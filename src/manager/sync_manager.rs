@@ -107,7 +107,7 @@ impl SyncManager {
     /// let manager = SyncManager::builder()
     ///     .concurrency(2)
     ///     .deadline(Duration::from_secs(60))
-    ///     .max_retries(3)
+    ///     .retries(3)
     ///     .build();
     /// assert!(manager.handlers().is_empty());
     /// ```
@@ -169,7 +169,13 @@ impl SyncManagerBuilder {
         self
     }
 
-    /// Sets how many retries a handler gets in a run. Defaults to 16.
+    /// Retries failed items up to `retries` times in a run: [`show_error_if`](Self::show_error_if) for every error, and
+    /// [`max_retries`](Self::max_retries). Defaults to no retry. The handler decides which errors it retries.
+    pub fn retries(self, retries: u32) -> Self {
+        self.show_error_if(|_| true).max_retries(retries)
+    }
+
+    /// Sets how many retries a handler gets in a run when a shown error asks for one. Defaults to 16.
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.0.max_retries = retries;
         self

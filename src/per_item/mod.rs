@@ -20,8 +20,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`HandlerBuilder`] takes any [`PerItem`]: a list that is read when the handler is asked for it, items with flags, or work
-//! that is a future (feature `async`).
+//! A [`HandlerBuilder`] takes any [`PerItem`]: a list that is read when the handler is asked for it, and items with flags.
+//!
+//! # Threads and tasks
+//!
+//! The closure runs on a worker's thread, and reports to an [`ItemContext`], which belongs to that thread. For threads of your own,
+//! [`share`](ItemContext::share) it: a [`SharedContext`] may be cloned and sent. With feature `async` the work is a future
+//! (`each_async`, `AsyncPerItem`), and reports to a `TaskContext`.
 //!
 //! # What the adapter does
 //!

@@ -63,6 +63,7 @@ fn at_the_root() -> Vec<String> {
     names.extend(are!(Shared:
         CancelGuard<'static>, Connections, DialogArbiter, HandlerReport, ItemCounter<'static>, ItemReporter, Observer, Run, RunObserver, RunReport, Running,
         Session, SessionBuilder, SessionDriver<'static>, SyncManager, SyncManagerBuilder,
+        ThrottledObserver<Observer, fn() -> std::future::Ready<()>, std::future::Ready<()>>,
     ));
     // It carries closures that are called by one thread.
     names.extend(are!(Sent: RunOptions));
