@@ -80,7 +80,7 @@ impl Checksums {
             .measure(move |work| {
                 let path = &checksums.find(work)?.path;
                 // What is wrong with it is told when it is done.
-                let files = list(path, work, |_, _| {})?;
+                let files = list(path, &work.share(), |_, _| {})?;
                 Ok(files.iter().map(|file| file.size).sum())
             })
             .build()
