@@ -89,7 +89,7 @@ fn polls(count: u128) -> Vec<Duration> {
         times
     });
     let items: Vec<_> = items(count).collect();
-    let source = from_async_items(items, |work| async move { Ok(work.set(1)?) });
+    let source = from_async_items(items, |work| async move { Ok(work.set(1).await?) });
     let spawn = Mutex::new(spawn);
     let handler = HandlerBuilder::new_async(
         "Cancelled"
