@@ -13,9 +13,9 @@ pub enum Outcome {
     Succeeded,
     /// It failed.
     Failed,
-    /// It was stopped by a cancellation after it had started.
+    /// It was cancelled or skipped by the user: before it started, or in its work.
     Cancelled,
-    /// It was skipped: by the host, by a cancellation before it started, or by the handler.
+    /// The handler itself skipped it, as there was nothing to do.
     Skipped,
     /// The handler did not end it.
     Unfinished,
@@ -29,6 +29,7 @@ impl Outcome {
             ItemStatus::Succeeded | ItemStatus::Deleted => Self::Succeeded,
             ItemStatus::Failed => Self::Failed,
             ItemStatus::Stopped => Self::Cancelled,
+            ItemStatus::Skipped if !item.verdict.is_continue() => Self::Cancelled,
             ItemStatus::Skipped => Self::Skipped,
             ItemStatus::Pending
             | ItemStatus::Updating

@@ -185,9 +185,7 @@ pub(crate) fn went_well(
 ) -> bool {
     let is_done = |item: &ItemView| match Outcome::of(item) {
         // Those without an end are in `open`, unless they were committed and wait for another round.
-        None | Some(Outcome::Succeeded | Outcome::Unfinished) => true,
-        // By the handler's own choice, if nothing was cancelled.
-        Some(Outcome::Skipped) => item.verdict.is_continue(),
+        None | Some(Outcome::Succeeded | Outcome::Skipped | Outcome::Unfinished) => true,
         Some(Outcome::Failed | Outcome::Cancelled) => false,
     };
     result.is_success()

@@ -9,6 +9,7 @@ use support::gate::{
 };
 use support::id;
 use support::manager::{Records, handler_id, script, succeed};
+use syncmgr::per_item;
 use syncmgr::testing::mock::{Script, Step};
 use syncmgr::testing::{Action, Answer, Trace};
 use syncmgr::{
@@ -519,4 +520,27 @@ fn the_managers_own_log_entries_are_numbered() {
     let log = manager.log(&LogFilter::new());
     let numbers: Vec<u64> = log.iter().map(|entry| entry.sequence).collect();
     assert_eq!(numbers, [1, 2], "{log:?}");
+}
+
+#[test]
+fn a_manager_retries_failed_items_as_often_as_it_is_told() {
+    for (retries, success) in [(1, false), (2, true)] {
+        let manager = SyncManager::builder().retries(retries).build();
+        let attempts = Arc::new(AtomicUsize::new(0));
+        let batch = per_item::each([("flaky", ())], move |_, ()| {
+            match attempts.fetch_add(1, Ordering::SeqCst) {
+                0..2 => Err("the server is busy".into()),
+                attempt => Ok(attempt),
+            }
+        });
+        let values = batch.values();
+        let make = move || batch.handler();
+        manager
+            .register(handler_id(1), Registration::new(), make)
+            .unwrap();
+        let report = manager.update_all().wait();
+        assert_eq!(report.is_success(), success, "{report:?}");
+        let item = report.handlers[0].1.items()[0].id;
+        assert_eq!(values.get(item, |attempt| *attempt), success.then_some(2));
+    }
 }

@@ -12,7 +12,9 @@ use syncmgr::per_item::{
     from_async_items, on_thread,
 };
 use syncmgr::testing::{Harness, explore_cancellations, explore_faults};
-use syncmgr::{ItemStatus, LogLevel, Outcome, RunOptions, SyncItem, run_handler};
+use syncmgr::{
+    ItemStatus, LogLevel, LogRecord, Outcome, ProgressUpdate, RunOptions, SyncItem, run_handler,
+};
 
 /// Lets other tasks go on.
 async fn pause() {
@@ -366,9 +368,48 @@ fn a_future_may_ask_while_it_measures() {
         until("the first maximum", || session.snapshot().items[0].max == 1);
         running.cancel_all();
         let report = running.wait().unwrap();
-        assert_eq!(report.counts().skipped, 3, "{report:?}");
+        assert_eq!(report.counts().cancelled, 3, "{report:?}");
         assert!(report.was_cancelled());
     });
+}
+
+#[test]
+fn a_task_says_what_its_item_ends_as() {
+    let report = each_async([("parts", ())], on_thread, |item, _| async move {
+        assert_eq!(item.flags(), item.share().flags());
+        item.report(&ProgressUpdate::new().value(2).max(3)).await?;
+        let part: Result<u32, std::io::Error> = Err(std::io::Error::other("no such part"));
+        assert_eq!(item.record_part("part 1", part).await, Ok(None));
+        item.log_record(&LogRecord::new(LogLevel::Warning, "slow"))?;
+        item.set_outcome(ItemStatus::Skipped);
+        item.set_final_text("in parts");
+        Ok(())
+    })
+    .run();
+    let item = &report.items()[0];
+    assert_eq!(
+        (item.status, item.text.as_str()),
+        (ItemStatus::Skipped, "in parts")
+    );
+    assert_eq!((item.value, item.max), (2, 3));
+    let log = report.session.as_ref().unwrap().log();
+    let texts: Vec<&str> = log.iter().map(|entry| entry.text.as_str()).collect();
+    assert_eq!(texts, ["part 1: no such part", "slow"]);
+}
+
+#[test]
+fn a_future_that_was_late_is_measured_by_its_function() {
+    let source = from_async_items(items(1), |item| async move {
+        if item.item().id == id(1) {
+            item.add_item(support::item(2))?;
+        }
+        Ok(())
+    });
+    let handler = HandlerBuilder::new_async("test".parse().unwrap(), source, on_thread)
+        .measure(|item| Ok(item.item().id.as_u128() as u64));
+    let report = run_handler(handler.build(), RunOptions::new());
+    let maxima: Vec<u64> = report.items().iter().map(|item| item.max).collect();
+    assert_eq!(maxima, [1, 2]);
 }
 
 #[test]

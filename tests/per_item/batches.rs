@@ -325,3 +325,32 @@ fn files_are_copied_whole() {
         assert!(copy.iter().all(|byte| *byte == 7));
     }
 }
+
+#[test]
+fn the_handlers_of_a_batch_share_their_values_and_the_last_run_counts() {
+    let runs = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&runs);
+    let batch = each([("first", ()), ("second", ())], move |item, ()| {
+        let run = count.load(Ordering::SeqCst);
+        match (item.name(), run) {
+            ("second", 1) => Err("the second run fails".into()),
+            _ => Ok(run),
+        }
+    });
+    let values = batch.values();
+    let ids: Vec<ItemId> = {
+        let report = run_handler(batch.handler(), RunOptions::new());
+        report.items().iter().map(|item| item.id).collect()
+    };
+    let now = |values: &syncmgr::per_item::BatchValues<u32>| {
+        [ids[0], ids[1]].map(|id| values.get(id, |value| *value))
+    };
+    assert_eq!(now(&values), [Some(0), Some(0)]);
+    for (run, expected) in [(1, [Some(1), None]), (2, [Some(2), Some(2)])] {
+        runs.store(run, Ordering::SeqCst);
+        let _ = run_handler(batch.handler(), RunOptions::new());
+        assert_eq!(now(&values), expected);
+    }
+    assert_eq!(format!("{values:?}"), "BatchValues(2)");
+    assert_eq!(values.get(id(99), |value| *value), None);
+}

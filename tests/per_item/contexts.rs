@@ -260,6 +260,7 @@ fn threads_report_through_readers_and_writers() {
             });
             scope.spawn(|| {
                 let mut writer = shared.wrap_write(Vec::new());
+                assert_eq!(format!("{writer:?}"), "ProgressWriter([])");
                 writer.write_all(b"123").unwrap();
                 writer.flush().unwrap();
                 assert_eq!(writer.into_inner(), b"123");
@@ -328,6 +329,84 @@ fn a_thread_that_is_blocked_is_woken_by_a_cancel() {
             ItemStatus::Stopped
         );
     });
+}
+
+#[test]
+fn a_context_that_is_shared_twice_is_the_same_one() {
+    let report = per_item::each([("twice", ())], |item, ()| {
+        item.advance(2)?;
+        let (first, second) = (item.share(), item.share());
+        first.advance(3)?;
+        second.advance(4)?;
+        item.log_record(&LogRecord::new(LogLevel::Information, "shared"))?;
+        Ok(())
+    })
+    .run();
+    assert_eq!(report.items()[0].value, 9);
+    let log = report.session.as_ref().unwrap().log();
+    assert_eq!(
+        (log[0].text.as_str(), log[0].item),
+        ("shared", Some(report.items()[0].id))
+    );
+}
+
+#[test]
+fn an_item_that_the_host_knows_from_an_earlier_list_is_done_in_its_order() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let lists = count.clone();
+    // The second list has items of the first no more.
+    let list = move || {
+        let all = items(3);
+        Ok(syncmgr::ItemList::Complete(
+            match lists.fetch_add(1, Ordering::SeqCst) {
+                0 => all,
+                _ => all.into_iter().take(1).collect(),
+            },
+        ))
+    };
+    let order: Arc<Mutex<Vec<String>>> = Arc::default();
+    let begun = order.clone();
+    let source = per_item::from_fn(list, move |item| {
+        begun.lock().unwrap().push(item.name().to_owned());
+        Ok(())
+    });
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source)
+        .order_by(|a, b| b.id.cmp(&a.id))
+        .build();
+    let session = support::driven(3);
+    let ids: Vec<_> = (1..=3).map(id).collect();
+    handler.initialize(SyncFlags::default(), None).unwrap();
+    handler.items().unwrap();
+    handler.items().unwrap();
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    session.driver().begin_prepare(&ids).unwrap();
+    Arc::clone(&handler).prepare_for_sync(&ids).unwrap();
+    until("the prepare", || session.phase() == Phase::Prepared);
+    session.driver().begin_synchronize().unwrap();
+    Arc::clone(&handler).synchronize().unwrap();
+    until("the end", || session.phase() == Phase::Completed);
+    let begun = order.lock().unwrap().clone();
+    let unknown = |n| syncmgr::ItemName::truncate_start(&id(n).to_string());
+    assert_eq!(
+        begun,
+        [
+            unknown(3).as_str(),
+            unknown(2).as_str(),
+            item(1).name.as_str()
+        ]
+    );
+}
+
+#[test]
+fn a_host_that_synchronizes_without_a_prepare_gets_an_empty_round() {
+    let handler = handler(2, |item| Ok(item.advance(1)?)).build();
+    let session = begun(&handler, 2);
+    until("the end", || session.phase() == Phase::Completed);
+    // Against rule M01: there is no prepare, and so nothing to do.
+    assert!(Arc::clone(&handler).synchronize().is_ok());
+    assert!(session.snapshot().items.iter().all(|item| item.value == 1));
 }
 
 #[test]
