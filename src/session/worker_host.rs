@@ -1,6 +1,5 @@
 //! The host of a worker that does one item after the other.
 
-use std::ptr;
 use std::sync::Arc;
 
 use super::ItemReporter;
@@ -25,9 +24,9 @@ impl WorkerHost {
         place: Option<usize>,
         goes_on: impl Fn() -> bool,
     ) -> Result<(ItemReporter, bool), CallbackError> {
-        if let Some((link, slot)) = self.find(callback, item, place) {
-            let begun = goes_on() && link.get()?.report(&slot, &SlotReport::Begin)?.is_continue();
-            return Ok((ItemReporter::on_slot(slot, link), begun));
+        if let Some((held, slot)) = self.find(callback, item, place) {
+            let begun = goes_on() && held.0.report(&slot, &SlotReport::Begin)?.is_continue();
+            return Ok((ItemReporter::on_slot(slot, SessionLink::Held(held)), begun));
         }
         let reporter = ItemReporter::by_calls(callback, item);
         let begun = goes_on()
@@ -44,9 +43,9 @@ impl WorkerHost {
         item: ItemId,
         place: usize,
     ) -> Result<Option<ItemReporter>, CallbackError> {
-        if let Some((link, slot)) = self.find(callback, item, Some(place)) {
+        if let Some((held, slot)) = self.find(callback, item, Some(place)) {
             let goes_on = slot.goes_on();
-            return Ok(goes_on.then(|| ItemReporter::on_slot(slot, link)));
+            return Ok(goes_on.then(|| ItemReporter::on_slot(slot, SessionLink::Held(held))));
         }
         let reporter = ItemReporter::by_calls(callback, item);
         let verdict = reporter.check()?;
@@ -58,7 +57,7 @@ impl WorkerHost {
         callback: &Arc<dyn SyncCallback>,
         item: ItemId,
         place: Option<usize>,
-    ) -> Option<(SessionLink, Arc<Slot>)> {
+    ) -> Option<(Arc<HeldSession>, Arc<Slot>)> {
         if let Some(held) = &self.held {
             let place = place.and_then(|place| u32::try_from(place).ok());
             let guessed = place.and_then(|place| held.0.table.guess(place, item));
@@ -66,14 +65,11 @@ impl WorkerHost {
                 Some(slot) => Arc::clone(slot),
                 None => held.0.table.reported(item)?.into_arc(),
             };
-            return Some((SessionLink::Held(Arc::clone(held)), slot));
+            return Some((Arc::clone(held), slot));
         }
+        // Only a session gives a slot, so it gives those of the other items, too.
         let (session, slot) = ItemReporter::find(callback, item)?;
-        // Any other callback may answer otherwise for the next item.
-        if ptr::addr_eq(Arc::as_ptr(callback), Arc::as_ptr(&session)) {
-            self.held = Some(Arc::new(HeldSession(session)));
-            return self.find(callback, item, place);
-        }
-        Some((SessionLink::Weak(Arc::downgrade(&session)), slot))
+        let held = self.held.insert(Arc::new(HeldSession(session)));
+        Some((Arc::clone(held), slot))
     }
 }

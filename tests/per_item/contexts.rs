@@ -486,3 +486,51 @@ fn one_harness_finds_each_context_conformant() {
     let trace = Harness::new(handler(3, steps).build()).run();
     trace.assert_conformant();
 }
+
+#[test]
+fn an_item_that_has_ended_before_its_turn_is_left_alone() {
+    let source = per_item::from_items(items(3), |item| {
+        if item.item().id == id(1) {
+            let callback = item.callback()?;
+            let ended = ProgressUpdate::new().value(7).status(ItemStatus::Succeeded);
+            let _ = callback.progress(id(2), &ended)?;
+        }
+        item.advance(1)?;
+        Ok(())
+    });
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source).build();
+    let report = run_handler(handler, RunOptions::new());
+    let values: Vec<u64> = report.items().iter().map(|item| item.value).collect();
+    assert_eq!(values, [1, 7, 1]);
+}
+
+#[test]
+fn an_item_that_nobody_has_listed_is_nobodys() {
+    let batch = per_item::each([("listed", ())], |item, ()| Ok(item.advance(1)?));
+    let handler = batch.measure(|()| Ok(3)).handler();
+    let handler_items = handler.items().unwrap();
+    let listed = handler_items.items()[0].clone();
+    let session = Session::builder()
+        .item(listed.clone())
+        .driven()
+        .build()
+        .unwrap();
+    handler.initialize(SyncFlags::default(), None).unwrap();
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    session.driver().begin_prepare(&[listed.id]).unwrap();
+    // Against rule M02: the second is in no list.
+    Arc::clone(&handler)
+        .prepare_for_sync(&[listed.id, id(99)])
+        .unwrap();
+    until("the prepare", || session.phase() == Phase::Prepared);
+    session.driver().begin_synchronize().unwrap();
+    Arc::clone(&handler).synchronize().unwrap();
+    until("the end", || session.phase() == Phase::Completed);
+    let view = session.item(listed.id).unwrap();
+    assert_eq!(
+        (view.value, view.max, view.status),
+        (1, 3, ItemStatus::Succeeded)
+    );
+}
