@@ -395,3 +395,21 @@ fn an_error_message_is_cut_only_where_something_is_left_out() {
     }
     assert!((100..600).contains(&cut), "{cut} messages were cut");
 }
+
+#[test]
+fn a_field_of_the_wrong_kind_is_refused() {
+    let report = HANDLER_REPORT.replacen(
+        r#""properties":[{"result":"S_OK"}"#,
+        r#""properties":[7"#,
+        1,
+    );
+    assert_ne!(report, HANDLER_REPORT);
+    assert!(json::from_str::<HandlerReportData>(&report).is_err());
+    let listing = LISTING.replacen(
+        r#""last_update":"1969-12-31T23:59:59.999999900Z""#,
+        r#""last_update":true"#,
+        1,
+    );
+    assert_ne!(listing, LISTING);
+    assert!(json::from_str::<Listing>(&listing).is_err());
+}
