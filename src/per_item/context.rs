@@ -61,8 +61,9 @@ impl ItemContext {
     pub(super) fn new(shared: SharedContext) -> Self {
         Self {
             limit: Cell::new(shared.0.maximum.limit()),
+            // Not 0 if an item that came later was measured by the same context.
+            total: Cell::new(shared.0.maximum.done()),
             shared,
-            total: Cell::new(0),
             is_shared: Cell::new(false),
         }
     }
@@ -91,10 +92,17 @@ impl ItemContext {
     #[must_use]
     pub fn share(&self) -> SharedContext {
         if !self.is_shared.replace(true) {
-            let _ = self.shared.0.maximum.set(self.total.get());
+            self.keep_total();
             self.limit.set(0);
         }
         self.shared.clone()
+    }
+
+    /// Keeps the value where the other contexts of the item find it.
+    pub(super) fn keep_total(&self) {
+        if self.limit.get() > 0 {
+            let _ = self.shared.0.maximum.set(self.total.get());
+        }
     }
 
     /// Reports how much of the item is done, in the units of its [maximum](Self::max).
@@ -158,7 +166,11 @@ impl ItemContext {
         let _ = maximum.set(self.total.get());
         let answer = report(&self.shared);
         self.total.set(maximum.done());
-        self.limit.set(maximum.limit());
+        // Work that was told to end makes no more reports (rule H02).
+        self.limit.set(match self.shared.stop_requested() {
+            true => 0,
+            false => maximum.limit(),
+        });
         answer
     }
 
@@ -234,7 +246,7 @@ impl ItemContext {
         what: impl fmt::Display,
         result: Result<T, impl Into<Error>>,
     ) -> Result<Option<T>, Cancelled> {
-        self.shared.record_part(what, result)
+        self.slow(|shared| shared.record_part(what, result))
     }
 
     /// Sets what the item ends as if the work returns `Ok`: `Succeeded` by default, `Skipped` (there was nothing to do),

@@ -45,7 +45,12 @@ impl MeasureFn {
     /// Calls it on a thread, which a future blocks.
     pub(super) fn call(&self, item: &SharedContext) -> Result<u64, WorkFailure> {
         match self {
-            Self::Blocking(measure) => guarded(|| measure(&ItemContext::new(item.clone()))),
+            Self::Blocking(measure) => {
+                let item = ItemContext::new(item.clone());
+                let measured = guarded(|| measure(&item));
+                item.keep_total();
+                measured
+            }
             #[cfg(feature = "async")]
             Self::Async(_) => block_on(self.call_in_task(item)),
         }

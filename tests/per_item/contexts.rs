@@ -534,3 +534,36 @@ fn an_item_that_nobody_has_listed_is_nobodys() {
         (1, 3, ItemStatus::Succeeded)
     );
 }
+
+#[test]
+fn a_part_that_passes_a_cancel_on_ends_all_reports() {
+    let report = per_item::each([("parts", ())], |item, ()| {
+        item.advance(1)?;
+        let part: Result<(), Cancelled> = Err(Cancelled::Item);
+        assert_eq!(item.record_part("part", part), Err(Cancelled::Item));
+        assert!(item.advance(1).is_err() && item.set(9).is_err());
+        Ok(())
+    })
+    .run();
+    let item = &report.items()[0];
+    assert_eq!((item.value, item.status), (1, ItemStatus::Stopped));
+}
+
+#[test]
+fn what_was_counted_while_an_added_item_was_measured_stays_counted() {
+    let source = per_item::from_items(items(1), |item| {
+        if item.item().id == id(1) {
+            item.add_item(support::item(2))?;
+        }
+        item.advance(1)?;
+        Ok(())
+    });
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source).measure(|item| {
+        item.advance(4)?;
+        Ok(10)
+    });
+    let report = run_handler(handler.build(), RunOptions::new());
+    // Each round of the first begins anew; the second is measured in its work.
+    let values: Vec<u64> = report.items().iter().map(|item| item.value).collect();
+    assert_eq!(values[1], 5, "{report:?}");
+}
