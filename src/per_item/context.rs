@@ -164,14 +164,9 @@ impl ItemContext {
             return report(&self.shared);
         }
         let _ = maximum.set(self.total.get());
-        let answer = report(&self.shared);
-        self.total.set(maximum.done());
-        // Work that was told to end makes no more reports (rule H02).
-        self.limit.set(match self.shared.stop_requested() {
-            true => 0,
-            false => maximum.limit(),
-        });
-        answer
+        // Also if the host panics.
+        let _sync = TakeTotal(self);
+        report(&self.shared)
     }
 
     /// Asks whether to go on, if there is nothing to report.
@@ -344,5 +339,26 @@ impl fmt::Debug for ItemContext {
         f.debug_struct("ItemContext")
             .field("item", self.item())
             .finish_non_exhaustive()
+    }
+}
+
+/// Takes over what was reported by the way that all threads share, when it is dropped.
+struct TakeTotal<'a>(&'a ItemContext);
+
+impl Drop for TakeTotal<'_> {
+    fn drop(&mut self) {
+        let ItemContext {
+            shared,
+            total,
+            limit,
+            ..
+        } = self.0;
+        let maximum = &shared.0.maximum;
+        total.set(maximum.done());
+        // Work that was told to end makes no more reports (rule H02).
+        limit.set(match shared.stop_requested() {
+            true => 0,
+            false => maximum.limit(),
+        });
     }
 }

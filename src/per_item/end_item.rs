@@ -11,8 +11,7 @@ impl Round {
     /// Ends an item as its work says.
     pub(super) fn end(&self, work: &SharedContext, done: Result<(), WorkFailure>) {
         if contained(|| self.set_outcome(work, done)).is_none() {
-            work.close();
-            self.fail_by_host(work.item().id);
+            self.end_by_host(work);
         }
     }
 

@@ -15,7 +15,6 @@ use super::shared_context::SharedContext;
 use super::work_failure::{WorkFailure, guarded};
 use super::worker_group::ActiveWorkers;
 use crate::util::panic::Foreign;
-#[cfg(feature = "async")]
 use crate::util::panic::contained;
 use crate::{ErrorId, ItemId, LogLevel, SyncFlags};
 
@@ -70,16 +69,27 @@ impl HandlerState {
         self.has_logged.load(Ordering::Acquire) && self.state.lock().logged.remove(&error).is_some()
     }
 
-    /// Reports how much there is to do for an item, and returns it.
-    pub(super) fn measure(&self, item: &SharedContext) -> Option<u64> {
-        report_max(item, self.measure.as_ref()?.call(item))
+    /// Reports how much there is to do for an item, and returns it. The outer `None` means that the host panicked.
+    pub(super) fn measure(&self, item: &SharedContext) -> Option<Option<u64>> {
+        let Some(measure) = &self.measure else {
+            return Some(None);
+        };
+        contained(|| {
+            let measured = measure.call(&item.for_measure());
+            item.end_measure();
+            report_max(item, measured)
+        })
     }
 
     /// As [`measure`](Self::measure), in a task.
     #[cfg(feature = "async")]
-    pub(super) async fn measure_in_task(&self, item: &SharedContext) -> Option<u64> {
-        let measured = self.measure.as_ref()?.call_in_task(item).await;
-        contained(|| report_max(item, measured)).flatten()
+    pub(super) async fn measure_in_task(&self, item: &SharedContext) -> Option<Option<u64>> {
+        let Some(measure) = &self.measure else {
+            return Some(None);
+        };
+        let measured = measure.call_in_task(&item.for_measure()).await;
+        item.end_measure();
+        contained(|| report_max(item, measured))
     }
 
     /// Whether there is a future that measures.

@@ -85,21 +85,28 @@ impl Round {
         }
     }
 
-    /// Measures an item of the prepare.
-    pub(super) fn measure(&self, item: &SharedContext, place: Option<usize>) {
-        self.keep_max(self.handler.measure(item), place);
+    /// Measures an item: one of the prepare at its place, or one that came later. Returns `false` if the host panicked.
+    pub(super) fn measure(&self, item: &SharedContext, place: Option<usize>) -> bool {
+        self.keep_max(self.handler.measure(item), place)
     }
 
     /// As [`measure`](Self::measure), in a task.
     #[cfg(feature = "async")]
-    pub(super) async fn measure_in_task(&self, item: &SharedContext, place: Option<usize>) {
-        self.keep_max(self.handler.measure_in_task(item).await, place);
+    pub(super) async fn measure_in_task(&self, item: &SharedContext, place: Option<usize>) -> bool {
+        self.keep_max(self.handler.measure_in_task(item).await, place)
     }
 
-    fn keep_max(&self, max: Option<u64>, place: Option<usize>) {
-        if let (Some(max), Some(place)) = (max, place) {
+    fn keep_max(&self, measured: Option<Option<u64>>, place: Option<usize>) -> bool {
+        if let (Some(Some(max)), Some(place)) = (measured, place) {
             self.items.set_max(place, max);
         }
+        measured.is_some()
+    }
+
+    /// Ends an item about which the host panicked.
+    pub(super) fn end_by_host(&self, item: &SharedContext) {
+        item.close();
+        self.fail_by_host(item.item().id);
     }
 
     /// Begins the next item, or ends it if it is cancelled or skipped: one item a call, so that a task can yield between two.

@@ -48,7 +48,11 @@ use crate::{
 /// assert_eq!(report.items()[0].value, 15);
 /// ```
 #[derive(Clone)]
-pub struct SharedContext(pub(super) Arc<ContextState>);
+pub struct SharedContext(
+    pub(super) Arc<ContextState>,
+    /// It was made to measure the item: it is refused once that is done.
+    pub(super) bool,
+);
 
 /// What all contexts of an item share.
 pub(super) struct ContextState {
@@ -66,6 +70,8 @@ pub(super) struct ContextState {
     stop_requested: AtomicBool,
     /// The work has returned. `Relaxed`, as above.
     ended: AtomicBool,
+    /// The item was measured. `Relaxed`, as above.
+    measured: AtomicBool,
     last: Mutex<LastReport>,
     pub(super) maximum: Maximum,
     /// Who waits here for a cancel, once somebody does.
@@ -98,6 +104,7 @@ impl ContextState {
             queue,
             stop_requested: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            measured: AtomicBool::new(false),
             last: Mutex::default(),
             maximum: Maximum::new(max),
             waiting: OnceLock::new(),
@@ -111,6 +118,7 @@ impl ContextState {
         self.reporter = reporter.without_end();
         *self.stop_requested.get_mut() = false;
         *self.ended.get_mut() = false;
+        *self.measured.get_mut() = false;
         *self.last.get_mut() = LastReport::default();
         self.maximum = Maximum::new(max);
         self.waiting = OnceLock::new();
@@ -273,7 +281,7 @@ impl SharedContext {
     ///
     /// As for [`ItemContext::add_item`](super::ItemContext::add_item).
     pub fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
-        if self.0.ended.load(Ordering::Relaxed) {
+        if self.0.ended.load(Ordering::Relaxed) || self.has_measured() {
             return Err(match self.0.lease.is_open() {
                 true => CallbackError::ItemFinished,
                 false => CallbackError::Released,
@@ -320,9 +328,24 @@ impl SharedContext {
         max: u64,
     ) -> Self {
         let (lease, queue) = (Arc::clone(lease), queue.map(Arc::clone));
-        Self(Arc::new(ContextState::new(
-            item, place, reporter, lease, queue, max,
-        )))
+        let state = ContextState::new(item, place, reporter, lease, queue, max);
+        Self(Arc::new(state), false)
+    }
+
+    /// The context for measuring the item, until [`end_measure`](Self::end_measure).
+    pub(super) fn for_measure(&self) -> Self {
+        Self(Arc::clone(&self.0), true)
+    }
+
+    /// Refuses the reports of what has measured the item.
+    pub(super) fn end_measure(&self) {
+        self.0.measured.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was made to measure, and that is done.
+    #[inline]
+    fn has_measured(&self) -> bool {
+        self.1 && self.0.measured.load(Ordering::Relaxed)
     }
 
     /// The state, if nobody else has kept the context, to renew it for another item of the round.
@@ -332,7 +355,7 @@ impl SharedContext {
 
     #[inline]
     fn open(&self) -> Result<(), Cancelled> {
-        if self.0.lease.is_open() && !self.stop_requested() {
+        if self.0.lease.is_open() && !self.stop_requested() && !self.has_measured() {
             Ok(())
         } else {
             self.closed()

@@ -87,8 +87,9 @@ impl<S: TaskSource> TaskWorkers<S> {
                 context: begun.context,
                 ended: false,
             };
-            if begun.place.is_none() {
-                round.measure_in_task(&open.context, None).await;
+            if begun.place.is_none() && !round.measure_in_task(&open.context, None).await {
+                open.end_by_host();
+                continue;
             }
             let context = TaskContext::new(open.context.clone());
             let done = TaskFuture::call(|| self.source.synchronize(context)).await;
@@ -179,6 +180,11 @@ struct StartedItem<'a> {
 }
 
 impl StartedItem<'_> {
+    fn end_by_host(mut self) {
+        self.ended = true;
+        self.round.end_by_host(&self.context);
+    }
+
     fn end(mut self, done: Result<(), WorkFailure>) {
         self.ended = true;
         self.round.end(&self.context, done);

@@ -9,7 +9,6 @@ use super::next_item::{BegunItem, ItemWorker, NextItem};
 use super::round::{Round, WorkSource};
 use super::work_failure::guarded;
 use super::worker_group::start_threads;
-use crate::util::panic::contained;
 use crate::{ItemId, ItemList, SyncItem};
 
 /// Items that are done by threads.
@@ -44,8 +43,9 @@ impl<S: ThreadSource> WorkSource for ThreadWorkers<S> {
                     NextItem::Passed => continue,
                     NextItem::Over => return,
                 };
-                if place.is_none() {
-                    on_thread.handler.measure(&context);
+                if place.is_none() && !on_thread.measure(&context, None) {
+                    on_thread.end_by_host(&context);
+                    continue;
                 }
                 let item = ItemContext::new(context.clone());
                 let done = guarded(|| self.0.synchronize(&item));
@@ -68,7 +68,8 @@ pub(super) fn measure_on_threads(round: &Arc<Round>, workers: usize) -> io::Resu
         loop {
             match on_thread.step_of_measure(&mut worker) {
                 NextItem::Begun(BegunItem { context, place }) => {
-                    contained(|| on_thread.measure(&context, place));
+                    // Where the host panics, the item has no maximum.
+                    on_thread.measure(&context, place);
                     worker.done(context);
                 }
                 NextItem::Passed => {}

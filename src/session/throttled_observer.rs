@@ -61,18 +61,21 @@ impl<O: FrameSource, S: FnMut() -> F, F: Future> Stream for ThrottledObserver<O,
         if this.observer.is_over() {
             return Poll::Ready(None);
         }
-        if let Some(frame) = &mut this.frame {
+        // Taken out, so that a frame that panics is not polled again.
+        if let Some(mut frame) = this.frame.take() {
             if frame.as_mut().poll(context).is_pending() {
+                this.frame = Some(frame);
                 return Poll::Pending;
             }
-            this.frame = None;
         }
         if !this.in_work && this.observer.wake(context.waker()) {
             return Poll::Pending;
         }
+        // Before the look, which is lost if this panics.
+        let frame = Box::pin((this.sleep)());
         let look = this.observer.look();
         this.in_work = O::is_in_work(&look);
-        this.frame = Some(Box::pin((this.sleep)()));
+        this.frame = Some(frame);
         Poll::Ready(Some(look))
     }
 }

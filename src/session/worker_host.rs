@@ -45,6 +45,7 @@ impl WorkerHost {
     ) -> Result<Option<ItemReporter>, CallbackError> {
         if let Some((held, slot)) = self.find(callback, item, Some(place)) {
             let goes_on = slot.goes_on();
+            held.0.called(); // it is a question to the host, as others are
             return Ok(goes_on.then(|| ItemReporter::on_slot(slot, SessionLink::Held(held))));
         }
         let reporter = ItemReporter::by_calls(callback, item);

@@ -1,17 +1,20 @@
 //! The contexts of an item: of one thread, of several, and of a task.
 
 use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use support::works::handler;
 use support::{id, item, items, receive, until, within};
 use syncmgr::per_item::{self, Cancelled, HandlerBuilder, ItemContext, SharedContext};
+use syncmgr::testing::mock::ForwardingCallback;
 use syncmgr::testing::{Harness, Recorder, explore_cancellations, explore_faults};
 use syncmgr::{
-    CallbackError, ItemStatus, LogLevel, LogRecord, Phase, ProgressUpdate, RunOptions, Session,
-    SyncFlags, SyncHandler, run_handler, start,
+    CallbackError, ItemId, ItemStatus, LogLevel, LogRecord, Phase, ProgressUpdate, RunOptions,
+    Session, SyncCallback, SyncFlags, SyncHandler, SyncItem, Verdict, run_handler, start,
 };
 
 #[test]
@@ -566,4 +569,198 @@ fn what_was_counted_while_an_added_item_was_measured_stays_counted() {
     // Each round of the first begins anew; the second is measured in its work.
     let values: Vec<u64> = report.items().iter().map(|item| item.value).collect();
     assert_eq!(values[1], 5, "{report:?}");
+}
+
+#[test]
+fn a_maximum_is_no_less_than_what_was_counted_while_it_was_measured() {
+    let source = per_item::from_items(items(1), |_| Ok(()));
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source).measure(|item| {
+        (0..3).try_for_each(|_| item.advance(5))?;
+        Ok(7)
+    });
+    let report = run_handler(handler.build(), RunOptions::new());
+    let item = &report.items()[0];
+    assert_eq!((item.value, item.max), (15, 15));
+}
+
+#[test]
+fn a_context_that_was_kept_from_measuring_is_refused_afterwards() {
+    let kept: Arc<Mutex<Vec<SharedContext>>> = Arc::default();
+    let (keep, own) = (kept.clone(), kept.clone());
+    let source = per_item::from_items(items(2), move |item| {
+        if item.item().id == id(1) {
+            item.add_item(support::item(3))?;
+        }
+        item.advance(1)?;
+        for old in own.lock().unwrap().iter() {
+            assert!(old.advance(100).is_err() && old.max(100).is_err() && old.check().is_err());
+            assert!(old.add_item(support::item(9)).is_err());
+        }
+        item.advance(1)?;
+        Ok(())
+    });
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source).measure(move |item| {
+        keep.lock().unwrap().push(item.share());
+        Ok(2)
+    });
+    let report = run_handler(handler.build(), RunOptions::new());
+    assert!(report.is_success(), "{report:?}");
+    let ends: Vec<_> = report
+        .items()
+        .iter()
+        .map(|item| (item.value, item.max))
+        .collect();
+    assert_eq!(ends, [(2, 2); 3]);
+    assert_eq!(kept.lock().unwrap().len(), 3);
+}
+
+/// A host that panics at some reports.
+struct Panics(
+    Arc<dyn SyncCallback>,
+    fn(&ProgressUpdate<'_>) -> bool,
+    AtomicUsize,
+);
+
+impl ForwardingCallback for Panics {
+    fn inner(&self) -> &dyn SyncCallback {
+        &*self.0
+    }
+
+    fn progress(
+        &self,
+        item: ItemId,
+        update: &ProgressUpdate<'_>,
+    ) -> Result<Verdict, CallbackError> {
+        let answer = self.0.progress(item, update);
+        if (self.1)(update) {
+            assert_ne!(
+                self.2.fetch_add(1, Ordering::SeqCst),
+                0,
+                "the host panics once"
+            );
+        }
+        answer
+    }
+}
+
+/// Runs a handler on a session behind this host.
+fn run_on(
+    handler: &Arc<dyn SyncHandler>,
+    n: u128,
+    panics: fn(&ProgressUpdate<'_>) -> bool,
+) -> Arc<Session> {
+    let session = support::driven(n);
+    let host: Arc<dyn SyncCallback> =
+        Arc::new(Panics(session.clone(), panics, AtomicUsize::new(0)));
+    let ids: Vec<_> = (1..=n).map(id).collect();
+    handler.initialize(SyncFlags::default(), None).unwrap();
+    handler.items().unwrap();
+    handler.set_progress_callback(Some(host)).unwrap();
+    session.driver().begin_prepare(&ids).unwrap();
+    Arc::clone(handler).prepare_for_sync(&ids).unwrap();
+    until("the prepare", || session.phase() == Phase::Prepared);
+    session.driver().begin_synchronize().unwrap();
+    Arc::clone(handler).synchronize().unwrap();
+    until("the end", || session.phase() == Phase::Completed);
+    session
+}
+
+#[test]
+fn a_host_that_panics_at_the_maximum_of_an_added_item_fails_that_item_only() {
+    for tasks in [false, true] {
+        let adds = |item: &SyncItem| item.id == id(1);
+        let max = |item: &SyncItem| if item.id == id(4) { 7 } else { 1 };
+        let name = "test".parse().unwrap();
+        let builder = match tasks {
+            false => HandlerBuilder::new(
+                name,
+                per_item::from_items(items(3), move |item| {
+                    if adds(item.item()) {
+                        item.add_item(support::item(4))?;
+                        item.add_item(support::item(5))?;
+                    }
+                    Ok(item.advance(1)?)
+                }),
+            ),
+            true => {
+                let source = per_item::from_async_items(items(3), move |item| async move {
+                    if adds(item.item()) {
+                        item.add_item(support::item(4))?;
+                        item.add_item(support::item(5))?;
+                    }
+                    Ok(item.advance(1).await?)
+                });
+                HandlerBuilder::new_async(name, source, per_item::on_thread)
+            }
+        };
+        let handler = builder.measure(move |item| Ok(max(item.item()))).build();
+        let session = run_on(&handler, 3, |update| update.max == Some(7));
+        let items = session.snapshot().items;
+        let failed: Vec<_> = items
+            .iter()
+            .filter(|item| item.status == ItemStatus::Failed)
+            .map(|item| item.id)
+            .collect();
+        assert_eq!((items.len(), failed), (5, vec![id(4)]), "{items:?}");
+        assert!(items.iter().all(|item| item.is_finished()));
+    }
+}
+
+#[test]
+fn a_panic_of_the_host_that_the_work_catches_loses_no_value() {
+    let handler = handler(1, |item| {
+        item.max(7)?;
+        let caught = catch_unwind(AssertUnwindSafe(|| item.advance(5)));
+        assert!(caught.is_err());
+        item.advance(5)?;
+        Ok(())
+    })
+    .build();
+    let session = run_on(&handler, 1, |update| update.value == Some(5));
+    let item = &session.snapshot().items[0];
+    assert!(item.value <= item.max, "{item:?}");
+    assert_eq!(item.value, 10);
+}
+
+#[test]
+fn only_items_that_take_reports_are_measured() {
+    let measured: Arc<Mutex<Vec<ItemId>>> = Arc::default();
+    let seen = measured.clone();
+    let source = per_item::from_items(items(4), |_| Ok(()));
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source)
+        .measure(move |item| {
+            seen.lock().unwrap().push(item.item().id);
+            Ok(1)
+        })
+        .build();
+    let session = support::driven(4);
+    let ids: Vec<_> = (1..=4).map(id).collect();
+    handler.initialize(SyncFlags::default(), None).unwrap();
+    handler.items().unwrap();
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    session.driver().begin_prepare(&ids[..2]).unwrap();
+    handler.prepare_for_sync(&ids).unwrap();
+    until("the prepare", || session.phase() == Phase::Prepared);
+    assert_eq!(*measured.lock().unwrap(), ids[..2]);
+}
+
+#[test]
+fn a_busy_measure_is_no_silence() {
+    let source = per_item::from_items(items(20), |_| Ok(()));
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source).measure(|item| {
+        // It reports nothing, and what it returns is not logged.
+        thread::sleep(Duration::from_millis(20));
+        match item.item().id == id(0) {
+            true => Ok(1),
+            false => Err(Cancelled::Item.into()),
+        }
+    });
+    let report = run_handler(
+        handler.build(),
+        RunOptions::new().deadline(Duration::from_millis(200)),
+    );
+    assert!(report.faults.is_empty(), "{report:?}");
+    assert!(report.unfinished.is_empty());
 }

@@ -198,3 +198,34 @@ fn a_frame_that_is_over_at_once_holds_nothing_up() {
         assert_eq!(values(poll(&mut stream, &wakes)), [value]);
     }
 }
+
+#[test]
+fn a_timer_that_panics_loses_no_look() {
+    let session = open(1);
+    let count = Arc::new(AtomicUsize::new(0));
+    let frames = count.clone();
+    let mut stream = Observer::new(session.clone()).throttle(move || {
+        assert_ne!(
+            frames.fetch_add(1, Ordering::Relaxed),
+            1,
+            "the second timer panics"
+        );
+        std::future::ready(())
+    });
+    let wakes = Arc::new(Wakes::default());
+    assert_eq!(values(poll(&mut stream, &wakes)), [0]);
+    session
+        .reporter(ItemId::from_u128(1))
+        .unwrap()
+        .succeed()
+        .unwrap();
+    session.finish().unwrap();
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        poll(&mut stream, &wakes).is_ready()
+    }));
+    assert!(panics.is_err());
+    let Poll::Ready(Some(last)) = poll(&mut stream, &wakes) else {
+        panic!("there is a last look");
+    };
+    assert!(last.is_over());
+}

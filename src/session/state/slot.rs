@@ -166,10 +166,10 @@ impl Slot {
         self.flags.load(Ordering::Relaxed)
     }
 
-    /// Whether the item has not ended and is not cancelled, without leaving a mark.
+    /// Whether a report would be taken and answered `Continue`, without leaving a mark.
     pub(crate) fn goes_on(&self) -> bool {
         let flags = self.flags();
-        flags & (FINISHED | RETIRED) == 0 && verdict(flags).is_continue()
+        refusal(flags, None).is_none() && verdict(flags).is_continue()
     }
 
     /// The fast path: stores the value and answers true, or does nothing and answers false.
