@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use support::works::handler;
 use support::{id, item, items, receive, until, within};
@@ -747,20 +746,26 @@ fn only_items_that_take_reports_are_measured() {
 }
 
 #[test]
-fn a_busy_measure_is_no_silence() {
-    let source = per_item::from_items(items(20), |_| Ok(()));
-    let handler = HandlerBuilder::new("test".parse().unwrap(), source).measure(|item| {
-        // It reports nothing, and what it returns is not logged.
-        thread::sleep(Duration::from_millis(20));
-        match item.item().id == id(0) {
-            true => Ok(1),
-            false => Err(Cancelled::Item.into()),
-        }
-    });
-    let report = run_handler(
-        handler.build(),
-        RunOptions::new().deadline(Duration::from_millis(200)),
-    );
-    assert!(report.faults.is_empty(), "{report:?}");
-    assert!(report.unfinished.is_empty());
+fn each_item_that_is_measured_is_a_sign_of_life() {
+    let session = support::driven(3);
+    let signs: Arc<Mutex<Vec<bool>>> = Arc::default();
+    let (seen, host) = (signs.clone(), session.clone());
+    let source = per_item::from_items(items(3), |_| Ok(()));
+    // It reports nothing, and what it returns is not logged.
+    let handler = HandlerBuilder::new("test".parse().unwrap(), source)
+        .measure(move |_| {
+            seen.lock().unwrap().push(host.driver().take_activity());
+            Err(Cancelled::Item.into())
+        })
+        .build();
+    let ids: Vec<_> = (1..=3).map(id).collect();
+    handler.initialize(SyncFlags::default(), None).unwrap();
+    handler.items().unwrap();
+    handler
+        .set_progress_callback(Some(session.clone()))
+        .unwrap();
+    session.driver().begin_prepare(&ids).unwrap();
+    handler.prepare_for_sync(&ids).unwrap();
+    until("the prepare", || session.phase() == Phase::Prepared);
+    assert_eq!(*signs.lock().unwrap(), [true; 3]);
 }
