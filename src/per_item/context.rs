@@ -60,9 +60,9 @@ pub struct ItemContext {
 impl ItemContext {
     pub(super) fn new(shared: SharedContext) -> Self {
         Self {
-            limit: Cell::new(shared.0.maximum.limit()),
+            limit: Cell::new(shared.state.maximum.limit()),
             // Not 0 if an item that came later was measured by the same context.
-            total: Cell::new(shared.0.maximum.done()),
+            total: Cell::new(shared.state.maximum.done()),
             shared,
             is_shared: Cell::new(false),
         }
@@ -101,7 +101,7 @@ impl ItemContext {
     /// Keeps the value where the other contexts of the item find it.
     pub(super) fn keep_total(&self) {
         if self.limit.get() > 0 {
-            let _ = self.shared.0.maximum.set(self.total.get());
+            let _ = self.shared.state.maximum.set(self.total.get());
         }
     }
 
@@ -146,7 +146,7 @@ impl ItemContext {
     /// Stores a value directly, if the item is in work, not cancelled and not shared, and the value needs no other maximum.
     #[inline]
     fn store(&self, value: u64) -> bool {
-        let state = &*self.shared.0;
+        let state = &*self.shared.state;
         let stored =
             value < self.limit.get() && state.lease.is_open() && state.reporter.set_if_live(value);
         if stored {
@@ -159,7 +159,7 @@ impl ItemContext {
     #[cold]
     #[inline(never)]
     fn slow<R>(&self, report: impl FnOnce(&SharedContext) -> R) -> R {
-        let maximum = &self.shared.0.maximum;
+        let maximum = &self.shared.state.maximum;
         if self.is_shared.get() {
             return report(&self.shared);
         }
@@ -353,7 +353,7 @@ impl Drop for TakeTotal<'_> {
             limit,
             ..
         } = self.0;
-        let maximum = &shared.0.maximum;
+        let maximum = &shared.state.maximum;
         total.set(maximum.done());
         // Work that was told to end makes no more reports (rule H02).
         limit.set(match shared.stop_requested() {

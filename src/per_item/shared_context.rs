@@ -48,11 +48,11 @@ use crate::{
 /// assert_eq!(report.items()[0].value, 15);
 /// ```
 #[derive(Clone)]
-pub struct SharedContext(
-    pub(super) Arc<ContextState>,
+pub struct SharedContext {
+    pub(super) state: Arc<ContextState>,
     /// It was made to measure the item: it is refused once that is done.
-    pub(super) bool,
-);
+    is_for_measure: bool,
+}
 
 /// What all contexts of an item share.
 pub(super) struct ContextState {
@@ -139,19 +139,19 @@ impl SharedContext {
     /// Returns the item, as it was listed.
     #[must_use]
     pub fn item(&self) -> &SyncItem {
-        &self.0.item
+        &self.state.item
     }
 
     /// Returns the item's name, as the user sees it: a long one was shortened.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.item.name.as_str()
+        self.state.item.name.as_str()
     }
 
     /// Returns why the handler was started, and whether it may bother the user.
     #[must_use]
     pub fn flags(&self) -> SyncFlags {
-        self.0.lease.flags
+        self.state.lease.flags
     }
 
     /// Reports how much of the item is done: see [`ItemContext::set`](super::ItemContext::set).
@@ -161,8 +161,8 @@ impl SharedContext {
     /// Returns [`Cancelled`] if the work is to end: pass it on.
     pub fn set(&self, value: u64) -> Result<(), Cancelled> {
         self.open()?;
-        if self.0.maximum.set(value) {
-            self.observe_verdict(Cancelled::of(self.0.reporter.set(value)))
+        if self.state.maximum.set(value) {
+            self.observe_verdict(Cancelled::of(self.state.reporter.set(value)))
         } else {
             self.raise(&MaxReport::of(ProgressUpdate::new().value(value)))
         }
@@ -176,8 +176,8 @@ impl SharedContext {
     #[inline]
     pub fn advance(&self, amount: u64) -> Result<(), Cancelled> {
         self.open()?;
-        match self.0.maximum.add(amount) {
-            None => self.observe_verdict(Cancelled::of(self.0.reporter.advance(amount))),
+        match self.state.maximum.add(amount) {
+            None => self.observe_verdict(Cancelled::of(self.state.reporter.advance(amount))),
             Some(value) => self.raise(&MaxReport::growth(amount, value)),
         }
     }
@@ -190,7 +190,7 @@ impl SharedContext {
     #[inline]
     pub fn check(&self) -> Result<(), Cancelled> {
         self.open()?;
-        self.observe_verdict(Cancelled::of(self.0.reporter.check()))
+        self.observe_verdict(Cancelled::of(self.state.reporter.check()))
     }
 
     /// Reports how much there is to do: see [`ItemContext::max`](super::ItemContext::max).
@@ -220,9 +220,11 @@ impl SharedContext {
         self.open()?;
         let mut update = update.clone();
         update.status = update.status.filter(|status| !status.is_final());
-        let is_direct = update.value.is_none_or(|value| self.0.maximum.set(value));
+        let is_direct = update
+            .value
+            .is_none_or(|value| self.state.maximum.set(value));
         if is_direct && update.max.is_none() {
-            self.observe_verdict(Cancelled::of(self.0.reporter.report(&update)))
+            self.observe_verdict(Cancelled::of(self.state.reporter.report(&update)))
         } else {
             self.raise(&MaxReport::of(update))
         }
@@ -272,7 +274,7 @@ impl SharedContext {
     /// As for [`log_error`](SyncCallback::log_error).
     pub fn log_record(&self, record: &LogRecord<'_>) -> Result<(), CallbackError> {
         self.callback()?
-            .log_error(&record.clone().item(self.0.item.id))
+            .log_error(&record.clone().item(self.state.item.id))
     }
 
     /// Adds an item that the work has found: see [`ItemContext::add_item`](super::ItemContext::add_item).
@@ -281,13 +283,13 @@ impl SharedContext {
     ///
     /// As for [`ItemContext::add_item`](super::ItemContext::add_item).
     pub fn add_item(&self, item: SyncItem) -> Result<(), CallbackError> {
-        if self.0.ended.load(Ordering::Relaxed) || self.has_measured() {
-            return Err(match self.0.lease.is_open() {
+        if self.state.ended.load(Ordering::Relaxed) || self.has_measured() {
+            return Err(match self.state.lease.is_open() {
                 true => CallbackError::ItemFinished,
                 false => CallbackError::Released,
             });
         }
-        let queue = self.0.queue.as_ref().ok_or(CallbackError::WrongPhase)?;
+        let queue = self.state.queue.as_ref().ok_or(CallbackError::WrongPhase)?;
         let callback = self.callback()?;
         queue.add(item, |item| callback.add_item(item))
     }
@@ -298,13 +300,13 @@ impl SharedContext {
     ///
     /// Returns [`Released`](CallbackError::Released) if the host has taken it away.
     pub fn callback(&self) -> Result<&Arc<dyn SyncCallback>, CallbackError> {
-        self.0.lease.callback()
+        self.state.lease.callback()
     }
 
     /// Sets what the item ends as if the work returns `Ok`: see [`ItemContext::set_outcome`](super::ItemContext::set_outcome).
     pub fn set_outcome(&self, status: ItemStatus) {
         use ItemStatus::{Deleted, Failed, Skipped, Stopped, Succeeded};
-        self.0.last.lock().status = match status {
+        self.state.last.lock().status = match status {
             Failed | Skipped | Deleted | Stopped => status,
             _ => Succeeded,
         };
@@ -313,7 +315,7 @@ impl SharedContext {
     /// Sets the text that goes with the final status, whatever that is.
     pub fn set_final_text(&self, text: impl Into<String>) {
         let text = text.into(); // user code
-        self.0.last.lock().final_text = Some(text);
+        self.state.last.lock().final_text = Some(text);
     }
 }
 
@@ -329,33 +331,39 @@ impl SharedContext {
     ) -> Self {
         let (lease, queue) = (Arc::clone(lease), queue.map(Arc::clone));
         let state = ContextState::new(item, place, reporter, lease, queue, max);
-        Self(Arc::new(state), false)
+        Self {
+            state: Arc::new(state),
+            is_for_measure: false,
+        }
     }
 
     /// The context for measuring the item, until [`end_measure`](Self::end_measure).
     pub(super) fn for_measure(&self) -> Self {
-        Self(Arc::clone(&self.0), true)
+        Self {
+            state: Arc::clone(&self.state),
+            is_for_measure: true,
+        }
     }
 
     /// Refuses the reports of what has measured the item.
     pub(super) fn end_measure(&self) {
-        self.0.measured.store(true, Ordering::Relaxed);
+        self.state.measured.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was made to measure, and that is done.
     #[inline]
     fn has_measured(&self) -> bool {
-        self.1 && self.0.measured.load(Ordering::Relaxed)
+        self.is_for_measure && self.state.measured.load(Ordering::Relaxed)
     }
 
     /// The state, if nobody else has kept the context, to renew it for another item of the round.
     pub(super) fn state_mut(&mut self) -> Option<&mut ContextState> {
-        Arc::get_mut(&mut self.0)
+        Arc::get_mut(&mut self.state)
     }
 
     #[inline]
     fn open(&self) -> Result<(), Cancelled> {
-        if self.0.lease.is_open() && !self.stop_requested() && !self.has_measured() {
+        if self.state.lease.is_open() && !self.stop_requested() && !self.has_measured() {
             Ok(())
         } else {
             self.closed()
@@ -365,37 +373,37 @@ impl SharedContext {
     /// No call is made any more: what a told thread may still do is the adapter's (rule H02).
     #[cold]
     fn closed(&self) -> Result<(), Cancelled> {
-        if !self.0.lease.is_open() {
+        if !self.state.lease.is_open() {
             return self.observe_verdict(Err(Cancelled::Refused(CallbackError::Released)));
         }
         // Only asks, which is always allowed.
-        let answer = Cancelled::of(self.0.reporter.check());
+        let answer = Cancelled::of(self.state.reporter.check());
         answer.and(Err(Cancelled::Item))
     }
 
     #[inline]
     pub(super) fn observe_verdict(&self, answer: Result<(), Cancelled>) -> Result<(), Cancelled> {
         if answer.is_err() {
-            self.0.stop_requested.store(true, Ordering::Relaxed);
+            self.state.stop_requested.store(true, Ordering::Relaxed);
         }
         answer
     }
 
     #[inline]
     pub(super) fn stop_requested(&self) -> bool {
-        self.0.stop_requested.load(Ordering::Relaxed)
+        self.state.stop_requested.load(Ordering::Relaxed)
     }
 
     /// Who waits for a cancel of the item.
     pub(super) fn waiting(&self) -> &CancelWait {
         let new = || {
             Box::new(CancelWait::new(LeasedSource {
-                lease: Arc::clone(&self.0.lease),
-                state: Arc::downgrade(&self.0),
-                host: self.0.reporter.host(),
+                lease: Arc::clone(&self.state.lease),
+                state: Arc::downgrade(&self.state),
+                host: self.state.reporter.host(),
             }))
         };
-        self.0.waiting.get_or_init(new)
+        self.state.waiting.get_or_init(new)
     }
 
     /// A host that does not wake has not told the work to end.
@@ -408,43 +416,43 @@ impl SharedContext {
 
     /// Where the item most likely is in the list.
     pub(super) fn place(&self) -> usize {
-        self.0.place
+        self.state.place
     }
 
     /// What an `Ok` of the work stands for.
     pub(super) fn outcome(&self) -> ItemStatus {
-        self.0.last.lock().status
+        self.state.last.lock().status
     }
 
     /// Refuses all further reports and additions.
     pub(super) fn close(&self) {
-        self.0.stop_requested.store(true, Ordering::Relaxed);
-        self.0.ended.store(true, Ordering::Relaxed);
+        self.state.stop_requested.store(true, Ordering::Relaxed);
+        self.state.ended.store(true, Ordering::Relaxed);
     }
 
     /// Ends the item, with this text unless the work has said another. What the work has left behind, such as a thread of its own,
     /// is answered [`Cancelled`] from now on.
     pub(super) fn finish(&self, status: ItemStatus, text: Option<String>) {
-        let text = self.0.last.lock().final_text.take().or(text);
+        let text = self.state.last.lock().final_text.take().or(text);
         let mut update = ProgressUpdate::new().status(status);
         if let Some(text) = &text {
             update = update.text(text);
         }
         // Left to a thread that is still in a call of the host.
-        if let Some((value, max)) = self.0.maximum.left() {
+        if let Some((value, max)) = self.state.maximum.left() {
             update = update.value(value).max(max);
         }
         self.close();
-        if self.0.lease.is_open() {
+        if self.state.lease.is_open() {
             // Refused only if the host has let go meanwhile.
-            let _ = self.0.reporter.report(&update);
+            let _ = self.state.reporter.report(&update);
         }
     }
 
     /// Reports what cannot be reported directly: a maximum, a value above it, or one while another thread reports one.
     #[cold]
     fn raise(&self, report: &MaxReport<'_>) -> Result<(), Cancelled> {
-        let Some(mut turn) = self.0.maximum.turn(report) else {
+        let Some(mut turn) = self.state.maximum.turn(report) else {
             let rest = ProgressUpdate {
                 value: None,
                 max: None,
@@ -461,11 +469,11 @@ impl SharedContext {
 
     fn tell(&self, update: &ProgressUpdate<'_>, more: u64) -> Result<(), Cancelled> {
         if more == 0 || !update.mask().is_empty() {
-            self.observe_verdict(Cancelled::of(self.0.reporter.report(update)))?;
+            self.observe_verdict(Cancelled::of(self.state.reporter.report(update)))?;
         }
         match more {
             0 => Ok(()),
-            more => self.observe_verdict(Cancelled::of(self.0.reporter.advance(more))),
+            more => self.observe_verdict(Cancelled::of(self.state.reporter.advance(more))),
         }
     }
 }
@@ -499,7 +507,7 @@ impl<H: CancelSource> CancelSource for LeasedSource<H> {
 impl fmt::Debug for SharedContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedContext")
-            .field("item", &self.0.item)
+            .field("item", &self.state.item)
             .finish_non_exhaustive()
     }
 }
