@@ -68,6 +68,7 @@ mod context;
 mod end_item;
 mod error;
 mod handler_state;
+mod last_report;
 mod listed_source;
 mod maximum;
 mod measure;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use super::callback_lease::CallbackLease;
 use super::cancelled::Cancelled;
 use super::error::Error;
+use super::last_report::LastReport;
 use super::maximum::{MaxReport, Maximum};
 use super::queue::Queue;
 use crate::session::{CancelSource, CancelWait, WaitAnswer};
@@ -78,14 +79,6 @@ pub(super) struct ContextState {
     waiting: OnceLock<Box<CancelWait>>,
 }
 
-/// What the work says of its item's end.
-struct LastReport {
-    /// What an `Ok` stands for.
-    status: ItemStatus,
-    /// The text that goes with the final status, whatever that is.
-    final_text: Option<String>,
-}
-
 impl ContextState {
     fn new(
         item: SyncItem,
@@ -122,15 +115,6 @@ impl ContextState {
         *self.last.get_mut() = LastReport::default();
         self.maximum = Maximum::new(max);
         self.waiting = OnceLock::new();
-    }
-}
-
-impl Default for LastReport {
-    fn default() -> Self {
-        Self {
-            status: ItemStatus::Succeeded,
-            final_text: None,
-        }
     }
 }
 
